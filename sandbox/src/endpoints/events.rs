@@ -1,0 +1,191 @@
+use std::cmp::Reverse;
+
+use super::{Call, issues};
+use crate::{
+    bulk::mix,
+    cursor::{self, Slice},
+    render::{
+        event::{self, Size},
+        issue::{event_mentions, has_tag},
+    },
+    reply::{Problem, Reply},
+    window::Window,
+    world::{EventRef, Issue, Seconds},
+};
+
+type Found<'a> = (&'a Issue, EventRef<'a>);
+
+/// Newest second first, and nothing decides among equals: their order differs from query to query, so at the edge
+/// of a page they repeat or vanish.
+pub fn of_issue(call: &Call<'_>) -> Result<Reply, Problem> {
+    let issue = issues::find(call)?;
+    let environments = call.environments()?;
+    let limit = call.per_page()?;
+    let offset = cursor::row_offset(call.cursor()?.as_ref());
+    let asked = call.window()?.unwrap_or_else(|| Window::recent(call.world));
+    let window = call.world.retained(asked.seconds());
+    if window.from >= asked.seconds().to {
+        return Err(Problem::bad_request(
+            "Invalid date range. Please try a more recent date range.",
+        ));
+    }
+    let query = call.get("query").unwrap_or_default();
+    let found: Vec<Found<'_>> = issue
+        .events_in(window)
+        .filter(|event| in_environments(*event, &environments))
+        .filter(|event| matches_query(issue, *event, query))
+        .map(|event| (issue, event))
+        .collect();
+    let salt = mix(offset as u64 + 1);
+    let shuffled = |event: EventRef<'_>| {
+        let id = event.id_number();
+        mix(u64::try_from(id & u128::from(u64::MAX)).unwrap_or_default() ^ salt)
+    };
+    let sample = call.get("sample").is_some_and(is_yes);
+    let page = newest(found, offset, limit, |(_, event)| {
+        let second = if sample { 0 } else { event.second() };
+        (Reverse(second), u128::from(shuffled(*event)))
+    });
+    let size = if call.get("full").is_some_and(is_yes) {
+        Size::Full
+    } else {
+        Size::Simple
+    };
+    Ok(Reply::page(
+        page.map(|(issue, one)| event::text(issue, one, size)),
+    ))
+}
+
+/// Errors only, all that retention keeps unless a window is named; `full` is anything but empty.
+pub fn of_project(call: &Call<'_>) -> Result<Reply, Problem> {
+    let project = call.project()?;
+    let limit = call.per_page()?;
+    let offset = cursor::row_offset(call.cursor()?.as_ref());
+    let window = call
+        .window()
+        .map_err(|_| Problem::bad_request("Invalid date range parameters provided"))?
+        .map_or(Seconds::ALL, Window::seconds);
+    let window = call.world.retained(window);
+    let query = call.get("query").unwrap_or_default().to_lowercase();
+    let found: Vec<Found<'_>> = call
+        .world
+        .issues
+        .values()
+        .filter(|issue| issue.project == project.id && issue.kind.is_error())
+        .filter(|issue| call.world.listable(issue))
+        .flat_map(|issue| issue.events_in(window).map(move |event| (issue, event)))
+        .filter(|(issue, event)| {
+            query.is_empty()
+                || issue.title.to_lowercase().contains(&query)
+                || matches!(event, EventRef::Stored(event) if event_mentions(event, &query))
+        })
+        .collect();
+    let page = newest(found, offset, limit, |(_, event)| {
+        (Reverse(event.second()), u128::MAX - event.id_number())
+    });
+    let size = if call.get("full").is_some_and(|text| !text.is_empty()) {
+        Size::Full
+    } else {
+        Size::Simple
+    };
+    Ok(Reply::page(
+        page.map(|(issue, one)| event::text(issue, one, size)),
+    ))
+}
+
+pub fn detail(call: &Call<'_>) -> Result<Reply, Problem> {
+    let project = call.project()?;
+    let id = call.segment("event").replace('-', "").to_lowercase();
+    if id.len() != 32 {
+        return Err(Problem::no_event());
+    }
+    let number = u128::from_str_radix(&id, 16).map_err(|_| Problem::no_event())?;
+    let window = call.world.retained(Seconds::ALL);
+    for issue in call.world.issues.values() {
+        if issue.project != project.id || !call.world.listable(issue) {
+            continue;
+        }
+        if let Some(synthetic) = &issue.synthetic
+            && let Some(index) = synthetic.index_of(number)
+        {
+            let name = |index: u64| format!("{:032x}", synthetic.id(index));
+            let previous = index.checked_sub(1).map(name);
+            let next = (index + 1 < synthetic.count).then(|| name(index + 1));
+            let one = EventRef::Synthetic(synthetic, index);
+            return Ok(Reply::Value(event::detail(
+                call.world, issue, one, previous, next,
+            )));
+        }
+        let Some(one) = issue.events.iter().find(|event| event.id == id) else {
+            continue;
+        };
+        if !window.holds(one.second()) {
+            break;
+        }
+        let mut line: Vec<(i64, &str)> = issue
+            .events
+            .iter()
+            .filter(|event| window.holds(event.second()))
+            .map(|event| (event.second(), event.id.as_str()))
+            .collect();
+        line.sort_unstable();
+        let at = line.partition_point(|other| *other < (one.second(), id.as_str()));
+        let neighbour = |at: usize| line.get(at).map(|(_, id)| (*id).to_owned());
+        return Ok(Reply::Value(event::detail(
+            call.world,
+            issue,
+            EventRef::Stored(one),
+            at.checked_sub(1).and_then(neighbour),
+            neighbour(at + 1),
+        )));
+    }
+    Err(Problem::no_event())
+}
+
+/// The page at `offset`, without sorting what lies behind it.
+fn newest<'a>(
+    found: Vec<Found<'a>>,
+    offset: usize,
+    limit: usize,
+    rank: impl Fn(&Found<'a>) -> (Reverse<i64>, u128),
+) -> Slice<Found<'a>> {
+    let mut ranked: Vec<_> = found.into_iter().map(|one| (rank(&one), one)).collect();
+    let end = offset + limit + 1;
+    if ranked.len() > end {
+        ranked.select_nth_unstable_by_key(end, |(rank, _)| *rank);
+        ranked.truncate(end);
+    }
+    ranked.sort_unstable_by_key(|(rank, _)| *rank);
+    let rows = ranked
+        .into_iter()
+        .skip(offset)
+        .map(|(_, one)| one)
+        .collect();
+    cursor::by_row(rows, limit, offset)
+}
+
+fn is_yes(text: &str) -> bool {
+    matches!(text, "1" | "true")
+}
+
+fn in_environments(event: EventRef<'_>, names: &[String]) -> bool {
+    match event {
+        EventRef::Stored(event) => event.in_environments(names),
+        EventRef::Synthetic(..) => {
+            names.is_empty() || names.iter().any(|name| name == "production")
+        }
+    }
+}
+
+/// A little of Sentry's event search: words, and tags by name.
+fn matches_query(issue: &Issue, event: EventRef<'_>, query: &str) -> bool {
+    query.split_whitespace().all(|term| {
+        let EventRef::Stored(stored) = event else {
+            return issue.title.contains(term);
+        };
+        match term.split_once(':') {
+            Some((key, value)) => has_tag(issue, stored, key, value.trim_matches('"')),
+            None => issue.title.contains(term) || event_mentions(stored, term),
+        }
+    })
+}

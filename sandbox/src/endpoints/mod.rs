@@ -1,0 +1,245 @@
+//! The endpoints: a table of them, and what they share.
+
+mod events;
+mod issues;
+mod organizations;
+mod people;
+mod projects;
+mod releases;
+pub mod search;
+mod statistics;
+
+use std::collections::BTreeSet;
+
+use crate::{
+    auth::Caller,
+    cursor::{self, Cursor, Slice},
+    limits::Class,
+    reply::{Problem, Reply},
+    window::Window,
+    world::{Organization, Project, World},
+};
+
+/// One endpoint. `scopes`: any of them will do; none: no token is asked for.
+pub struct Endpoint {
+    pub path: &'static str,
+    pub class: Class,
+    pub scopes: &'static [&'static str],
+    pub answer: fn(&Call<'_>) -> Result<Reply, Problem>,
+}
+
+const ORG_READ: &[&str] = &["org:read", "org:write", "org:admin"];
+const PROJECT_READ: &[&str] = &["project:read", "project:write", "project:admin"];
+const EVENT_READ: &[&str] = &["event:read", "event:write", "event:admin"];
+const MEMBER_READ: &[&str] = &["member:read", "member:write", "member:admin"];
+const RELEASES: &[&str] = &[
+    "project:read",
+    "project:write",
+    "project:admin",
+    "project:releases",
+    "org:ci",
+];
+
+macro_rules! endpoints {
+    ($($path:literal $class:ident $scopes:expr => $answer:path;)*) => {
+        &[$(Endpoint { path: concat!("/api/0", $path), class: Class::$class, scopes: $scopes, answer: $answer }),*]
+    };
+}
+
+#[rustfmt::skip]
+pub const ENDPOINTS: &[Endpoint] = endpoints! {
+    "/organizations/"                                   Default       ORG_READ     => organizations::list;
+    "/organizations/{org}/"                             Default       ORG_READ     => organizations::detail;
+    "/organizations/{org}/projects/"                    Default       ORG_READ     => projects::list;
+    "/organizations/{org}/teams/"                       Default       ORG_READ     => people::teams;
+    "/organizations/{org}/users/"                       Default       ORG_READ     => people::users;
+    "/organizations/{org}/members/"                     Members       MEMBER_READ  => people::members;
+    "/organizations/{org}/issues/"                      Default       EVENT_READ   => search::organization;
+    "/organizations/{org}/issues/{issue}/"              IssueDetail   EVENT_READ   => issues::detail;
+    "/organizations/{org}/issues/{issue}/events/"       Default       EVENT_READ   => events::of_issue;
+    "/organizations/{org}/releases/"                    Releases      RELEASES     => releases::list;
+    "/organizations/{org}/releases/{version}/"          Default       RELEASES     => releases::detail;
+    "/organizations/{org}/stats_v2/"                    StatsV2       ORG_READ     => statistics::answer;
+    "/projects/{org}/{project}/"                        Default       PROJECT_READ => projects::detail;
+    "/projects/{org}/{project}/issues/"                 ProjectIssues EVENT_READ   => search::project;
+    "/projects/{org}/{project}/events/"                 ProjectEvents PROJECT_READ => events::of_project;
+    "/projects/{org}/{project}/events/{event}/"         EventDetail   PROJECT_READ => events::detail;
+    "/issues/{issue}/"                                  IssueDetail   &[]          => issues::gone;
+    "/issues/{issue}/events/"                           Default       &[]          => issues::gone;
+    "/groups/{issue}/"                                  IssueDetail   &[]          => issues::gone;
+};
+
+/// A request that may see the world.
+pub struct Call<'a> {
+    pub world: &'a World,
+    /// Absent only where no scope is asked for.
+    pub caller: Option<&'a Caller>,
+    /// The path's parameters, decoded.
+    pub path: &'a [(String, String)],
+    pub query: &'a [(String, String)],
+    /// As received, still encoded.
+    pub raw_path: &'a str,
+}
+
+impl<'a> Call<'a> {
+    pub fn caller(&self) -> Result<&'a Caller, Problem> {
+        self.caller.ok_or_else(Problem::forbidden)
+    }
+
+    fn segment(&self, name: &str) -> &str {
+        self.path
+            .iter()
+            .find(|(key, _)| key == name)
+            .map_or("", |(_, value)| value)
+    }
+
+    /// The last one wins, as in Django.
+    pub fn get(&self, name: &str) -> Option<&'a str> {
+        self.query
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    pub fn all(&self, name: &str) -> Vec<String> {
+        self.query
+            .iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
+            .collect()
+    }
+
+    pub fn organization(&self) -> Result<&'a Organization, Problem> {
+        let asked = self.segment("org");
+        self.world
+            .organizations
+            .iter()
+            .find(|one| one.slug == asked || one.id.to_string() == asked)
+            .ok_or_else(Problem::not_found)
+    }
+
+    /// The project in the path. A slug it had before is a redirect, an id never.
+    pub fn project(&self) -> Result<&'a Project, Problem> {
+        let organization = self.organization()?;
+        let asked = self.segment("project");
+        let world = self.world;
+        if let Some(project) = world
+            .projects
+            .iter()
+            .find(|one| one.slug == asked || one.id.to_string() == asked)
+            .filter(|one| one.status == crate::world::ProjectStatus::Active)
+        {
+            if !self.caller()?.can_see(world, project) {
+                return Err(Problem::forbidden());
+            }
+            return Ok(project);
+        }
+        let renamed = world
+            .projects
+            .iter()
+            .find(|one| one.former_slugs.iter().any(|old| old == asked));
+        if let Some(project) = renamed {
+            let from = format!("/projects/{}/{asked}/", organization.slug);
+            let to = format!("/projects/{}/{}/", organization.slug, project.slug);
+            let location = self.raw_path.replacen(&from, &to, 1);
+            return Err(Problem::moved_project(&location, &project.slug));
+        }
+        Err(Problem::no_project())
+    }
+
+    /// Which projects a request is about: `project=`, or those of the caller's teams.
+    pub fn projects(&self) -> Result<BTreeSet<u64>, Problem> {
+        let caller = self.caller()?;
+        let world = self.world;
+        let mut asked = BTreeSet::new();
+        for text in self.all("project") {
+            let id: i64 = text.parse().map_err(|_| {
+                Problem::bad_request("Invalid project parameter. Values must be numbers.")
+            })?;
+            asked.insert(id);
+        }
+        let slugs = self.all("projectSlug");
+        for slug in &slugs {
+            if slug == "$all" {
+                asked.insert(-1);
+            } else {
+                let project = world.project_by_slug(slug).ok_or_else(Problem::forbidden)?;
+                asked.insert(i64::try_from(project.id).unwrap_or(0));
+            }
+        }
+        let visible = world
+            .projects
+            .iter()
+            .filter(|project| caller.can_see(world, project));
+        if asked.contains(&-1) {
+            return Ok(visible.map(|project| project.id).collect());
+        }
+        if asked.is_empty() {
+            return Ok(visible
+                .filter(|project| caller.is_member(world, project))
+                .map(|project| project.id)
+                .collect());
+        }
+        let visible: BTreeSet<u64> = visible.map(|project| project.id).collect();
+        asked
+            .into_iter()
+            .map(|id| {
+                u64::try_from(id)
+                    .ok()
+                    .filter(|id| visible.contains(id))
+                    // One that cannot be seen spoils the whole request.
+                    .ok_or_else(Problem::forbidden)
+            })
+            .collect()
+    }
+
+    pub fn environments(&self) -> Result<Vec<String>, Problem> {
+        let names = self.all("environment");
+        if names
+            .iter()
+            .all(|name| self.world.environments.contains(name))
+        {
+            Ok(names)
+        } else {
+            Err(Problem::not_found())
+        }
+    }
+
+    pub fn window(&self) -> Result<Option<Window>, Problem> {
+        Window::asked(|name| self.get(name).map(str::to_owned), self.world.clock())
+    }
+
+    pub fn cursor(&self) -> Result<Option<Cursor>, Problem> {
+        self.get("cursor")
+            .filter(|text| !text.is_empty())
+            .map(Cursor::parse)
+            .transpose()
+    }
+
+    /// Too many is an error here, not clamped.
+    pub fn per_page(&self) -> Result<usize, Problem> {
+        let Some(text) = self.get("per_page") else {
+            return Ok(100);
+        };
+        let number: i64 = text
+            .parse()
+            .map_err(|_| Problem::bad_request("Invalid per_page parameter."))?;
+        if number > 100 {
+            return Err(Problem::bad_request(
+                "Invalid per_page value. Cannot exceed 100.",
+            ));
+        }
+        usize::try_from(number)
+            .ok()
+            .filter(|number| *number > 0)
+            .ok_or_else(|| {
+                Problem::bad_request("Invalid per_page value. Must be between 1 and 100.")
+            })
+    }
+
+    /// A plain list, paged by number of page.
+    pub fn paged<T>(&self, list: Vec<T>) -> Result<Slice<T>, Problem> {
+        cursor::by_page(list, self.per_page()?, self.cursor()?.as_ref())
+    }
+}

@@ -1,0 +1,157 @@
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::Call;
+use crate::{
+    reply::{Problem, Reply},
+    window::{self, Window},
+    world::Seconds,
+};
+
+const FIELD: &str = "sum(quantity)";
+
+/// Accepted and filtered errors, counted over what was ever received: issues being deleted included.
+pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
+    call.organization()?;
+    let projects = call.projects()?;
+    if projects.is_empty() {
+        return Err(Problem::bad_request("No projects available"));
+    }
+    let fields = call.all("field");
+    if fields.is_empty() {
+        return Err(Problem::bad_request("At least one \"field\" is required."));
+    }
+    if let Some(other) = fields
+        .iter()
+        .find(|field| *field != FIELD && *field != "sum(times_seen)")
+    {
+        return Err(Problem::bad_request(&format!("Invalid field: \"{other}\"")));
+    }
+    let group_by = call.all("groupBy");
+    if group_by.is_empty() {
+        return Err(Problem::bad_request(
+            "At least one \"groupBy\" is required.",
+        ));
+    }
+    if let Some(other) = group_by
+        .iter()
+        .find(|name| !["project", "outcome", "category", "reason"].contains(&name.as_str()))
+    {
+        return Err(Problem::bad_request(&format!(
+            "Invalid groupBy: \"{other}\""
+        )));
+    }
+    let step = interval(call.get("interval").unwrap_or("1h"))?;
+    let asked = match call.window()? {
+        Some(window) => window,
+        None => Window::recent(call.world),
+    };
+    // Whole intervals.
+    let from = asked.start.timestamp() - asked.start.timestamp().rem_euclid(step);
+    let end = asked.end.timestamp();
+    let to = end + (step - end.rem_euclid(step)) % step;
+    let starts: Vec<i64> = (0..)
+        .map(|number| from + number * step)
+        .take_while(|start| *start < to)
+        .collect();
+    if starts.len() > 10_000 {
+        return Err(Problem::bad_request(
+            "Your interval and date range would create too many results. Use a larger interval, or a smaller date range.",
+        ));
+    }
+
+    let wanted = |name: &str, value: &str| {
+        let list = call.all(name);
+        list.is_empty() || list.iter().any(|one| one == value)
+    };
+    let mut groups: BTreeMap<String, (Value, Vec<u64>)> = BTreeMap::new();
+    if wanted("category", "error") && wanted("outcome", "accepted") {
+        for issue in call.world.issues.values() {
+            if !projects.contains(&issue.project) || !issue.kind.is_error() {
+                continue;
+            }
+            let by: serde_json::Map<String, Value> = group_by
+                .iter()
+                .map(|name| {
+                    let value = match name.as_str() {
+                        "project" => json!(issue.project),
+                        "outcome" => json!("accepted"),
+                        "category" => json!("error"),
+                        _ => Value::Null,
+                    };
+                    (name.clone(), value)
+                })
+                .collect();
+            let by = Value::Object(by);
+            let (_, counts) = groups
+                .entry(by.to_string())
+                .or_insert_with(|| (by, vec![0; starts.len()]));
+            for (count, start) in counts.iter_mut().zip(&starts) {
+                let window = Seconds {
+                    from: *start,
+                    to: start + step,
+                };
+                *count += issue.seen(window, &[]).map_or(0, |seen| seen.count);
+            }
+        }
+    }
+    // Grouped by project there are totals only.
+    let totals_only = group_by.iter().any(|name| name == "project");
+    let groups: Vec<Value> = groups
+        .into_values()
+        .filter(|(_, counts)| counts.iter().any(|count| *count > 0))
+        .map(|(by, counts)| {
+            let total: u64 = counts.iter().sum();
+            let totals: Value = fields
+                .iter()
+                .map(|field| (field.clone(), json!(total)))
+                .collect::<serde_json::Map<_, _>>()
+                .into();
+            if totals_only {
+                return json!({"by": by, "totals": totals});
+            }
+            let series: Value = fields
+                .iter()
+                .map(|field| (field.clone(), json!(counts)))
+                .collect::<serde_json::Map<_, _>>()
+                .into();
+            json!({"by": by, "totals": totals, "series": series})
+        })
+        .collect();
+    let mut body = json!({
+        "start": window::second_text(from),
+        "end": window::second_text(to),
+        "groups": groups,
+    });
+    if !totals_only {
+        body["intervals"] = starts
+            .iter()
+            .map(|start| json!(window::second_text(*start)))
+            .collect();
+    }
+    Ok(Reply::value(&body))
+}
+
+/// Between an hour and a day, and a divisor of a day.
+fn interval(text: &str) -> Result<i64, Problem> {
+    const HOUR: i64 = 3_600;
+    let seconds = match text.split_at_checked(text.len().saturating_sub(1)) {
+        Some((number, "h")) => number.parse::<i64>().ok().map(|number| number * HOUR),
+        Some((number, "d")) => number.parse::<i64>().ok().map(|number| number * 24 * HOUR),
+        Some((number, "m")) => number.parse::<i64>().ok().map(|number| number * 60),
+        _ => None,
+    }
+    .ok_or_else(|| Problem::bad_request(&format!("Invalid interval: \"{text}\"")))?;
+    if seconds < HOUR {
+        return Err(Problem::bad_request(
+            "The interval has to be at least one hour.",
+        ));
+    }
+    if seconds > 24 * HOUR || (24 * HOUR) % seconds != 0 {
+        return Err(Problem::bad_request(
+            "The interval should divide one day cleanly.",
+        ));
+    }
+    Ok(seconds)
+}

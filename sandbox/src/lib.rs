@@ -1,0 +1,65 @@
+//! A small strict Sentry that runs inside a test.
+//!
+//! ```no_run
+//! let sandbox = sentry_sandbox::Sandbox::start(sentry_sandbox::Options::new(
+//!     sentry_sandbox::World::seeded(chrono::Utc::now()),
+//! ))?;
+//! println!("{}/api/0/organizations/{}/", sandbox.url(), sentry_sandbox::ORGANIZATION);
+//! # std::io::Result::Ok(())
+//! ```
+//!
+//! It answers as Sentry does, not as a client hopes: silent default filters, windows, offset cursors over live data,
+//! rate limits and every shape of error.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`world`] | the data, how to change it, and what a complete extraction must yield |
+//! | `seed` | the deterministic world with one of every oddity |
+//! | [`bulk`] | large worlds whose events exist only while they are asked for |
+//! | `server` | sockets, the path of one request, the log of requests |
+//! | `auth`, [`limits`], [`faults`] | who may ask, how often, and what goes wrong on purpose |
+//! | `endpoints` | one file a subject: what is selected, in which order, under which cursor |
+//! | `render` | records as JSON, with every documented field |
+//! | `cursor`, `window`, `reply` | Link headers, date parameters, answers and refusals |
+
+mod auth;
+pub mod bulk;
+mod cursor;
+mod endpoints;
+pub mod faults;
+pub mod limits;
+mod render;
+mod reply;
+mod seed;
+mod server;
+mod window;
+pub mod world;
+
+pub use bulk::Bulk;
+pub use faults::{Fault, FaultKind, Faults, Match};
+pub use limits::{Class, Limit, Limits};
+pub use server::{Options, Request, Sandbox};
+pub use world::World;
+
+/// Every scope, of the user who owns the organization.
+pub const TOKEN: &str = "sntryu_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+/// All read scopes, of an internal integration: it sees every project, and no organization in the list.
+pub const INTEGRATION_TOKEN: &str =
+    "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
+/// An organization token: `org:ci` and nothing else.
+pub const ORGANIZATION_TOKEN: &str =
+    "sntrys_eyJpYXQiOjE3MDAwMDAwMDAsIm9yZyI6ImFjbWUifQ==_Zm9yIHJlbGVhc2VzIG9ubHk";
+/// A user token that lacks `event:read` and `member:read`.
+pub const NARROW_TOKEN: &str =
+    "sntryu_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+/// A user token of somebody who is in no team.
+pub const TEAMLESS_TOKEN: &str =
+    "sntryu_bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+/// A token that was valid once.
+pub const EXPIRED_TOKEN: &str =
+    "sntryu_cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";
+/// A token whose user must sign in through the organization's SSO first.
+pub const SSO_TOKEN: &str =
+    "sntryu_dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd";
+/// The slug of the organization in every world built here.
+pub const ORGANIZATION: &str = "acme";

@@ -1,0 +1,114 @@
+//! The sandbox as a program: prints where it listens and what opens it, and serves until ctrl-c.
+
+use std::{process::ExitCode, time::Duration};
+
+use chrono::{TimeDelta, Utc};
+use sentry_sandbox::{Bulk, Limits, Options, Sandbox, World};
+
+const USAGE: &str = "\
+A small strict Sentry on 127.0.0.1.
+
+Usage: sentry-sandbox [OPTIONS]
+
+  --port N                 listen there (default: any free port)
+  --limits hosted|none     rate limits of the hosted service, or those of a self-hosted one (default: none)
+  --latency-ms N           added to every request (default: 0)
+  --gzip                   compress for clients that accept it
+  --bulk P,I,E[,BYTES]     P projects of I issues of E events over 30 days, instead of the seeded world
+";
+
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is a program"
+)]
+fn main() -> ExitCode {
+    let options = match parse(std::env::args().skip(1)) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Err(problem) => {
+            eprintln!("{problem}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let sandbox = match Sandbox::start(options) {
+        Ok(sandbox) => sandbox,
+        Err(error) => {
+            eprintln!("cannot listen: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!("url: {}", sandbox.url());
+    println!("organization: {}", sentry_sandbox::ORGANIZATION);
+    println!("token: {}", sentry_sandbox::TOKEN);
+    println!("integration token: {}", sentry_sandbox::INTEGRATION_TOKEN);
+    println!("organization token: {}", sentry_sandbox::ORGANIZATION_TOKEN);
+    println!("narrow token: {}", sentry_sandbox::NARROW_TOKEN);
+    println!("teamless token: {}", sentry_sandbox::TEAMLESS_TOKEN);
+    println!("expired token: {}", sentry_sandbox::EXPIRED_TOKEN);
+    println!("sso token: {}", sentry_sandbox::SSO_TOKEN);
+    match wait_for_ctrl_c() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cannot wait for ctrl-c: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn wait_for_ctrl_c() -> std::io::Result<()> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(tokio::signal::ctrl_c())
+}
+
+/// `None`: only the usage is wanted.
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+    let now = Utc::now();
+    let mut options = Options::new(World::seeded(now));
+    while let Some(flag) = args.next() {
+        let mut value = || args.next().ok_or(format!("{flag} needs a value"));
+        match flag.as_str() {
+            "--port" => options.port = number(&value()?)?,
+            "--latency-ms" => options.latency = Duration::from_millis(number(&value()?)?),
+            "--gzip" => options.gzip = true,
+            "--limits" => {
+                options.limits = match value()?.as_str() {
+                    "hosted" => Limits::hosted(),
+                    "none" => Limits::none(),
+                    other => return Err(format!("no limits are called {other:?}")),
+                }
+            }
+            "--bulk" => {
+                let sizes = value()?;
+                let sizes: Vec<u64> = sizes.split(',').map(number).collect::<Result<_, _>>()?;
+                let (&[projects, issues_per_project, events_per_issue], rest) = sizes
+                    .split_first_chunk()
+                    .ok_or("--bulk needs at least three numbers")?;
+                options.world = World::bulk(Bulk {
+                    now,
+                    projects,
+                    issues_per_project,
+                    events_per_issue,
+                    event_bytes: rest.first().map_or(10_000, |bytes| {
+                        usize::try_from(*bytes).unwrap_or(usize::MAX)
+                    }),
+                    span: TimeDelta::days(30),
+                });
+            }
+            "--help" | "-h" => return Ok(None),
+            other => return Err(format!("unknown argument {other:?}")),
+        }
+    }
+    // A server for people goes with the clock.
+    options.world.now = None;
+    Ok(Some(options))
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("not a number: {text:?}"))
+}

@@ -1,0 +1,10 @@
+//! The sandbox keeps its word: each test is one thing that Sentry does.
+
+mod access;
+mod bulk;
+mod client;
+mod events;
+mod faults;
+mod issues;
+mod limits;
+mod lists;

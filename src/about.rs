@@ -1,0 +1,146 @@
+//! `--about`: name, version, capabilities, settings and streams.
+
+use crate::cli::{EXIT_CODES, Format};
+use crate::streams::{Replication, STREAMS};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// Capabilities that the tap really has, by the hub's names.
+pub const CAPABILITIES: &[&str] = &["catalog", "discover", "state", "about", "properties", "test"];
+
+const DESCRIPTION: &str = env!("CARGO_PKG_DESCRIPTION");
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The text that `--about` prints.
+pub fn render(format: Format) -> String {
+    match format {
+        Format::Json => {
+            let mut text = serde_json::to_string_pretty(&document()).expect("a JSON value");
+            text.push('\n');
+            text
+        }
+        Format::Text => text(),
+        Format::Markdown => markdown(),
+    }
+}
+
+fn document() -> Value {
+    let streams: Vec<Value> = STREAMS
+        .iter()
+        .map(|def| {
+            json!({
+                "name": def.name,
+                "key_properties": def.key,
+                "replication_method": method(def.replication),
+                "replication_key": def.replication_key(),
+                "parent": def.parent.map(|parent| parent.stream),
+                "selected_by_default": def.selected_by_default,
+                "scopes": def.scopes,
+                "note": def.note,
+            })
+        })
+        .collect();
+    json!({
+        "name": "tap-sentry",
+        "description": DESCRIPTION,
+        "version": VERSION,
+        "sdk_version": null,
+        "supported_python_versions": null,
+        "capabilities": CAPABILITIES,
+        "settings": crate::config::schema(),
+        "streams": streams,
+    })
+}
+
+fn method(replication: Replication) -> &'static str {
+    match replication {
+        Replication::FullTable => "FULL_TABLE",
+        Replication::Incremental { .. } => "INCREMENTAL",
+    }
+}
+
+fn text() -> String {
+    let mut out = format!("Name: tap-sentry\nDescription: {DESCRIPTION}\nVersion: {VERSION}\nCapabilities: {}\n\nSettings:\n", CAPABILITIES.join(", "));
+    for setting in settings() {
+        let _ = writeln!(out, "  {} ({}{}): {}", setting.name, setting.kind, if setting.required { ", required" } else { "" }, setting.description);
+        if !setting.default.is_empty() {
+            let _ = writeln!(out, "      default: {}", setting.default);
+        }
+    }
+    out.push_str("\nStreams:\n");
+    for def in STREAMS {
+        let _ = writeln!(out, "  {}: key {}; {}{}", def.name, def.key.join(" + "), replication_text(def), if def.selected_by_default { "" } else { "; not selected by default" });
+    }
+    let _ = writeln!(out, "\n{EXIT_CODES}");
+    out
+}
+
+fn markdown() -> String {
+    format!("# tap-sentry {VERSION}\n\n{DESCRIPTION}\n\nCapabilities: {}\n\n## Settings\n\n{}\n## Streams\n\n{}", CAPABILITIES.iter().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", "), settings_table(), streams_table())
+}
+
+/// One setting, as documentation shows it.
+#[derive(Debug)]
+pub struct Setting {
+    pub name: String,
+    pub kind: String,
+    pub required: bool,
+    pub default: String,
+    pub title: String,
+    pub description: String,
+    pub secret: bool,
+}
+
+/// The settings, from their JSON Schema.
+pub fn settings() -> Vec<Setting> {
+    let schema = crate::config::schema();
+    let required = |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|n| n == name));
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    properties
+        .map(|(name, property)| Setting {
+            name: name.clone(),
+            kind: text(&property["type"]),
+            required: required(name),
+            default: match property.get("default") {
+                None => String::new(),
+                Some(Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+            },
+            title: text(&property["title"]),
+            description: text(&property["description"]).split_whitespace().collect::<Vec<_>>().join(" "),
+            secret: property.get("secret").is_some(),
+        })
+        .collect()
+}
+
+/// The table of README.
+pub fn settings_table() -> String {
+    let mut out = String::from("| setting | type | required | default | meaning |\n|---|---|---|---|---|\n");
+    for s in settings() {
+        let default = if s.default.is_empty() { String::new() } else { format!("`{}`", s.default) };
+        let _ = writeln!(out, "| `{}` | {} | {} | {default} | {} |", s.name, s.kind, if s.required { "yes" } else { "no" }, s.description);
+    }
+    out
+}
+
+/// The table of README.
+pub fn streams_table() -> String {
+    let mut out = String::from("| stream | key | replication | scope | notes |\n|---|---|---|---|---|\n");
+    for def in STREAMS {
+        let off = if def.selected_by_default { "" } else { "Off by default. " };
+        let key = def.key.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" + ");
+        let scopes = def.scopes.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(" or ");
+        let _ = writeln!(out, "| `{}` | {key} | {} | {scopes} | {} |", def.name, replication_text(def), format!("{off}{}", def.note).trim());
+    }
+    out
+}
+
+fn replication_text(def: &crate::streams::StreamDef) -> String {
+    match (def.replication_key(), def.parent) {
+        (Some(key), Some(parent)) => format!("incremental by {key}, child of {}", parent.stream),
+        (Some(key), None) => format!("incremental by {key}"),
+        (None, Some(parent)) => format!("full table, child of {}", parent.stream),
+        (None, None) => "full table".to_owned(),
+    }
+}

@@ -1,0 +1,257 @@
+//! Catalogs: what discovery offers and what a user's catalog selects.
+
+use crate::message::SchemaMessage;
+use crate::record::Projection;
+use crate::streams::{Replication, STREAMS, StreamDef};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    #[error("the catalog is not usable: {0}")]
+    Shape(#[from] serde_json::Error),
+    #[error("catalog, stream `{stream}`: {text}")]
+    Stream { stream: String, text: String },
+    #[error("the catalog selects no stream of this tap: set `selected` to true in the metadata of a stream (breadcrumb [])")]
+    Nothing,
+}
+
+/// The document that `--discover` prints and `--catalog` reads.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Catalog {
+    pub streams: Vec<Entry>,
+}
+
+/// One stream of a catalog. Lenient where it is read: catalogs are edited by people and by Meltano.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Entry {
+    #[serde(alias = "stream_id")]
+    pub tap_stream_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replication_method: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replication_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_properties: Option<Vec<String>>,
+    #[serde(default)]
+    pub schema: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selected: Option<bool>,
+    #[serde(default)]
+    pub metadata: Vec<Metadata>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Metadata {
+    pub breadcrumb: Vec<String>,
+    pub metadata: Map<String, Value>,
+}
+
+/// Everything that this tap offers. Needs neither a token nor the network, and is the same at every call.
+pub fn discover() -> Catalog {
+    Catalog { streams: STREAMS.iter().map(discover_stream).collect() }
+}
+
+fn discover_stream(def: &StreamDef) -> Entry {
+    let schema: Value = serde_json::from_str(def.schema).expect("schemas/*.json are tested");
+    let replication_key = def.replication_key();
+    let method = method_name(def);
+    let mut root = json!({
+        "inclusion": "available",
+        "selected-by-default": def.selected_by_default,
+        "table-key-properties": def.key,
+        "forced-replication-method": method,
+    });
+    if let Some(key) = replication_key {
+        root["replication-key"] = json!(key);
+        root["valid-replication-keys"] = json!([key]);
+    }
+    if let Some(parent) = def.parent {
+        root["parent-tap-stream-id"] = json!(parent.stream);
+    }
+    let Value::Object(root) = root else { unreachable!("an object literal") };
+    let mut metadata = vec![Metadata { breadcrumb: Vec::new(), metadata: root }];
+    describe(&schema, &mut Vec::new(), &mut metadata, &|name| def.key.contains(&name) || replication_key == Some(name));
+    Entry {
+        tap_stream_id: def.name.to_owned(),
+        stream: Some(def.name.to_owned()),
+        replication_method: Some(method.to_owned()),
+        replication_key: replication_key.map(str::to_owned),
+        key_properties: Some(def.key.iter().map(ToString::to_string).collect()),
+        schema,
+        selected: None,
+        metadata,
+    }
+}
+
+fn method_name(def: &StreamDef) -> &'static str {
+    match def.replication {
+        Replication::FullTable => "FULL_TABLE",
+        Replication::Incremental { .. } => "INCREMENTAL",
+    }
+}
+
+/// An entry for each property, nested ones too; those of the key are always included.
+fn describe(schema: &Value, breadcrumb: &mut Vec<String>, metadata: &mut Vec<Metadata>, automatic: &dyn Fn(&str) -> bool) {
+    for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        breadcrumb.extend(["properties".to_owned(), name.clone()]);
+        let inclusion = if breadcrumb.len() == 2 && automatic(name) { "automatic" } else { "available" };
+        metadata.push(Metadata { breadcrumb: breadcrumb.clone(), metadata: Map::from_iter([("inclusion".to_owned(), json!(inclusion))]) });
+        describe(property, breadcrumb, metadata, automatic);
+        breadcrumb.truncate(breadcrumb.len() - 2);
+    }
+}
+
+/// What a catalog decides about one stream that is to be written.
+#[derive(Debug)]
+pub struct Selected {
+    pub def: &'static StreamDef,
+    pub schema: SchemaMessage,
+    pub projection: Projection,
+    /// `FULL_TABLE` in the catalog of an incremental stream: bookmarks are neither used nor moved.
+    pub ignore_bookmark: bool,
+}
+
+/// The selected streams, in the order of [`STREAMS`].
+#[derive(Debug)]
+pub struct Selection(pub Vec<Selected>);
+
+impl Selection {
+    pub fn get(&self, name: &str) -> Option<&Selected> {
+        self.0.iter().find(|selected| selected.def.name == name)
+    }
+
+    /// Reads a catalog; `None` selects what is selected by default.
+    ///
+    /// # Errors
+    /// When the catalog is malformed, selects nothing, or asks for a key or method that a stream cannot have.
+    pub fn new(catalog: Option<Value>, keep_unknown: bool) -> Result<Self, CatalogError> {
+        let catalog = match catalog {
+            Some(value) => serde_json::from_value(value)?,
+            None => discover(),
+        };
+        Self::from_catalog(&catalog, keep_unknown, false)
+    }
+
+    /// Every stream with every field, as `--test` wants them.
+    pub fn everything(keep_unknown: bool) -> Result<Self, CatalogError> {
+        Self::from_catalog(&discover(), keep_unknown, true)
+    }
+
+    fn from_catalog(catalog: &Catalog, keep_unknown: bool, all: bool) -> Result<Self, CatalogError> {
+        let mut selected: Vec<Option<Selected>> = STREAMS.iter().map(|_| None).collect();
+        for entry in &catalog.streams {
+            let Some(i) = STREAMS.iter().position(|def| def.name == entry.tap_stream_id) else {
+                log::warn!("the catalog's stream `{}` is not one of this tap and is passed over", entry.tap_stream_id);
+                continue;
+            };
+            if all || entry.is_selected(&[]) {
+                selected[i] = Some(entry.select(&STREAMS[i], keep_unknown)?);
+            }
+        }
+        let selected: Vec<_> = selected.into_iter().flatten().collect();
+        if selected.is_empty() { Err(CatalogError::Nothing) } else { Ok(Self(selected)) }
+    }
+}
+
+impl Entry {
+    fn metadata(&self, path: &[&str]) -> Option<&Map<String, Value>> {
+        self.metadata.iter().find(|m| m.breadcrumb.len() == path.len() * 2 && m.breadcrumb.chunks(2).zip(path).all(|(crumb, name)| crumb[0] == "properties" && crumb[1] == **name)).map(|m| &m.metadata)
+    }
+
+    /// The selection algorithm of the Singer SDK: `unsupported` never, `automatic` always, then `selected`, then
+    /// `selected-by-default`, then as the parent; a stream of which nothing is said is not selected.
+    fn is_selected(&self, path: &[&str]) -> bool {
+        if path.is_empty() {
+            // A catalog without metadata selects by presence, or by the flags that preceded metadata.
+            let flag = self.selected.or_else(|| self.schema.get("selected").and_then(Value::as_bool));
+            return match self.metadata(&[]) {
+                Some(root) => explicit(root).unwrap_or_else(|| flag.unwrap_or(false)),
+                None => flag.unwrap_or(self.metadata.is_empty()),
+            };
+        }
+        match self.metadata(path) {
+            Some(metadata) => explicit(metadata).unwrap_or(true),
+            None => true,
+        }
+    }
+
+    fn select(&self, def: &'static StreamDef, keep_unknown: bool) -> Result<Selected, CatalogError> {
+        let wrong = |text: String| CatalogError::Stream { stream: def.name.to_owned(), text };
+        let root = self.metadata(&[]);
+        let built_in: Value = serde_json::from_str(def.schema).expect("schemas/*.json are tested");
+        let mut schema = if self.schema.get("properties").is_some_and(Value::is_object) { self.schema.clone() } else { built_in.clone() };
+
+        let listed = |value: Option<&Value>| value.and_then(|v| serde_json::from_value::<Vec<String>>(v.clone()).ok()).filter(|keys| !keys.is_empty());
+        let key: Vec<String> = self
+            .key_properties
+            .clone()
+            .filter(|keys| !keys.is_empty())
+            .or_else(|| listed(root.and_then(|r| r.get("table-key-properties").or_else(|| r.get("table_key_properties")))))
+            .unwrap_or_else(|| def.key.iter().map(ToString::to_string).collect());
+        for name in key.iter().map(String::as_str).chain(def.replication_key()) {
+            if schema["properties"].get(name).is_none() {
+                let property = built_in["properties"].get(name).ok_or_else(|| wrong(format!("the key property `{name}` is not in the schema")))?;
+                schema["properties"][name] = property.clone();
+            }
+        }
+
+        let method = self
+            .replication_method
+            .as_deref()
+            .or_else(|| root.and_then(|r| r.get("replication-method").or_else(|| r.get("replication_method")).or_else(|| r.get("forced-replication-method"))?.as_str()))
+            .unwrap_or_else(|| method_name(def));
+        let ignore_bookmark = match (method, def.replication) {
+            ("FULL_TABLE", Replication::Incremental { .. }) => true,
+            ("FULL_TABLE", Replication::FullTable) | ("INCREMENTAL", Replication::Incremental { .. }) => false,
+            ("INCREMENTAL", Replication::FullTable) => {
+                log::warn!("{}: Sentry offers nothing to replicate it by; it is extracted whole", def.name);
+                false
+            }
+            (other, _) => return Err(wrong(format!("the replication method `{other}` is not supported; use FULL_TABLE or INCREMENTAL"))),
+        };
+        let replication_key = self.replication_key.as_deref().or_else(|| root.and_then(|r| r.get("replication-key").or_else(|| r.get("replication_key"))?.as_str()));
+        if let (Some(asked), Some(own)) = (replication_key, def.replication_key())
+            && asked != own
+            && !ignore_bookmark
+        {
+            return Err(wrong(format!("the replication key `{asked}` is not supported; the only one is `{own}`")));
+        }
+
+        let automatic = |name: &str| key.iter().any(|k| k == name) || def.replication_key() == Some(name);
+        let chosen = |path: &[&str]| (1..=path.len()).all(|n| (n == 1 && automatic(path[0])) || self.is_selected(&path[..n]));
+        let projection = Projection::new(def, &schema, &chosen, keep_unknown);
+        prune(&mut schema, &mut Vec::new(), &chosen);
+        if let Some(object) = schema.as_object_mut() {
+            object.remove("selected");
+        }
+        let bookmark_properties = def.replication_key().filter(|_| !ignore_bookmark).map(|key| vec![key.to_owned()]);
+        Ok(Selected { def, schema: SchemaMessage { stream: def.name.to_owned(), schema, key_properties: key, bookmark_properties }, projection, ignore_bookmark })
+    }
+}
+
+/// What the metadata of one breadcrumb says by itself.
+fn explicit(metadata: &Map<String, Value>) -> Option<bool> {
+    match metadata.get("inclusion").and_then(Value::as_str) {
+        Some("unsupported") => Some(false),
+        Some("automatic") => Some(true),
+        _ => metadata.get("selected").and_then(Value::as_bool).or_else(|| metadata.get("selected-by-default").and_then(Value::as_bool)),
+    }
+}
+
+/// Removes deselected properties at every depth, but not inside lists.
+fn prune(schema: &mut Value, path: &mut Vec<String>, chosen: &dyn Fn(&[&str]) -> bool) {
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    properties.retain(|name, property| {
+        path.push(name.clone());
+        let keep = chosen(&path.iter().map(String::as_str).collect::<Vec<_>>());
+        if keep {
+            prune(property, path, chosen);
+        }
+        path.pop();
+        keep
+    });
+}
+

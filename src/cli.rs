@@ -1,0 +1,62 @@
+//! The command line.
+
+use clap::{ArgAction, Args, Parser, ValueEnum};
+use std::path::PathBuf;
+
+/// Extract an organization's data from Sentry as Singer messages.
+///
+/// With a configuration and no mode, syncs: SCHEMA, RECORD and STATE lines go to stdout, everything else to stderr.
+#[derive(Debug, Parser)]
+#[command(name = "tap-sentry", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// Settings: a JSON file, or ENV for the environment (`TAP_SENTRY_<KEY>`) and .env; may be repeated, later wins
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Vec<String>,
+    #[command(flatten)]
+    pub mode: Mode,
+    /// Which streams and fields to sync; without it all that are selected by default
+    #[arg(long, value_name = "FILE", alias = "properties", short_alias = 'p', conflicts_with_all = ["discover", "about"])]
+    pub catalog: Option<PathBuf>,
+    /// Where the last run ended: the value of its last STATE message
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["discover", "about", "test"])]
+    pub state: Option<PathBuf>,
+    /// How --about is printed
+    #[arg(long, value_enum, default_value_t = Format::Text, requires = "about")]
+    pub format: Format,
+    /// Log each request; twice: also the HTTP library
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Log errors only
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct Mode {
+    /// Print the catalog; needs no token and no network
+    #[arg(short, long)]
+    pub discover: bool,
+    /// Check the token and each stream's endpoint and print one record of each; `schema`: SCHEMA messages only
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
+    pub test: Option<String>,
+    /// Print name, version, capabilities, settings and streams
+    #[arg(long)]
+    pub about: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+    Markdown,
+}
+
+/// One source for --help, --about and README.
+pub const EXIT_CODES: &str = "Exit codes:
+  0  complete
+  1  configuration, catalog or state not usable, or an unexpected failure
+  2  wrong use of the command line
+  3  Sentry refused the token
+  4  incomplete: something could not be extracted, or the run was stopped; the state stays behind it
+  5  stdout was closed";

@@ -1,0 +1,361 @@
+//! One page or one object: authorisation, permits, retries. The only file that names reqwest.
+
+use crate::config::Settings;
+use crate::paging::{Cursor, next_cursor};
+use crate::raw;
+use crate::report::Report;
+use crate::streams::StreamDef;
+use crate::throttle::{RateHeaders, Throttle};
+use backon::{BackoffBuilder, ExponentialBuilder};
+use chrono::Utc;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Response, StatusCode};
+use secrecy::ExposeSecret;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+use url::Url;
+
+/// A body larger than this is not read: 100 full events of 320 KiB. A page that exceeds it is asked for again with
+/// fewer rows.
+pub const MAX_BODY: usize = 32 << 20;
+
+/// What went wrong, and on what.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{path}: {kind}")]
+pub struct ApiError {
+    /// The path and query asked for; never the token, which travels in a header.
+    pub path: String,
+    pub kind: Kind,
+}
+
+/// The kinds of failure. [`Kind::transient`] says which are worth another try.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Kind {
+    #[error("HTTP {status}: {detail}")]
+    Status { status: u16, detail: String },
+    #[error("HTTP 429, too many requests: {detail}")]
+    RateLimited { detail: String, wait: Option<Duration> },
+    #[error("HTTP {status}, the query covers too much: {detail}")]
+    QueryTooLarge { status: u16, detail: String },
+    #[error("the body exceeds {} MiB", MAX_BODY >> 20)]
+    BodyTooLarge,
+    #[error("no answer within {} seconds", .0.as_secs())]
+    Timeout(Duration),
+    #[error("{0}")]
+    Transport(String),
+    #[error("not the JSON that was asked for: {0}")]
+    Body(String),
+    #[error("the next cursor `{0}` is one that was already followed")]
+    RepeatedCursor(String),
+    #[error("redirected to {0}, which is not the configured origin; set `base_url` to the server's own address")]
+    Redirect(String),
+}
+
+impl Kind {
+    /// Whether the same request may succeed later.
+    fn transient(&self) -> bool {
+        match self {
+            // 410 with a message is a brown-out of an endpoint that still exists; see sentry/api/helpers/deprecation.py.
+            Self::Status { status, .. } => matches!(status, 408 | 410 | 425 | 500..),
+            Self::RateLimited { .. } | Self::Timeout(_) | Self::Transport(_) | Self::Body(_) | Self::RepeatedCursor(_) => true,
+            Self::QueryTooLarge { .. } | Self::BodyTooLarge | Self::Redirect(_) => false,
+        }
+    }
+}
+
+impl ApiError {
+    pub fn status(&self) -> Option<u16> {
+        match self.kind {
+            Kind::Status { status, .. } | Kind::QueryTooLarge { status, .. } => Some(status),
+            Kind::RateLimited { .. } => Some(429),
+            _ => None,
+        }
+    }
+}
+
+/// What to ask for.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    pub stream: &'static StreamDef,
+    pub url: Url,
+    /// Counted from 1, for the log.
+    pub page: usize,
+}
+
+impl Ask {
+    /// Path and query, as the log and errors name a request.
+    pub fn path(&self) -> String {
+        match self.url.query() {
+            Some(query) => format!("{}?{query}", self.url.path()),
+            None => self.url.path().to_owned(),
+        }
+    }
+}
+
+/// One answer with status 200.
+#[derive(Debug)]
+pub struct Page {
+    pub body: Vec<u8>,
+    pub next: Option<Cursor>,
+    /// `X-Hits`: how many rows the search estimates in all, capped by the server at 1,000.
+    pub hits: Option<u64>,
+}
+
+/// Sends requests as one caller.
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    throttle: Arc<Throttle>,
+    report: Arc<Report>,
+    max_retries: u32,
+    timeout: Duration,
+}
+
+impl Client {
+    pub fn new(settings: &Settings, report: Arc<Report>) -> Result<Self, crate::error::Error> {
+        let setup = |what: &str, e: &dyn std::fmt::Display| crate::error::Error::Setup(format!("{what}: {e}"));
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", settings.token.expose_secret()))
+            .map_err(|_| setup("`api_token`", &"holds characters that no HTTP header can carry"))?;
+        authorization.set_sensitive(true);
+        let origin = settings.base_url.clone();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(&settings.user_agent)
+            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization)]))
+            .timeout(settings.request_timeout)
+            .pool_max_idle_per_host(settings.concurrency)
+            .tcp_nodelay(true)
+            // A renamed project redirects within the origin; the token goes nowhere else.
+            .redirect(Policy::custom(move |attempt| {
+                if attempt.url().origin() == origin.origin() && attempt.previous().len() <= 5 { attempt.follow() } else { attempt.stop() }
+            }));
+        if let Some(path) = &settings.ca_certificate {
+            let pem = std::fs::read(path).map_err(|source| crate::error::Error::Read { path: path.clone(), source })?;
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+                .ok()
+                .filter(|certificates| !certificates.is_empty())
+                .ok_or_else(|| setup("`ca_certificate`", &format!("{} holds no PEM certificate", path.display())))?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        if let Some(proxy) = &settings.proxy_url {
+            builder = builder.proxy(reqwest::Proxy::all(proxy.as_str()).map_err(|e| setup("`proxy_url`", &e))?);
+        }
+        Ok(Self {
+            http: builder.build().map_err(|e| setup("cannot set up HTTP", &chain(&e)))?,
+            base: settings.base_url.clone(),
+            throttle: Arc::new(Throttle::new(settings.concurrency, settings.rate_limit)),
+            report,
+            max_retries: settings.max_retries,
+            timeout: settings.request_timeout,
+        })
+    }
+
+    /// The URL of a path below `/api/0/`, whose segments are already encoded.
+    pub fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path()));
+        url
+    }
+
+    /// Asks until `parse` accepts an answer or the failure is final. `parse` runs at each answer with status 200:
+    /// what it refuses is a wrong answer and is asked for again.
+    ///
+    /// # Errors
+    /// The last failure, after `max_retries` further tries of a transient one.
+    pub async fn get<T>(&self, ask: &Ask, mut parse: impl FnMut(&Page) -> Result<T, Kind>) -> Result<T, ApiError> {
+        let mut delays = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(500))
+            .with_max_delay(Duration::from_secs(30))
+            .with_max_times(self.max_retries as usize)
+            .with_jitter()
+            .build();
+        loop {
+            let kind = match self.fetch(ask).await {
+                Ok(page) => match parse(&page) {
+                    Ok(parsed) => return Ok(parsed),
+                    Err(kind) => kind,
+                },
+                Err(kind) => kind,
+            };
+            let delay = if kind.transient() { delays.next() } else { None };
+            let Some(delay) = delay else {
+                return Err(ApiError { path: ask.path(), kind });
+            };
+            let wait = match kind {
+                // The server says when; jitter keeps several taps of one organization apart.
+                Kind::RateLimited { wait: Some(wait), .. } => wait + delay.min(Duration::from_millis(500)) / 4,
+                _ => delay,
+            };
+            log::warn!(target: ask.stream.name, "GET {}: {kind}; trying again in {:.1} s", ask.path(), wait.as_secs_f64());
+            self.report.retried(ask.stream, wait);
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// One request in a task of its own: a target that stalls must not starve requests in flight.
+    async fn fetch(&self, ask: &Ask) -> Result<Page, Kind> {
+        let permit = self.throttle.permit(ask.stream.class).await;
+        self.report.waited(ask.stream, permit.waited);
+        let task = Exchange { http: self.http.clone(), ask: ask.clone(), report: Arc::clone(&self.report), timeout: self.timeout, permit };
+        AbortOnDropHandle::new(tokio::spawn(task.run())).await.unwrap_or_else(|e| Err(Kind::Transport(format!("the request's task failed: {e}"))))
+    }
+}
+
+/// What one request's task owns.
+struct Exchange {
+    http: reqwest::Client,
+    ask: Ask,
+    report: Arc<Report>,
+    timeout: Duration,
+    permit: crate::throttle::Permit,
+}
+
+impl Exchange {
+    async fn run(mut self) -> Result<Page, Kind> {
+        let started = Instant::now();
+        let response = self.http.get(self.ask.url.clone()).send().await.map_err(|e| self.transport(&e, started))?;
+        let status = response.status();
+        let headers = rate_headers(response.headers());
+        if !status.is_server_error() {
+            self.permit.learn(headers);
+        }
+        let location = response.headers().get("location").and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let next = response.headers().get("link").and_then(|v| v.to_str().ok()).and_then(next_cursor);
+        let hits = response.headers().get("x-hits").and_then(|v| v.to_str().ok()?.parse().ok());
+        let body = match self.body(response).await {
+            Ok(body) => body,
+            Err(kind) => {
+                self.log(status, started, 0, headers);
+                return Err(kind);
+            }
+        };
+        self.log(status, started, body.len(), headers);
+        if status == StatusCode::OK {
+            return Ok(Page { body, next, hits });
+        }
+        let kind = failure(status, &body, location, headers);
+        if let Kind::RateLimited { wait, .. } = &kind {
+            self.permit.refused(wait.unwrap_or_default());
+        }
+        Err(kind)
+    }
+
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, Kind> {
+        let started = Instant::now();
+        let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        let mut body = Vec::with_capacity(expected.min(MAX_BODY));
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.transport(&e, started))? {
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(Kind::BodyTooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn transport(&self, error: &reqwest::Error, started: Instant) -> Kind {
+        self.report.request(self.ask.stream, started.elapsed(), None, 0);
+        log::debug!(target: self.ask.stream.name, "GET {} failed after {:.3} s: {}", self.ask.url, started.elapsed().as_secs_f64(), chain(error));
+        if error.is_timeout() { Kind::Timeout(self.timeout) } else { Kind::Transport(chain(error)) }
+    }
+
+    fn log(&self, status: StatusCode, started: Instant, bytes: usize, rate: RateHeaders) {
+        self.report.request(self.ask.stream, started.elapsed(), Some(status.as_u16()), bytes);
+        if log::log_enabled!(target: self.ask.stream.name, log::Level::Debug) {
+            let number = |n: Option<u32>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
+            log::debug!(
+                target: self.ask.stream.name,
+                "GET {} -> {} in {:.3} s, page {}, {bytes} bytes, rate limit {} remaining {} reset in {} concurrent {}",
+                self.ask.url,
+                status.as_u16(),
+                started.elapsed().as_secs_f64(),
+                self.ask.page,
+                number(rate.limit),
+                number(rate.remaining),
+                rate.reset_in.map_or_else(|| "-".to_owned(), |d| format!("{:.1} s", d.as_secs_f64())),
+                number(rate.concurrent_limit),
+            );
+        }
+    }
+}
+
+/// Sentry's rate headers; a value may be the text `None`.
+fn rate_headers(headers: &HeaderMap) -> RateHeaders {
+    let number = |name| headers.get(name).and_then(|v| v.to_str().ok()?.trim().parse::<u32>().ok());
+    let reset = headers.get("x-sentry-rate-limit-reset").and_then(|v| v.to_str().ok()?.trim().parse::<f64>().ok());
+    RateHeaders {
+        limit: number("x-sentry-rate-limit-limit"),
+        remaining: number("x-sentry-rate-limit-remaining"),
+        // Epoch seconds; a server's clock far from ours must not hold a run for hours.
+        reset_in: reset.filter(|r| r.is_finite()).map(|reset| {
+            #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era are exact in 53 bits")]
+            let now = Utc::now().timestamp_millis() as f64 / 1000.0;
+            Duration::from_secs_f64((reset - now).clamp(0.0, 3600.0))
+        }),
+        concurrent_limit: number("x-sentry-rate-limit-concurrentlimit"),
+    }
+}
+
+/// What an answer with another status than 200 means.
+fn failure(status: StatusCode, body: &[u8], location: Option<String>, rate: RateHeaders) -> Kind {
+    let detail = detail(body);
+    let too_wide = |text: &str| {
+        let text = text.to_lowercase();
+        text.contains("smaller date range") || text.contains("more recent date range") && text.contains("too")
+    };
+    match status.as_u16() {
+        // Query quotas and statement time-outs come as 429 with allowance left: only a smaller window cures them.
+        429 if too_wide(&detail) => Kind::QueryTooLarge { status: 429, detail },
+        504 if too_wide(&detail) => Kind::QueryTooLarge { status: 504, detail },
+        429 => {
+            let wait = if rate.remaining.is_none_or(|left| left == 0) { rate.reset_in } else { None };
+            Kind::RateLimited { detail, wait }
+        }
+        300..400 => match location {
+            Some(location) => Kind::Redirect(location),
+            None => Kind::Status { status: status.as_u16(), detail },
+        },
+        status => Kind::Status { status, detail },
+    }
+}
+
+/// What the server says: `detail` may be a text, an object with `message`, or missing; bodies may be HTML or empty.
+fn detail(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    let stated = parsed.as_ref().and_then(|body| {
+        let detail = body.get("detail").or_else(|| body.get("message")).or_else(|| body.get("error"))?;
+        Some(match detail.get("message").unwrap_or(detail) {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+    });
+    let text = stated.unwrap_or_else(|| text.into_owned());
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(500) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None if text.is_empty() => "no text".to_owned(),
+        None => text,
+    }
+}
+
+/// The error and its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// The body as an array's rows or one object, checked by `raw`; see [`Client::get`].
+pub fn malformed(error: raw::Malformed) -> Kind {
+    Kind::Body(error.to_string())
+}

@@ -1,0 +1,481 @@
+//! Settings: as written ([`Config`], whose JSON Schema is the one source of all documentation) and as used
+//! ([`Settings`], validated).
+
+use crate::error::Error;
+use crate::time::parse_instant;
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use jsonschema::error::ValidationErrorKind;
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use url::Url;
+use wildmatch::WildMatch;
+
+/// Prefix of settings in the environment.
+pub const ENV_PREFIX: &str = "TAP_SENTRY_";
+const DEFAULT_BASE_URL: &str = "https://sentry.io/api/0/";
+
+/// The settings as a user writes them. Titles and descriptions become `--about`, README and meltano.yml.
+#[derive(JsonSchema)]
+#[schemars(title = "tap-sentry settings")]
+#[expect(dead_code, reason = "read by schemars; values are read one by one, so that all mistakes are found")]
+#[expect(clippy::doc_markdown, reason = "the texts are shown to users as they are")]
+pub struct Config {
+    /// Bearer token: an internal integration's (best: bound to the organization) or a user's. `auth_token` is accepted too.
+    #[schemars(title = "API token", extend("writeOnly" = true, "secret" = true))]
+    api_token: String,
+    /// The earliest activity to extract in a first run: RFC 3339, or YYYY-MM-DD (UTC).
+    #[schemars(title = "Start date", extend("format" = "date-time"))]
+    start_date: String,
+    /// Address of the Sentry server, for self-hosted or regional ones (https://de.sentry.io); with or without /api/0/.
+    #[schemars(title = "Base URL", extend("default" = DEFAULT_BASE_URL))]
+    base_url: Option<String>,
+    /// Slug of the organization. Left out: every organization that the token can see.
+    #[schemars(title = "Organization")]
+    organization: Option<String>,
+    /// Slugs of the projects to extract, `*` as wildcard; a list, or text separated by commas. Left out: all.
+    #[schemars(title = "Project slugs", with = "Option<Vec<String>>")]
+    project_slugs: Option<Value>,
+    /// Slugs of projects to leave out; same form.
+    #[schemars(title = "Excluded project slugs", with = "Option<Vec<String>>")]
+    exclude_project_slugs: Option<Value>,
+    /// Upper bound of the extraction, for backfills in slices: same form as start_date. Left out: now.
+    #[schemars(title = "End date", extend("format" = "date-time"))]
+    end_date: Option<String>,
+    /// Full event bodies (stack traces, contexts) in `events`, taken from the listing, without a call per event.
+    #[schemars(title = "Fetch event details", extend("default" = false))]
+    fetch_event_details: Option<bool>,
+    /// How far before the bookmark incremental streams read again, for events that arrive late. Minutes.
+    #[schemars(title = "Look-back", range(min = 0, max = 129_600), extend("default" = 60))]
+    lookback_minutes: Option<u32>,
+    /// `issues` and `releases` also re-read what was active in the last days, since status or assignee change without a new event. Days.
+    #[schemars(title = "Issue refresh", range(min = 0, max = 90), extend("default" = 14))]
+    issue_refresh_days: Option<u32>,
+    /// Length of a backfill window; each finished window is a resumable step. Days.
+    #[schemars(title = "Window", range(min = 1, max = 90), extend("default" = 7))]
+    window_days: Option<u32>,
+    /// Requests in flight at most.
+    #[schemars(title = "Concurrency", range(min = 1, max = 64), extend("default" = 8))]
+    concurrency: Option<u32>,
+    /// Requests a second at most, over all endpoints. Left out: as fast as Sentry's own limits allow.
+    #[schemars(title = "Rate limit", range(min = 0.01, max = 1000.0))]
+    rate_limit: Option<f64>,
+    /// How long to wait for one answer. Seconds.
+    #[schemars(title = "Request timeout", range(min = 1, max = 3600), extend("default" = 60))]
+    request_timeout_seconds: Option<u32>,
+    /// Further tries of a request that failed for a passing reason.
+    #[schemars(title = "Retries", range(min = 0, max = 100), extend("default" = 8))]
+    max_retries: Option<u32>,
+    /// User-Agent header of every request.
+    #[schemars(title = "User agent", extend("default" = concat!("tap-sentry/", env!("CARGO_PKG_VERSION"))))]
+    user_agent: Option<String>,
+    /// PEM file of further certificate authorities to trust, for servers with a private one.
+    #[schemars(title = "CA certificate")]
+    ca_certificate: Option<PathBuf>,
+    /// Proxy for all requests: http://, https:// or socks5://.
+    #[schemars(title = "Proxy URL", extend("writeOnly" = true, "secret" = true))]
+    proxy_url: Option<String>,
+    /// Keep fields that Sentry sends and the schema lacks, at the top of a record. Only for targets that accept undeclared fields.
+    #[schemars(title = "Keep unknown fields", extend("default" = false))]
+    keep_unknown_fields: Option<bool>,
+}
+
+/// One mistake: which key, what is wrong, what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub key: String,
+    pub text: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` {}", self.key, self.text)
+    }
+}
+
+/// The settings as the program uses them.
+#[derive(Debug)]
+pub struct Settings {
+    pub token: SecretString,
+    pub start_date: DateTime<Utc>,
+    /// When the run started.
+    pub now: DateTime<Utc>,
+    /// Fixed when the run starts, in whole seconds: windows end here, whatever happens meanwhile.
+    pub end: DateTime<Utc>,
+    /// Ends in `/api/0/`.
+    pub base_url: Url,
+    pub organization: Option<String>,
+    pub projects: ProjectFilter,
+    pub fetch_event_details: bool,
+    pub lookback: TimeDelta,
+    pub issue_refresh: TimeDelta,
+    pub window: TimeDelta,
+    pub concurrency: usize,
+    pub rate_limit: Option<f64>,
+    pub request_timeout: Duration,
+    pub max_retries: u32,
+    pub user_agent: String,
+    pub ca_certificate: Option<PathBuf>,
+    pub proxy_url: Option<Url>,
+    pub keep_unknown_fields: bool,
+}
+
+/// Which projects to extract.
+#[derive(Debug, Clone, Default)]
+pub struct ProjectFilter {
+    include: Option<Vec<WildMatch>>,
+    exclude: Vec<WildMatch>,
+    /// The slugs that were named without a wildcard: each must exist.
+    named: Vec<String>,
+}
+
+impl ProjectFilter {
+    pub fn admits(&self, slug: &str) -> bool {
+        self.include.as_ref().is_none_or(|patterns| patterns.iter().any(|p| p.matches(slug))) && !self.exclude.iter().any(|p| p.matches(slug))
+    }
+
+    /// Whether any choice was made.
+    pub fn is_everything(&self) -> bool {
+        self.include.is_none() && self.exclude.is_empty()
+    }
+
+    /// The named slugs that are not among `slugs`.
+    pub fn missing<'a>(&'a self, slugs: &[String]) -> Vec<&'a str> {
+        self.named.iter().filter(|name| !slugs.contains(name)).map(String::as_str).collect()
+    }
+}
+
+/// The JSON Schema of the settings.
+pub fn schema() -> Value {
+    let mut schema = schemars::SchemaGenerator::new(schemars::generate::SchemaSettings::draft07().with(|s| s.meta_schema = None))
+        .into_root_schema_for::<Config>()
+        .to_value();
+    // `null` is how a setting is left out; shown to users it would only be noise.
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        for property in properties.values_mut() {
+            if let Some(Value::Array(types)) = property.get("type").cloned() {
+                property["type"] = types.into_iter().find(|t| t != "null").unwrap_or_default();
+            }
+            for keyword in ["format", "minimum"] {
+                if property.get(keyword).is_some_and(|v| v == "uint32" || v == "double" || (keyword == "minimum" && v == 0.0 && property.get("maximum").is_none())) {
+                    property.as_object_mut().expect("a property is an object").remove(keyword);
+                }
+            }
+        }
+    }
+    schema
+}
+
+/// Reads the sources in order, later ones winning; `ENV` stands for the environment and wins over files.
+///
+/// # Errors
+/// The first file that cannot be read or is not a JSON object.
+pub fn load(sources: &[String]) -> Result<Map<String, Value>, Error> {
+    let mut config = Map::new();
+    for source in sources.iter().filter(|s| *s != "ENV") {
+        let path = Path::new(source);
+        let value: Value = read_json(path)?;
+        let Value::Object(map) = value else {
+            return Err(Error::Config(vec![Problem { key: source.clone(), text: "must hold a JSON object of settings".to_owned() }]));
+        };
+        config.extend(map);
+    }
+    if sources.iter().any(|s| s == "ENV") {
+        let mut environment: Vec<(String, String)> = dotenv();
+        environment.extend(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))));
+        overlay_environment(&mut config, &environment);
+    }
+    Ok(config)
+}
+
+/// Parses a JSON file. A byte order mark is tolerated.
+pub fn read_json(path: &Path) -> Result<Value, Error> {
+    let text = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    serde_json::from_slice(text).map_err(|source| Error::Json { path: path.to_owned(), source })
+}
+
+/// The variables of the nearest `.env`, upward from the working directory.
+fn dotenv() -> Vec<(String, String)> {
+    match dotenvy::dotenv_iter() {
+        Ok(variables) => variables.filter_map(Result::ok).collect(),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn overlay_environment(config: &mut Map<String, Value>, environment: &[(String, String)]) {
+    let schema = schema();
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let get = |name: &str| environment.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    for (key, property) in properties {
+        if let Some(text) = get(&format!("{ENV_PREFIX}{}", key.to_uppercase())) {
+            config.insert(key.clone(), typed(text, property["type"].as_str().unwrap_or("string")));
+        }
+    }
+    let token = get("TAP_SENTRY_AUTH_TOKEN").or_else(|| get("SENTRY_AUTH_TOKEN"));
+    if let Some(token) = token.filter(|_| get("TAP_SENTRY_API_TOKEN").is_none()) {
+        config.insert("api_token".to_owned(), json!(token));
+    }
+}
+
+/// A variable's text as the type of its setting. What does not fit stays text, for the validation to refuse.
+fn typed(text: &str, kind: &str) -> Value {
+    let parsed = match kind {
+        "integer" => text.trim().parse::<i64>().ok().map(Value::from),
+        "number" => text.trim().parse::<f64>().ok().map(Value::from),
+        "boolean" => match text.trim().to_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Some(json!(true)),
+            "false" | "0" | "no" | "off" => Some(json!(false)),
+            _ => None,
+        },
+        "array" | "object" => serde_json::from_str(text).ok(),
+        _ => None,
+    };
+    parsed.unwrap_or_else(|| json!(text))
+}
+
+impl Settings {
+    /// Validates everything and reports all mistakes at once. Unknown keys are only warned about: Meltano passes extras.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with each mistake.
+    pub fn new(mut config: Map<String, Value>) -> Result<Self, Error> {
+        let schema = schema();
+        let known = |key: &str| schema["properties"].get(key).is_some();
+        if let Some(alias) = config.remove("auth_token").filter(|v| !v.is_null()) {
+            config.entry("api_token").or_insert(alias);
+        }
+        config.retain(|key, value| {
+            if !known(key) {
+                log::warn!("the setting `{key}` is unknown and has no effect");
+            }
+            // An empty text is how an unset variable arrives.
+            known(key) && !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty())
+        });
+        let mut problems = shape_problems(&schema, &config);
+        let sound = |key: &str, problems: &[Problem]| !problems.iter().any(|p| p.key == key);
+        let mut check = Checked { problems: Vec::new() };
+
+        let text = |key: &str| config.get(key).and_then(Value::as_str).map(str::trim);
+        let number = |key: &str, default: u32| config.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
+        let flag = |key: &str| config.get(key).and_then(Value::as_bool).unwrap_or(false);
+
+        let start_date = text("start_date").and_then(|t| check.keep("start_date", parse_instant(t)));
+        let end_date = text("end_date").and_then(|t| check.keep("end_date", parse_instant(t)));
+        let now = Utc::now();
+        let end = end_date.unwrap_or(now).trunc_subsecs(0);
+        if start_date.is_some_and(|start| start >= end) {
+            let (key, text) = if end_date.is_some() { ("end_date", "must be after `start_date`") } else { ("start_date", "is in the future") };
+            check.problem(key, text);
+        }
+        let base_url = check.keep("base_url", base_url(text("base_url").unwrap_or(DEFAULT_BASE_URL)));
+        let include = config.get("project_slugs").map(|v| check.keep("project_slugs", slugs(v)).unwrap_or_default());
+        let exclude = config.get("exclude_project_slugs").and_then(|v| check.keep("exclude_project_slugs", slugs(v))).unwrap_or_default();
+        let proxy_url = text("proxy_url").and_then(|t| {
+            let url = Url::parse(t).ok().filter(|u| matches!(u.scheme(), "http" | "https" | "socks5" | "socks5h"));
+            check.keep("proxy_url", url.ok_or("must be a URL that starts with http://, https:// or socks5://"))
+        });
+        if let Some(organization) = text("organization")
+            && (organization.contains('/') || organization.contains(char::is_whitespace))
+        {
+            check.problem("organization", "must be a slug, as in https://sentry.io/organizations/SLUG/");
+        }
+        problems.extend(check.problems.into_iter().filter(|p| sound(&p.key, &problems)).collect::<Vec<_>>());
+        let (Some(start_date), Some(base_url), true) = (start_date, base_url, problems.is_empty()) else {
+            return Err(Error::Config(problems));
+        };
+        let pattern = |slugs: &[String]| slugs.iter().map(|s| WildMatch::new(s)).collect::<Vec<_>>();
+        Ok(Self {
+            token: SecretString::from(text("api_token").unwrap_or_default().to_owned()),
+            start_date,
+            now,
+            end,
+            base_url,
+            organization: text("organization").map(str::to_owned),
+            projects: ProjectFilter {
+                include: include.as_deref().filter(|slugs| !slugs.is_empty()).map(pattern),
+                exclude: pattern(&exclude),
+                named: include.unwrap_or_default().into_iter().filter(|slug| !slug.contains('*') && !slug.contains('?')).collect(),
+            },
+            fetch_event_details: flag("fetch_event_details"),
+            lookback: TimeDelta::minutes(number("lookback_minutes", 60).into()),
+            issue_refresh: TimeDelta::days(number("issue_refresh_days", 14).into()),
+            window: TimeDelta::days(number("window_days", 7).into()),
+            concurrency: number("concurrency", 8) as usize,
+            rate_limit: config.get("rate_limit").and_then(Value::as_f64),
+            request_timeout: Duration::from_secs(number("request_timeout_seconds", 60).into()),
+            max_retries: number("max_retries", 8),
+            user_agent: text("user_agent").unwrap_or(concat!("tap-sentry/", env!("CARGO_PKG_VERSION"))).to_owned(),
+            ca_certificate: text("ca_certificate").map(PathBuf::from),
+            proxy_url,
+            keep_unknown_fields: flag("keep_unknown_fields"),
+        })
+    }
+}
+
+/// Collects mistakes so that all are reported together.
+struct Checked {
+    problems: Vec<Problem>,
+}
+
+impl Checked {
+    fn keep<T, E: Into<String>>(&mut self, key: &str, result: Result<T, E>) -> Option<T> {
+        result.map_err(|text| self.problem(key, text)).ok()
+    }
+
+    fn problem(&mut self, key: &str, text: impl Into<String>) {
+        self.problems.push(Problem { key: key.to_owned(), text: text.into() });
+    }
+}
+
+/// What the JSON Schema refuses. The texts never repeat a value: it may be the token.
+fn shape_problems(schema: &Value, config: &Map<String, Value>) -> Vec<Problem> {
+    let mut lenient = schema.clone();
+    for key in ["project_slugs", "exclude_project_slugs"] {
+        lenient["properties"][key] = json!({});
+    }
+    for key in ["start_date", "end_date"] {
+        lenient["properties"][key] = json!({"type": "string"});
+    }
+    let validator = jsonschema::draft7::new(&lenient).expect("the schema of the settings is a JSON Schema");
+    validator
+        .iter_errors(&Value::Object(config.clone()))
+        .map(|error| {
+            let key = error.instance_path().to_string().trim_start_matches('/').to_owned();
+            match error.kind() {
+                ValidationErrorKind::Required { property } => Problem {
+                    key: property.as_str().unwrap_or_default().to_owned(),
+                    text: "is required and missing".to_owned(),
+                },
+                ValidationErrorKind::Type { .. } => {
+                    let expected = schema["properties"][&key]["type"].as_str().unwrap_or("of another type").to_owned();
+                    let article = if expected.starts_with(['a', 'i', 'o']) { "an" } else { "a" };
+                    Problem { key, text: format!("must be {article} {expected}") }
+                }
+                ValidationErrorKind::Minimum { limit } => Problem { key, text: format!("must be at least {limit}") },
+                ValidationErrorKind::Maximum { limit } => Problem { key, text: format!("must be at most {limit}") },
+                _ => Problem { key, text: "is not valid".to_owned() },
+            }
+        })
+        .collect()
+}
+
+/// A server's address, with or without `/api/0/` and slashes, as the URL below which all endpoints are.
+fn base_url(text: &str) -> Result<Url, String> {
+    let wrong = || "must be the address of a Sentry server, such as https://sentry.io or https://sentry.example.com/api/0/".to_owned();
+    let mut url = Url::parse(text).map_err(|_| wrong())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(wrong());
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err("must not hold a user name, a query or a fragment".to_owned());
+    }
+    let path = url.path().trim_end_matches('/');
+    let path = path.strip_suffix("/api/0").or_else(|| path.strip_suffix("/api")).unwrap_or(path);
+    let path = format!("{path}/api/0/");
+    url.set_path(&path);
+    Ok(url)
+}
+
+/// A list of slugs, or text separated by commas.
+fn slugs(value: &Value) -> Result<Vec<String>, &'static str> {
+    const FORM: &str = "must be a list of project slugs, or text that separates them by commas";
+    let slugs: Vec<String> = match value {
+        Value::String(text) => text.split(',').map(|slug| slug.trim().to_owned()).collect(),
+        Value::Array(items) => items.iter().map(|item| item.as_str().map(|s| s.trim().to_owned())).collect::<Option<_>>().ok_or(FORM)?,
+        _ => return Err(FORM),
+    };
+    Ok(slugs.into_iter().filter(|slug| !slug.is_empty()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn config(more: Value) -> Map<String, Value> {
+        let mut config = json!({"api_token": "t", "start_date": "2026-01-01"});
+        config.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        config.as_object().expect("an object").clone()
+    }
+
+    fn problems(more: Value) -> Vec<String> {
+        match Settings::new(config(more)) {
+            Err(Error::Config(problems)) => problems.iter().map(ToString::to_string).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[rstest]
+    #[case("https://sentry.io/api/0/", "https://sentry.io/api/0/")]
+    #[case("https://sentry.io", "https://sentry.io/api/0/")]
+    #[case("https://sentry.io/", "https://sentry.io/api/0/")]
+    #[case("https://sentry.io/api/0", "https://sentry.io/api/0/")]
+    #[case("http://127.0.0.1:9000/sentry/", "http://127.0.0.1:9000/sentry/api/0/")]
+    fn a_base_url_in_any_form(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(base_url(text).map(String::from).as_deref(), Ok(expected));
+    }
+
+    #[rstest]
+    #[case("sentry.io")]
+    #[case("ftp://sentry.io")]
+    #[case("https://user:secret@sentry.io/")]
+    #[case("https://sentry.io/?a=b")]
+    fn not_a_base_url(#[case] text: &str) {
+        assert!(!base_url(text).expect_err("refused").contains("secret"));
+    }
+
+    #[test]
+    fn all_mistakes_are_reported_at_once_and_without_values() {
+        let found = problems(json!({"api_token": 12345, "start_date": "soon", "base_url": "nowhere", "concurrency": 0, "window_days": "x", "fetch_event_details": "maybe", "project_slugs": 7}));
+        for key in ["api_token", "start_date", "base_url", "concurrency", "window_days", "fetch_event_details", "project_slugs"] {
+            assert_eq!(found.iter().filter(|p| p.starts_with(&format!("`{key}`"))).count(), 1, "{key}: {found:?}");
+        }
+        assert!(!found.join(" ").contains("12345"));
+    }
+
+    #[test]
+    fn required_settings_are_named() {
+        let Err(Error::Config(problems)) = Settings::new(Map::new()) else { panic!("accepted") };
+        let keys: Vec<_> = problems.iter().map(|p| p.key.as_str()).collect();
+        assert_eq!(keys, ["api_token", "start_date"]);
+    }
+
+    #[test]
+    fn the_older_taps_configuration_is_accepted() {
+        let settings = Settings::new(config(json!({"start_date": "2020-01-01T00:00:00Z", "base_url": "https://sentry.io/api/0/", "organization": "split-software"}))).expect("valid");
+        assert_eq!(settings.organization.as_deref(), Some("split-software"));
+    }
+
+    #[test]
+    fn the_token_may_be_called_auth_token() {
+        let mut config = config(json!({"auth_token": "u"}));
+        config.remove("api_token");
+        assert!(Settings::new(config).is_ok());
+    }
+
+    #[test]
+    fn an_end_before_the_start_is_refused() {
+        assert_eq!(problems(json!({"end_date": "2025-12-31"})), ["`end_date` must be after `start_date`"]);
+    }
+
+    #[rstest]
+    #[case(json!(["api", "web-*"]))]
+    #[case(json!("api, web-*"))]
+    fn projects_are_chosen_by_slug_or_pattern(#[case] slugs: Value) {
+        let filter = Settings::new(config(json!({"project_slugs": slugs, "exclude_project_slugs": ["web-old"]}))).expect("valid").projects;
+        assert!(filter.admits("api") && filter.admits("web-new"));
+        assert!(!filter.admits("web-old") && !filter.admits("worker"));
+        assert_eq!(filter.missing(&["web-new".to_owned()]), ["api"]);
+    }
+
+    #[test]
+    fn the_environment_is_typed_by_the_schema() {
+        let mut config = Map::new();
+        let variables = [("TAP_SENTRY_CONCURRENCY", "3"), ("TAP_SENTRY_FETCH_EVENT_DETAILS", "yes"), ("TAP_SENTRY_PROJECT_SLUGS", r#"["a"]"#), ("TAP_SENTRY_RATE_LIMIT", "2.5"), ("SENTRY_AUTH_TOKEN", "t")];
+        overlay_environment(&mut config, &variables.map(|(k, v)| (k.to_owned(), v.to_owned())));
+        assert_eq!(Value::Object(config), json!({"project_slugs": ["a"], "fetch_event_details": true, "concurrency": 3, "rate_limit": 2.5, "api_token": "t"}));
+    }
+}

@@ -1,0 +1,49 @@
+//! What can end a run, and the exit code that each end has.
+
+use crate::client::ApiError;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Why a run did not end complete.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{} is not valid JSON: {source}", path.display())]
+    Json { path: PathBuf, source: serde_json::Error },
+    #[error("Config validation failed: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Config(Vec<crate::config::Problem>),
+    #[error(transparent)]
+    Catalog(#[from] crate::catalog::CatalogError),
+    #[error(transparent)]
+    State(#[from] crate::state::StateError),
+    #[error("no mode and no --config: name a configuration with --config FILE, or ask for --discover, --about or --help")]
+    NoConfig,
+    #[error("{0}")]
+    Setup(String),
+    #[error("Sentry refused the token: {0}; set `api_token` to a valid token")]
+    Authentication(ApiError),
+    #[error("incomplete: {gaps} {} could not be extracted; the state stays behind what is missing, and the next run asks for it again", if *gaps == 1 { "part" } else { "parts" })]
+    Incomplete { gaps: usize },
+    #[error("stopped by {signal}; the state covers what was written before")]
+    Interrupted { signal: &'static str },
+    #[error("cannot write to stdout: {0}")]
+    Stdout(std::io::Error),
+    #[error("{failed} of the streams' endpoints did not answer")]
+    Test { failed: usize },
+    #[error("unexpected: {0}")]
+    Unexpected(String),
+}
+
+impl Error {
+    /// The documented exit codes; 0 is a complete run.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Read { .. } | Self::Json { .. } | Self::Config(_) | Self::Catalog(_) | Self::State(_) | Self::Setup(_) | Self::Unexpected(_) => 1,
+            Self::NoConfig => 2,
+            Self::Authentication(_) => 3,
+            Self::Incomplete { .. } | Self::Interrupted { .. } | Self::Test { .. } => 4,
+            Self::Stdout(_) => 5,
+        })
+    }
+}

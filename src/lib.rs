@@ -1,0 +1,45 @@
+//! Extracts an organization's data from Sentry as Singer messages.
+//!
+//! ```text
+//! cli -> config -> catalog + state -> plan -> sync (client -> record) -> writer (state)
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`cli`], [`config`] | what the user says: flags and settings, validated once |
+//! | [`streams`] | the streams, as data; their schemas are in `schemas/` |
+//! | [`catalog`] | discovery, and what a catalog selects |
+//! | [`state`] | bookmarks: parsed, moved forward by checkpoints, written |
+//! | [`plan`] | the tree of the run and the windows of each partition; pure |
+//! | [`client`], [`paging`], [`throttle`] | one page: authorisation, cursors, retries, rate budgets |
+//! | [`sync`] | walks the tree; sends records, checkpoints and gaps |
+//! | [`raw`], [`record`], [`message`] | raw JSON to RECORD lines in one pass; the other messages |
+//! | [`writer`] | the one owner of stdout and of the outgoing state |
+//! | [`check`], [`about`] | `--test` and `--about` |
+//! | [`report`], [`logging`], [`error`] | what happened, and the exit code |
+//!
+//! What keeps the state true: a checkpoint is an event *behind* the records that it covers and those of their
+//! children, in one first-in-first-out channel with one consumer; windows are pinned before they are asked for, and a
+//! bookmark is the end of a finished window; a gap holds back the bookmark of its partition for the rest of the run.
+
+pub mod about;
+pub mod catalog;
+pub mod check;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod error;
+pub mod logging;
+pub mod message;
+pub mod paging;
+pub mod plan;
+pub mod raw;
+pub mod record;
+pub mod report;
+pub mod run;
+pub mod state;
+pub mod streams;
+pub mod sync;
+pub mod throttle;
+pub mod time;
+pub mod writer;

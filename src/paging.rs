@@ -1,0 +1,70 @@
+//! Cursors and the `Link` header.
+
+/// An opaque position in a list. Sent back as it came, only percent-encoded: some paginators' cursors are base64.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Cursor(pub String);
+
+/// The cursor of the next page, where the header says that there is one.
+///
+/// Sentry always names both neighbours, `previous` first, each with `results="true"` or `"false"`. Only the `cursor`
+/// attribute of `rel="next"` with `results="true"` is taken: the URL beside it is built from the server's own idea of
+/// its address, which may be another host, and its query is not encoded.
+/// (<https://docs.sentry.io/api/pagination/>; `sentry/api/base.py`, `build_cursor_link`)
+pub fn next_cursor(link: &str) -> Option<Cursor> {
+    links(link).find_map(|attributes| {
+        let get = |name| attributes.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
+        (get("rel") == Some("next") && get("results") == Some("true"))
+            .then(|| get("cursor").filter(|cursor| !cursor.is_empty()))
+            .flatten()
+            .map(|cursor| Cursor(cursor.to_owned()))
+    })
+}
+
+/// The attributes of each `<url>; key="value"; ...` of the header. Commas and semicolons inside the URL or inside
+/// quotes do not separate.
+fn links(header: &str) -> impl Iterator<Item = Vec<(&str, &str)>> {
+    let mut rest = header;
+    std::iter::from_fn(move || {
+        let (_, after_url) = rest.split_once('<')?.1.split_once('>')?;
+        rest = after_url;
+        let mut attributes = Vec::new();
+        while let Some(attribute) = rest.trim_start().strip_prefix(';') {
+            let Some((key, value)) = attribute.split_once('=') else { break };
+            let value = value.trim_start();
+            let (value, after) = match value.strip_prefix('"') {
+                Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+                None => value.split_at(value.find([';', ',']).unwrap_or(value.len())),
+            };
+            attributes.push((key.trim(), value.trim_end()));
+            rest = after;
+        }
+        Some(attributes)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::more(r#"<https://sentry.io/api/0/x/?&cursor=0:0:1>; rel="previous"; results="false"; cursor="0:0:1", <https://sentry.io/api/0/x/?&cursor=0:100:0>; rel="next"; results="true"; cursor="0:100:0""#, Some("0:100:0"))]
+    #[case::last(r#"<https://a/?&cursor=0:0:1>; rel="previous"; results="true"; cursor="0:0:1", <https://a/?&cursor=0:100:0>; rel="next"; results="false"; cursor="0:100:0""#, None)]
+    #[case::comma_and_semicolon_in_the_url(r#"<https://a/?q=a,b;c&cursor=1>; rel="previous"; results="true"; cursor="1", <https://a/?q=a,b;c>; rel="next"; results="true"; cursor="Zm9v+/==:0:0""#, Some("Zm9v+/==:0:0"))]
+    #[case::unquoted("<u>; rel=next; results=true; cursor=1:2:0", Some("1:2:0"))]
+    #[case::other_order(r#"<u>; cursor="c"; results="true"; rel="next""#, Some("c"))]
+    #[case::empty_cursor(r#"<u>; rel="next"; results="true"; cursor="""#, None)]
+    #[case::nothing("", None)]
+    #[case::cut(r#"<u>; rel="next"; results="true"; cursor="#, None)]
+    fn the_next_cursor(#[case] header: &str, #[case] expected: Option<&str>) {
+        assert_eq!(next_cursor(header).map(|c| c.0).as_deref(), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_read_without_a_panic(header in r#"[<>;,="a-z0-9: ]{0,80}"#) {
+            let _ = next_cursor(&header);
+        }
+    }
+}

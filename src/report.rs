@@ -1,0 +1,128 @@
+//! What happened in a run: counted as it happens, told at its end.
+
+use crate::record::Notes;
+use crate::state::Partition;
+use crate::streams::StreamDef;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The counts of one stream.
+#[derive(Debug, Default, Clone)]
+pub struct Counts {
+    pub records: u64,
+    pub requests: u64,
+    pub bytes: u64,
+    pub retries: u64,
+    pub waited: Duration,
+    pub gaps: u64,
+    pub notes: Notes,
+}
+
+/// Something that could not be extracted, and the progress that is therefore withheld.
+#[derive(Debug, Clone)]
+pub struct Gap {
+    /// The stream that failed, and those below it.
+    pub streams: Vec<&'static str>,
+    pub partition: Partition,
+    pub reason: String,
+}
+
+#[derive(Debug, Default)]
+pub struct Report {
+    counts: Mutex<BTreeMap<&'static str, Counts>>,
+    gaps: Mutex<Vec<Gap>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Report {
+    fn with(&self, stream: &'static str, change: impl FnOnce(&mut Counts)) {
+        change(lock(&self.counts).entry(stream).or_default());
+    }
+
+    pub fn request(&self, stream: &StreamDef, _elapsed: Duration, _status: Option<u16>, bytes: usize) {
+        self.with(stream.name, |counts| {
+            counts.requests += 1;
+            counts.bytes += bytes as u64;
+        });
+    }
+
+    pub fn retried(&self, stream: &StreamDef, _wait: Duration) {
+        self.with(stream.name, |counts| counts.retries += 1);
+    }
+
+    pub fn waited(&self, stream: &StreamDef, wait: Duration) {
+        if !wait.is_zero() {
+            self.with(stream.name, |counts| counts.waited += wait);
+        }
+    }
+
+    pub fn written(&self, stream: &StreamDef, records: u64, notes: Notes) {
+        self.with(stream.name, |counts| {
+            counts.records += records;
+            counts.notes.merge(notes);
+        });
+    }
+
+    pub fn gap(&self, gap: Gap) {
+        self.with(gap.streams[0], |counts| counts.gaps += 1);
+        lock(&self.gaps).push(gap);
+    }
+
+    pub fn gaps(&self) -> Vec<Gap> {
+        lock(&self.gaps).clone()
+    }
+
+    pub fn counts(&self) -> BTreeMap<&'static str, Counts> {
+        lock(&self.counts).clone()
+    }
+
+    /// What was changed or left out, once a stream.
+    pub fn log_notes(&self) {
+        for (stream, Counts { notes, .. }) in self.counts() {
+            let list = |map: &BTreeMap<String, u64>| map.iter().map(|(name, n)| format!("{name} ({n})")).collect::<Vec<_>>().join(", ");
+            if !notes.unknown.is_empty() {
+                let names = notes.unknown.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                log::warn!(target: stream, "fields that the schema lacks were left out: {names}");
+            }
+            if !notes.converted.is_empty() {
+                log::debug!(target: stream, "values written in the form that their column declares: {}", list(&notes.converted));
+            }
+            if !notes.nulled.is_empty() {
+                log::warn!(target: stream, "values that do not fit their column became null: {}", list(&notes.nulled));
+            }
+            if !notes.repaired.is_empty() {
+                log::warn!(target: stream, "NUL or surrogate characters, numbers beyond 64 bits or too deep nesting were replaced: {}", list(&notes.repaired));
+            }
+        }
+    }
+
+    /// The table at the end of a run.
+    pub fn summary(&self) -> String {
+        let counts = self.counts();
+        let heads = ["stream", "records", "requests", "MiB", "retries", "waited", "gaps"];
+        let rows: Vec<[String; 7]> = std::iter::once(heads.map(str::to_owned))
+            .chain(crate::streams::STREAMS.iter().filter_map(|def| {
+                let c = counts.get(def.name)?;
+                #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
+                let mib = c.bytes as f64 / f64::from(1 << 20);
+                let waited = format!("{:.1} s", c.waited.as_secs_f64());
+                Some([def.name.to_owned(), c.records.to_string(), c.requests.to_string(), format!("{mib:.1}"), c.retries.to_string(), waited, c.gaps.to_string()])
+            }))
+            .collect();
+        let width = |i: usize| rows.iter().map(|row| row[i].len()).max().unwrap_or(0);
+        let mut table = String::new();
+        for row in &rows {
+            let cells = row.iter().enumerate().map(|(i, cell)| if i == 0 { format!("{cell:<0$}", width(0)) } else { format!("{cell:>0$}", width(i)) });
+            table.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+            table.push('\n');
+        }
+        for gap in self.gaps() {
+            table.push_str(&format!("missing: {} of {}: {}\n", gap.streams.join(", "), gap.partition, gap.reason));
+        }
+        table
+    }
+}

@@ -1,0 +1,118 @@
+//! The modes of the program, each as a short story.
+
+use crate::catalog::{self, Selection};
+use crate::cli::Cli;
+use crate::client::Client;
+use crate::config::{self, Settings};
+use crate::error::Error;
+use crate::message::SchemaMessage;
+use crate::plan::{self, Node};
+use crate::report::Report;
+use crate::state::Bookmarks;
+use crate::sync::{Stop, Sync};
+use crate::writer::{Writer, outbox};
+use crate::{about, check};
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long the writer may take for what is left after a signal; a target that reads no more must not hold the tap.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// Whatever kept the run from being complete.
+pub fn run(cli: &Cli) -> Result<(), Error> {
+    if cli.mode.about {
+        return print(&about::render(cli.format));
+    }
+    if cli.mode.discover {
+        config::load(&cli.config)?;
+        return print(&format!("{}\n", serde_json::to_string_pretty(&catalog::discover()).expect("a catalog is JSON")));
+    }
+    if cli.config.is_empty() {
+        return Err(Error::NoConfig);
+    }
+    let settings = Settings::new(config::load(&cli.config)?)?;
+    let catalog = cli.catalog.as_deref().map(config::read_json).transpose()?;
+    match cli.mode.test.as_deref() {
+        Some(what) => check::run(&settings, what == "schema"),
+        None => {
+            let selection = Selection::new(catalog, settings.keep_unknown_fields)?;
+            let state = cli.state.as_deref().map(config::read_json).transpose()?;
+            let bookmarks = state.map(Bookmarks::parse).transpose()?.unwrap_or_default();
+            sync(&settings, selection, bookmarks)
+        }
+    }
+}
+
+/// Writes to stdout what is not a Singer message.
+fn print(text: &str) -> Result<(), Error> {
+    std::io::stdout().lock().write_all(text.as_bytes()).map_err(Error::Stdout)
+}
+
+/// One thread does all the work but the writing: a page costs less to process than to hand between threads.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Error::Setup(format!("cannot start the runtime: {e}")))
+}
+
+fn sync(settings: &Settings, selection: Selection, bookmarks: Bookmarks) -> Result<(), Error> {
+    let report = Arc::new(Report::default());
+    let client = Client::new(settings, Arc::clone(&report))?;
+    let schemas: Vec<SchemaMessage> = selection.0.iter().map(|selected| selected.schema.clone()).collect();
+    let tree: Vec<Node> = plan::tree(selection);
+
+    let (outbox, events) = outbox();
+    let (done, writer_done) = std::sync::mpsc::channel();
+    let writer = Writer::new(std::io::stdout(), bookmarks.clone(), Arc::clone(&report));
+    std::thread::spawn(move || {
+        // The receiver may be gone: then nobody waits for the writer any more.
+        let _ = done.send(writer.run(&schemas, events));
+    });
+
+    let runtime = runtime()?;
+    let walked = runtime.block_on(async {
+        let walk = Sync::new(&client, settings, &tree, &bookmarks, outbox);
+        tokio::select! {
+            ended = walk.run() => Ok(ended),
+            signal = interrupted() => Err(signal),
+        }
+    });
+    // The walk and its outbox are gone, so the writer comes to an end.
+    drop(runtime);
+    let written = match &walked {
+        Ok(_) => writer_done.recv().map_err(|_| Error::Unexpected("the writer failed".to_owned()))?,
+        Err(signal) => writer_done.recv_timeout(DRAIN).map_err(|_| Error::Interrupted { signal })?,
+    };
+    report.log_notes();
+    summarize(&report);
+    written.map_err(Error::Stdout)?;
+    match walked {
+        Err(signal) => Err(Error::Interrupted { signal }),
+        Ok(Err(Stop::Error(error))) => Err(error),
+        Ok(Err(Stop::Closed)) => Err(Error::Unexpected("the writer ended early".to_owned())),
+        Ok(Ok(())) => match report.gaps().len() {
+            0 => Ok(()),
+            gaps => Err(Error::Incomplete { gaps }),
+        },
+    }
+}
+
+fn summarize(report: &Report) {
+    for line in report.summary().lines() {
+        log::info!(target: "summary", "{line}");
+    }
+}
+
+/// Waits for SIGTERM or ctrl-c.
+async fn interrupted() -> &'static str {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = int.recv() => "ctrl-c",
+    }
+}

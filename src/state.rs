@@ -1,0 +1,241 @@
+//! Bookmarks: how far each stream and partition has been extracted.
+//!
+//! ```json
+//! {"bookmarks": {"issues": {"start": "2026-01-01T00:00:00Z", "partitions": [
+//!     {"context": {"organization_slug": "acme", "project_id": "2"}, "start": "2026-01-08T00:00:00Z"}]}}}
+//! ```
+//! `start` of a partition is the end of its last finished window: everything before it has been written. `start` of
+//! the stream is the smallest of the run's partitions; alone, as the older Python tap wrote it, it counts for every
+//! partition. Everything else that came in goes out again unchanged.
+
+use crate::time::{format_instant, parse_instant};
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// The values that name a partition, in the order of the context.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition(pub Vec<(&'static str, String)>);
+
+impl Partition {
+    fn to_value(&self) -> Value {
+        Value::Object(self.0.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect())
+    }
+
+    fn is(&self, context: &Value) -> bool {
+        context.as_object().is_some_and(|map| map.len() == self.0.len())
+            && self.0.iter().all(|(name, value)| context.get(name).and_then(Value::as_str) == Some(value))
+    }
+}
+
+impl std::fmt::Display for Partition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (i, (_, value)) in self.0.iter().enumerate() {
+            write!(f, "{}{value}", if i == 0 { "" } else { "/" })?;
+        }
+        Ok(())
+    }
+}
+
+/// A state file that cannot be believed is refused: starting over in silence would be worse.
+#[derive(Debug, thiserror::Error)]
+#[error("the state is not usable: {0}; mend it, or leave out --state to start at start_date")]
+pub struct StateError(String);
+
+/// Everything before `start` has been written for the partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    pub stream: &'static str,
+    pub partition: Partition,
+    pub start: DateTime<Utc>,
+}
+
+/// The state as it came in, changed only by [`Bookmarks::apply`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Bookmarks {
+    value: Map<String, Value>,
+    /// The partitions of this run; a stream's `start` is their minimum.
+    planned: BTreeMap<&'static str, Vec<Partition>>,
+}
+
+impl Bookmarks {
+    /// Reads the value of a STATE message.
+    ///
+    /// # Errors
+    /// When the shape or an instant of one of this tap's streams is not as written by it or its predecessor.
+    pub fn parse(value: Value) -> Result<Self, StateError> {
+        let Value::Object(value) = value else {
+            return Err(StateError("it must be a JSON object".to_owned()));
+        };
+        match value.get("bookmarks") {
+            None => {}
+            Some(Value::Object(bookmarks)) => {
+                for def in crate::streams::STREAMS {
+                    if let Some(entry) = bookmarks.get(def.name) {
+                        check(def.name, entry)?;
+                    }
+                }
+            }
+            Some(_) => return Err(StateError("`bookmarks` must be an object".to_owned())),
+        }
+        Ok(Self { value, planned: BTreeMap::new() })
+    }
+
+    /// Where the partition was left, if it was ever.
+    pub fn start(&self, stream: &str, partition: &Partition) -> Option<DateTime<Utc>> {
+        let entry = self.value.get("bookmarks")?.get(stream)?;
+        match entry.get("partitions").and_then(Value::as_array) {
+            Some(partitions) => partitions.iter().find(|p| p.get("context").is_some_and(|c| partition.is(c)))?.get("start"),
+            None => entry.get("start"),
+        }
+        .and_then(Value::as_str)
+        .and_then(|text| parse_instant(text).ok())
+    }
+
+    /// Names the partitions of this run. A `start` without partitions is written into each of them, so that a
+    /// project that appears later starts at `start_date` and not there.
+    pub fn plan(&mut self, stream: &'static str, partitions: Vec<Partition>) {
+        if self.find(stream).is_some_and(|entry| entry.get("start").is_some() && entry.get("partitions").is_none()) {
+            for partition in &partitions {
+                if let Some(start) = self.start(stream, partition) {
+                    self.set(stream, partition, start);
+                }
+            }
+        }
+        self.planned.entry(stream).or_default().extend(partitions);
+    }
+
+    /// Moves a partition forward, never back. Returns whether anything changed.
+    pub fn apply(&mut self, checkpoint: &Checkpoint) -> bool {
+        let Checkpoint { stream, partition, start } = checkpoint;
+        if self.start(stream, partition).is_some_and(|known| known >= *start) && self.find(stream).is_some_and(|e| e.get("partitions").is_some()) {
+            return false;
+        }
+        self.set(stream, partition, *start);
+        let planned = self.planned.get(stream).map_or(&[][..], Vec::as_slice);
+        let starts: Option<Vec<_>> = planned.iter().map(|p| self.start(stream, p)).collect();
+        if let Some(least) = starts.and_then(|starts| starts.into_iter().min()) {
+            self.entry(stream).insert("start".to_owned(), json!(format_instant(least)));
+        }
+        true
+    }
+
+    /// The value of the next STATE message.
+    pub fn to_value(&self) -> Value {
+        let mut value = self.value.clone();
+        value.entry("bookmarks").or_insert_with(|| json!({}));
+        Value::Object(value)
+    }
+
+    fn find(&self, stream: &str) -> Option<&Map<String, Value>> {
+        self.value.get("bookmarks")?.get(stream)?.as_object()
+    }
+
+    fn entry(&mut self, stream: &str) -> &mut Map<String, Value> {
+        fn object<'a>(map: &'a mut Map<String, Value>, key: &str) -> &'a mut Map<String, Value> {
+            let value = map.entry(key).or_insert_with(|| json!({}));
+            if !value.is_object() {
+                *value = json!({});
+            }
+            value.as_object_mut().expect("made an object above")
+        }
+        object(object(&mut self.value, "bookmarks"), stream)
+    }
+
+    fn set(&mut self, stream: &str, partition: &Partition, start: DateTime<Utc>) {
+        let start = json!(format_instant(start));
+        let partitions = self.entry(stream).entry("partitions").or_insert_with(|| json!([]));
+        let Value::Array(partitions) = partitions else { return };
+        match partitions.iter_mut().find(|p| p.get("context").is_some_and(|c| partition.is(c))) {
+            Some(known) => known["start"] = start,
+            None => partitions.push(json!({"context": partition.to_value(), "start": start})),
+        }
+    }
+}
+
+fn check(stream: &str, entry: &Value) -> Result<(), StateError> {
+    let Some(entry) = entry.as_object() else {
+        return Err(StateError(format!("`bookmarks.{stream}` must be an object")));
+    };
+    let instant = |at: &str, value: Option<&Value>| match value {
+        None | Some(Value::Null) => Ok(()),
+        Some(Value::String(text)) if parse_instant(text).is_ok() => Ok(()),
+        Some(other) => Err(StateError(format!("`bookmarks.{stream}.{at}` must be an RFC 3339 instant, not {other}"))),
+    };
+    instant("start", entry.get("start"))?;
+    match entry.get("partitions") {
+        None => Ok(()),
+        Some(Value::Array(partitions)) => partitions.iter().enumerate().try_for_each(|(i, partition)| {
+            if !partition.get("context").is_some_and(Value::is_object) {
+                return Err(StateError(format!("`bookmarks.{stream}.partitions[{i}].context` must be an object")));
+            }
+            instant(&format!("partitions[{i}].start"), partition.get("start"))
+        }),
+        Some(_) => Err(StateError(format!("`bookmarks.{stream}.partitions` must be a list"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project(id: &str) -> Partition {
+        Partition(vec![("organization_slug", "acme".to_owned()), ("project_id", id.to_owned())])
+    }
+
+    fn at(text: &str) -> DateTime<Utc> {
+        parse_instant(text).expect(text)
+    }
+
+    fn checkpoint(id: &str, start: &str) -> Checkpoint {
+        Checkpoint { stream: "issues", partition: project(id), start: at(start) }
+    }
+
+    #[test]
+    fn a_state_of_the_older_tap_counts_for_every_project_of_the_run() {
+        let mut bookmarks = Bookmarks::parse(json!({"bookmarks": {"issues": {"start": "2026-01-01T00:00:00Z"}, "other": 1}, "x": [1]})).expect("a state");
+        assert_eq!(bookmarks.start("issues", &project("1")), Some(at("2026-01-01")));
+        bookmarks.plan("issues", vec![project("1"), project("2")]);
+        assert!(bookmarks.apply(&checkpoint("1", "2026-02-01")));
+        assert_eq!(bookmarks.start("issues", &project("2")), Some(at("2026-01-01")));
+        assert_eq!(bookmarks.start("issues", &project("3")), None, "a project that appears later starts at start_date");
+        let value = bookmarks.to_value();
+        assert_eq!(value["bookmarks"]["issues"]["start"], "2026-01-01T00:00:00Z");
+        assert_eq!((&value["bookmarks"]["other"], &value["x"]), (&json!(1), &json!([1])));
+    }
+
+    #[test]
+    fn the_start_of_a_stream_is_the_least_of_its_partitions() {
+        let mut bookmarks = Bookmarks::default();
+        bookmarks.plan("issues", vec![project("1"), project("2")]);
+        bookmarks.apply(&checkpoint("1", "2026-02-01"));
+        assert_eq!(bookmarks.to_value()["bookmarks"]["issues"].get("start"), None, "project 2 has no progress yet");
+        bookmarks.apply(&checkpoint("2", "2026-03-01"));
+        assert_eq!(bookmarks.to_value()["bookmarks"]["issues"]["start"], "2026-02-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_bookmark_never_goes_back() {
+        let mut bookmarks = Bookmarks::default();
+        assert!(bookmarks.apply(&checkpoint("1", "2026-02-01")));
+        assert!(!bookmarks.apply(&checkpoint("1", "2026-01-01")));
+        assert_eq!(bookmarks.start("issues", &project("1")), Some(at("2026-02-01")));
+    }
+
+    #[test]
+    fn a_corrupt_state_is_refused_by_name() {
+        for (state, part) in [
+            (json!([]), "object"),
+            (json!({"bookmarks": []}), "`bookmarks`"),
+            (json!({"bookmarks": {"issues": "2026"}}), "`bookmarks.issues`"),
+            (json!({"bookmarks": {"events": {"start": "yesterday"}}}), "`bookmarks.events.start`"),
+            (json!({"bookmarks": {"events": {"start": 5}}}), "`bookmarks.events.start`"),
+            (json!({"bookmarks": {"events": {"partitions": {}}}}), "partitions"),
+            (json!({"bookmarks": {"events": {"partitions": [{"start": "2026-01-01"}]}}}), "partitions[0].context"),
+        ] {
+            let error = Bookmarks::parse(state).expect_err(part).to_string();
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(Bookmarks::parse(json!({})).is_ok());
+    }
+}

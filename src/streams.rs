@@ -1,0 +1,441 @@
+//! The streams, as data. A new one is an entry here and a file in `schemas/`.
+
+use crate::throttle::Class;
+
+/// Everything that makes one stream differ from another.
+#[derive(Debug)]
+pub struct StreamDef {
+    pub name: &'static str,
+    /// JSON Schema, draft 7, of a record.
+    pub schema: &'static str,
+    pub key: &'static [&'static str],
+    /// Below `/api/0/`; a `{parameter}` is taken from the context and percent-encoded.
+    pub path: &'static str,
+    /// Sent with each request. A value may be a `{parameter}`; `{projects}` repeats for each chosen project, or is
+    /// `-1` (all that the token can see) when no choice was made.
+    pub query: &'static [(&'static str, &'static str)],
+    /// Added to `query` when `fetch_event_details` is set.
+    pub details_query: &'static [(&'static str, &'static str)],
+    pub rows: Rows,
+    pub class: Class,
+    pub parent: Option<Parent>,
+    pub replication: Replication,
+    /// Context parameters that every record carries as columns.
+    pub columns: &'static [&'static str],
+    /// Columns whose value stands elsewhere in Sentry's answer: the first path that holds something counts.
+    pub derived: &'static [Derived],
+    /// `project_slugs` and `exclude_project_slugs` choose among its rows, by `slug`.
+    pub chosen_by_slug: bool,
+    /// Any one of these lets a token read the endpoint.
+    pub scopes: &'static [&'static str],
+    pub selected_by_default: bool,
+    /// What a user should know before selecting it.
+    pub note: &'static str,
+}
+
+/// The shape of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    /// One object, one record.
+    Object,
+    /// The whole list in one answer, without pages.
+    Whole,
+    /// Pages of 100; the parameter that says so differs.
+    Pages { size: &'static str },
+}
+
+/// Where a stream hangs, and what it takes from a row of its parent.
+#[derive(Debug, Clone, Copy)]
+pub struct Parent {
+    pub stream: &'static str,
+    /// Context parameter and the path of its value in the parent's row.
+    pub bind: &'static [(&'static str, &'static [&'static str])],
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Replication {
+    FullTable,
+    Incremental {
+        key: &'static str,
+        /// Read again what was active in the last `issue_refresh_days`, since records change without a new key.
+        refresh: bool,
+        /// How the windows of the list are made; `None`: the windows are those of the parent.
+        walk: Option<Walk>,
+    },
+}
+
+/// How an incremental list is walked. The bookmark is the end of a finished window, fixed before it was asked for,
+/// not the largest key seen: what changes meanwhile belongs to the next run.
+#[derive(Debug, Clone, Copy)]
+pub struct Walk {
+    /// Cut into windows of `window_days`, oldest first; otherwise one window to the end of the run.
+    pub windowed: bool,
+    /// Queries that together list everything; see [`Pass`].
+    pub passes: &'static [Pass],
+    /// The list is paged by row offset, which skips rows when one is deleted meanwhile: a walk of several pages is
+    /// repeated until it brings nothing new.
+    pub offset_paged: bool,
+    /// Where a row says when it was last active in the window, and how many child rows it has there.
+    pub activity: Option<Activity>,
+}
+
+/// One of the queries that make a list complete.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass {
+    pub query: &'static [(&'static str, &'static str)],
+    /// Older servers refuse the query with 400, having nothing that it would find.
+    pub optional: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Activity {
+    pub last: &'static str,
+    pub count: &'static str,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Derived {
+    pub column: &'static str,
+    pub from: &'static [&'static [&'static str]],
+}
+
+const FULL_TABLE: StreamDef = StreamDef {
+    name: "",
+    schema: "",
+    key: &["id"],
+    path: "",
+    query: &[],
+    details_query: &[],
+    rows: Rows::Pages { size: "per_page" },
+    class: Class::Default,
+    parent: None,
+    replication: Replication::FullTable,
+    columns: &["organization_slug"],
+    derived: &[],
+    chosen_by_slug: false,
+    scopes: &["org:read"],
+    selected_by_default: true,
+    note: "",
+};
+
+const OF_A_PROJECT: Parent = Parent { stream: "projects", bind: &[("project_id", &["id"]), ("project_slug", &["slug"])] };
+const OF_AN_ISSUE: Parent = Parent { stream: "issues", bind: &[("issue_id", &["id"])] };
+const EVENT_TYPE: Derived = Derived { column: "event_type", from: &[&["event.type"], &["type"]] };
+
+/// All streams, parents before children. `projects` is first: `meltano config test` stops at the first record.
+pub static STREAMS: &[StreamDef] = &[
+    StreamDef {
+        name: "projects",
+        schema: include_str!("../schemas/projects.json"),
+        path: "organizations/{organization_slug}/projects/",
+        query: &[("collapse", "unusedFeatures")],
+        chosen_by_slug: true,
+        ..FULL_TABLE
+    },
+    StreamDef {
+        name: "project_detail",
+        schema: include_str!("../schemas/project_detail.json"),
+        path: "projects/{organization_slug}/{project_id}/",
+        rows: Rows::Object,
+        parent: Some(OF_A_PROJECT),
+        scopes: &["project:read"],
+        note: "One call per project.",
+        ..FULL_TABLE
+    },
+    StreamDef {
+        name: "teams",
+        schema: include_str!("../schemas/teams.json"),
+        path: "organizations/{organization_slug}/teams/",
+        scopes: &["org:read", "team:read"],
+        ..FULL_TABLE
+    },
+    StreamDef {
+        name: "users",
+        schema: include_str!("../schemas/users.json"),
+        path: "organizations/{organization_slug}/users/",
+        // Without `project` only members of the caller's own projects are listed.
+        query: &[("project", "-1")],
+        rows: Rows::Whole,
+        note: "Active members of the projects' teams; `members` also has pending invitations.",
+        ..FULL_TABLE
+    },
+    StreamDef {
+        name: "members",
+        schema: include_str!("../schemas/members.json"),
+        path: "organizations/{organization_slug}/members/",
+        class: Class::Members,
+        scopes: &["member:read"],
+        ..FULL_TABLE
+    },
+    StreamDef {
+        name: "issues",
+        schema: include_str!("../schemas/issues.json"),
+        path: "organizations/{organization_slug}/issues/",
+        // An empty `groupStatsPeriod` leaves out 24 points of sparkline an issue. `collapse=stats` or `lifetime`
+        // would strip the totals and the replication key.
+        query: &[("project", "{project_id}"), ("sort", "date"), ("groupStatsPeriod", ""), ("collapse", "filtered")],
+        rows: Rows::Pages { size: "limit" },
+        parent: Some(OF_A_PROJECT),
+        replication: Replication::Incremental {
+            key: "lastSeen",
+            refresh: true,
+            walk: Some(Walk {
+                windowed: true,
+                passes: &[
+                    // Present and empty: without it only unresolved issues are listed.
+                    Pass { query: &[("query", "")], optional: false },
+                    // Hidden from every search that does not ask for it.
+                    Pass { query: &[("query", "issue.category:feedback")], optional: true },
+                ],
+                offset_paged: false,
+                activity: Some(Activity { last: "lastSeen", count: "count" }),
+            }),
+        },
+        columns: &["organization_slug", "project_slug", "project_id"],
+        // The numbers at the top of a listed issue are those of the window that was asked for.
+        derived: &[
+            Derived { column: "count", from: &[&["lifetime", "count"], &["count"]] },
+            Derived { column: "userCount", from: &[&["lifetime", "userCount"], &["userCount"]] },
+            Derived { column: "firstSeen", from: &[&["lifetime", "firstSeen"], &["firstSeen"]] },
+            Derived { column: "lastSeen", from: &[&["lifetime", "lastSeen"], &["lastSeen"]] },
+        ],
+        scopes: &["event:read"],
+        ..FULL_TABLE
+    },
+    StreamDef {
+        name: "issue_detail",
+        schema: include_str!("../schemas/issue_detail.json"),
+        path: "organizations/{organization_slug}/issues/{issue_id}/",
+        rows: Rows::Object,
+        class: Class::IssueDetail,
+        parent: Some(OF_AN_ISSUE),
+        replication: Replication::Incremental { key: "lastSeen", refresh: false, walk: None },
+        columns: &["organization_slug", "project_slug", "project_id"],
+        scopes: &["event:read"],
+        selected_by_default: false,
+        note: "One call per issue with new events, at 5 calls a second.",
+        ..FULL_TABLE
+    },
+    StreamDef {
+        name: "events",
+        schema: include_str!("../schemas/events.json"),
+        key: &["projectID", "eventID"],
+        path: "organizations/{organization_slug}/issues/{issue_id}/events/",
+        // Only `1` and `true` count as full here.
+        details_query: &[("full", "1")],
+        parent: Some(OF_AN_ISSUE),
+        replication: Replication::Incremental { key: "dateCreated", refresh: false, walk: None },
+        columns: &["organization_slug", "project_slug"],
+        derived: &[EVENT_TYPE],
+        scopes: &["event:read"],
+        note: "Simple rows; with `fetch_event_details` full bodies, from the same listing.",
+        ..FULL_TABLE
+    },
+    StreamDef {
+        name: "event_detail",
+        schema: include_str!("../schemas/event_detail.json"),
+        key: &["projectID", "eventID"],
+        path: "projects/{organization_slug}/{project_id}/events/{event_id}/",
+        rows: Rows::Object,
+        class: Class::EventDetail,
+        parent: Some(Parent { stream: "events", bind: &[("event_id", &["eventID"])] }),
+        replication: Replication::Incremental { key: "dateCreated", refresh: false, walk: None },
+        columns: &["organization_slug", "project_slug"],
+        derived: &[EVENT_TYPE],
+        scopes: &["project:read"],
+        selected_by_default: false,
+        note: "One call per event, at 5 calls a second; `fetch_event_details` costs none.",
+        ..FULL_TABLE
+    },
+    StreamDef {
+        name: "releases",
+        schema: include_str!("../schemas/releases.json"),
+        key: &["organization_slug", "version"],
+        path: "organizations/{organization_slug}/releases/",
+        // Present and empty: without it archived releases are left out.
+        query: &[("status", ""), ("project", "{projects}")],
+        class: Class::Releases,
+        replication: Replication::Incremental {
+            key: "dateCreated",
+            refresh: true,
+            walk: Some(Walk {
+                windowed: false,
+                passes: &[Pass { query: &[], optional: false }],
+                offset_paged: true,
+                activity: None,
+            }),
+        },
+        scopes: &["project:read", "project:releases", "org:ci"],
+        ..FULL_TABLE
+    },
+    StreamDef {
+        name: "release",
+        schema: include_str!("../schemas/release.json"),
+        key: &["organization_slug", "version"],
+        path: "organizations/{organization_slug}/releases/{version}/",
+        rows: Rows::Object,
+        parent: Some(Parent { stream: "releases", bind: &[("version", &["version"])] }),
+        replication: Replication::Incremental { key: "dateCreated", refresh: true, walk: None },
+        scopes: &["project:read", "project:releases", "org:ci"],
+        note: "One call per release created since the bookmark or in the last `issue_refresh_days`.",
+        ..FULL_TABLE
+    },
+];
+
+/// How the organizations of a token are found when none is configured; not a stream.
+pub static ORGANIZATIONS: StreamDef = StreamDef { name: "organizations", path: "organizations/", columns: &[], ..FULL_TABLE };
+
+/// The stream of that name.
+pub fn find(name: &str) -> Option<&'static StreamDef> {
+    STREAMS.iter().find(|def| def.name == name)
+}
+
+impl StreamDef {
+    pub fn children(&self) -> impl Iterator<Item = &'static StreamDef> {
+        STREAMS.iter().filter(|def| def.parent.is_some_and(|parent| parent.stream == self.name))
+    }
+
+    pub fn replication_key(&self) -> Option<&'static str> {
+        match self.replication {
+            Replication::FullTable => None,
+            Replication::Incremental { key, .. } => Some(key),
+        }
+    }
+
+    pub fn walk(&self) -> Option<Walk> {
+        match self.replication {
+            Replication::Incremental { walk, .. } => walk,
+            Replication::FullTable => None,
+        }
+    }
+
+    /// The scopes as an error or the README names them.
+    pub fn scopes_text(&self) -> String {
+        self.scopes.join(" or ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use std::collections::HashSet;
+
+    fn schema(def: &StreamDef) -> Value {
+        serde_json::from_str(def.schema).expect(def.name)
+    }
+
+    #[test]
+    fn names_are_unique_and_are_table_names() {
+        let names: HashSet<_> = STREAMS.iter().map(|def| def.name).collect();
+        assert_eq!(names.len(), STREAMS.len());
+        for name in names {
+            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}");
+        }
+    }
+
+    #[test]
+    fn parents_come_first_so_that_there_is_no_cycle() {
+        for (i, def) in STREAMS.iter().enumerate() {
+            if let Some(parent) = def.parent {
+                assert!(STREAMS[..i].iter().any(|d| d.name == parent.stream), "{}", def.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_parameter_is_bound_above() {
+        for def in STREAMS {
+            let mut bound = vec!["organization_slug", "projects"];
+            let mut at = def.parent;
+            while let Some(parent) = at {
+                bound.extend(parent.bind.iter().map(|(name, _)| *name));
+                at = find(parent.stream).and_then(|d| d.parent);
+            }
+            let texts = std::iter::once(def.path).chain(def.query.iter().map(|(_, value)| *value));
+            for text in texts {
+                for parameter in text.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
+                    assert!(bound.contains(&parameter), "{}: {parameter}", def.name);
+                }
+            }
+            for column in def.columns {
+                assert!(bound.contains(column), "{}: {column}", def.name);
+            }
+        }
+    }
+
+    #[test]
+    fn keys_replication_keys_and_columns_are_in_the_schema() {
+        for def in STREAMS {
+            let schema = schema(def);
+            let columns = def.key.iter().copied().chain(def.replication_key()).chain(def.columns.iter().copied());
+            for name in columns.chain(def.derived.iter().map(|d| d.column)) {
+                assert!(schema["properties"].get(name).is_some(), "{}: {name}", def.name);
+            }
+            for key in def.key {
+                assert!(schema["properties"][key]["type"].is_string(), "{}: {key} must not be nullable", def.name);
+            }
+        }
+    }
+
+    #[test]
+    fn paths_end_in_a_slash_and_name_their_organization() {
+        for def in STREAMS {
+            assert!(def.path.ends_with('/'), "{}", def.name);
+            assert!(def.path.contains("{organization_slug}"), "{}", def.name);
+            assert!(!def.scopes.is_empty(), "{}", def.name);
+        }
+    }
+
+    #[test]
+    fn an_incremental_stream_walks_windows_or_has_a_parent_that_does() {
+        for def in STREAMS.iter().filter(|def| def.replication_key().is_some() && def.walk().is_none()) {
+            let parent = def.parent.and_then(|p| find(p.stream)).expect(def.name);
+            assert!(parent.replication_key().is_some(), "{}", def.name);
+        }
+    }
+
+    /// What breaks real targets; see "Schemas" in the README.
+    #[test]
+    fn schemas_hold_only_what_every_target_accepts() {
+        fn check(path: &str, schema: &Value, key: bool) {
+            let map = schema.as_object().expect(path);
+            for keyword in map.keys() {
+                assert!(["type", "properties", "items", "format", "description"].contains(&keyword.as_str()), "{path}: {keyword}");
+            }
+            let types: Vec<_> = match &map["type"] {
+                Value::String(one) => vec![one.as_str()],
+                Value::Array(types) => types.iter().filter_map(Value::as_str).collect(),
+                other => panic!("{path}: type {other}"),
+            };
+            assert_eq!(types.iter().filter(|t| **t != "null").count(), 1, "{path}: {types:?}");
+            assert!(key || path.matches('/').count() == 0 || types.contains(&"null"), "{path} must be nullable");
+            if let Some(format) = map.get("format") {
+                assert_eq!((format.as_str(), types[0]), (Some("date-time"), "string"), "{path}");
+            }
+            if let Some(properties) = map.get("properties") {
+                let properties = properties.as_object().expect(path);
+                assert!(!properties.is_empty(), "{path}");
+                let mut seen = HashSet::new();
+                for (name, property) in properties {
+                    assert!(name.len() <= 63 && !name.contains("__") && !name.starts_with("_sdc_"), "{path}/{name}");
+                    assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !name.starts_with(|c: char| c.is_ascii_digit()), "{path}/{name}");
+                    assert!(seen.insert(name.to_lowercase().replace('_', "")), "{path}/{name} differs from another only by case or `_`");
+                    check(&format!("{path}/{name}"), property, false);
+                }
+            }
+            if let Some(items) = map.get("items") {
+                assert!(!types.is_empty() && map.get("properties").is_none(), "{path}");
+                check(&format!("{path}/items"), items, false);
+            }
+        }
+        for def in STREAMS {
+            let mut schema = schema(def);
+            for key in def.key {
+                assert!(schema["properties"][key]["type"].is_string());
+                schema["properties"][key]["type"] = serde_json::json!(["string", "null"]);
+            }
+            check(def.name, &schema, true);
+        }
+    }
+}

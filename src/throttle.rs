@@ -1,0 +1,274 @@
+//! The rate budget of each endpoint class, learned from the answers.
+//!
+//! Sentry counts requests per caller and endpoint class in fixed windows, beside a limit on requests in flight, and
+//! says both in `X-Sentry-Rate-Limit-*` headers. [`Budget`] is the pure arithmetic of one class; [`Throttle`] makes
+//! requests wait for it. Classes wait apart from each other, so a slow one never idles the others.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+/// Endpoints that Sentry counts together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Everything without limits of its own shares one bucket.
+    Default,
+    Releases,
+    Members,
+    IssueDetail,
+    EventDetail,
+    ProjectEvents,
+    Stats,
+}
+
+impl Class {
+    pub const ALL: [Self; 7] =
+        [Self::Default, Self::Releases, Self::Members, Self::IssueDetail, Self::EventDetail, Self::ProjectEvents, Self::Stats];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Releases => "releases",
+            Self::Members => "members",
+            Self::IssueDetail => "issue detail",
+            Self::EventDetail => "event detail",
+            Self::ProjectEvents => "project events",
+            Self::Stats => "stats",
+        }
+    }
+
+    /// Requests, their window, and requests in flight, until an answer says otherwise. From the endpoints' own
+    /// `RateLimitConfig` in Sentry's source, and for the default bucket from what the hosted service has been seen
+    /// to send.
+    fn documented(self) -> (u32, Duration, u32) {
+        let second = Duration::from_secs(1);
+        match self {
+            Self::Default | Self::Releases | Self::Members => (40, second, 25),
+            Self::IssueDetail | Self::EventDetail => (5, second, 25),
+            Self::ProjectEvents => (60, Duration::from_secs(60), 1),
+            Self::Stats => (20, second, 25),
+        }
+    }
+}
+
+/// What one answer says about its class. `None` where a header is absent or the text `None`.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct RateHeaders {
+    /// Requests a window.
+    pub limit: Option<u32>,
+    /// Requests left in the current window.
+    pub remaining: Option<u32>,
+    /// Time until the current window ends.
+    pub reset_in: Option<Duration>,
+    /// Requests in flight.
+    pub concurrent_limit: Option<u32>,
+}
+
+impl RateHeaders {
+    pub fn absent(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How much of the stated rate is asked for: the rest absorbs the network's jitter, which may push a request that
+/// was sent in one of the server's windows into the next.
+const SHARE: f64 = 0.96;
+
+/// The state of one class: a pure function of the answers seen and the instants given.
+#[derive(Debug)]
+pub struct Budget {
+    limit: Option<u32>,
+    window: Duration,
+    concurrent: u32,
+    in_flight: u32,
+    /// When the next request may go, so that the allowance is spread over its window.
+    next: Option<Instant>,
+    /// No request before this: the allowance of the current window is used up.
+    closed_until: Option<Instant>,
+}
+
+impl Budget {
+    pub fn new(class: Class) -> Self {
+        let (limit, window, concurrent) = class.documented();
+        Self { limit: Some(limit), window, concurrent, in_flight: 0, next: None, closed_until: None }
+    }
+
+    /// A user's cap of `rate` requests a second, in no window of a server.
+    pub fn cap(rate: f64) -> Self {
+        Self {
+            limit: Some(1),
+            window: Duration::from_secs_f64(SHARE / rate),
+            concurrent: u32::MAX,
+            in_flight: 0,
+            next: None,
+            closed_until: None,
+        }
+    }
+
+    /// `None`: a request may go now. `Some(instant)`: not before it. Requests that wait for others to end are told
+    /// a far instant and woken by [`Budget::ended`].
+    pub fn wait_until(&self, now: Instant) -> Option<Instant> {
+        if self.in_flight >= self.concurrent {
+            return Some(now + Duration::from_secs(3600));
+        }
+        let next = self.limit.and(self.next);
+        [self.closed_until, next].into_iter().flatten().filter(|at| *at > now).max()
+    }
+
+    /// A request goes now.
+    pub fn begun(&mut self, now: Instant) {
+        self.in_flight += 1;
+        let Some(limit) = self.limit else { return };
+        let interval = self.window.div_f64(f64::from(limit.max(1)) * SHARE);
+        // A late wake-up may be caught up by one interval, never by more: no bursts.
+        let due = self.next.map_or(now, |next| next.max(now.checked_sub(interval).unwrap_or(now)));
+        self.next = Some(due + interval);
+    }
+
+    /// A request has ended, with these headers.
+    pub fn ended(&mut self, now: Instant, headers: Option<RateHeaders>) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let Some(headers) = headers else { return };
+        if headers.absent() {
+            // A self-hosted Sentry limits nothing and says nothing.
+            self.limit = None;
+            self.concurrent = u32::MAX;
+            self.closed_until = None;
+            return;
+        }
+        if let Some(limit) = headers.limit.filter(|limit| *limit > 0) {
+            if self.limit != Some(limit) {
+                self.next = None;
+            }
+            self.limit = Some(limit);
+        }
+        if let Some(concurrent) = headers.concurrent_limit.filter(|limit| *limit > 0) {
+            self.concurrent = concurrent;
+        }
+        if let Some(reset_in) = headers.reset_in {
+            // Only the documented windows are known; a reset further away than that shows a longer one.
+            if reset_in > self.window + Duration::from_secs(1) {
+                self.window = reset_in.min(Duration::from_secs(3600));
+            }
+            if headers.remaining == Some(0) {
+                self.closed_until = self.closed_until.max(Some(now + reset_in));
+            }
+        }
+    }
+
+    /// The class refused a request: none other goes before `until`.
+    pub fn refused(&mut self, until: Instant) {
+        self.closed_until = self.closed_until.max(Some(until));
+    }
+}
+
+#[derive(Debug)]
+struct Gate {
+    budget: Mutex<Budget>,
+    /// One request of the class at a time looks at the budget, in the order in which they came.
+    turn: tokio::sync::Mutex<()>,
+    changed: Notify,
+}
+
+impl Gate {
+    fn new(budget: Budget) -> Self {
+        Self { budget: Mutex::new(budget), turn: tokio::sync::Mutex::new(()), changed: Notify::new() }
+    }
+
+    fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns once a request could go; the time waited is returned.
+    async fn open(&self) -> Duration {
+        let started = Instant::now();
+        loop {
+            let changed = self.changed.notified();
+            let Some(until) = self.budget().wait_until(Instant::now()) else { return started.elapsed() };
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => {}
+                () = changed => {}
+            }
+        }
+    }
+}
+
+/// Lets requests through as their class, the user's cap and the number in flight allow.
+#[derive(Debug)]
+pub struct Throttle {
+    gates: Vec<(Class, Arc<Gate>)>,
+    cap: Option<Gate>,
+    in_flight: Arc<Semaphore>,
+}
+
+/// The right to have one request in flight; given back when dropped.
+#[derive(Debug)]
+pub struct Permit {
+    gate: Arc<Gate>,
+    headers: Option<RateHeaders>,
+    /// How long the request waited for its class or the user's cap.
+    pub waited: Duration,
+    _in_flight: OwnedSemaphorePermit,
+}
+
+impl Permit {
+    /// What the answer said of its class; without it the budget learns nothing from this request.
+    pub fn learn(&mut self, headers: RateHeaders) {
+        self.headers = Some(headers);
+    }
+
+    /// The class refused the request and is closed for `wait`.
+    pub fn refused(&self, wait: Duration) {
+        self.gate.budget().refused(Instant::now() + wait);
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.gate.budget().ended(Instant::now(), self.headers);
+        self.gate.changed.notify_waiters();
+    }
+}
+
+impl Throttle {
+    /// At most `concurrency` requests in flight, and at most `rate_limit` a second where given.
+    pub fn new(concurrency: usize, rate_limit: Option<f64>) -> Self {
+        Self {
+            gates: Class::ALL.iter().map(|class| (*class, Arc::new(Gate::new(Budget::new(*class))))).collect(),
+            cap: rate_limit.map(|rate| Gate::new(Budget::cap(rate))),
+            in_flight: Arc::new(Semaphore::new(concurrency)),
+        }
+    }
+
+    pub async fn permit(&self, class: Class) -> Permit {
+        let gate = self.gates.iter().find(|(c, _)| *c == class).map(|(_, gate)| Arc::clone(gate)).expect("a gate for each class");
+        let _turn = gate.turn.lock().await;
+        let mut waited = Duration::ZERO;
+        loop {
+            waited += gate.open().await;
+            // The cap's turn is taken last and only briefly, so that no class waits for another's window in it.
+            let cap_turn = match &self.cap {
+                Some(cap) => Some(cap.turn.lock().await),
+                None => None,
+            };
+            let in_flight = Arc::clone(&self.in_flight).acquire_owned().await.expect("the semaphore is never closed");
+            if let Some(cap) = &self.cap {
+                waited += cap.open().await;
+            }
+            let now = Instant::now();
+            let mut budget = gate.budget();
+            if budget.wait_until(now).is_some() {
+                continue;
+            }
+            budget.begun(now);
+            if let Some(cap) = &self.cap {
+                let mut cap = cap.budget();
+                cap.begun(now);
+                cap.ended(now, None);
+            }
+            drop((budget, cap_turn));
+            return Permit { gate: Arc::clone(&gate), headers: None, waited, _in_flight: in_flight };
+        }
+    }
+}
