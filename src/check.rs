@@ -1,8 +1,128 @@
 //! `--test`: whether the token works and each stream's endpoint answers, with one record of each.
 
+use crate::catalog::Selection;
+use crate::client::Client;
 use crate::config::Settings;
+use crate::context::Context;
 use crate::error::Error;
+use crate::message::SchemaMessage;
+use crate::pager::{Failure, Pager, Reach, Stop};
+use crate::plan::{self, Node, RETENTION, Window};
+use crate::report::Report;
+use crate::state::Bookmarks;
+use crate::streams::{Pass, Rows};
+use crate::sync::{Sync, pinned, reason, window_query};
+use crate::writer::{Writer, outbox};
+use futures::future::{BoxFuture, FutureExt};
+use std::sync::Arc;
 
-pub fn run(_settings: &Settings, _schema_only: bool) -> Result<(), Error> {
-    Ok(())
+/// Rows of a parent that are tried until one has a child.
+const TRIES: usize = 10;
+
+/// Prints SCHEMA of every stream and, unless `schema_only`, one record of each; a table goes to the log.
+///
+/// # Errors
+/// When the token is refused or an endpoint does not answer.
+pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
+    let selection = Selection::everything(settings.keep_unknown_fields)?;
+    let schemas: Vec<SchemaMessage> = selection.0.iter().map(|selected| selected.schema.clone()).collect();
+    let report = Arc::new(Report::default());
+    let (outbox, events) = outbox();
+    let writer = Writer::new(std::io::stdout(), Bookmarks::default(), Arc::clone(&report));
+    let writing = std::thread::spawn(move || writer.run(&schemas, events));
+    let checked = if schema_only {
+        drop(outbox);
+        Ok(())
+    } else {
+        let client = Client::new(settings, report)?;
+        let tree = plan::tree(selection);
+        let bookmarks = Bookmarks::default();
+        crate::run::runtime()?.block_on(async {
+            let organizations = Sync::new(&client, settings, &tree, &bookmarks, outbox.clone()).organizations().await?;
+            let mut check = Check { reach: Reach::new(&client, settings, outbox), lines: Vec::new(), failed: 0 };
+            for slug in organizations {
+                check.lines.push(format!("{:<16} answers", format!("organization {slug}")));
+                for node in &tree {
+                    check.node(node, vec![Context(vec![("organization_slug", slug.clone())])]).await?;
+                }
+            }
+            let Check { lines, failed, .. } = check;
+            for line in lines {
+                log::info!(target: "test", "{line}");
+            }
+            if failed == 0 { Ok(()) } else { Err(Stop::Error(Error::Test { failed })) }
+        })
+    };
+    let written = writing.join().map_err(|_| Error::Unexpected("the writer failed".to_owned()))?;
+    written.map_err(Error::Stdout)?;
+    match checked {
+        Ok(()) | Err(Stop::Closed) => Ok(()),
+        Err(Stop::Error(error)) => Err(error),
+    }
+}
+
+struct Check<'a> {
+    reach: Reach<'a>,
+    lines: Vec<String>,
+    failed: usize,
+}
+
+impl Check<'_> {
+    /// The first row of a stream and, below it, of its children.
+    fn node<'b>(&'b mut self, node: &'b Node, places: Vec<Context>) -> BoxFuture<'b, Result<(), Stop>> {
+        async move {
+            let name = node.def.name;
+            let mut below = Vec::new();
+            let mut outcome = "not checked: nothing to ask for it by";
+            for place in &places {
+                match self.first(node, place).await {
+                    Ok(Some(rows)) => {
+                        below = rows;
+                        outcome = "answers";
+                        break;
+                    }
+                    Ok(None) => outcome = "answers, without a row",
+                    Err(Failure::Stop(stop)) => return Err(stop),
+                    Err(Failure::Api(e)) if e.status() == Some(404) && node.def.parent.is_some() => outcome = "answers, without a row",
+                    Err(Failure::Api(e)) => {
+                        self.failed += 1;
+                        self.lines.push(format!("{name:<16} FAILS: {}", reason(node.def, &e)));
+                        outcome = "";
+                        break;
+                    }
+                }
+            }
+            if !outcome.is_empty() {
+                self.lines.push(format!("{name:<16} {outcome}"));
+            }
+            for child in &node.children {
+                self.node(child, below.clone()).await?;
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    /// Writes the first row there; returns the places of its children, or `None` when there is no row.
+    async fn first(&self, node: &Node, place: &Context) -> Result<Option<Vec<Context>>, Failure> {
+        let settings = self.reach.settings;
+        let window = Window { start: settings.start_date.max(settings.end - RETENTION).min(settings.end - chrono::TimeDelta::hours(1)), end: settings.end };
+        let query = match (node.def.walk(), node.def.replication_key()) {
+            (Some(walk), _) => walk.passes.first().map(|pass: &Pass| window_query(pass, window)).unwrap_or_default(),
+            (None, Some(_)) if node.def.rows != Rows::Object => pinned(window).to_vec(),
+            _ => Vec::new(),
+        };
+        let everything = ["-1".to_owned()];
+        let mut pager = Pager::new(&self.reach, node, place.clone(), query);
+        pager.page_size = TRIES;
+        pager.first_only = true;
+        pager.projects = &everything;
+        while let Some(page) = pager.next().await? {
+            if !page.keys.is_empty() {
+                let places = page.references.iter().take(TRIES).map(|reference| place.with(&reference.bind));
+                return Ok(Some(places.collect()));
+            }
+        }
+        Ok(None)
+    }
 }

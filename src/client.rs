@@ -153,9 +153,12 @@ impl Client {
     }
 
     /// The URL of a path below `/api/0/`, whose segments are already encoded.
-    pub fn url(&self, path: &str) -> Url {
+    pub fn url(&self, path: &str, query: &[(&str, String)]) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path()));
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
         url
     }
 

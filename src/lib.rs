@@ -1,7 +1,7 @@
 //! Extracts an organization's data from Sentry as Singer messages.
 //!
 //! ```text
-//! cli -> config -> catalog + state -> plan -> sync (client -> record) -> writer (state)
+//! cli -> config -> catalog + state -> plan -> sync (pager -> client, record) -> writer (state)
 //! ```
 //!
 //! | module | holds |
@@ -12,6 +12,7 @@
 //! | [`state`] | bookmarks: parsed, moved forward by checkpoints, written |
 //! | [`plan`] | the tree of the run and the windows of each partition; pure |
 //! | [`client`], [`paging`], [`throttle`] | one page: authorisation, cursors, retries, rate budgets |
+//! | [`context`], [`pager`] | where a request hangs; one list page by page |
 //! | [`sync`] | walks the tree; sends records, checkpoints and gaps |
 //! | [`raw`], [`record`], [`message`] | raw JSON to RECORD lines in one pass; the other messages |
 //! | [`writer`] | the one owner of stdout and of the outgoing state |
@@ -28,9 +29,11 @@ pub mod check;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod context;
 pub mod error;
 pub mod logging;
 pub mod message;
+pub mod pager;
 pub mod paging;
 pub mod plan;
 pub mod raw;

@@ -27,7 +27,7 @@ fn malformed<T>(what: &'static str, at: usize) -> Result<T> {
 /// What was changed in a value while it was copied, so that targets accept it.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Repairs {
-    /// U+0000 or a lone surrogate became U+FFFD: PostgreSQL stores neither.
+    /// U+0000 or a lone surrogate became U+FFFD: `PostgreSQL` stores neither.
     pub characters: u32,
     /// A number beyond 64 bits became a string of the same digits.
     pub numbers: u32,
@@ -591,7 +591,7 @@ mod tests {
         #[test]
         fn agrees_with_serde_json_on_any_text(json in r#"[\[\]{}:,"\\u0-9a-f\-.eE+ntrulsx \n]{0,24}"#) {
             let ours = skip(json.as_bytes(), skip_space(json.as_bytes(), 0)).and_then(|end| finish(json.as_bytes(), end));
-            let theirs = serde_json::from_str::<&serde_json::value::RawValue>(&json);
+            let theirs = serde_json::from_str::<serde_json::Value>(&json);
             // serde_json refuses lone surrogates and huge exponents, which Sentry's answers may hold; nothing else differs.
             if theirs.is_ok() { prop_assert!(ours.is_ok(), "{}", json); }
             if ours.is_ok() {

@@ -168,6 +168,9 @@ impl Batch {
     }
 }
 
+/// The slot of a column and the path below it.
+type Source = (usize, &'static [&'static str]);
+
 /// How rows of one stream become records.
 #[derive(Debug)]
 pub struct Projection {
@@ -176,7 +179,7 @@ pub struct Projection {
     slots: usize,
     /// The slot of each part of the primary key; `None`: a column of the context.
     key: Vec<(&'static str, Option<usize>)>,
-    derived: Vec<(Member, Vec<(usize, &'static [&'static str])>)>,
+    derived: Vec<(Member, Vec<Source>)>,
     columns: Vec<&'static str>,
     keep_unknown: bool,
     /// An event is written once a run; other records again when they have changed.
@@ -239,7 +242,8 @@ impl Projection {
         for column in &self.columns {
             let value = context(column).map_or(Value::Null, Value::from);
             head.push_str(if head.len() == empty { "" } else { "," });
-            head.push_str(&format!("{}{value}", label(column)));
+            head.push_str(&label(column));
+            head.push_str(&value.to_string());
         }
         let mut key_seed = self.def.name.as_bytes().to_vec();
         for (name, slot) in &self.key {
@@ -374,7 +378,8 @@ fn members(schema: &Value, path: &mut Vec<String>, selected: &dyn Fn(&[&str]) ->
         index.insert(name.as_bytes().into(), list.len());
         list.push(Member { label: label(name), node, slot: None });
     }
-    Members { path: path.iter().map(|name| format!("{name}.")).collect(), list, index }
+    let path = path.iter().fold(String::new(), |path, name| path + name + ".");
+    Members { path, list, index }
 }
 
 /// Notes of one column.

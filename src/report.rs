@@ -4,6 +4,7 @@ use crate::record::Notes;
 use crate::state::Partition;
 use crate::streams::StreamDef;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -121,7 +122,7 @@ impl Report {
             table.push('\n');
         }
         for gap in self.gaps() {
-            table.push_str(&format!("missing: {} of {}: {}\n", gap.streams.join(", "), gap.partition, gap.reason));
+            let _ = writeln!(table, "missing: {} of {}: {}", gap.streams.join(", "), gap.partition, gap.reason);
         }
         table
     }

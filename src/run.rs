@@ -9,7 +9,8 @@ use crate::message::SchemaMessage;
 use crate::plan::{self, Node};
 use crate::report::Report;
 use crate::state::Bookmarks;
-use crate::sync::{Stop, Sync};
+use crate::pager::Stop;
+use crate::sync::Sync;
 use crate::writer::{Writer, outbox};
 use crate::{about, check};
 use std::io::Write;
@@ -37,15 +38,13 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     }
     let settings = Settings::new(config::load(&cli.config)?)?;
     let catalog = cli.catalog.as_deref().map(config::read_json).transpose()?;
-    match cli.mode.test.as_deref() {
-        Some(what) => check::run(&settings, what == "schema"),
-        None => {
-            let selection = Selection::new(catalog, settings.keep_unknown_fields)?;
-            let state = cli.state.as_deref().map(config::read_json).transpose()?;
-            let bookmarks = state.map(Bookmarks::parse).transpose()?.unwrap_or_default();
-            sync(&settings, selection, bookmarks)
-        }
+    if let Some(what) = cli.mode.test.as_deref() {
+        return check::run(&settings, what == "schema");
     }
+    let selection = Selection::new(catalog, settings.keep_unknown_fields)?;
+    let state = cli.state.as_deref().map(config::read_json).transpose()?;
+    let bookmarks = state.map(Bookmarks::parse).transpose()?.unwrap_or_default();
+    sync(&settings, selection, &bookmarks)
 }
 
 /// Writes to stdout what is not a Singer message.
@@ -58,7 +57,7 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Error::Setup(format!("cannot start the runtime: {e}")))
 }
 
-fn sync(settings: &Settings, selection: Selection, bookmarks: Bookmarks) -> Result<(), Error> {
+fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks) -> Result<(), Error> {
     let report = Arc::new(Report::default());
     let client = Client::new(settings, Arc::clone(&report))?;
     let schemas: Vec<SchemaMessage> = selection.0.iter().map(|selected| selected.schema.clone()).collect();
@@ -74,7 +73,7 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: Bookmarks) -> Resu
 
     let runtime = runtime()?;
     let walked = runtime.block_on(async {
-        let walk = Sync::new(&client, settings, &tree, &bookmarks, outbox);
+        let walk = Sync::new(&client, settings, &tree, bookmarks, outbox);
         tokio::select! {
             ended = walk.run() => Ok(ended),
             signal = interrupted() => Err(signal),

@@ -3,25 +3,23 @@
 //! The order of what one partition sends is what keeps the state true: a window's checkpoint is sent after the
 //! records of the window and of all its children, and a gap before any checkpoint that it must hold back.
 
-use crate::client::{ApiError, Ask, Client, Kind, Page, malformed};
+use crate::client::{ApiError, Ask, Client, Kind};
 use crate::config::Settings;
+use crate::context::Context;
 use crate::error::Error;
-use crate::paging::Cursor;
+use crate::pager::{Failure, PAGE_SIZE, Pager, Reach, Reference, Stop};
 use crate::plan::{self, LEAST_WINDOW, Node, Progress, RETENTION, Starts, Window};
-use crate::raw;
-use crate::record::{Batch, RowError};
 use crate::report::Gap;
 use crate::state::{Bookmarks, Checkpoint, Partition};
 use crate::streams::{ORGANIZATIONS, Pass, Rows, StreamDef, Walk};
-use crate::time::{format_instant, parse_instant};
+use crate::time::format_instant;
 use crate::writer::{Closed, Event, Outbox};
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::{BoxFuture, FutureExt, join_all, try_join_all};
 use futures::stream::{self, TryStreamExt};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use xxhash_rust::xxh3::xxh3_128;
 
 /// Windows of one partition under way at once: while the children of one are read, the next are listed.
 const WINDOWS_AT_ONCE: usize = 4;
@@ -30,96 +28,12 @@ const FAILURES_IN_A_ROW: usize = 5;
 /// How often a list is asked for again because an answer shows that something is missing.
 const REPEATS: usize = 3;
 
-/// What ends the whole run.
-#[derive(Debug)]
-pub enum Stop {
-    Error(Error),
-    /// The writer is gone; it knows why.
-    Closed,
-}
-
-impl From<Closed> for Stop {
-    fn from(_: Closed) -> Self {
-        Self::Closed
-    }
-}
-
-/// What ends one list.
-#[derive(Debug)]
-enum Failure {
-    Api(ApiError),
-    Stop(Stop),
-}
-
-impl From<Closed> for Failure {
-    fn from(closed: Closed) -> Self {
-        Self::Stop(closed.into())
-    }
-}
-
-impl From<ApiError> for Failure {
-    fn from(error: ApiError) -> Self {
-        if error.status() == Some(401) { Self::Stop(Stop::Error(Error::Authentication(error))) } else { Self::Api(error) }
-    }
-}
-
-/// Path parameters, from which also partitions and context columns come.
-#[derive(Debug, Clone, Default)]
-pub struct Context(Vec<(&'static str, String)>);
-
-impl Context {
-    fn with(&self, more: &[(&'static str, String)]) -> Self {
-        Self(self.0.iter().chain(more).cloned().collect())
-    }
-
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().rev().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
-    }
-
-    /// The partition that bookmarks are kept by: organization, and project where there is one.
-    fn partition(&self) -> Partition {
-        Partition(self.0.iter().filter(|(name, _)| matches!(*name, "organization_slug" | "project_id")).cloned().collect())
-    }
-
-    /// For messages: `acme/api/issue 21`.
-    fn label(&self) -> String {
-        let part = |(name, value): &(&'static str, String)| match *name {
-            "organization_slug" | "project_slug" => value.clone(),
-            name => format!("{} {value}", name.trim_end_matches("_id")),
-        };
-        self.0.iter().filter(|(name, _)| *name != "project_id").map(part).collect::<Vec<_>>().join("/")
-    }
-}
-
-/// What a row tells its children.
-#[derive(Debug, Clone)]
-struct Reference {
-    bind: Vec<(&'static str, String)>,
-    /// When it was last active in the window.
-    last: Option<DateTime<Utc>>,
-    /// How many child rows it has in the window.
-    count: Option<u64>,
-}
-
-/// One page, its records already sent.
-struct Rowset {
-    references: Vec<Reference>,
-    keys: Vec<u128>,
-    /// The instants of the first and the last row.
-    edges: Option<(DateTime<Utc>, DateTime<Utc>)>,
-    hits: Option<u64>,
-    more: bool,
-}
-
 /// One run over the plan.
 pub struct Sync<'a> {
-    pub client: &'a Client,
-    pub settings: &'a Settings,
-    pub tree: &'a [Node],
-    pub bookmarks: &'a Bookmarks,
-    pub outbox: Outbox,
-    /// The size of a stream's latest page, by which room is taken for the next.
-    sizes: Mutex<HashMap<&'static str, usize>>,
+    reach: Reach<'a>,
+    settings: &'a Settings,
+    tree: &'a [Node],
+    bookmarks: &'a Bookmarks,
 }
 
 /// What the rows of one window share.
@@ -135,6 +49,8 @@ struct Scope<'a> {
 struct Span<'a> {
     node: &'a Node,
     walk: Walk,
+    /// Those of the walk's passes that list anything here.
+    passes: Vec<&'static Pass>,
     context: Context,
     starts: Starts,
     projects: &'a [String],
@@ -158,7 +74,7 @@ impl Span<'_> {
 
 impl<'a> Sync<'a> {
     pub fn new(client: &'a Client, settings: &'a Settings, tree: &'a [Node], bookmarks: &'a Bookmarks, outbox: Outbox) -> Self {
-        Self { client, settings, tree, bookmarks, outbox, sizes: Mutex::new(HashMap::new()) }
+        Self { reach: Reach::new(client, settings, outbox), settings, tree, bookmarks }
     }
 
     /// Extracts everything that is planned.
@@ -170,7 +86,8 @@ impl<'a> Sync<'a> {
         try_join_all(organizations.into_iter().map(|slug| self.organization(slug))).await.map(drop)
     }
 
-    async fn organizations(&self) -> Result<Vec<String>, Stop> {
+    /// The configured organization, or all that the token sees.
+    pub async fn organizations(&self) -> Result<Vec<String>, Stop> {
         if let Some(slug) = &self.settings.organization {
             return Ok(vec![slug.clone()]);
         }
@@ -179,7 +96,7 @@ impl<'a> Sync<'a> {
             Failure::Api(e) => Stop::Error(Error::Setup(format!("cannot list the token's organizations ({e}); set `organization` to the slug of yours"))),
         };
         let node = Node { def: &ORGANIZATIONS, emit: None, children: Vec::new() };
-        let mut pager = Pager::new(self, &node, Context::default(), Vec::new());
+        let mut pager = Pager::new(&self.reach, &node, Context::default(), Vec::new());
         pager.bind = vec![("organization_slug", &["slug"])];
         let mut slugs = Vec::new();
         while let Some(page) = pager.next().await.map_err(failed)? {
@@ -226,7 +143,7 @@ impl<'a> Sync<'a> {
 
     /// The chosen projects; `None` when their list could not be read.
     async fn projects(&self, node: &Node, context: &Context) -> Result<Option<Vec<Reference>>, Stop> {
-        let mut pager = Pager::new(self, node, context.clone(), Vec::new());
+        let mut pager = Pager::new(&self.reach, node, context.clone(), Vec::new());
         pager.bind = vec![("project_id", &["id"]), ("project_slug", &["slug"])];
         let mut projects = Vec::new();
         loop {
@@ -239,7 +156,7 @@ impl<'a> Sync<'a> {
                     return Err(Stop::Error(Error::Setup(text)));
                 }
                 Err(Failure::Api(e)) => {
-                    self.gap(node, context, &self.reason(node.def, &e)).await?;
+                    self.gap(node, context, &reason(node.def, &e)).await?;
                     return Ok(None);
                 }
             }
@@ -261,7 +178,7 @@ impl<'a> Sync<'a> {
 
     async fn plan_partitions(&self, node: &Node, partitions: Vec<Partition>) -> Result<(), Closed> {
         for node in node.incremental() {
-            self.outbox.send(Event::Plan(node.def.name, partitions.clone())).await?;
+            self.reach.outbox.send(Event::Plan(node.def.name, partitions.clone())).await?;
         }
         Ok(())
     }
@@ -282,7 +199,7 @@ impl<'a> Sync<'a> {
                     log::warn!(target: node.def.name, "{} has vanished and is passed over", context.label());
                     Ok(())
                 }
-                Err(Failure::Api(e)) => self.gap(node, context, &self.reason(node.def, &e)).await,
+                Err(Failure::Api(e)) => self.gap(node, context, &reason(node.def, &e)).await,
             }
         }
         .boxed()
@@ -305,15 +222,25 @@ impl<'a> Sync<'a> {
         let starts = Starts::new(node, &context.partition(), self.settings, self.bookmarks);
         let windows = plan::windows(node, &starts, self.settings);
         let Some(first) = windows.first() else { return Ok(()) };
+        let whole = Window { start: first.start, end: self.settings.end };
+        let passes = match self.live(node, walk, context, projects, whole, windows.len()).await {
+            Ok(passes) => passes,
+            Err(Failure::Stop(stop)) => return Err(stop),
+            Err(Failure::Api(e)) => return self.refused(node, context, whole, &e).await,
+        };
         let span = &Span {
             node,
             walk,
+            passes,
             context: context.clone(),
             starts,
             projects,
             progress: Mutex::new(Progress::new(first.start)),
             stride: Mutex::new(None),
         };
+        if span.passes.is_empty() {
+            return self.finished(span, whole).await.or_else(Failure::only_stop);
+        }
         let failed = &AtomicUsize::new(0);
         stream::iter(windows.into_iter().map(Ok))
             .try_for_each_concurrent(WINDOWS_AT_ONCE, |window| async move {
@@ -328,22 +255,51 @@ impl<'a> Sync<'a> {
                         if failed.fetch_add(1, Ordering::Relaxed) > 0 {
                             return Ok(());
                         }
-                        if e.status() == Some(403) && self.vanished(context).await {
-                            log::warn!(target: node.def.name, "{} has vanished and is passed over", context.label());
-                            return Ok(());
-                        }
-                        self.gap(node, context, &format!("{window}: {}", self.reason(node.def, &e))).await
+                        self.refused(node, context, window, &e).await
                     }
                 }
             })
             .await
     }
 
+    /// A window could not be listed: its partition ends here, as a gap unless its project is no longer there.
+    async fn refused(&self, node: &Node, context: &Context, window: Window, error: &ApiError) -> Result<(), Stop> {
+        if error.status() == Some(403) && self.vanished(context).await {
+            log::warn!(target: node.def.name, "{} has vanished and is passed over", context.label());
+            return Ok(());
+        }
+        self.gap(node, context, &format!("{window}: {}", reason(node.def, error))).await
+    }
+
+    /// The passes that list anything in the whole span. Most projects of a large organization are idle, and most
+    /// have no feedback: one question spares those of all their windows.
+    async fn live(&self, node: &Node, walk: Walk, context: &Context, projects: &[String], whole: Window, windows: usize) -> Result<Vec<&'static Pass>, Failure> {
+        if !walk.windowed || windows < 2 {
+            return Ok(walk.passes.iter().collect());
+        }
+        let probes = walk.passes.iter().map(|pass| async move { Ok::<_, Failure>(self.lists(node.def, context, projects, pass, whole).await?.then_some(pass)) });
+        Ok(try_join_all(probes).await?.into_iter().flatten().collect())
+    }
+
+    /// Whether a query finds anything in a span.
+    async fn lists(&self, def: &'static StreamDef, context: &Context, projects: &[String], pass: &Pass, window: Window) -> Result<bool, Failure> {
+        let silent = Node { def, emit: None, children: Vec::new() };
+        let mut pager = Pager::new(&self.reach, &silent, context.clone(), window_query(pass, window));
+        pager.page_size = 1;
+        pager.projects = projects;
+        match pager.next().await {
+            Ok(page) => Ok(page.is_some_and(|page| !page.keys.is_empty() || page.more || page.hits.is_some_and(|hits| hits > 0))),
+            // The windows are smaller.
+            Err(Failure::Api(ApiError { kind: Kind::QueryTooLarge { .. }, .. })) => Ok(true),
+            Err(failure) => tolerate(pass, def, failure).map(|()| false),
+        }
+    }
+
     /// Whether the project of the context is no longer there: a deleted one makes a list answer 403.
     async fn vanished(&self, context: &Context) -> bool {
         let (Some(_), Some(def)) = (context.get("project_id"), crate::streams::find("project_detail")) else { return false };
-        let ask = Ask { stream: def, url: self.url(def, context, &[], &[]), page: 1 };
-        self.client.get(&ask, |_| Ok(())).await.is_err_and(|e| e.status() == Some(404))
+        let ask = Ask { stream: def, url: self.reach.client.url(&context.path(def), &[]), page: 1 };
+        self.reach.client.get(&ask, |_| Ok(())).await.is_err_and(|e| e.status() == Some(404))
     }
 
     /// One window: asked for whole, or in pieces when the server cannot answer so much at once.
@@ -357,7 +313,8 @@ impl<'a> Sync<'a> {
                 return Ok(());
             }
             if span.walk.windowed && window.length() > self.settings.window && window.end <= self.settings.now - RETENTION {
-                if self.is_empty(span, window).await? {
+                let listed = try_join_all(span.passes.iter().map(|pass| self.lists(span.node.def, &span.context, span.projects, pass, window))).await?;
+                if !listed.contains(&true) {
                     log::info!(target: span.node.def.name, "{}: nothing is listed from {window}; Sentry usually keeps {} days", span.context.label(), RETENTION.num_days());
                     return self.finished(span, window).await;
                 }
@@ -390,31 +347,14 @@ impl<'a> Sync<'a> {
                 continue;
             }
             let checkpoint = Checkpoint { stream: node.def.name, partition: span.context.partition(), start };
-            self.outbox.send(Event::Checkpoint(checkpoint)).await?;
+            self.reach.outbox.send(Event::Checkpoint(checkpoint)).await?;
         }
         Ok(())
     }
 
-    /// Whether a long span lists nothing at all.
-    async fn is_empty(&self, span: &Span<'_>, window: Window) -> Result<bool, Failure> {
-        let silent = Node { def: span.node.def, emit: None, children: Vec::new() };
-        for pass in span.walk.passes {
-            let mut pager = Pager::new(self, &silent, span.context.clone(), window_query(pass, window));
-            pager.page_size = 1;
-            pager.projects = span.projects;
-            match pager.next().await {
-                Ok(Some(page)) if page.keys.is_empty() && !page.more => {}
-                Ok(None) => {}
-                Ok(Some(_)) => return Ok(false),
-                Err(failure) => tolerate(pass, span.node.def, failure)?,
-            }
-        }
-        Ok(true)
-    }
-
     /// The rows of one window, and then their children.
     async fn listing(&self, span: &Span<'_>, window: Window) -> Result<(), Failure> {
-        let passes = try_join_all(span.walk.passes.iter().map(|pass| self.pass(span, pass, window))).await?;
+        let passes = try_join_all(span.passes.iter().map(|pass| self.pass(span, pass, window))).await?;
         let mut seen = HashSet::new();
         let references: Vec<Reference> = passes.into_iter().flatten().filter(|r| seen.insert(r.bind.clone())).collect();
         let lanes = span.node.children.iter().map(|node| self.lane(span, node, window, &references));
@@ -454,7 +394,7 @@ impl<'a> Sync<'a> {
     }
 
     async fn list(&self, span: &Span<'_>, pass: &Pass, window: Window, found: &mut Found) -> Result<(), Failure> {
-        let mut pager = Pager::new(self, span.node, span.context.clone(), window_query(pass, window));
+        let mut pager = Pager::new(&self.reach, span.node, span.context.clone(), window_query(pass, window));
         pager.projects = span.projects;
         pager.emit &= span.starts.own(span.node).is_some_and(|start| start < window.end);
         while let Some(page) = pager.next().await? {
@@ -498,7 +438,7 @@ impl<'a> Sync<'a> {
                     }
                     Err(Failure::Api(e)) => {
                         let rest = if failures.fetch_add(1, Ordering::Relaxed) + 1 == FAILURES_IN_A_ROW { "; the rest of the list is not tried" } else { "" };
-                        let reason = format!("{}: {}{rest}", context.label(), self.reason(node.def, &e));
+                        let reason = format!("{}: {}{rest}", context.label(), reason(node.def, &e));
                         self.gap(node, &span.context, &reason).await.map_err(Failure::Stop)
                     }
                     Err(stop) => Err(stop),
@@ -578,7 +518,7 @@ impl<'a> Sync<'a> {
     /// Returns the seconds that a page's edge runs through.
     async fn walk_once(&self, node: &Node, context: &Context, scope: Option<Scope<'_>>, page_size: usize, keys: &mut HashSet<u128>) -> Result<Vec<DateTime<Utc>>, Failure> {
         let query = scope.filter(|_| node.def.rows != Rows::Object).map(|scope| pinned(scope.window).to_vec());
-        let mut pager = Pager::new(self, node, context.clone(), query.unwrap_or_default());
+        let mut pager = Pager::new(&self.reach, node, context.clone(), query.unwrap_or_default());
         pager.page_size = page_size;
         let (mut torn, mut edge) = (Vec::new(), None);
         while let Some(page) = pager.next().await? {
@@ -608,7 +548,7 @@ impl<'a> Sync<'a> {
                         Ok(())
                     }
                     Err(Failure::Api(e)) => {
-                        let reason = format!("{}: {}", context.label(), self.reason(node.def, &e));
+                        let reason = format!("{}: {}", context.label(), reason(node.def, &e));
                         self.gap(node, &context, &reason).await.map_err(Failure::Stop)
                     }
                     ended => ended,
@@ -619,42 +559,16 @@ impl<'a> Sync<'a> {
 
     async fn gap(&self, node: &Node, context: &Context, reason: &str) -> Result<(), Stop> {
         let gap = Gap { streams: node.streams(), partition: context.partition(), reason: reason.to_owned() };
-        Ok(self.outbox.send(Event::Gap(gap)).await?)
+        Ok(self.reach.outbox.send(Event::Gap(gap)).await?)
     }
+}
 
-    /// The error, with what a user can do about it.
-    fn reason(&self, def: &StreamDef, error: &ApiError) -> String {
-        match error.status() {
-            Some(403) => format!("{error}; the token needs the scope {}, and access to the project", def.scopes_text()),
-            Some(404) => format!("{error}; this server does not have it, or `organization` is wrong"),
-            _ => error.to_string(),
-        }
-    }
-
-    fn url(&self, def: &StreamDef, context: &Context, query: &[(&str, String)], projects: &[String]) -> url::Url {
-        let mut path = String::new();
-        let mut rest = def.path;
-        while let Some((before, after)) = rest.split_once('{') {
-            let (name, after) = after.split_once('}').unwrap_or((after, ""));
-            path.push_str(before);
-            path.push_str(&encode(context.get(name).unwrap_or_default()));
-            rest = after;
-        }
-        path.push_str(rest);
-        let mut url = self.client.url(&path);
-        let details = if self.settings.fetch_event_details { def.details_query } else { &[] };
-        let fixed = def.query.iter().chain(details).flat_map(|(name, value)| -> Vec<(&str, String)> {
-            match value.strip_prefix('{').and_then(|v| v.strip_suffix('}')) {
-                Some("projects") => projects.iter().map(|id| (*name, id.clone())).collect(),
-                Some(parameter) => vec![(name, context.get(parameter).unwrap_or_default().to_owned())],
-                None => vec![(name, (*value).to_owned())],
-            }
-        });
-        let pairs: Vec<(&str, String)> = fixed.chain(query.iter().cloned()).collect();
-        if !pairs.is_empty() {
-            url.query_pairs_mut().extend_pairs(pairs);
-        }
-        url
+/// The error, with what a user can do about it.
+pub fn reason(def: &StreamDef, error: &ApiError) -> String {
+    match error.status() {
+        Some(403) => format!("{error}; the token needs the scope {}, and access to the project", def.scopes_text()),
+        Some(404) => format!("{error}; this server does not have it, or `organization` is wrong"),
+        _ => error.to_string(),
     }
 }
 
@@ -668,194 +582,12 @@ struct Found {
     oldest: Option<DateTime<Utc>>,
 }
 
-/// Rows on a page: the most that Sentry gives.
-const PAGE_SIZE: usize = 100;
-
-/// Walks one list page by page.
-struct Pager<'a> {
-    sync: &'a Sync<'a>,
-    node: &'a Node,
-    context: Context,
-    query: Vec<(&'static str, String)>,
-    bind: Vec<(&'static str, &'static [&'static str])>,
-    projects: &'a [String],
-    page_size: usize,
-    /// Write the records of this walk.
-    emit: bool,
-    cursor: Option<Cursor>,
-    followed: HashSet<Cursor>,
-    page: usize,
-    done: bool,
-    /// Every slug that was listed, chosen or not.
-    slugs: Vec<String>,
-}
-
-impl<'a> Pager<'a> {
-    fn new(sync: &'a Sync<'a>, node: &'a Node, context: Context, query: Vec<(&'static str, String)>) -> Self {
-        let mut bind: Vec<(&'static str, &'static [&'static str])> = Vec::new();
-        for (name, path) in node.children.iter().filter_map(|child| child.def.parent).flat_map(|parent| parent.bind) {
-            if !bind.iter().any(|(known, _)| known == name) {
-                bind.push((name, path));
-            }
-        }
-        Self {
-            sync,
-            emit: node.emit.is_some(),
-            node,
-            context,
-            query,
-            bind,
-            projects: &[],
-            page_size: PAGE_SIZE,
-            cursor: None,
-            followed: HashSet::new(),
-            page: 0,
-            done: false,
-            slugs: Vec::new(),
-        }
-    }
-
-    /// The next page, its records sent; `None` after the last. An empty page is not the end: only the server's word
-    /// that nothing follows is.
-    async fn next(&mut self) -> Result<Option<Rowset>, Failure> {
-        if self.done {
-            return Ok(None);
-        }
-        self.page += 1;
-        let def = self.node.def;
-        let mut query = self.query.clone();
-        if let Rows::Pages { size } = def.rows {
-            query.push((size, self.page_size.to_string()));
-        }
-        if let Some(Cursor(cursor)) = &self.cursor {
-            query.push(("cursor", cursor.clone()));
-        }
-        let ask = Ask { stream: def, url: self.sync.url(def, &self.context, &query, self.projects), page: self.page };
-        let expected = lock(&self.sync.sizes).get(def.name).copied().unwrap_or(256 << 10);
-        let room = self.sync.outbox.room(expected * 2).await;
-        let mut slugs = Vec::new();
-        let (batch, rowset, next, size) = self
-            .sync
-            .client
-            .get(&ask, |page| {
-                slugs.clear();
-                if let Some(cursor) = page.next.as_ref().filter(|cursor| self.followed.contains(cursor)) {
-                    return Err(Kind::RepeatedCursor(cursor.0.clone()));
-                }
-                let (batch, rowset) = self.read(page, &mut slugs)?;
-                Ok((batch, rowset, page.next.clone(), page.body.len()))
-            })
-            .await?;
-        lock(&self.sync.sizes).insert(def.name, size);
-        self.slugs.append(&mut slugs);
-        self.done = next.is_none();
-        self.followed.extend(next.clone());
-        self.cursor = next;
-        if let Some(batch) = batch.filter(|batch| !batch.rows.is_empty() || batch.notes != crate::record::Notes::default()) {
-            self.sync.outbox.send(Event::Records(batch, Some(room))).await?;
-        }
-        Ok(Some(rowset))
-    }
-
-    /// Makes records and references of a body.
-    fn read(&self, page: &Page, slugs: &mut Vec<String>) -> Result<(Option<Batch>, Rowset), Kind> {
-        let json = raw::text(&page.body).map_err(malformed)?.as_bytes();
-        let def = self.node.def;
-        let extracted = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
-        let emit = self.node.emit.as_ref().filter(|_| self.emit);
-        let frame = emit.map(|selected| selected.projection.frame(|name| self.context.get(name), &extracted));
-        let mut batch = emit.map(|_| Batch::new(def));
-        if let Some(batch) = &mut batch {
-            batch.lines.reserve(page.body.len() + page.body.len() / 8);
-        }
-        let mut references = Vec::new();
-        let mut keys = Vec::new();
-        let mut places = Vec::new();
-        let mut failed = None;
-        let mut row = |at: usize| -> Result<usize, raw::Malformed> {
-            if def.chosen_by_slug {
-                let end = raw::skip(json, at)?;
-                let slug = raw::lookup(json, at, &["slug"])?.and_then(|range| raw::scalar_text(json, range)).unwrap_or_default();
-                slugs.push(slug.clone());
-                if !self.sync.settings.projects.admits(&slug) {
-                    return Ok(end);
-                }
-            }
-            let end = match (&mut batch, &frame, emit) {
-                (Some(batch), Some(frame), Some(selected)) => match selected.projection.write(json, at, frame, batch) {
-                    Ok(end) => end,
-                    Err(RowError::Malformed(e)) => return Err(e),
-                    Err(other) => {
-                        failed = Some(other.to_string());
-                        return Err(raw::Malformed { what: "a row that is no record", at });
-                    }
-                },
-                _ => raw::skip(json, at)?,
-            };
-            if !self.bind.is_empty() {
-                match self.reference(json, at)? {
-                    Some(reference) => references.push(reference),
-                    None => {
-                        failed = Some("a row without the values that its children need".to_owned());
-                        return Err(raw::Malformed { what: "a row that is no record", at });
-                    }
-                }
-            }
-            keys.push(batch.as_ref().and_then(|b| b.rows.last()).map_or_else(|| self.identity(json, at, end, references.last()), |row| row.key));
-            places.push(at);
-            Ok(end)
-        };
-        let at = raw::skip_space(json, 0);
-        let end = match (def.rows, json.get(at)) {
-            (Rows::Object, Some(b'{')) => row(at),
-            (Rows::Whole | Rows::Pages { .. }, Some(b'[')) => raw::elements(json, at, row),
-            (Rows::Object, _) => return Err(Kind::Body("expected an object".to_owned())),
-            _ => return Err(Kind::Body("expected a list".to_owned())),
-        };
-        end.and_then(|end| raw::finish(json, end)).map_err(|e| Kind::Body(failed.unwrap_or_else(|| e.to_string())))?;
-        if def.rows == Rows::Object
-            && let Some((name, path)) = def.parent.and_then(|parent| parent.bind.iter().find(|(_, path)| *path == ["id"]))
-            && let Some(found) = raw::lookup(json, at, path).map_err(malformed)?.and_then(|range| raw::scalar_text(json, range))
-            && self.context.get(name).is_some_and(|asked| asked != found)
-        {
-            log::info!(target: def.name, "{} was merged into {found}, which is written under its own id", self.context.label());
-        }
-        let instant = |at: usize| def.replication_key().and_then(|key| raw::lookup(json, at, &[key]).ok()??.into()).and_then(|range| parse_instant(&raw::scalar_text(json, range)?).ok());
-        let edges = places.first().zip(places.last()).and_then(|(first, last)| Some((instant(*first)?, instant(*last)?)));
-        Ok((batch, Rowset { references, keys, edges, hits: page.hits, more: page.next.is_some() }))
-    }
-
-    fn reference(&self, json: &[u8], at: usize) -> Result<Option<Reference>, raw::Malformed> {
-        let get = |path: &[&str]| Ok::<_, raw::Malformed>(raw::lookup(json, at, path)?.and_then(|range| raw::scalar_text(json, range)));
-        let mut bind = Vec::with_capacity(self.bind.len());
-        for (name, path) in &self.bind {
-            match get(path)? {
-                Some(value) if !value.is_empty() => bind.push((*name, value)),
-                _ => return Ok(None),
-            }
-        }
-        let activity = self.node.def.walk().and_then(|walk| walk.activity);
-        let last = activity.map(|activity| activity.last).or(self.node.def.replication_key());
-        let last = last.map(|name| get(&[name])).transpose()?.flatten().and_then(|text| parse_instant(&text).ok());
-        let count = activity.map(|activity| get(&[activity.count])).transpose()?.flatten().and_then(|text| text.parse().ok());
-        Ok(Some(Reference { bind, last, count }))
-    }
-
-    /// Tells rows apart where no record is made of them.
-    fn identity(&self, json: &[u8], at: usize, end: usize, reference: Option<&Reference>) -> u128 {
-        match reference {
-            Some(reference) => xxh3_128(reference.bind.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join("\0").as_bytes()),
-            None => xxh3_128(&json[at..end]),
-        }
-    }
-}
-
 /// `start` and `end` with `Z`: Sentry reads naive times in the server's own zone.
-fn window_query(pass: &Pass, window: Window) -> Vec<(&'static str, String)> {
+pub fn window_query(pass: &Pass, window: Window) -> Vec<(&'static str, String)> {
     pass.query.iter().map(|(name, value)| (*name, (*value).to_owned())).chain(pinned(window)).collect()
 }
 
-fn pinned(window: Window) -> [(&'static str, String); 2] {
+pub fn pinned(window: Window) -> [(&'static str, String); 2] {
     [("start", format_instant(window.start)), ("end", format_instant(window.end))]
 }
 
@@ -868,19 +600,6 @@ fn tolerate(pass: &Pass, def: &StreamDef, failure: Failure) -> Result<(), Failur
         }
         failure => Err(failure),
     }
-}
-
-/// One path segment: everything but unreserved characters is escaped.
-fn encode(segment: &str) -> String {
-    use std::fmt::Write as _;
-    segment.bytes().fold(String::new(), |mut out, b| {
-        if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
-            out.push(char::from(b));
-        } else {
-            let _ = write!(out, "%{b:02X}");
-        }
-        out
-    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -1,0 +1,93 @@
+//! Where a request hangs: path parameters, and what is derived from them.
+
+use crate::state::Partition;
+use crate::streams::StreamDef;
+
+/// Path parameters, from which also partitions and context columns come.
+#[derive(Debug, Clone, Default)]
+pub struct Context(pub Vec<(&'static str, String)>);
+
+impl Context {
+    /// This place and what a row of it binds.
+    #[must_use]
+    pub fn with(&self, more: &[(&'static str, String)]) -> Self {
+        Self(self.0.iter().chain(more).cloned().collect())
+    }
+
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The partition that bookmarks are kept by: organization, and project where there is one.
+    pub fn partition(&self) -> Partition {
+        Partition(self.0.iter().filter(|(name, _)| matches!(*name, "organization_slug" | "project_id")).cloned().collect())
+    }
+
+    /// For messages: `acme/api/issue 21`.
+    pub fn label(&self) -> String {
+        let part = |(name, value): &(&'static str, String)| match *name {
+            "organization_slug" | "project_slug" => value.clone(),
+            name => format!("{} {value}", name.trim_end_matches("_id")),
+        };
+        self.0.iter().filter(|(name, _)| *name != "project_id").map(part).collect::<Vec<_>>().join("/")
+    }
+
+    /// The path of a stream at this place, below `/api/0/`, its segments encoded.
+    pub fn path(&self, def: &StreamDef) -> String {
+        let mut path = String::new();
+        let mut rest = def.path;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}').unwrap_or((after, ""));
+            path.push_str(before);
+            path.push_str(&encode(self.get(name).unwrap_or_default()));
+            rest = after;
+        }
+        path.push_str(rest);
+        path
+    }
+
+    /// The stream's own query at this place. `projects` are the values of `{projects}`.
+    pub fn query(&self, def: &StreamDef, details: bool, projects: &[String]) -> Vec<(&'static str, String)> {
+        let details = if details { def.details_query } else { &[] };
+        let fixed = def.query.iter().chain(details);
+        fixed
+            .flat_map(|(name, value)| match value.strip_prefix('{').and_then(|v| v.strip_suffix('}')) {
+                Some("projects") => projects.iter().map(|id| (*name, id.clone())).collect(),
+                Some(parameter) => vec![(*name, self.get(parameter).unwrap_or_default().to_owned())],
+                None => vec![(*name, (*value).to_owned())],
+            })
+            .collect()
+    }
+}
+
+/// One path segment: everything but unreserved characters is escaped.
+fn encode(segment: &str) -> String {
+    use std::fmt::Write as _;
+    segment.bytes().fold(String::new(), |mut out, b| {
+        if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
+            out.push(char::from(b));
+        } else {
+            let _ = write!(out, "%{b:02X}");
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::find;
+
+    #[test]
+    fn odd_release_names_are_one_encoded_path_segment() {
+        let context = Context(vec![("organization_slug", "acme".to_owned()), ("version", "a&b=c?d#e/é 1+2@%".to_owned())]);
+        assert_eq!(context.path(find("release").expect("a stream")), "organizations/acme/releases/a%26b%3Dc%3Fd%23e%2F%C3%A9%201%2B2%40%25/");
+    }
+
+    #[test]
+    fn the_partition_is_organization_and_project() {
+        let context = Context(vec![("organization_slug", "acme".to_owned()), ("project_id", "2".to_owned()), ("project_slug", "api".to_owned()), ("issue_id", "21".to_owned())]);
+        assert_eq!(context.partition().to_string(), "acme/2");
+        assert_eq!(context.label(), "acme/api/issue 21");
+    }
+}

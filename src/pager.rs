@@ -1,0 +1,291 @@
+//! One list, page by page: its records into the outbox, and what its rows tell their children.
+
+use crate::client::{ApiError, Ask, Client, Kind, Page, malformed};
+use crate::config::Settings;
+use crate::context::Context;
+use crate::error::Error;
+use crate::paging::Cursor;
+use crate::plan::Node;
+use crate::raw;
+use crate::record::{Batch, Notes, RowError};
+use crate::streams::Rows;
+use crate::time::parse_instant;
+use crate::writer::{Closed, Event, Outbox};
+use chrono::{DateTime, SecondsFormat, Utc};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use xxhash_rust::xxh3::xxh3_128;
+
+/// What ends the whole run.
+#[derive(Debug)]
+pub enum Stop {
+    Error(Error),
+    /// The writer is gone; it knows why.
+    Closed,
+}
+
+impl From<Closed> for Stop {
+    fn from(_: Closed) -> Self {
+        Self::Closed
+    }
+}
+
+/// What ends one list.
+#[derive(Debug)]
+pub enum Failure {
+    Api(ApiError),
+    Stop(Stop),
+}
+
+impl Failure {
+    /// For what sends nothing to the server.
+    pub fn only_stop<T>(self) -> Result<T, Stop> {
+        match self {
+            Self::Stop(stop) => Err(stop),
+            Self::Api(error) => Err(Stop::Error(Error::Unexpected(error.to_string()))),
+        }
+    }
+}
+
+impl From<Closed> for Failure {
+    fn from(closed: Closed) -> Self {
+        Self::Stop(closed.into())
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        if error.status() == Some(401) { Self::Stop(Stop::Error(Error::Authentication(error))) } else { Self::Api(error) }
+    }
+}
+
+/// What every list of a run needs.
+pub struct Reach<'a> {
+    pub client: &'a Client,
+    pub settings: &'a Settings,
+    pub outbox: Outbox,
+    /// The size of a stream's latest page, by which room is taken for the next.
+    sizes: Mutex<HashMap<&'static str, usize>>,
+}
+
+impl<'a> Reach<'a> {
+    pub fn new(client: &'a Client, settings: &'a Settings, outbox: Outbox) -> Self {
+        Self { client, settings, outbox, sizes: Mutex::default() }
+    }
+
+    fn sizes(&self) -> MutexGuard<'_, HashMap<&'static str, usize>> {
+        self.sizes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a row tells its children.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    pub bind: Vec<(&'static str, String)>,
+    /// When it was last active in the window.
+    pub last: Option<DateTime<Utc>>,
+    /// How many child rows it has in the window.
+    pub count: Option<u64>,
+}
+
+/// One page, its records already sent.
+pub struct Rowset {
+    pub references: Vec<Reference>,
+    pub keys: Vec<u128>,
+    /// The instants of the first and the last row.
+    pub edges: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    pub hits: Option<u64>,
+    pub more: bool,
+}
+
+/// Rows on a page: the most that Sentry gives.
+pub const PAGE_SIZE: usize = 100;
+
+/// Walks one list page by page.
+pub struct Pager<'a> {
+    reach: &'a Reach<'a>,
+    node: &'a Node,
+    context: Context,
+    query: Vec<(&'static str, String)>,
+    pub bind: Vec<(&'static str, &'static [&'static str])>,
+    pub projects: &'a [String],
+    pub page_size: usize,
+    /// Write the records of this walk.
+    pub emit: bool,
+    /// Only the first row of a page, as `--test` wants it.
+    pub first_only: bool,
+    cursor: Option<Cursor>,
+    followed: HashSet<Cursor>,
+    page: usize,
+    done: bool,
+    /// Every slug that was listed, chosen or not.
+    pub slugs: Vec<String>,
+}
+
+impl<'a> Pager<'a> {
+    pub fn new(reach: &'a Reach<'a>, node: &'a Node, context: Context, query: Vec<(&'static str, String)>) -> Self {
+        let mut bind: Vec<(&'static str, &'static [&'static str])> = Vec::new();
+        for (name, path) in node.children.iter().filter_map(|child| child.def.parent).flat_map(|parent| parent.bind) {
+            if !bind.iter().any(|(known, _)| known == name) {
+                bind.push((name, path));
+            }
+        }
+        Self {
+            reach,
+            emit: node.emit.is_some(),
+            node,
+            context,
+            query,
+            bind,
+            projects: &[],
+            first_only: false,
+            page_size: PAGE_SIZE,
+            cursor: None,
+            followed: HashSet::new(),
+            page: 0,
+            done: false,
+            slugs: Vec::new(),
+        }
+    }
+
+    /// The next page, its records sent; `None` after the last. An empty page is not the end: only the server's word
+    /// that nothing follows is.
+    pub async fn next(&mut self) -> Result<Option<Rowset>, Failure> {
+        if self.done {
+            return Ok(None);
+        }
+        self.page += 1;
+        let def = self.node.def;
+        let settings = self.reach.settings;
+        let mut query = self.context.query(def, settings.fetch_event_details, self.projects);
+        query.extend(self.query.iter().cloned());
+        if let Rows::Pages { size } = def.rows {
+            query.push((size, self.page_size.to_string()));
+        }
+        if let Some(Cursor(cursor)) = &self.cursor {
+            query.push(("cursor", cursor.clone()));
+        }
+        let ask = Ask { stream: def, url: self.reach.client.url(&self.context.path(def), &query), page: self.page };
+        let expected = self.reach.sizes().get(def.name).copied().unwrap_or(256 << 10);
+        let room = self.reach.outbox.room(expected * 2).await;
+        let mut slugs = Vec::new();
+        let (batch, rowset, next, size) = self
+            .reach
+            .client
+            .get(&ask, |page| {
+                slugs.clear();
+                if let Some(cursor) = page.next.as_ref().filter(|cursor| self.followed.contains(cursor)) {
+                    return Err(Kind::RepeatedCursor(cursor.0.clone()));
+                }
+                let (batch, rowset) = self.read(page, &mut slugs)?;
+                Ok((batch, rowset, page.next.clone(), page.body.len()))
+            })
+            .await?;
+        self.reach.sizes().insert(def.name, size);
+        self.slugs.append(&mut slugs);
+        self.done = next.is_none();
+        self.followed.extend(next.clone());
+        self.cursor = next;
+        let batch = batch.map(|mut batch| {
+            if let Some(first) = batch.rows.first().filter(|_| self.first_only) {
+                batch.lines.truncate(first.end);
+                batch.rows.truncate(1);
+            }
+            batch
+        });
+        if let Some(batch) = batch.filter(|batch| !batch.rows.is_empty() || batch.notes != Notes::default()) {
+            self.reach.outbox.send(Event::Records(batch, Some(room))).await?;
+        }
+        Ok(Some(rowset))
+    }
+
+    /// Makes records and references of a body.
+    fn read(&self, page: &Page, slugs: &mut Vec<String>) -> Result<(Option<Batch>, Rowset), Kind> {
+        let json = raw::text(&page.body).map_err(malformed)?.as_bytes();
+        let def = self.node.def;
+        let extracted = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+        let emit = self.node.emit.as_ref().filter(|_| self.emit);
+        let frame = emit.map(|selected| selected.projection.frame(|name| self.context.get(name), &extracted));
+        let mut batch = emit.map(|_| Batch::new(def));
+        if let Some(batch) = &mut batch {
+            batch.lines.reserve(page.body.len() + page.body.len() / 8);
+        }
+        let mut references = Vec::new();
+        let mut keys = Vec::new();
+        let mut places = Vec::new();
+        let mut failed = None;
+        let mut row = |at: usize| -> Result<usize, raw::Malformed> {
+            if def.chosen_by_slug {
+                let end = raw::skip(json, at)?;
+                let slug = raw::lookup(json, at, &["slug"])?.and_then(|range| raw::scalar_text(json, range)).unwrap_or_default();
+                slugs.push(slug.clone());
+                if !self.reach.settings.projects.admits(&slug) {
+                    return Ok(end);
+                }
+            }
+            let end = match (&mut batch, &frame, emit) {
+                (Some(batch), Some(frame), Some(selected)) => match selected.projection.write(json, at, frame, batch) {
+                    Ok(end) => end,
+                    Err(RowError::Malformed(e)) => return Err(e),
+                    Err(other) => {
+                        failed = Some(other.to_string());
+                        return Err(raw::Malformed { what: "a row that is no record", at });
+                    }
+                },
+                _ => raw::skip(json, at)?,
+            };
+            if !self.bind.is_empty() {
+                let Some(reference) = self.reference(json, at)? else {
+                    failed = Some("a row without the values that its children need".to_owned());
+                    return Err(raw::Malformed { what: "a row that is no record", at });
+                };
+                references.push(reference);
+            }
+            keys.push(batch.as_ref().and_then(|b| b.rows.last()).map_or_else(|| identity(&json[at..end], references.last()), |row| row.key));
+            places.push(at);
+            Ok(end)
+        };
+        let at = raw::skip_space(json, 0);
+        let end = match (def.rows, json.get(at)) {
+            (Rows::Object, Some(b'{')) => row(at),
+            (Rows::Whole | Rows::Pages { .. }, Some(b'[')) => raw::elements(json, at, row),
+            (Rows::Object, _) => return Err(Kind::Body("expected an object".to_owned())),
+            _ => return Err(Kind::Body("expected a list".to_owned())),
+        };
+        end.and_then(|end| raw::finish(json, end)).map_err(|e| Kind::Body(failed.unwrap_or_else(|| e.to_string())))?;
+        if def.rows == Rows::Object
+            && let Some((name, path)) = def.parent.and_then(|parent| parent.bind.iter().find(|(_, path)| *path == ["id"]))
+            && let Some(found) = raw::lookup(json, at, path).map_err(malformed)?.and_then(|range| raw::scalar_text(json, range))
+            && self.context.get(name).is_some_and(|asked| asked != found)
+        {
+            log::info!(target: def.name, "{} was merged into {found}, which is written under its own id", self.context.label());
+        }
+        let instant = |at: usize| def.replication_key().and_then(|key| raw::lookup(json, at, &[key]).ok()??.into()).and_then(|range| parse_instant(&raw::scalar_text(json, range)?).ok());
+        let edges = places.first().zip(places.last()).and_then(|(first, last)| Some((instant(*first)?, instant(*last)?)));
+        Ok((batch, Rowset { references, keys, edges, hits: page.hits, more: page.next.is_some() }))
+    }
+
+    fn reference(&self, json: &[u8], at: usize) -> Result<Option<Reference>, raw::Malformed> {
+        let get = |path: &[&str]| Ok::<_, raw::Malformed>(raw::lookup(json, at, path)?.and_then(|range| raw::scalar_text(json, range)));
+        let mut bind = Vec::with_capacity(self.bind.len());
+        for (name, path) in &self.bind {
+            match get(path)? {
+                Some(value) if !value.is_empty() => bind.push((*name, value)),
+                _ => return Ok(None),
+            }
+        }
+        let activity = self.node.def.walk().and_then(|walk| walk.activity);
+        let last = activity.map(|activity| activity.last).or(self.node.def.replication_key());
+        let last = last.map(|name| get(&[name])).transpose()?.flatten().and_then(|text| parse_instant(&text).ok());
+        let count = activity.map(|activity| get(&[activity.count])).transpose()?.flatten().and_then(|text| text.parse().ok());
+        Ok(Some(Reference { bind, last, count }))
+    }
+}
+
+/// Tells rows apart where no record is made of them.
+fn identity(row: &[u8], reference: Option<&Reference>) -> u128 {
+    match reference {
+        Some(reference) => xxh3_128(reference.bind.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join("\0").as_bytes()),
+        None => xxh3_128(row),
+    }
+}
