@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The size of a large world.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Bulk {
     pub now: DateTime<Utc>,
     pub projects: u64,
@@ -34,11 +34,10 @@ pub struct Synthetic {
 }
 
 impl Synthetic {
+    /// Indices stay below 2^32 and spans below 2^31 seconds, so nothing overflows.
     pub fn second(&self, index: u64) -> i64 {
-        let seconds =
-            i128::from(self.span.num_seconds()) * i128::from(index) / i128::from(self.count.max(1));
-        self.from.timestamp()
-            + i64::try_from(seconds).expect("an index below the count stays in the span")
+        let seconds = self.span_seconds() * index / self.count.max(1);
+        self.from.timestamp() + i64::try_from(seconds).unwrap_or(i64::MAX)
     }
 
     pub fn id(&self, index: u64) -> u128 {
@@ -56,21 +55,25 @@ impl Synthetic {
         (issue == self.issue && index < self.count).then_some(index)
     }
 
+    fn span_seconds(&self) -> u64 {
+        u64::try_from(self.span.num_seconds()).unwrap_or(0)
+    }
+
+    /// The lowest index that is not before `second`: `floor(span * i / count) >= d` solved for `i`.
     fn first_at(&self, second: i64) -> u64 {
-        let (mut low, mut high) = (0, self.count);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if self.second(middle) < second {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
+        let distance = second.saturating_sub(self.from.timestamp());
+        let Ok(distance) = u64::try_from(distance) else {
+            return 0;
+        };
+        match self.span_seconds() {
+            _ if distance == 0 => 0,
+            span if distance > span || span == 0 => self.count,
+            span => (distance * self.count).div_ceil(span).min(self.count),
         }
-        low
     }
 }
 
-pub(crate) fn world(bulk: &Bulk) -> World {
+pub(crate) fn world(bulk: Bulk) -> World {
     let mut world = World::empty(bulk.now);
     let templates = Arc::new(Templates::sized(bulk.event_bytes));
     let from = bulk.now - bulk.span;
@@ -133,6 +136,28 @@ mod tests {
             assert_eq!(unmixed_id(mixed_id(pair.0, pair.1)), Some(pair));
         }
         assert_eq!(unmixed_id(12), None);
+    }
+
+    #[test]
+    fn the_formula_for_indices_agrees_with_counting() {
+        for (count, span) in [(1, 10), (7, 3), (100, 86_400), (250, 249), (5, 0)] {
+            let mut world = World::bulk(Bulk {
+                now: DateTime::from_timestamp(1_800_000_000, 0).expect("a valid instant"),
+                projects: 1,
+                issues_per_project: 1,
+                events_per_issue: count,
+                event_bytes: 0,
+                span: TimeDelta::seconds(span),
+            });
+            let issue = world.issues.values_mut().next().expect("one issue");
+            let synthetic = issue.synthetic.as_mut().expect("computed events");
+            synthetic.span = TimeDelta::seconds(span);
+            let from = synthetic.from.timestamp();
+            for second in from - 2..from + span.min(500) + 2 {
+                let counted = (0..count).filter(|index| synthetic.second(*index) < second);
+                assert_eq!(synthetic.first_at(second), counted.count() as u64);
+            }
+        }
     }
 
     #[test]

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::{
     window,
     world::{
-        Assignee, Event, Kind, Member, Organization, Project, ProjectStatus, Release, ReleaseForm,
-        ReleaseStatus, Status, Team, User, World,
+        Assignee, Event, Kind, Member, Project, ProjectStatus, Release, ReleaseForm, ReleaseStatus,
+        Status, Team, User, World,
     },
 };
 
@@ -28,6 +28,8 @@ const ODD_RELEASES: [&str; 6] = [
     "sentry-cli@0.24.0",
     "API@1.0.0+BUILD.7",
 ];
+
+type StatusRow = (Status, Option<&'static str>, Value, Option<Assignee>);
 
 struct Seeder {
     world: World,
@@ -63,10 +65,6 @@ impl Seeder {
     fn people(&mut self) {
         let joined = self.now - TimeDelta::days(300);
         let world = &mut self.world;
-        world.organizations = vec![Organization {
-            open_membership: true,
-            ..world.organizations[0].clone()
-        }];
         for (id, slug, name) in [(2, "frontend", "Frontend"), (3, "mobile", "Mobile ☎")] {
             world.teams.push(Team {
                 id,
@@ -153,10 +151,10 @@ impl Seeder {
     fn releases(&mut self) {
         for number in 0..130_u64 {
             let project = [API, WORKER, WEB, MOBILE][usize::try_from(number % 4).unwrap_or(0)];
-            let (package, _) = self
+            let package = self
                 .world
                 .project(project)
-                .map_or(("x", 0), |project| (project.slug.as_str(), 0));
+                .map_or("x", |project| project.slug.as_str());
             let version = format!("{package}@1.{number}.0");
             self.release(
                 &version,
@@ -174,8 +172,8 @@ impl Seeder {
 
     fn release(&mut self, version: &str, projects: &[u64], minutes: i64, archived: bool) {
         let id = 501 + self.world.releases.len() as u64;
-        let created =
-            self.ago(minutes) + TimeDelta::microseconds(if id % 5 == 0 { 0 } else { 403_000 });
+        let created = self.ago(minutes)
+            + TimeDelta::microseconds(if id.is_multiple_of(5) { 0 } else { 403_000 });
         self.world.releases.push(Release {
             id,
             version: version.to_owned(),
@@ -185,12 +183,12 @@ impl Seeder {
                 ReleaseStatus::Open
             },
             date_created: created,
-            date_released: (id % 3 != 0).then_some(created + TimeDelta::minutes(9)),
+            date_released: (!id.is_multiple_of(3)).then_some(created + TimeDelta::minutes(9)),
             projects: projects.to_vec(),
             commit_count: id % 4,
             deploy_count: id % 2,
             new_groups: id % 7,
-            authors: if id % 4 == 0 {
+            authors: if id.is_multiple_of(4) {
                 vec![]
             } else {
                 vec![1 + id % 6]
@@ -203,7 +201,9 @@ impl Seeder {
         let id = self.world.add_issue(project, title);
         let issue = self.world.issue_mut(id);
         issue.kind = kind;
-        issue.level = if kind.is_error() { "error" } else { "info" }.to_owned();
+        if !kind.is_error() {
+            "info".clone_into(&mut issue.level);
+        }
         if kind == Kind::MESSAGE {
             issue.metadata = json!({"title": title});
         }
@@ -222,12 +222,9 @@ impl Seeder {
         // Some clients send fractions.
         let fraction = if roll.is_multiple_of(3) { 403_000 } else { 0 };
         let mut event = Event::new(id, timestamp + TimeDelta::microseconds(fraction));
-        event.message = if roll.is_multiple_of(5) {
-            "could not reach naïve-☃"
-        } else {
-            ""
+        if roll.is_multiple_of(5) {
+            "could not reach naïve-☃".clone_into(&mut event.message);
         }
-        .to_owned();
         event.environment = match roll % 7 {
             0 => None,
             1 | 2 => Some("staging".to_owned()),
@@ -288,9 +285,8 @@ impl Seeder {
             issue.priority = [Some("high"), Some("medium"), Some("low"), None]
                 [usize::try_from(number % 4).unwrap_or(0)]
             .map(str::to_owned);
-            issue.level = ["error", "warning", "fatal", "info"]
-                [usize::try_from(number % 7 % 4).unwrap_or(0)]
-            .to_owned();
+            ["error", "warning", "fatal", "info"][usize::try_from(number % 7 % 4).unwrap_or(0)]
+                .clone_into(&mut issue.level);
         }
     }
 
@@ -401,8 +397,7 @@ impl Seeder {
         let until = window::text(self.now + TimeDelta::days(3));
         let info =
             json!({"dateCreated": window::text(self.now), "syncCount": 2, "totalEvents": 12});
-        type Row = (Status, Option<&'static str>, Value, Option<Assignee>);
-        let rows: [Row; 15] = [
+        let rows: [StatusRow; 15] = [
             (Status::Unresolved, Some("new"), json!({}), None),
             (
                 Status::Unresolved,

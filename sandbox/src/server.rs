@@ -547,10 +547,8 @@ fn misplace(page: &mut Page, fault: &FaultKind, head: &Head<'_>) {
             page.rows.truncate(page.rows.len() / 2);
             page.next.results = false;
         }
-        FaultKind::LoseRow => {
-            if page.next.results {
-                page.rows.pop();
-            }
+        FaultKind::LoseRow if page.next.results => {
+            page.rows.pop();
         }
         FaultKind::EmptyPageMore => {
             page.rows.clear();

@@ -25,7 +25,7 @@ pub fn at(second: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(second, 0).unwrap_or_default()
 }
 
-/// A range as asked for; `None` when the request names none.
+/// A range of time as a request names it.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     pub start: DateTime<Utc>,
@@ -37,7 +37,7 @@ impl Window {
         Seconds::new(self.start, self.end)
     }
 
-    /// `statsPeriod` wins over `start` and `end`.
+    /// `statsPeriod` wins over `start` and `end`; `None` when the request names neither.
     pub fn asked(
         get: impl Fn(&str) -> Option<String>,
         now: DateTime<Utc>,

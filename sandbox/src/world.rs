@@ -393,6 +393,19 @@ impl Issue {
         stored.chain(synthetic)
     }
 
+    pub fn count_in(&self, window: Seconds) -> u64 {
+        let stored = self
+            .events
+            .iter()
+            .filter(|event| window.holds(event.second()))
+            .count();
+        let synthetic = self.synthetic.as_ref().map_or(0, |synthetic| {
+            let range = synthetic.range(window);
+            range.end - range.start
+        });
+        stored as u64 + synthetic
+    }
+
     /// `None` without an event in the window (and, if asked, in the environments).
     pub fn seen(&self, window: Seconds, environments: &[String]) -> Option<Seen> {
         let mut seen: Option<Seen> = None;
@@ -540,7 +553,7 @@ impl World {
 
     /// A large world for benchmarks.
     pub fn bulk(bulk: Bulk) -> Self {
-        crate::bulk::world(&bulk)
+        crate::bulk::world(bulk)
     }
 
     pub fn clock(&self) -> DateTime<Utc> {

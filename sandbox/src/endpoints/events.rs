@@ -30,6 +30,12 @@ pub fn of_issue(call: &Call<'_>) -> Result<Reply, Problem> {
         ));
     }
     let query = call.get("query").unwrap_or_default();
+    let sample = call.get("sample").is_some_and(is_yes);
+    let window = if query.is_empty() && environments.is_empty() && !sample {
+        newest_part(&[issue], window, offset + limit + 1)
+    } else {
+        window
+    };
     let found: Vec<Found<'_>> = issue
         .events_in(window)
         .filter(|event| in_environments(*event, &environments))
@@ -41,7 +47,6 @@ pub fn of_issue(call: &Call<'_>) -> Result<Reply, Problem> {
         let id = event.id_number();
         mix(u64::try_from(id & u128::from(u64::MAX)).unwrap_or_default() ^ salt)
     };
-    let sample = call.get("sample").is_some_and(is_yes);
     let page = newest(found, offset, limit, |(_, event)| {
         let second = if sample { 0 } else { event.second() };
         (Reverse(second), u128::from(shuffled(*event)))
@@ -67,12 +72,20 @@ pub fn of_project(call: &Call<'_>) -> Result<Reply, Problem> {
         .map_or(Seconds::ALL, Window::seconds);
     let window = call.world.retained(window);
     let query = call.get("query").unwrap_or_default().to_lowercase();
-    let found: Vec<Found<'_>> = call
+    let issues: Vec<&Issue> = call
         .world
         .issues
         .values()
         .filter(|issue| issue.project == project.id && issue.kind.is_error())
         .filter(|issue| call.world.listable(issue))
+        .collect();
+    let window = if query.is_empty() {
+        newest_part(&issues, window, offset + limit + 1)
+    } else {
+        window
+    };
+    let found: Vec<Found<'_>> = issues
+        .into_iter()
         .flat_map(|issue| issue.events_in(window).map(move |event| (issue, event)))
         .filter(|(issue, event)| {
             query.is_empty()
@@ -113,7 +126,11 @@ pub fn detail(call: &Call<'_>) -> Result<Reply, Problem> {
             let next = (index + 1 < synthetic.count).then(|| name(index + 1));
             let one = EventRef::Synthetic(synthetic, index);
             return Ok(Reply::Value(event::detail(
-                call.world, issue, one, previous, next,
+                call.world,
+                issue,
+                one,
+                previous.as_deref(),
+                next.as_deref(),
             )));
         }
         let Some(one) = issue.events.iter().find(|event| event.id == id) else {
@@ -130,7 +147,7 @@ pub fn detail(call: &Call<'_>) -> Result<Reply, Problem> {
             .collect();
         line.sort_unstable();
         let at = line.partition_point(|other| *other < (one.second(), id.as_str()));
-        let neighbour = |at: usize| line.get(at).map(|(_, id)| (*id).to_owned());
+        let neighbour = |at: usize| line.get(at).map(|(_, id)| *id);
         return Ok(Reply::Value(event::detail(
             call.world,
             issue,
@@ -140,6 +157,30 @@ pub fn detail(call: &Call<'_>) -> Result<Reply, Problem> {
         )));
     }
     Err(Problem::no_event())
+}
+
+/// The end of the window that holds the `needed` newest events, so that older ones need not be looked at. It begins
+/// with a whole second: ties stay together.
+fn newest_part(issues: &[&Issue], window: Seconds, needed: usize) -> Seconds {
+    let since = |from: i64| Seconds { from, ..window };
+    let enough = |from: i64| {
+        let counts = issues.iter().map(|issue| issue.count_in(since(from)));
+        counts.sum::<u64>() >= needed as u64
+    };
+    // Far beyond any event, and far from overflow.
+    let (mut low, mut high) = (window.from, window.to.min(1 << 40));
+    if !enough(low) {
+        return window;
+    }
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if enough(middle) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    since(low)
 }
 
 /// The page at `offset`, without sorting what lies behind it.

@@ -42,8 +42,8 @@ pub fn detail(
     world: &World,
     issue: &Issue,
     event: EventRef<'_>,
-    previous: Option<String>,
-    next: Option<String>,
+    previous: Option<&str>,
+    next: Option<&str>,
 ) -> String {
     let mut record = match event {
         EventRef::Stored(event) => full(issue, event, 3, 5),
@@ -328,7 +328,7 @@ fn frame(number: usize) -> Value {
         ],
         "lineNo": line + 3,
         "colNo": null,
-        "inApp": number % 2 == 0,
+        "inApp": number.is_multiple_of(2),
         "trust": null,
         "errors": null,
         "lock": null,
@@ -355,6 +355,8 @@ enum Piece {
     Project,
     Created,
 }
+
+type Hole = fn() -> Piece;
 
 const HOLE_EVENT: &str = "feedc0defeedc0defeedc0defeedc0de";
 const HOLE_ISSUE: u64 = 987_654_321_098;
@@ -401,7 +403,7 @@ impl Template {
     fn cut(text: &str) -> Self {
         let (issue, project) = (HOLE_ISSUE.to_string(), HOLE_PROJECT.to_string());
         let created = window::second_text(HOLE_SECOND);
-        let holes: [(&str, fn() -> Piece); 4] = [
+        let holes: [(&str, Hole); 4] = [
             (HOLE_EVENT, || Piece::Event),
             (&issue, || Piece::Issue),
             (&project, || Piece::Project),

@@ -86,7 +86,7 @@ pub fn record(world: &World, release: &Release) -> Value {
             "description": version,
             "buildHash": null,
         })),
-        "ref": if release.id % 2 == 0 { json!("6ba09a7c53235ee8a8fa5ee4c1ca8ca886e7fdbb") } else { Value::Null },
+        "ref": if release.id.is_multiple_of(2) { json!("6ba09a7c53235ee8a8fa5ee4c1ca8ca886e7fdbb") } else { Value::Null },
         "url": null,
         "dateCreated": window::text(release.date_created),
         "dateReleased": release.date_released.map(window::text),
@@ -103,7 +103,7 @@ pub fn record(world: &World, release: &Release) -> Value {
         "firstEvent": seen.map(|(first, _)| window::second_text(first)),
         "lastEvent": seen.map(|(_, last)| window::second_text(last)),
         "currentProjectMeta": {},
-        "userAgent": if release.id % 3 == 0 { json!("sentry-cli/2.31.0") } else { Value::Null },
+        "userAgent": if release.id.is_multiple_of(3) { json!("sentry-cli/2.31.0") } else { Value::Null },
         "adoptionStages": {},
     })
 }

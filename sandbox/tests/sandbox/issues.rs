@@ -265,11 +265,7 @@ fn a_merged_issue_answers_as_its_survivor_and_leaving_ones_not_at_all() {
     assert_eq!(record["id"], survivor.to_string());
     let events = get(&sandbox, &format!("{ISSUES}{child}/events/")).rows();
     assert_eq!(events.len(), 5);
-    assert!(
-        events
-            .iter()
-            .all(|row| row["groupID"] == survivor.to_string())
-    );
+    assert!(events.iter().all(|row| row["groupID"] == record["id"]));
     let leaving: Vec<u64> = sandbox
         .world()
         .issues
