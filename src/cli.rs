@@ -7,7 +7,7 @@ use std::path::PathBuf;
 ///
 /// With a configuration and no mode, syncs: SCHEMA, RECORD and STATE lines go to stdout, everything else to stderr.
 #[derive(Debug, Parser)]
-#[command(name = "tap-sentry", version, after_help = EXIT_CODES)]
+#[command(name = "tap-sentry", version = concat!("v", env!("CARGO_PKG_VERSION")), after_help = EXIT_CODES)]
 pub struct Cli {
     /// Settings: a JSON file, or ENV for the environment (`TAP_SENTRY_<KEY>`) and .env; may be repeated, later wins
     #[arg(short, long, value_name = "FILE")]

@@ -192,7 +192,7 @@ impl Client {
                 _ => delay,
             };
             log::warn!(target: ask.stream.name, "GET {}: {kind}; trying again in {:.1} s", ask.path(), wait.as_secs_f64());
-            self.report.retried(ask.stream, wait);
+            self.report.retried(ask.stream);
             tokio::time::sleep(wait).await;
         }
     }

@@ -177,6 +177,7 @@ pub fn load(sources: &[String]) -> Result<Map<String, Value>, Error> {
     for source in sources.iter().filter(|s| *s != "ENV") {
         let path = Path::new(source);
         let value: Value = read_json(path)?;
+        warn_if_readable(path, &value);
         let Value::Object(map) = value else {
             return Err(Error::Config(vec![Problem { key: source.clone(), text: "must hold a JSON object of settings".to_owned() }]));
         };
@@ -188,6 +189,15 @@ pub fn load(sources: &[String]) -> Result<Map<String, Value>, Error> {
         overlay_environment(&mut config, &environment);
     }
     Ok(config)
+}
+
+/// A file with the token should be its owner's alone.
+fn warn_if_readable(path: &Path, config: &Value) {
+    use std::os::unix::fs::PermissionsExt;
+    let has_token = config.get("api_token").or_else(|| config.get("auth_token")).is_some();
+    if has_token && std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o044 != 0) {
+        log::warn!("{} holds the token and can be read by other users: chmod 600 it", path.display());
+    }
 }
 
 /// Parses a JSON file. A byte order mark is tolerated.
@@ -286,6 +296,9 @@ impl Settings {
         let (Some(start_date), Some(base_url), true) = (start_date, base_url, problems.is_empty()) else {
             return Err(Error::Config(problems));
         };
+        if base_url.scheme() == "http" && !is_loopback(&base_url) {
+            log::warn!("`base_url` is plain http: the token and all data travel unencrypted; use https");
+        }
         let pattern = |slugs: &[String]| slugs.iter().map(|s| WildMatch::new(s)).collect::<Vec<_>>();
         Ok(Self {
             token: SecretString::from(text("api_token").unwrap_or_default().to_owned()),
@@ -377,6 +390,15 @@ fn base_url(text: &str) -> Result<Url, String> {
     let path = format!("{path}/api/0/");
     url.set_path(&path);
     Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
 }
 
 /// A list of slugs, or text separated by commas.

@@ -1,34 +1,127 @@
-//! Log lines on stderr.
+//! Log lines on stderr: as the Singer SDK prints them, or as JSON where Meltano asks for it.
 
 use crate::cli::Cli;
-use env_logger::{Builder, Target};
-use log::LevelFilter;
-use std::io::Write;
+use crate::streams;
+use chrono::{Local, Utc};
+use log::{Level, LevelFilter, Record};
+use serde_json::{Value, json};
+use std::io::{IsTerminal, Write};
+use std::path::Path;
 
-/// Sets the log up: `-v`/`-q`, then `TAP_SENTRY_LOGLEVEL`, `LOGLEVEL`, `SINGER_LOG_LEVEL`, then `RUST_LOG`, then info.
+/// Starts the message of a metric point; what follows is JSON.
+/// (<https://github.com/singer-io/getting-started/blob/master/docs/SYNC_MODE.md#metric-messages>)
+pub const METRIC: &str = "METRIC: ";
+
+/// How a line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    /// `time | LEVEL | logger | message`, the SDK's console format.
+    Console,
+    /// The message alone: Meltano adds the rest.
+    Bare,
+    /// One JSON object a line, which Meltano renders with level and metric intact.
+    Structured,
+}
+
+/// Sets the log up. The level is that of `-v`/`-q`, else `TAP_SENTRY_LOGLEVEL`, `LOGLEVEL`, `SINGER_LOG_LEVEL`, else
+/// that of the file that `SINGER_SDK_LOG_CONFIG` names, else `RUST_LOG`, else info.
 pub fn init(cli: &Cli) {
-    let mut builder = Builder::new();
+    let (style, configured) = std::env::var_os("SINGER_SDK_LOG_CONFIG").map_or((Style::Console, None), |path| sdk_config(Path::new(&path)));
     let named = ["TAP_SENTRY_LOGLEVEL", "LOGLEVEL", "SINGER_LOG_LEVEL"].iter().find_map(|name| level(&std::env::var(name).ok()?));
     let own = match (cli.quiet, cli.verbose) {
         (true, _) => Some(LevelFilter::Error),
-        (_, 0) => named,
+        (_, 0) => named.or(configured),
         (_, 1) => Some(LevelFilter::Debug),
         _ => Some(LevelFilter::Trace),
     };
+    let mut builder = env_logger::Builder::new();
     match (own, std::env::var("RUST_LOG")) {
-        // The HTTP library logs headers' names at trace; it speaks only when asked twice.
-        (Some(LevelFilter::Trace), _) => builder.filter_level(LevelFilter::Trace),
-        (Some(level), _) => builder.filter_level(level).filter_module("hyper_util", LevelFilter::Warn).filter_module("reqwest", LevelFilter::Warn).filter_module("rustls", LevelFilter::Warn),
-        (None, Ok(filters)) if !filters.is_empty() => builder.parse_filters(&filters),
-        (None, _) => builder.filter_level(LevelFilter::Info),
-    };
+        (None, Ok(filters)) if !filters.is_empty() => {
+            builder.parse_filters(&filters);
+        }
+        (level, _) => {
+            let level = level.unwrap_or(LevelFilter::Info);
+            builder.filter_level(level);
+            // The HTTP library speaks only when asked twice.
+            if level < LevelFilter::Trace {
+                for library in ["hyper_util", "reqwest", "rustls", "h2"] {
+                    builder.filter_module(library, LevelFilter::Warn);
+                }
+            }
+        }
+    }
+    // A person does not read one line of numbers a request.
+    let metrics = style == Style::Structured || !std::io::stderr().is_terminal();
     builder
-        .target(Target::Stderr)
-        .format(|out, record| {
-            let style = out.default_level_style(record.level());
-            writeln!(out, "{} {style}{:<5}{style:#} {}: {}", out.timestamp_millis(), record.level(), record.target(), record.args())
+        .target(env_logger::Target::Stderr)
+        .format(move |out, record| {
+            let message = record.args().to_string();
+            if message.starts_with(METRIC) && !metrics && record.level() <= Level::Info {
+                return Ok(());
+            }
+            match style {
+                Style::Console => writeln!(out, "{} | {:<8} | {:<30} | {message}", Local::now().format("%Y-%m-%d %H:%M:%S,%3f"), name(record.level()), logger(record)),
+                Style::Bare => writeln!(out, "{message}"),
+                Style::Structured => writeln!(out, "{}", structured(record, &message)),
+            }
         })
         .init();
+}
+
+/// The formatter and the level of a logging configuration as Meltano writes it.
+fn sdk_config(path: &Path) -> (Style, Option<LevelFilter>) {
+    let Some(config) = std::fs::read(path).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok()) else {
+        return (Style::Console, None);
+    };
+    let formatters: Vec<&Value> = config.get("formatters").and_then(Value::as_object).map(|map| map.values().collect()).unwrap_or_default();
+    let style = if formatters.iter().any(|f| f.get("()").and_then(Value::as_str).is_some_and(|class| class.ends_with("StructuredFormatter"))) {
+        Style::Structured
+    } else if formatters.iter().any(|f| f.get("format").is_some_and(|format| format == "%(message)s")) {
+        Style::Bare
+    } else {
+        Style::Console
+    };
+    (style, config.pointer("/root/level").and_then(Value::as_str).and_then(level))
+}
+
+/// One line as the SDK's `StructuredFormatter` writes it.
+fn structured(record: &Record<'_>, message: &str) -> Value {
+    #[expect(clippy::cast_precision_loss, reason = "microseconds of this era are exact in 53 bits")]
+    let ts = Utc::now().timestamp_micros() as f64 / 1e6;
+    let metric: Option<Value> = message.strip_prefix(METRIC).and_then(|json| serde_json::from_str(json).ok());
+    let mut line = json!({
+        "level": name(record.level()).to_lowercase(),
+        "pid": std::process::id(),
+        "logger_name": logger(record),
+        "ts": ts,
+        "thread_name": std::thread::current().name().unwrap_or("worker"),
+        "app_name": "tap-sentry",
+        "stream_name": streams::find(record.target()).map(|def| def.name),
+        "message": if metric.is_some() { "METRIC" } else { message },
+        "extra": {},
+    });
+    if let Some(metric) = metric {
+        line["metric_info"] = metric;
+    }
+    line
+}
+
+fn logger(record: &Record<'_>) -> String {
+    match streams::find(record.target()) {
+        Some(def) => format!("tap-sentry.{}", def.name),
+        None => record.target().replace("tap_sentry", "tap-sentry").replace("::", "."),
+    }
+}
+
+/// Python's names, which log readers expect.
+fn name(level: Level) -> &'static str {
+    match level {
+        Level::Error => "ERROR",
+        Level::Warn => "WARNING",
+        Level::Info => "INFO",
+        Level::Debug => "DEBUG",
+        Level::Trace => "TRACE",
+    }
 }
 
 /// A level as Python's logging names it.
@@ -40,5 +133,38 @@ fn level(name: &str) -> Option<LevelFilter> {
         "error" | "critical" | "fatal" => Some(LevelFilter::Error),
         "trace" => Some(LevelFilter::Trace),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn style_of(config: &Value) -> (Style, Option<LevelFilter>) {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), config.to_string()).expect("written");
+        sdk_config(file.path())
+    }
+
+    #[test]
+    fn a_configuration_of_meltano_chooses_style_and_level() {
+        let structured = json!({"formatters": {"singer_formatter": {"()": "singer_sdk.logging.StructuredFormatter"}}, "root": {"level": "DEBUG"}});
+        assert_eq!(style_of(&structured), (Style::Structured, Some(LevelFilter::Debug)));
+        let bare = json!({"formatters": {"singer_formatter": {"format": "%(message)s"}}, "root": {"level": "WARNING"}});
+        assert_eq!(style_of(&bare), (Style::Bare, Some(LevelFilter::Warn)));
+        assert_eq!(sdk_config(Path::new("/nonexistent")), (Style::Console, None));
+    }
+
+    #[test]
+    fn a_structured_line_has_the_eight_keys_and_the_metric() {
+        let point = json!({"type": "counter", "metric": "record_count", "value": 2, "tags": {"stream": "issues"}});
+        let line = structured(&Record::builder().level(Level::Warn).target("issues").build(), &format!("{METRIC}{point}"));
+        for key in ["level", "pid", "logger_name", "ts", "thread_name", "app_name", "stream_name", "message", "extra"] {
+            assert!(line.get(key).is_some(), "{key}");
+        }
+        assert_eq!((&line["level"], &line["stream_name"], &line["message"]), (&json!("warning"), &json!("issues"), &json!("METRIC")));
+        assert_eq!(line["metric_info"], point);
+        let plain = structured(&Record::builder().level(Level::Info).target("tap_sentry::run").build(), "hello");
+        assert_eq!((&plain["stream_name"], &plain["message"], plain.get("metric_info")), (&Value::Null, &json!("hello"), None));
     }
 }

@@ -1,12 +1,14 @@
 //! What happened in a run: counted as it happens, told at its end.
 
+use crate::logging::METRIC;
 use crate::record::Notes;
 use crate::state::Partition;
 use crate::streams::StreamDef;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 /// The counts of one stream.
 #[derive(Debug, Default, Clone)]
@@ -18,6 +20,10 @@ pub struct Counts {
     pub waited: Duration,
     pub gaps: u64,
     pub notes: Notes,
+    /// When the first and the latest request of the stream began and ended.
+    span: Option<(Instant, Instant)>,
+    /// Records already told by a metric point.
+    told: u64,
 }
 
 /// Something that could not be extracted, and the progress that is therefore withheld.
@@ -29,8 +35,9 @@ pub struct Gap {
     pub reason: String,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Report {
+    started: Instant,
     counts: Mutex<BTreeMap<&'static str, Counts>>,
     gaps: Mutex<Vec<Gap>>,
 }
@@ -39,19 +46,57 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl Default for Report {
+    fn default() -> Self {
+        Self { started: Instant::now(), counts: Mutex::default(), gaps: Mutex::default() }
+    }
+}
+
 impl Report {
     fn with(&self, stream: &'static str, change: impl FnOnce(&mut Counts)) {
         change(lock(&self.counts).entry(stream).or_default());
     }
 
-    pub fn request(&self, stream: &StreamDef, _elapsed: Duration, _status: Option<u16>, bytes: usize) {
+    /// A request has ended; `None`: without an answer.
+    pub fn request(&self, stream: &StreamDef, elapsed: Duration, status: Option<u16>, bytes: usize) {
+        let now = Instant::now();
         self.with(stream.name, |counts| {
             counts.requests += 1;
             counts.bytes += bytes as u64;
+            let began = counts.span.map_or_else(|| now.checked_sub(elapsed).unwrap_or(now), |(began, _)| began);
+            counts.span = Some((began, now));
         });
+        let outcome = if status == Some(200) { "succeeded" } else { "failed" };
+        let tags = json!({"stream": stream.name, "endpoint": stream.path, "http_status_code": status, "status": outcome});
+        point(stream.name, "timer", "http_request_duration", json!(elapsed.as_secs_f64()), tags);
     }
 
-    pub fn retried(&self, stream: &StreamDef, _wait: Duration) {
+    /// Points of what was written since the last call, one a stream.
+    pub fn log_record_counts(&self) {
+        for (stream, counts) in lock(&self.counts).iter_mut() {
+            let new = counts.records - std::mem::replace(&mut counts.told, counts.records);
+            if new > 0 {
+                point(stream, "counter", "record_count", json!(new), json!({"stream": stream}));
+            }
+        }
+    }
+
+    /// The points of the end of a run.
+    pub fn log_totals(&self, complete: bool) {
+        self.log_record_counts();
+        let outcome = |failed: bool| if failed { "failed" } else { "succeeded" };
+        for (stream, counts) in self.counts() {
+            let endpoint = crate::streams::find(stream).map(|def| def.path);
+            point(stream, "counter", "http_request_count", json!(counts.requests), json!({"stream": stream, "endpoint": endpoint}));
+            if let Some((began, ended)) = counts.span {
+                let tags = json!({"stream": stream, "context": {}, "status": outcome(counts.gaps > 0)});
+                point(stream, "timer", "sync_duration", json!((ended - began).as_secs_f64()), tags);
+            }
+        }
+        point("tap_sentry", "timer", "job_duration", json!(self.started.elapsed().as_secs_f64()), json!({"status": outcome(!complete)}));
+    }
+
+    pub fn retried(&self, stream: &StreamDef) {
         self.with(stream.name, |counts| counts.retries += 1);
     }
 
@@ -125,5 +170,13 @@ impl Report {
             let _ = writeln!(table, "missing: {} of {}: {}", gap.streams.join(", "), gap.partition, gap.reason);
         }
         table
+    }
+}
+
+/// One metric point, as the SDK writes them.
+fn point(target: &str, kind: &str, metric: &str, value: Value, mut tags: Value) {
+    if log::log_enabled!(target: target, log::Level::Info) {
+        tags["pid"] = json!(std::process::id());
+        log::info!(target: target, "{METRIC}{}", json!({"type": kind, "metric": metric, "value": value, "tags": tags}));
     }
 }

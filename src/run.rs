@@ -77,6 +77,7 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks) -> Res
         tokio::select! {
             ended = walk.run() => Ok(ended),
             signal = interrupted() => Err(signal),
+            never = count(&report) => match never {},
         }
     });
     // The walk and its outbox are gone, so the writer comes to an end.
@@ -86,6 +87,7 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks) -> Res
         Err(signal) => writer_done.recv_timeout(DRAIN).map_err(|_| Error::Interrupted { signal })?,
     };
     report.log_notes();
+    report.log_totals(matches!(walked, Ok(Ok(()))) && report.gaps().is_empty());
     summarize(&report);
     written.map_err(Error::Stdout)?;
     match walked {
@@ -102,6 +104,14 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks) -> Res
 fn summarize(report: &Report) {
     for line in report.summary().lines() {
         log::info!(target: "summary", "{line}");
+    }
+}
+
+/// Tells each minute how many records were written.
+async fn count(report: &Report) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        report.log_record_counts();
     }
 }
 

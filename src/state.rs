@@ -64,9 +64,15 @@ impl Bookmarks {
     /// # Errors
     /// When the shape or an instant of one of this tap's streams is not as written by it or its predecessor.
     pub fn parse(value: Value) -> Result<Self, StateError> {
-        let Value::Object(value) = value else {
+        let Value::Object(mut value) = value else {
             return Err(StateError("it must be a JSON object".to_owned()));
         };
+        // A STATE line kept as it was printed serves as well.
+        if value.get("type").is_some_and(|kind| kind == "STATE")
+            && let Some(Value::Object(inner)) = value.remove("value")
+        {
+            value = inner;
+        }
         match value.get("bookmarks") {
             None => {}
             Some(Value::Object(bookmarks)) => {
@@ -237,5 +243,12 @@ mod tests {
             assert!(error.contains(part), "{error}");
         }
         assert!(Bookmarks::parse(json!({})).is_ok());
+    }
+
+    #[test]
+    fn a_state_line_serves_as_a_state() {
+        let state = json!({"bookmarks": {"issues": {"start": "2026-01-01T00:00:00Z"}}});
+        let message = Bookmarks::parse(json!({"type": "STATE", "value": state})).expect("a state");
+        assert_eq!(message, Bookmarks::parse(state).expect("a state"));
     }
 }

@@ -18,7 +18,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::{BoxFuture, FutureExt, join_all, try_join_all};
 use futures::stream::{self, TryStreamExt};
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Windows of one partition under way at once: while the children of one are read, the next are listed.
@@ -34,6 +34,8 @@ pub struct Sync<'a> {
     settings: &'a Settings,
     tree: &'a [Node],
     bookmarks: &'a Bookmarks,
+    /// Said once: that `start_date` is older than what Sentry lists.
+    hole_told: AtomicBool,
 }
 
 /// What the rows of one window share.
@@ -74,7 +76,7 @@ impl Span<'_> {
 
 impl<'a> Sync<'a> {
     pub fn new(client: &'a Client, settings: &'a Settings, tree: &'a [Node], bookmarks: &'a Bookmarks, outbox: Outbox) -> Self {
-        Self { reach: Reach::new(client, settings, outbox), settings, tree, bookmarks }
+        Self { reach: Reach::new(client, settings, outbox), settings, tree, bookmarks, hole_told: AtomicBool::new(false) }
     }
 
     /// Extracts everything that is planned.
@@ -239,6 +241,7 @@ impl<'a> Sync<'a> {
             stride: Mutex::new(None),
         };
         if span.passes.is_empty() {
+            self.hole(span, whole);
             return self.finished(span, whole).await.or_else(Failure::only_stop);
         }
         let failed = &AtomicUsize::new(0);
@@ -260,6 +263,22 @@ impl<'a> Sync<'a> {
                 }
             })
             .await
+    }
+
+    /// Says that what is older than the retention is not there, with its dates: for a bookmark that was left too
+    /// long by project, for a `start_date` once.
+    fn hole(&self, span: &Span<'_>, empty: Window) {
+        let old = Window { end: empty.end.min(self.settings.now - RETENTION), ..empty };
+        let name = span.node.def.name;
+        if old.start >= old.end {
+            return;
+        }
+        let why = format!("Sentry lists an issue only while it has events in its retention, usually {} days", RETENTION.num_days());
+        if self.bookmarks.start(name, &span.context.partition()).is_some() {
+            log::warn!(target: name, "{}: the bookmark is older than what Sentry lists; nothing is listed from {old}: {why}", span.context.label());
+        } else if !self.hole_told.swap(true, Ordering::Relaxed) {
+            log::warn!(target: name, "`start_date` is older than what Sentry lists; nothing is listed from {old}: {why}");
+        }
     }
 
     /// A window could not be listed: its partition ends here, as a gap unless its project is no longer there.
@@ -315,7 +334,7 @@ impl<'a> Sync<'a> {
             if span.walk.windowed && window.length() > self.settings.window && window.end <= self.settings.now - RETENTION {
                 let listed = try_join_all(span.passes.iter().map(|pass| self.lists(span.node.def, &span.context, span.projects, pass, window))).await?;
                 if !listed.contains(&true) {
-                    log::info!(target: span.node.def.name, "{}: nothing is listed from {window}; Sentry usually keeps {} days", span.context.label(), RETENTION.num_days());
+                    self.hole(span, window);
                     return self.finished(span, window).await;
                 }
                 for half in window.halves() {
