@@ -1,11 +1,12 @@
 //! One page or one object: authorisation, permits, retries. The only file that names reqwest.
 
 use crate::config::Settings;
+use crate::error::Error;
 use crate::paging::{Cursor, next_cursor};
 use crate::raw;
 use crate::report::Report;
 use crate::streams::StreamDef;
-use crate::throttle::{RateHeaders, Throttle};
+use crate::throttle::{Class, RateHeaders, Throttle};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::Utc;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
@@ -13,6 +14,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -21,6 +23,9 @@ use url::Url;
 /// A body larger than this is not read: 100 full events of 320 KiB. A page that exceeds it is asked for again with
 /// fewer rows.
 pub const MAX_BODY: usize = 32 << 20;
+
+/// After so many kept connections turned out to be closed, none is kept any more.
+const DROPS: usize = 5;
 
 /// What went wrong, and on what.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -44,6 +49,9 @@ pub enum Kind {
     BodyTooLarge,
     #[error("no answer within {} seconds", .0.as_secs())]
     Timeout(Duration),
+    /// The connection ended before an answer began.
+    #[error("{0}")]
+    Dropped(String),
     #[error("{0}")]
     Transport(String),
     #[error("not the JSON that was asked for: {0}")]
@@ -60,7 +68,7 @@ impl Kind {
         match self {
             // 410 with a message is a brown-out of an endpoint that still exists; see sentry/api/helpers/deprecation.py.
             Self::Status { status, .. } => matches!(status, 408 | 410 | 425 | 500..),
-            Self::RateLimited { .. } | Self::Timeout(_) | Self::Transport(_) | Self::Body(_) | Self::RepeatedCursor(_) => true,
+            Self::RateLimited { .. } | Self::Timeout(_) | Self::Dropped(_) | Self::Transport(_) | Self::Body(_) | Self::RepeatedCursor(_) => true,
             Self::QueryTooLarge { .. } | Self::BodyTooLarge | Self::Redirect(_) => false,
         }
     }
@@ -107,6 +115,10 @@ pub struct Page {
 /// Sends requests as one caller.
 pub struct Client {
     http: reqwest::Client,
+    /// Keeps no connection: for servers that close theirs after each answer without saying so, as uWSGI does.
+    fresh: reqwest::Client,
+    /// How many kept connections turned out to be closed.
+    dropped: AtomicUsize,
     base: Url,
     throttle: Arc<Throttle>,
     report: Arc<Report>,
@@ -115,35 +127,13 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(settings: &Settings, report: Arc<Report>) -> Result<Self, crate::error::Error> {
-        let setup = |what: &str, e: &dyn std::fmt::Display| crate::error::Error::Setup(format!("{what}: {e}"));
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", settings.token.expose_secret()))
-            .map_err(|_| setup("`api_token`", &"holds characters that no HTTP header can carry"))?;
-        authorization.set_sensitive(true);
-        let origin = settings.base_url.clone();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(&settings.user_agent)
-            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization)]))
-            .timeout(settings.request_timeout)
-            .pool_max_idle_per_host(settings.concurrency)
-            .tcp_nodelay(true)
-            // A renamed project redirects within the origin; the token goes nowhere else.
-            .redirect(Policy::custom(move |attempt| {
-                if attempt.url().origin() == origin.origin() && attempt.previous().len() <= 5 { attempt.follow() } else { attempt.stop() }
-            }));
-        if let Some(path) = &settings.ca_certificate {
-            let pem = std::fs::read(path).map_err(|source| crate::error::Error::Read { path: path.clone(), source })?;
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-                .ok()
-                .filter(|certificates| !certificates.is_empty())
-                .ok_or_else(|| setup("`ca_certificate`", &format!("{} holds no PEM certificate", path.display())))?;
-            builder = builder.tls_certs_merge(certificates);
-        }
-        if let Some(proxy) = &settings.proxy_url {
-            builder = builder.proxy(reqwest::Proxy::all(proxy.as_str()).map_err(|e| setup("`proxy_url`", &e))?);
-        }
+    /// # Errors
+    /// When the token, the certificate or the proxy cannot be used.
+    pub fn new(settings: &Settings, report: Arc<Report>) -> Result<Self, Error> {
         Ok(Self {
-            http: builder.build().map_err(|e| setup("cannot set up HTTP", &chain(&e)))?,
+            http: http(settings, settings.concurrency)?,
+            fresh: http(settings, 0)?,
+            dropped: AtomicUsize::new(0),
             base: settings.base_url.clone(),
             throttle: Arc::new(Throttle::new(settings.concurrency, settings.rate_limit)),
             report,
@@ -162,6 +152,11 @@ impl Client {
         url
     }
 
+    /// About how long so many requests of a class take. Seconds.
+    pub fn estimate(&self, class: Class, requests: u64) -> f64 {
+        self.throttle.estimate(class, requests, self.report.latency())
+    }
+
     /// Asks until `parse` accepts an answer or the failure is final. `parse` runs at each answer with status 200:
     /// what it refuses is a wrong answer and is asked for again.
     ///
@@ -174,14 +169,23 @@ impl Client {
             .with_max_times(self.max_retries as usize)
             .with_jitter()
             .build();
+        let mut fresh = self.dropped.load(Ordering::Relaxed) >= DROPS;
         loop {
-            let kind = match self.fetch(ask).await {
+            let kind = match self.fetch(ask, fresh).await {
                 Ok(page) => match parse(&page) {
                     Ok(parsed) => return Ok(parsed),
                     Err(kind) => kind,
                 },
                 Err(kind) => kind,
             };
+            if !fresh && matches!(kind, Kind::Dropped(_)) {
+                // Most likely the server had closed a kept connection: that says nothing of its health.
+                fresh = true;
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                self.report.retried(ask.stream);
+                log::debug!(target: ask.stream.name, "GET {}: {kind}; trying again on a new connection", ask.path());
+                continue;
+            }
             let delay = if kind.transient() { delays.next() } else { None };
             let Some(delay) = delay else {
                 return Err(ApiError { path: ask.path(), kind });
@@ -198,12 +202,44 @@ impl Client {
     }
 
     /// One request in a task of its own: a target that stalls must not starve requests in flight.
-    async fn fetch(&self, ask: &Ask) -> Result<Page, Kind> {
+    async fn fetch(&self, ask: &Ask, fresh: bool) -> Result<Page, Kind> {
         let permit = self.throttle.permit(ask.stream.class).await;
         self.report.waited(ask.stream, permit.waited);
-        let task = Exchange { http: self.http.clone(), ask: ask.clone(), report: Arc::clone(&self.report), timeout: self.timeout, permit };
+        let http = if fresh { &self.fresh } else { &self.http };
+        let task = Exchange { http: http.clone(), ask: ask.clone(), report: Arc::clone(&self.report), timeout: self.timeout, permit };
         AbortOnDropHandle::new(tokio::spawn(task.run())).await.unwrap_or_else(|e| Err(Kind::Transport(format!("the request's task failed: {e}"))))
     }
+}
+
+/// An HTTP client that keeps at most so many connections.
+fn http(settings: &Settings, idle: usize) -> Result<reqwest::Client, Error> {
+    let setup = |what: &str, e: &dyn std::fmt::Display| Error::Setup(format!("{what}: {e}"));
+    let mut authorization = HeaderValue::from_str(&format!("Bearer {}", settings.token.expose_secret()))
+        .map_err(|_| setup("`api_token`", &"holds characters that no HTTP header can carry"))?;
+    authorization.set_sensitive(true);
+    let origin = settings.base_url.origin();
+    let mut builder = reqwest::Client::builder()
+        .user_agent(&settings.user_agent)
+        .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization)]))
+        .timeout(settings.request_timeout)
+        .pool_max_idle_per_host(idle)
+        .tcp_nodelay(true)
+        // A renamed project redirects within the origin; the token goes nowhere else.
+        .redirect(Policy::custom(move |attempt| {
+            if attempt.url().origin() == origin && attempt.previous().len() <= 5 { attempt.follow() } else { attempt.stop() }
+        }));
+    if let Some(path) = &settings.ca_certificate {
+        let pem = std::fs::read(path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+            .ok()
+            .filter(|certificates| !certificates.is_empty())
+            .ok_or_else(|| setup("`ca_certificate`", &format!("{} holds no PEM certificate", path.display())))?;
+        builder = builder.tls_certs_merge(certificates);
+    }
+    if let Some(proxy) = &settings.proxy_url {
+        builder = builder.proxy(reqwest::Proxy::all(proxy.as_str()).map_err(|e| setup("`proxy_url`", &e))?);
+    }
+    builder.build().map_err(|e| setup("cannot set up HTTP", &chain(&e)))
 }
 
 /// What one request's task owns.
@@ -218,7 +254,10 @@ struct Exchange {
 impl Exchange {
     async fn run(mut self) -> Result<Page, Kind> {
         let started = Instant::now();
-        let response = self.http.get(self.ask.url.clone()).send().await.map_err(|e| self.transport(&e, started))?;
+        let response = self.http.get(self.ask.url.clone()).send().await.map_err(|e| match self.transport(&e, started) {
+            Kind::Transport(text) if !e.is_connect() => Kind::Dropped(text),
+            kind => kind,
+        })?;
         let status = response.status();
         let headers = rate_headers(response.headers());
         if !status.is_server_error() {

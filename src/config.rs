@@ -3,6 +3,7 @@
 
 use crate::error::Error;
 use crate::time::parse_instant;
+use crate::transform::{MaskMode, Masking};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use jsonschema::error::ValidationErrorKind;
 use schemars::JsonSchema;
@@ -80,6 +81,27 @@ pub struct Config {
     /// Keep fields that Sentry sends and the schema lacks, at the top of a record. Only for targets that accept undeclared fields.
     #[schemars(title = "Keep unknown fields", extend("default" = false))]
     keep_unknown_fields: Option<bool>,
+    /// Announce the new version of each full-table stream, so that targets which support it remove rows that are gone.
+    #[schemars(title = "Activate versions", extend("default" = false))]
+    emit_activate_version_messages: Option<bool>,
+    /// Fields to mask before anything is written: `stream.path.to.field`, `*` for any stream or key.
+    #[schemars(title = "Masked fields", with = "Option<Vec<String>>")]
+    mask_fields: Option<Value>,
+    /// Mask personal data in all streams: e-mail and IP addresses, user names, avatars, request headers and cookies.
+    #[schemars(title = "Mask personal data", extend("default" = false))]
+    mask_personal_data: Option<bool>,
+    /// How masked values are written: `hash` (text becomes a salted SHA-256, anything else null) or `null`.
+    #[schemars(title = "Mask mode", extend("default" = "hash"))]
+    mask_mode: Option<String>,
+    /// Salt of the hashes; keep it the same, or joins with earlier loads break.
+    #[schemars(title = "Mask salt", extend("writeOnly" = true, "secret" = true))]
+    mask_salt: Option<String>,
+    /// Turn declared nested objects into columns (`parent__child`) and everything else that is nested into text.
+    #[schemars(title = "Flattening", extend("default" = false))]
+    flattening_enabled: Option<bool>,
+    /// Levels of nested objects that become columns when flattening is enabled.
+    #[schemars(title = "Flattening depth", range(min = 0, max = 10), extend("default" = 1))]
+    flattening_max_depth: Option<u32>,
 }
 
 /// One mistake: which key, what is wrong, what to do.
@@ -120,6 +142,10 @@ pub struct Settings {
     pub ca_certificate: Option<PathBuf>,
     pub proxy_url: Option<Url>,
     pub keep_unknown_fields: bool,
+    pub emit_activate_version: bool,
+    pub masking: Option<Masking>,
+    /// Levels to flatten.
+    pub flatten: Option<u32>,
 }
 
 /// Which projects to extract.
@@ -292,6 +318,20 @@ impl Settings {
         {
             check.problem("organization", "must be a slug, as in https://sentry.io/organizations/SLUG/");
         }
+        let mask_mode = match text("mask_mode").unwrap_or("hash") {
+            "hash" => MaskMode::Hash,
+            "null" => MaskMode::Null,
+            _ => {
+                check.problem("mask_mode", "must be `hash` or `null`");
+                MaskMode::Null
+            }
+        };
+        let paths = config.get("mask_fields").and_then(|v| check.keep("mask_fields", mask_paths(v))).unwrap_or_default();
+        let preset = flag("mask_personal_data");
+        let masking = (preset || !paths.is_empty()).then(|| Masking { paths, preset, mode: mask_mode, salt: text("mask_salt").unwrap_or_default().to_owned() });
+        if masking.as_ref().is_some_and(|m| m.mode == MaskMode::Hash && m.salt.is_empty()) {
+            check.problem("mask_salt", "is required with `mask_mode` hash: without a salt, e-mail addresses can be guessed from their hashes");
+        }
         problems.extend(check.problems.into_iter().filter(|p| sound(&p.key, &problems)).collect::<Vec<_>>());
         let (Some(start_date), Some(base_url), true) = (start_date, base_url, problems.is_empty()) else {
             return Err(Error::Config(problems));
@@ -324,6 +364,9 @@ impl Settings {
             ca_certificate: text("ca_certificate").map(PathBuf::from),
             proxy_url,
             keep_unknown_fields: flag("keep_unknown_fields"),
+            emit_activate_version: flag("emit_activate_version_messages"),
+            masking,
+            flatten: flag("flattening_enabled").then(|| number("flattening_max_depth", 1)),
         })
     }
 }
@@ -346,7 +389,7 @@ impl Checked {
 /// What the JSON Schema refuses. The texts never repeat a value: it may be the token.
 fn shape_problems(schema: &Value, config: &Map<String, Value>) -> Vec<Problem> {
     let mut lenient = schema.clone();
-    for key in ["project_slugs", "exclude_project_slugs"] {
+    for key in ["project_slugs", "exclude_project_slugs", "mask_fields"] {
         lenient["properties"][key] = json!({});
     }
     for key in ["start_date", "end_date"] {
@@ -399,6 +442,26 @@ fn is_loopback(url: &Url) -> bool {
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         None => false,
     }
+}
+
+/// `stream.path.to.field`; the stream must exist, and its key columns cannot be masked.
+fn mask_paths(value: &Value) -> Result<Vec<(String, Vec<String>)>, String> {
+    let fields = slugs(value).map_err(|_| "must be a list of fields such as `events.user.email`")?;
+    fields
+        .iter()
+        .map(|field| {
+            let mut segments = field.split('.').map(str::to_owned);
+            let (stream, path): (_, Vec<String>) = (segments.next().unwrap_or_default(), segments.collect());
+            let def = crate::streams::find(&stream);
+            if (stream != "*" && def.is_none()) || path.is_empty() || path.iter().any(String::is_empty) {
+                return Err(format!("names `{field}`; the form is `stream.path.to.field`, `*` for any stream"));
+            }
+            if def.is_some_and(|def| path.len() == 1 && def.key.contains(&path[0].as_str())) {
+                return Err(format!("names `{field}`, which is part of the primary key"));
+            }
+            Ok((stream, path))
+        })
+        .collect()
 }
 
 /// A list of slugs, or text separated by commas.

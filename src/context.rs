@@ -32,13 +32,15 @@ impl Context {
         self.0.iter().filter(|(name, _)| *name != "project_id").map(part).collect::<Vec<_>>().join("/")
     }
 
-    /// The path of a stream at this place, below `/api/0/`, its segments encoded.
-    pub fn path(&self, def: &StreamDef) -> String {
+    /// The path of a stream at this place, below `/api/0/`, its segments encoded. Servers before 2024 know projects
+    /// in paths by slug only.
+    pub fn path(&self, def: &StreamDef, by_slug: bool) -> String {
         let mut path = String::new();
         let mut rest = def.path;
         while let Some((before, after)) = rest.split_once('{') {
             let (name, after) = after.split_once('}').unwrap_or((after, ""));
             path.push_str(before);
+            let name = if by_slug && name == "project_id" { "project_slug" } else { name };
             path.push_str(&encode(self.get(name).unwrap_or_default()));
             rest = after;
         }
@@ -81,7 +83,7 @@ mod tests {
     #[test]
     fn odd_release_names_are_one_encoded_path_segment() {
         let context = Context(vec![("organization_slug", "acme".to_owned()), ("version", "a&b=c?d#e/é 1+2@%".to_owned())]);
-        assert_eq!(context.path(find("release").expect("a stream")), "organizations/acme/releases/a%26b%3Dc%3Fd%23e%2F%C3%A9%201%2B2%40%25/");
+        assert_eq!(context.path(find("release").expect("a stream"), false), "organizations/acme/releases/a%26b%3Dc%3Fd%23e%2F%C3%A9%201%2B2%40%25/");
     }
 
     #[test]

@@ -15,6 +15,7 @@
 //! | [`context`], [`pager`] | where a request hangs; one list page by page |
 //! | [`sync`] | walks the tree; sends records, checkpoints and gaps |
 //! | [`raw`], [`record`], [`message`] | raw JSON to RECORD lines in one pass; the other messages |
+//! | [`transform`] | masking and flattening, where asked for |
 //! | [`writer`] | the one owner of stdout and of the outgoing state |
 //! | [`check`], [`about`] | `--test` and `--about` |
 //! | [`report`], [`logging`], [`error`] | what happened, and the exit code |
@@ -45,4 +46,5 @@ pub mod streams;
 pub mod sync;
 pub mod throttle;
 pub mod time;
+pub mod transform;
 pub mod writer;

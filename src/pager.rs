@@ -8,11 +8,12 @@ use crate::paging::Cursor;
 use crate::plan::Node;
 use crate::raw;
 use crate::record::{Batch, Notes, RowError};
-use crate::streams::Rows;
+use crate::streams::{Rows, StreamDef};
 use crate::time::parse_instant;
 use crate::writer::{Closed, Event, Outbox};
 use chrono::{DateTime, SecondsFormat, Utc};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -66,11 +67,13 @@ pub struct Reach<'a> {
     pub outbox: Outbox,
     /// The size of a stream's latest page, by which room is taken for the next.
     sizes: Mutex<HashMap<&'static str, usize>>,
+    /// The server knows projects in paths by slug only.
+    by_slug: AtomicBool,
 }
 
 impl<'a> Reach<'a> {
     pub fn new(client: &'a Client, settings: &'a Settings, outbox: Outbox) -> Self {
-        Self { client, settings, outbox, sizes: Mutex::default() }
+        Self { client, settings, outbox, sizes: Mutex::default(), by_slug: AtomicBool::new(false) }
     }
 
     fn sizes(&self) -> MutexGuard<'_, HashMap<&'static str, usize>> {
@@ -86,6 +89,17 @@ pub struct Reference {
     pub last: Option<DateTime<Utc>>,
     /// How many child rows it has in the window.
     pub count: Option<u64>,
+    /// Its child rows are also in the list of the whole project.
+    pub by_project: bool,
+}
+
+/// A list of the child rows of many parents at once.
+pub struct ByProject {
+    pub def: &'static StreamDef,
+    /// The ids of the parents whose rows are wanted.
+    pub listed: HashSet<String>,
+    /// Other parents that rows were seen of; their rows were left out.
+    pub strangers: Mutex<BTreeSet<String>>,
 }
 
 /// One page, its records already sent.
@@ -114,6 +128,8 @@ pub struct Pager<'a> {
     pub emit: bool,
     /// Only the first row of a page, as `--test` wants it.
     pub first_only: bool,
+    /// Instead of the node's own list.
+    pub by_project: Option<&'a ByProject>,
     cursor: Option<Cursor>,
     followed: HashSet<Cursor>,
     page: usize,
@@ -139,6 +155,7 @@ impl<'a> Pager<'a> {
             bind,
             projects: &[],
             first_only: false,
+            by_project: None,
             page_size: PAGE_SIZE,
             cursor: None,
             followed: HashSet::new(),
@@ -155,7 +172,7 @@ impl<'a> Pager<'a> {
             return Ok(None);
         }
         self.page += 1;
-        let def = self.node.def;
+        let def = self.by_project.map_or(self.node.def, |list| list.def);
         let settings = self.reach.settings;
         let mut query = self.context.query(def, settings.fetch_event_details, self.projects);
         query.extend(self.query.iter().cloned());
@@ -165,22 +182,31 @@ impl<'a> Pager<'a> {
         if let Some(Cursor(cursor)) = &self.cursor {
             query.push(("cursor", cursor.clone()));
         }
-        let ask = Ask { stream: def, url: self.reach.client.url(&self.context.path(def), &query), page: self.page };
+        let by_slug = self.reach.by_slug.load(Ordering::Relaxed);
+        let ask = |by_slug: bool| Ask { stream: def, url: self.reach.client.url(&self.context.path(def, by_slug), &query), page: self.page };
         let expected = self.reach.sizes().get(def.name).copied().unwrap_or(256 << 10);
         let room = self.reach.outbox.room(expected * 2).await;
         let mut slugs = Vec::new();
-        let (batch, rowset, next, size) = self
-            .reach
-            .client
-            .get(&ask, |page| {
-                slugs.clear();
-                if let Some(cursor) = page.next.as_ref().filter(|cursor| self.followed.contains(cursor)) {
-                    return Err(Kind::RepeatedCursor(cursor.0.clone()));
+        let mut parse = |page: &Page| {
+            slugs.clear();
+            if let Some(cursor) = page.next.as_ref().filter(|cursor| self.followed.contains(cursor)) {
+                return Err(Kind::RepeatedCursor(cursor.0.clone()));
+            }
+            let (batch, rowset) = self.read(page, &mut slugs)?;
+            Ok((batch, rowset, page.next.clone(), page.body.len()))
+        };
+        let answer = match self.reach.client.get(&ask(by_slug), &mut parse).await {
+            Err(e) if e.status() == Some(404) && !by_slug && def.path.contains("{project_id}") => {
+                let answer = self.reach.client.get(&ask(true), &mut parse).await;
+                if answer.is_ok() {
+                    log::debug!(target: def.name, "this server knows projects by slug only");
+                    self.reach.by_slug.store(true, Ordering::Relaxed);
                 }
-                let (batch, rowset) = self.read(page, &mut slugs)?;
-                Ok((batch, rowset, page.next.clone(), page.body.len()))
-            })
-            .await?;
+                answer
+            }
+            answer => answer,
+        };
+        let (batch, rowset, next, size) = answer?;
         self.reach.sizes().insert(def.name, size);
         self.slugs.append(&mut slugs);
         self.done = next.is_none();
@@ -215,6 +241,13 @@ impl<'a> Pager<'a> {
         let mut places = Vec::new();
         let mut failed = None;
         let mut row = |at: usize| -> Result<usize, raw::Malformed> {
+            if let Some(list) = self.by_project {
+                let parent = raw::lookup(json, at, &["groupID"])?.and_then(|range| raw::scalar_text(json, range)).unwrap_or_default();
+                if !list.listed.contains(&parent) {
+                    list.strangers.lock().unwrap_or_else(PoisonError::into_inner).insert(parent);
+                    return raw::skip(json, at);
+                }
+            }
             if def.chosen_by_slug {
                 let end = raw::skip(json, at)?;
                 let slug = raw::lookup(json, at, &["slug"])?.and_then(|range| raw::scalar_text(json, range)).unwrap_or_default();
@@ -278,7 +311,8 @@ impl<'a> Pager<'a> {
         let last = activity.map(|activity| activity.last).or(self.node.def.replication_key());
         let last = last.map(|name| get(&[name])).transpose()?.flatten().and_then(|text| parse_instant(&text).ok());
         let count = activity.map(|activity| get(&[activity.count])).transpose()?.flatten().and_then(|text| text.parse().ok());
-        Ok(Some(Reference { bind, last, count }))
+        let category = activity.map(|activity| get(&[activity.category])).transpose()?.flatten();
+        Ok(Some(Reference { bind, last, count, by_project: category.is_none_or(|category| category == "error") }))
     }
 }
 

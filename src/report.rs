@@ -20,6 +20,8 @@ pub struct Counts {
     pub waited: Duration,
     pub gaps: u64,
     pub notes: Notes,
+    /// Time between sending a request and the end of its answer, of all together.
+    busy: Duration,
     /// When the first and the latest request of the stream began and ended.
     span: Option<(Instant, Instant)>,
     /// Records already told by a metric point.
@@ -63,12 +65,19 @@ impl Report {
         self.with(stream.name, |counts| {
             counts.requests += 1;
             counts.bytes += bytes as u64;
+            counts.busy += elapsed;
             let began = counts.span.map_or_else(|| now.checked_sub(elapsed).unwrap_or(now), |(began, _)| began);
             counts.span = Some((began, now));
         });
         let outcome = if status == Some(200) { "succeeded" } else { "failed" };
         let tags = json!({"stream": stream.name, "endpoint": stream.path, "http_status_code": status, "status": outcome});
         point(stream.name, "timer", "http_request_duration", json!(elapsed.as_secs_f64()), tags);
+    }
+
+    /// How long a request takes on average so far.
+    pub fn latency(&self) -> Duration {
+        let (requests, busy) = lock(&self.counts).values().fold((0, Duration::ZERO), |(n, busy), c| (n + c.requests, busy + c.busy));
+        busy.checked_div(u32::try_from(requests).unwrap_or(u32::MAX)).unwrap_or_default()
     }
 
     /// Points of what was written since the last call, one a stream.

@@ -26,6 +26,8 @@ pub struct StreamDef {
     pub derived: &'static [Derived],
     /// `project_slugs` and `exclude_project_slugs` choose among its rows, by `slug`.
     pub chosen_by_slug: bool,
+    /// Another list of the same rows, for all parents of a project at once: only of parents in the category `error`.
+    pub by_project: Option<&'static StreamDef>,
     /// Any one of these lets a token read the endpoint.
     pub scopes: &'static [&'static str],
     pub selected_by_default: bool,
@@ -75,7 +77,7 @@ pub struct Walk {
     /// The list is paged by row offset, which skips rows when one is deleted meanwhile: a walk of several pages is
     /// repeated until it brings nothing new.
     pub offset_paged: bool,
-    /// Where a row says when it was last active in the window, and how many child rows it has there.
+    /// Where a row says what happened to it in the window.
     pub activity: Option<Activity>,
 }
 
@@ -89,8 +91,12 @@ pub struct Pass {
 
 #[derive(Debug, Clone, Copy)]
 pub struct Activity {
+    /// When it was last active.
     pub last: &'static str,
+    /// How many child rows it has.
     pub count: &'static str,
+    /// What kind of parent it is; older servers know only `error` and say nothing.
+    pub category: &'static str,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -113,6 +119,7 @@ const FULL_TABLE: StreamDef = StreamDef {
     columns: &["organization_slug"],
     derived: &[],
     chosen_by_slug: false,
+    by_project: None,
     scopes: &["org:read"],
     selected_by_default: true,
     note: "",
@@ -121,6 +128,30 @@ const FULL_TABLE: StreamDef = StreamDef {
 const OF_A_PROJECT: Parent = Parent { stream: "projects", bind: &[("project_id", &["id"]), ("project_slug", &["slug"])] };
 const OF_AN_ISSUE: Parent = Parent { stream: "issues", bind: &[("issue_id", &["id"])] };
 const EVENT_TYPE: Derived = Derived { column: "event_type", from: &[&["event.type"], &["type"]] };
+
+const EVENTS: StreamDef = StreamDef {
+    name: "events",
+    schema: include_str!("../schemas/events.json"),
+    key: &["projectID", "eventID"],
+    path: "organizations/{organization_slug}/issues/{issue_id}/events/",
+    // Only `1` and `true` count as full here.
+    details_query: &[("full", "1")],
+    parent: Some(OF_AN_ISSUE),
+    replication: Replication::Incremental { key: "dateCreated", refresh: false, walk: None },
+    columns: &["organization_slug", "project_slug"],
+    derived: &[EVENT_TYPE],
+    scopes: &["event:read"],
+    note: "Simple rows; with `fetch_event_details` full bodies, from the same listing.",
+    ..FULL_TABLE
+};
+
+/// The same rows by another way: errors of all issues of a project in one list, at one request a second.
+static EVENTS_BY_PROJECT: StreamDef = StreamDef {
+    path: "projects/{organization_slug}/{project_id}/events/",
+    class: Class::ProjectEvents,
+    scopes: &["project:read"],
+    ..EVENTS
+};
 
 /// All streams, parents before children. `projects` is first: `meltano config test` stops at the first record.
 pub static STREAMS: &[StreamDef] = &[
@@ -188,7 +219,7 @@ pub static STREAMS: &[StreamDef] = &[
                     Pass { query: &[("query", "issue.category:feedback")], optional: true },
                 ],
                 offset_paged: false,
-                activity: Some(Activity { last: "lastSeen", count: "count" }),
+                activity: Some(Activity { last: "lastSeen", count: "count", category: "issueCategory" }),
             }),
         },
         columns: &["organization_slug", "project_slug", "project_id"],
@@ -216,21 +247,7 @@ pub static STREAMS: &[StreamDef] = &[
         note: "One call per issue with new events, at 5 calls a second.",
         ..FULL_TABLE
     },
-    StreamDef {
-        name: "events",
-        schema: include_str!("../schemas/events.json"),
-        key: &["projectID", "eventID"],
-        path: "organizations/{organization_slug}/issues/{issue_id}/events/",
-        // Only `1` and `true` count as full here.
-        details_query: &[("full", "1")],
-        parent: Some(OF_AN_ISSUE),
-        replication: Replication::Incremental { key: "dateCreated", refresh: false, walk: None },
-        columns: &["organization_slug", "project_slug"],
-        derived: &[EVENT_TYPE],
-        scopes: &["event:read"],
-        note: "Simple rows; with `fetch_event_details` full bodies, from the same listing.",
-        ..FULL_TABLE
-    },
+    StreamDef { by_project: Some(&EVENTS_BY_PROJECT), ..EVENTS },
     StreamDef {
         name: "event_detail",
         schema: include_str!("../schemas/event_detail.json"),

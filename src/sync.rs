@@ -7,7 +7,7 @@ use crate::client::{ApiError, Ask, Client, Kind};
 use crate::config::Settings;
 use crate::context::Context;
 use crate::error::Error;
-use crate::pager::{Failure, PAGE_SIZE, Pager, Reach, Reference, Stop};
+use crate::pager::{ByProject, Failure, PAGE_SIZE, Pager, Reach, Reference, Stop};
 use crate::plan::{self, LEAST_WINDOW, Node, Progress, RETENTION, Starts, Window};
 use crate::report::Gap;
 use crate::state::{Bookmarks, Checkpoint, Partition};
@@ -45,6 +45,8 @@ struct Scope<'a> {
     starts: &'a Starts,
     /// How many rows the parent's list counts in the window.
     expected: Option<u64>,
+    /// Asked for in the list of the whole project.
+    by_project: Option<&'a ByProject>,
 }
 
 /// What the windows of one partition share.
@@ -317,8 +319,11 @@ impl<'a> Sync<'a> {
     /// Whether the project of the context is no longer there: a deleted one makes a list answer 403.
     async fn vanished(&self, context: &Context) -> bool {
         let (Some(_), Some(def)) = (context.get("project_id"), crate::streams::find("project_detail")) else { return false };
-        let ask = Ask { stream: def, url: self.reach.client.url(&context.path(def), &[]), page: 1 };
-        self.reach.client.get(&ask, |_| Ok(())).await.is_err_and(|e| e.status() == Some(404))
+        let gone = async |by_slug| {
+            let ask = Ask { stream: def, url: self.reach.client.url(&context.path(def, by_slug), &[]), page: 1 };
+            self.reach.client.get(&ask, |_| Ok(())).await.is_err_and(|e| e.status() == Some(404))
+        };
+        gone(false).await && gone(true).await
     }
 
     /// One window: asked for whole, or in pieces when the server cannot answer so much at once.
@@ -438,15 +443,33 @@ impl<'a> Sync<'a> {
         if part.start >= part.end {
             return Ok(());
         }
+        let mut due: Vec<&Reference> = references.iter().filter(|r| r.last.is_none_or(|last| last >= part.start)).collect();
+        let strangers;
+        if let Some(list) = node.def.by_project.filter(|list| part == window && self.prefers(list, node.def, &due)) {
+            let (together, others): (Vec<_>, Vec<_>) = due.iter().copied().partition(|r| r.by_project);
+            let id = |r: &Reference| r.bind.iter().find(|(name, _)| *name == "issue_id").map(|(_, id)| id.clone());
+            let list = ByProject { def: list, listed: together.iter().filter_map(|r| id(r)).collect(), strangers: Mutex::default() };
+            let expected = together.iter().map(|r| r.count).sum();
+            let scope = Scope { window: part, starts: &span.starts, expected, by_project: Some(&list) };
+            match self.rows(node, &span.context, Some(scope)).await {
+                Ok(()) => {
+                    // Their issues are hidden, merged or new: the list of the issue itself tells.
+                    strangers = lock(&list.strangers).iter().map(|id| Reference { bind: vec![("issue_id", id.clone())], last: None, count: None, by_project: false }).collect::<Vec<_>>();
+                    due = others.into_iter().chain(&strangers).collect();
+                }
+                Err(Failure::Api(e)) => log::warn!(target: node.def.name, "{}: {}; asking issue by issue instead", span.context.label(), reason(list.def, &e)),
+                Err(stop) => return Err(stop),
+            }
+        }
         let failures = &AtomicUsize::new(0);
-        stream::iter(references.iter().filter(|r| r.last.is_none_or(|last| last >= part.start)).map(Ok))
+        stream::iter(due.into_iter().map(Ok))
             .try_for_each_concurrent(self.settings.concurrency, |reference| async move {
                 if failures.load(Ordering::Relaxed) >= FAILURES_IN_A_ROW {
                     return Ok(());
                 }
                 let context = span.context.with(&reference.bind);
                 let expected = reference.count.filter(|_| part == window);
-                match self.rows(node, &context, Some(Scope { window: part, starts: &span.starts, expected })).await {
+                match self.rows(node, &context, Some(Scope { window: part, starts: &span.starts, expected, by_project: None })).await {
                     Ok(()) => {
                         failures.store(0, Ordering::Relaxed);
                         Ok(())
@@ -464,6 +487,17 @@ impl<'a> Sync<'a> {
                 }
             })
             .await
+    }
+
+    /// Whether the list of the whole project takes clearly less time than a list for each parent: few rows in many
+    /// parents.
+    fn prefers(&self, list: &StreamDef, own: &StreamDef, due: &[&Reference]) -> bool {
+        let pages = |rows: u64| rows.div_ceil(PAGE_SIZE as u64).max(1);
+        let together = due.iter().filter(|r| r.by_project);
+        let Some(counts) = together.map(|r| r.count).collect::<Option<Vec<u64>>>().filter(|counts| counts.len() > 1) else { return false };
+        let one_by_one = self.reach.client.estimate(own.class, counts.iter().map(|rows| pages(*rows)).sum());
+        let at_once = self.reach.client.estimate(list.class, pages(counts.iter().sum()));
+        at_once < one_by_one * 0.8
     }
 
     /// All rows of one list or object, and their children.
@@ -539,6 +573,7 @@ impl<'a> Sync<'a> {
         let query = scope.filter(|_| node.def.rows != Rows::Object).map(|scope| pinned(scope.window).to_vec());
         let mut pager = Pager::new(&self.reach, node, context.clone(), query.unwrap_or_default());
         pager.page_size = page_size;
+        pager.by_project = scope.and_then(|scope| scope.by_project);
         let (mut torn, mut edge) = (Vec::new(), None);
         while let Some(page) = pager.next().await? {
             if let Some((first, last)) = page.edges {
@@ -561,7 +596,7 @@ impl<'a> Sync<'a> {
         stream::iter(due.map(Ok))
             .try_for_each_concurrent(self.settings.concurrency, |reference| async move {
                 let context = context.with(&reference.bind);
-                match self.rows(node, &context, scope.map(|scope| Scope { expected: None, ..scope })).await {
+                match self.rows(node, &context, scope.map(|scope| Scope { expected: None, by_project: None, ..scope })).await {
                     Err(Failure::Api(e)) if e.status() == Some(404) => {
                         log::warn!(target: node.def.name, "{} has vanished and is passed over", context.label());
                         Ok(())

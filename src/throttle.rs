@@ -106,6 +106,11 @@ impl Budget {
         }
     }
 
+    /// Requests a second, where limited, and requests in flight.
+    pub fn rate(&self) -> (Option<f64>, u32) {
+        (self.limit.map(|limit| f64::from(limit) * SHARE / self.window.as_secs_f64()), self.concurrent)
+    }
+
     /// `None`: a request may go now. `Some(instant)`: not before it. Requests that wait for others to end are told
     /// a far instant and woken by [`Budget::ended`].
     pub fn wait_until(&self, now: Instant) -> Option<Instant> {
@@ -200,6 +205,7 @@ pub struct Throttle {
     gates: Vec<(Class, Arc<Gate>)>,
     cap: Option<Gate>,
     in_flight: Arc<Semaphore>,
+    concurrency: usize,
 }
 
 /// The right to have one request in flight; given back when dropped.
@@ -238,11 +244,25 @@ impl Throttle {
             gates: Class::ALL.iter().map(|class| (*class, Arc::new(Gate::new(Budget::new(*class))))).collect(),
             cap: rate_limit.map(|rate| Gate::new(Budget::cap(rate))),
             in_flight: Arc::new(Semaphore::new(concurrency)),
+            concurrency,
         }
     }
 
+    /// About how long so many requests of a class take, each of them `latency`. Seconds.
+    pub fn estimate(&self, class: Class, requests: u64, latency: Duration) -> f64 {
+        let (rate, concurrent) = self.gate(class).budget().rate();
+        let at_once = usize::try_from(concurrent).unwrap_or(usize::MAX).min(self.concurrency).max(1);
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        let (requests, at_once) = (requests as f64, at_once as f64);
+        (requests * latency.as_secs_f64() / at_once).max(rate.map_or(0.0, |rate| requests / rate))
+    }
+
+    fn gate(&self, class: Class) -> &Arc<Gate> {
+        self.gates.iter().find(|(c, _)| *c == class).map(|(_, gate)| gate).expect("a gate for each class")
+    }
+
     pub async fn permit(&self, class: Class) -> Permit {
-        let gate = self.gates.iter().find(|(c, _)| *c == class).map(|(_, gate)| Arc::clone(gate)).expect("a gate for each class");
+        let gate = Arc::clone(self.gate(class));
         let _turn = gate.turn.lock().await;
         let mut waited = Duration::ZERO;
         loop {

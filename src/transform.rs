@@ -1,0 +1,246 @@
+//! What a user asks to be changed in records: personal data masked, nested objects flattened.
+//!
+//! Both need the record as a tree, so streams that nothing is asked for stay on the fast path.
+
+use crate::time::parse_instant;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+/// Between the names of a flattened column, as the Singer SDK writes it.
+const SEPARATOR: &str = "__";
+
+/// Keys that hold personal data wherever they stand, for the preset.
+const PERSONAL: &[&str] = &["email", "emails", "ip_address", "ipAddress", "username", "avatarUrl", "avatar", "headers", "cookies", "inviterName"];
+/// Keys that hold personal data beside one of these: the `name` of a user is one, that of a project is not.
+const PERSON: &[&str] = &["email", "username", "ip_address", "ipAddress"];
+/// Event tags whose value is personal data.
+const PERSONAL_TAGS: &[&str] = &["user", "user.email", "user.username", "user.ip", "user.name", "email", "ip", "username", "ip_address"];
+
+/// How a masked value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaskMode {
+    /// Text becomes the SHA-256 of salt and text, in hexadecimal: rows can still be joined. Anything else, and times,
+    /// become `null`.
+    Hash,
+    Null,
+}
+
+/// What to mask in every stream.
+#[derive(Debug, Clone)]
+pub struct Masking {
+    /// Stream (`*`: any) and path below the record (`*`: any key or element).
+    pub paths: Vec<(String, Vec<String>)>,
+    /// E-mail and IP addresses, user names and names, avatars, request headers and cookies, at every depth.
+    pub preset: bool,
+    pub mode: MaskMode,
+    pub salt: String,
+}
+
+/// What to do with the records of one stream.
+#[derive(Debug, Clone, Default)]
+pub struct Transform {
+    paths: Vec<Vec<String>>,
+    preset: bool,
+    mask: Option<(MaskMode, String)>,
+    keep: Vec<String>,
+    /// Levels of nested objects that become columns.
+    flatten: Option<u32>,
+    flat_schema: Map<String, Value>,
+}
+
+impl Transform {
+    /// `None` when the stream's records stay as they are. `keep` are the columns of the key, which are never masked.
+    pub fn new(stream: &str, keep: Vec<String>, masking: Option<&Masking>, flatten: Option<u32>) -> Option<Self> {
+        let paths: Vec<Vec<String>> = masking
+            .iter()
+            .flat_map(|m| &m.paths)
+            .filter(|(name, _)| name == "*" || name == stream)
+            .map(|(_, path)| path.clone())
+            .collect();
+        let preset = masking.is_some_and(|m| m.preset);
+        let mask = masking.filter(|_| preset || !paths.is_empty()).map(|m| (m.mode, m.salt.clone()));
+        (mask.is_some() || flatten.is_some()).then_some(Self { paths, preset, mask, keep, flatten, flat_schema: Map::new() })
+    }
+
+    /// The schema of the changed records.
+    pub fn schema(&mut self, schema: &Value) -> Value {
+        let Some(depth) = self.flatten else { return schema.clone() };
+        let mut flat = Map::new();
+        for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            flatten_schema(name, property, depth, &mut flat);
+        }
+        self.flat_schema.clone_from(&flat);
+        let mut schema = schema.clone();
+        schema["properties"] = Value::Object(flat);
+        schema
+    }
+
+    pub fn apply(&self, mut record: Map<String, Value>) -> Map<String, Value> {
+        if let Some((mode, salt)) = &self.mask {
+            for (name, value) in record.iter_mut().filter(|(name, _)| !self.keep.contains(name)) {
+                for path in self.paths.iter().filter(|path| path[0] == *name || path[0] == "*") {
+                    mask_path(value, &path[1..], *mode, salt);
+                }
+            }
+            if self.preset {
+                let kept: Vec<(String, Value)> = self.keep.iter().filter_map(|key| Some((key.clone(), record.get(key)?.clone()))).collect();
+                mask_personal(&mut record, *mode, salt);
+                record.extend(kept);
+            }
+        }
+        let Some(depth) = self.flatten else { return record };
+        let mut flat = Map::new();
+        for (name, value) in record {
+            self.flatten(&name, value, depth, &mut flat);
+        }
+        flat
+    }
+
+    fn flatten(&self, name: &str, value: Value, depth: u32, out: &mut Map<String, Value>) {
+        match value {
+            // A declared object has columns of its own; a free-form one is one column of text.
+            Value::Object(map) if depth > 0 && !self.flat_schema.contains_key(name) => {
+                for (key, value) in map {
+                    self.flatten(&format!("{name}{SEPARATOR}{key}"), value, depth - 1, out);
+                }
+            }
+            Value::Object(_) | Value::Array(_) => {
+                out.insert(name.to_owned(), json!(value.to_string()));
+            }
+            // The null of an object that has columns of its own has no column.
+            Value::Null if !self.flat_schema.contains_key(name) => {}
+            scalar => {
+                out.insert(name.to_owned(), scalar);
+            }
+        }
+    }
+}
+
+fn flatten_schema(name: &str, schema: &Value, depth: u32, out: &mut Map<String, Value>) {
+    let is = |kind: &str| schema["type"] == kind || schema["type"].as_array().is_some_and(|types| types.iter().any(|t| t == kind));
+    match schema.get("properties").and_then(Value::as_object) {
+        Some(properties) if depth > 0 && !properties.is_empty() => {
+            for (key, property) in properties {
+                flatten_schema(&format!("{name}{SEPARATOR}{key}"), property, depth - 1, out);
+            }
+        }
+        _ if is("object") || is("array") => {
+            out.insert(name.to_owned(), json!({"type": ["string", "null"], "description": "JSON as text."}));
+        }
+        _ => {
+            out.insert(name.to_owned(), schema.clone());
+        }
+    }
+}
+
+fn mask(value: &mut Value, mode: MaskMode, salt: &str) {
+    *value = match value {
+        Value::String(text) if mode == MaskMode::Hash && parse_instant(text).is_err() => {
+            let digest = Sha256::new().chain_update(salt).chain_update(text.as_bytes()).finalize();
+            json!(digest.iter().map(|b| format!("{b:02x}")).collect::<String>())
+        }
+        _ => Value::Null,
+    };
+}
+
+fn mask_path(value: &mut Value, path: &[String], mode: MaskMode, salt: &str) {
+    let Some((first, rest)) = path.split_first() else { return mask(value, mode, salt) };
+    match value {
+        Value::Object(map) => map.iter_mut().filter(|(key, _)| first == "*" || first == *key).for_each(|(_, value)| mask_path(value, rest, mode, salt)),
+        // A list may be named or passed over: `entries.*.data` and `entries.data` are the same.
+        Value::Array(items) => {
+            let rest = if first == "*" { rest } else { path };
+            items.iter_mut().for_each(|item| mask_path(item, rest, mode, salt));
+        }
+        _ => {}
+    }
+}
+
+fn mask_personal(map: &mut Map<String, Value>, mode: MaskMode, salt: &str) {
+    let person = PERSON.iter().any(|key| map.contains_key(*key));
+    let tag = map.get("key").and_then(Value::as_str).is_some_and(|key| PERSONAL_TAGS.contains(&key));
+    for (key, value) in map.iter_mut() {
+        if PERSONAL.contains(&key.as_str()) || (person && key == "name") || (tag && matches!(key.as_str(), "value" | "query")) {
+            mask(value, mode, salt);
+        } else {
+            mask_personal_value(value, mode, salt);
+        }
+    }
+}
+
+fn mask_personal_value(value: &mut Value, mode: MaskMode, salt: &str) {
+    match value {
+        Value::Object(map) => mask_personal(map, mode, salt),
+        Value::Array(items) => items.iter_mut().for_each(|item| mask_personal_value(item, mode, salt)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masking(paths: &[(&str, &str)], preset: bool, mode: MaskMode) -> Masking {
+        let paths = paths.iter().map(|(stream, path)| ((*stream).to_owned(), path.split('.').map(str::to_owned).collect())).collect();
+        Masking { paths, preset, mode, salt: "s".to_owned() }
+    }
+
+    fn apply(transform: &Transform, record: Value) -> Value {
+        let Value::Object(record) = record else { panic!("an object") };
+        Value::Object(transform.apply(record))
+    }
+
+    #[test]
+    fn a_path_is_masked_through_lists_and_keys_never() {
+        let masking = masking(&[("events", "entries.data.headers"), ("*", "id"), ("events", "user.*")], false, MaskMode::Null);
+        let transform = Transform::new("events", vec!["id".to_owned()], Some(&masking), None).expect("masks");
+        let record = json!({"id": "1", "entries": [{"type": "request", "data": {"headers": [["a", "b"]], "url": "u"}}], "user": {"id": "7", "x": 1}});
+        let masked = json!({"id": "1", "entries": [{"type": "request", "data": {"headers": null, "url": "u"}}], "user": {"id": null, "x": null}});
+        assert_eq!(apply(&transform, record), masked);
+        assert!(Transform::new("teams", Vec::new(), Some(&Masking { paths: vec![("events".to_owned(), vec!["x".to_owned()])], ..masking }), None).is_none());
+    }
+
+    #[test]
+    fn a_hash_is_salted_and_the_same_for_the_same_text() {
+        let masking = masking(&[("*", "a"), ("*", "b"), ("*", "t")], false, MaskMode::Hash);
+        let transform = Transform::new("x", Vec::new(), Some(&masking), None).expect("masks");
+        let masked = apply(&transform, json!({"a": "me", "b": "me", "t": "2026-01-01T00:00:00Z"}));
+        // printf 'sme' | sha256sum
+        assert_eq!(masked["a"].as_str().map(str::len), Some(64));
+        assert_eq!(masked["a"], masked["b"]);
+        assert_ne!(masked["a"], json!("me"));
+        assert_eq!(masked["t"], Value::Null, "a time would no longer fit its column");
+    }
+
+    #[test]
+    fn the_preset_finds_people_at_every_depth() {
+        let transform = Transform::new("events", vec!["id".to_owned()], Some(&masking(&[], true, MaskMode::Null)), None).expect("masks");
+        let record = json!({
+            "id": "1",
+            "user": {"id": "2", "email": "a@b", "username": "a", "ip_address": "::1", "name": "A"},
+            "project": {"name": "API"},
+            "tags": [{"key": "user", "value": "email:a@b", "query": "user.email:a@b"}, {"key": "os", "value": "Linux"}],
+            "entries": [{"type": "request", "data": {"headers": [["Cookie", "x"]], "cookies": [["a", "b"]], "url": "u"}}],
+        });
+        let text = apply(&transform, record).to_string();
+        assert!(!text.contains("a@b") && !text.contains("::1") && !text.contains("Cookie") && !text.contains(r#""A""#), "{text}");
+        assert!(text.contains("API") && text.contains("Linux") && text.contains(r#""id":"2""#), "{text}");
+    }
+
+    #[test]
+    fn declared_objects_become_columns_and_the_rest_text() {
+        let schema = json!({"type": "object", "properties": {
+            "id": {"type": "string"},
+            "a": {"type": ["object", "null"], "properties": {"b": {"type": ["object", "null"], "properties": {"c": {"type": ["integer", "null"]}}}, "d": {"type": ["string", "null"]}}},
+            "free": {"type": ["object", "null"]},
+            "list": {"type": ["array", "null"]},
+        }});
+        let mut transform = Transform::new("x", Vec::new(), None, Some(1)).expect("flattens");
+        let flat = transform.schema(&schema);
+        let columns: Vec<_> = flat["properties"].as_object().expect("an object").keys().cloned().collect();
+        assert_eq!(columns, ["id", "a__b", "a__d", "free", "list"]);
+        let record = apply(&transform, json!({"id": "1", "a": {"b": {"c": 1}, "d": "x"}, "free": {"k": 1}, "list": [1]}));
+        assert_eq!(record, json!({"id": "1", "a__b": r#"{"c":1}"#, "a__d": "x", "free": r#"{"k":1}"#, "list": "[1]"}));
+        assert_eq!(apply(&transform, json!({"id": "1", "a": null, "free": null})), json!({"id": "1", "free": null}));
+    }
+}
