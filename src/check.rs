@@ -34,12 +34,12 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
         drop(outbox);
         Ok(())
     } else {
-        let client = Client::new(settings, report)?;
+        let client = Client::new(settings, Arc::clone(&report))?;
         let tree = plan::tree(selection);
         let bookmarks = Bookmarks::default();
         crate::run::runtime()?.block_on(async {
-            let organizations = Sync::new(&client, settings, &tree, &bookmarks, outbox.clone()).organizations().await?;
-            let mut check = Check { reach: Reach::new(&client, settings, outbox), lines: Vec::new(), failed: 0 };
+            let organizations = Sync::new(&client, settings, &tree, &bookmarks, &report, outbox.clone()).organizations().await?;
+            let mut check = Check { reach: Reach::new(&client, settings, &report, outbox), lines: Vec::new(), failed: 0 };
             for slug in organizations {
                 check.lines.push(format!("{:<16} answers", format!("organization {slug}")));
                 for node in &tree {

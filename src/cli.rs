@@ -1,6 +1,7 @@
 //! The command line.
 
-use clap::{ArgAction, Args, Parser, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory, Parser, ValueEnum};
+use clap_complete::Shell;
 use std::path::PathBuf;
 
 /// Extract an organization's data from Sentry as Singer messages.
@@ -43,6 +44,41 @@ pub struct Mode {
     /// Print name, version, capabilities, settings and streams
     #[arg(long)]
     pub about: bool,
+    /// Print a man page or a shell's completions
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub generate: Option<Artifact>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Artifact {
+    Man,
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
+}
+
+/// The man page, or a script that completes the command line.
+///
+/// # Errors
+/// Only what writing to memory can fail with.
+pub fn generate(artifact: Artifact) -> std::io::Result<Vec<u8>> {
+    let mut command = Cli::command();
+    let mut out = Vec::new();
+    let shell = match artifact {
+        Artifact::Man => {
+            clap_mangen::Man::new(command).render(&mut out)?;
+            return Ok(out);
+        }
+        Artifact::Bash => Shell::Bash,
+        Artifact::Elvish => Shell::Elvish,
+        Artifact::Fish => Shell::Fish,
+        Artifact::Powershell => Shell::PowerShell,
+        Artifact::Zsh => Shell::Zsh,
+    };
+    clap_complete::generate(shell, &mut command, "tap-sentry", &mut out);
+    Ok(out)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

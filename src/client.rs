@@ -203,7 +203,9 @@ impl Client {
 
     /// One request in a task of its own: a target that stalls must not starve requests in flight.
     async fn fetch(&self, ask: &Ask, fresh: bool) -> Result<Page, Kind> {
+        self.report.waiting(ask.stream, 1);
         let permit = self.throttle.permit(ask.stream.class).await;
+        self.report.waiting(ask.stream, -1);
         self.report.waited(ask.stream, permit.waited);
         let http = if fresh { &self.fresh } else { &self.http };
         let task = Exchange { http: http.clone(), ask: ask.clone(), report: Arc::clone(&self.report), timeout: self.timeout, permit };

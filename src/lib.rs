@@ -18,7 +18,7 @@
 //! | [`transform`] | masking and flattening, where asked for |
 //! | [`writer`] | the one owner of stdout and of the outgoing state |
 //! | [`check`], [`about`] | `--test` and `--about` |
-//! | [`report`], [`logging`], [`error`] | what happened, and the exit code |
+//! | [`report`], [`logging`], [`progress`], [`error`] | what happens and happened, and the exit code |
 //!
 //! What keeps the state true: a checkpoint is an event *behind* the records that it covers and those of their
 //! children, in one first-in-first-out channel with one consumer; windows are pinned before they are asked for, and a
@@ -37,6 +37,7 @@ pub mod message;
 pub mod pager;
 pub mod paging;
 pub mod plan;
+pub mod progress;
 pub mod raw;
 pub mod record;
 pub mod report;

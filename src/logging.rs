@@ -1,6 +1,7 @@
 //! Log lines on stderr: as the Singer SDK prints them, or as JSON where Meltano asks for it.
 
 use crate::cli::Cli;
+use crate::progress;
 use crate::streams;
 use chrono::{Local, Utc};
 use log::{Level, LevelFilter, Record};
@@ -53,7 +54,7 @@ pub fn init(cli: &Cli) {
     // A person does not read one line of numbers a request.
     let metrics = style == Style::Structured || !std::io::stderr().is_terminal();
     builder
-        .target(env_logger::Target::Stderr)
+        .target(env_logger::Target::Pipe(Box::new(progress::Stderr)))
         .format(move |out, record| {
             let message = record.args().to_string();
             if message.starts_with(METRIC) && !metrics && record.level() <= Level::Info {

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::paging::Cursor;
 use crate::plan::Node;
 use crate::raw;
+use crate::report::Report;
 use crate::record::{Batch, Notes, RowError};
 use crate::streams::{Rows, StreamDef};
 use crate::time::parse_instant;
@@ -64,6 +65,7 @@ impl From<ApiError> for Failure {
 pub struct Reach<'a> {
     pub client: &'a Client,
     pub settings: &'a Settings,
+    pub report: &'a Report,
     pub outbox: Outbox,
     /// The size of a stream's latest page, by which room is taken for the next.
     sizes: Mutex<HashMap<&'static str, usize>>,
@@ -72,8 +74,8 @@ pub struct Reach<'a> {
 }
 
 impl<'a> Reach<'a> {
-    pub fn new(client: &'a Client, settings: &'a Settings, outbox: Outbox) -> Self {
-        Self { client, settings, outbox, sizes: Mutex::default(), by_slug: AtomicBool::new(false) }
+    pub fn new(client: &'a Client, settings: &'a Settings, report: &'a Report, outbox: Outbox) -> Self {
+        Self { client, settings, report, outbox, sizes: Mutex::default(), by_slug: AtomicBool::new(false) }
     }
 
     fn sizes(&self) -> MutexGuard<'_, HashMap<&'static str, usize>> {

@@ -1,9 +1,11 @@
 //! What happened in a run: counted as it happens, told at its end.
 
 use crate::logging::METRIC;
+use crate::plan::Window;
 use crate::record::Notes;
 use crate::state::Partition;
 use crate::streams::StreamDef;
+use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,6 +22,15 @@ pub struct Counts {
     pub waited: Duration,
     pub gaps: u64,
     pub notes: Notes,
+    /// Where the next run starts: the least of the run's partitions.
+    pub bookmark: Option<String>,
+    /// Spans of time to be walked and those finished, over all partitions. Seconds.
+    pub planned: i64,
+    pub finished: i64,
+    /// The end of the latest finished window of any partition.
+    pub reached: Option<DateTime<Utc>>,
+    /// Requests that wait for the rate limit now.
+    pub waiting: u64,
     /// Time between sending a request and the end of its answer, of all together.
     busy: Duration,
     /// When the first and the latest request of the stream began and ended.
@@ -109,6 +120,26 @@ impl Report {
         self.with(stream.name, |counts| counts.retries += 1);
     }
 
+    /// A request of the stream begins (`1`) or ends (`-1`) to wait for the rate limit.
+    pub fn waiting(&self, stream: &StreamDef, change: i64) {
+        self.with(stream.name, |counts| counts.waiting = counts.waiting.saturating_add_signed(change));
+    }
+
+    pub fn planned(&self, stream: &StreamDef, window: Window) {
+        self.with(stream.name, |counts| counts.planned += window.length().num_seconds());
+    }
+
+    pub fn finished(&self, stream: &StreamDef, window: Window) {
+        self.with(stream.name, |counts| {
+            counts.finished += window.length().num_seconds();
+            counts.reached = counts.reached.max(Some(window.end));
+        });
+    }
+
+    pub fn bookmark(&self, stream: &'static str, start: String) {
+        self.with(stream, |counts| counts.bookmark = Some(start));
+    }
+
     pub fn waited(&self, stream: &StreamDef, wait: Duration) {
         if !wait.is_zero() {
             self.with(stream.name, |counts| counts.waited += wait);
@@ -158,14 +189,14 @@ impl Report {
     /// The table at the end of a run.
     pub fn summary(&self) -> String {
         let counts = self.counts();
-        let heads = ["stream", "records", "requests", "MiB", "retries", "waited", "gaps"];
-        let rows: Vec<[String; 7]> = std::iter::once(heads.map(str::to_owned))
+        let heads = ["stream", "records", "requests", "MiB", "retries", "waited", "gaps", "next start"];
+        let rows: Vec<[String; 8]> = std::iter::once(heads.map(str::to_owned))
             .chain(crate::streams::STREAMS.iter().filter_map(|def| {
                 let c = counts.get(def.name)?;
                 #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
                 let mib = c.bytes as f64 / f64::from(1 << 20);
                 let waited = format!("{:.1} s", c.waited.as_secs_f64());
-                Some([def.name.to_owned(), c.records.to_string(), c.requests.to_string(), format!("{mib:.1}"), c.retries.to_string(), waited, c.gaps.to_string()])
+                Some([def.name.to_owned(), c.records.to_string(), c.requests.to_string(), format!("{mib:.1}"), c.retries.to_string(), waited, c.gaps.to_string(), c.bookmark.clone().unwrap_or_else(|| "-".to_owned())])
             }))
             .collect();
         let width = |i: usize| rows.iter().map(|row| row[i].len()).max().unwrap_or(0);

@@ -1,12 +1,13 @@
 //! The modes of the program, each as a short story.
 
 use crate::catalog::{self, Selection};
-use crate::cli::Cli;
+use crate::cli::{self, Cli};
 use crate::client::Client;
 use crate::config::{self, Settings};
 use crate::error::Error;
 use crate::message::SchemaMessage;
 use crate::plan::{self, Node};
+use crate::progress::Progress;
 use crate::report::Report;
 use crate::state::Bookmarks;
 use crate::pager::Stop;
@@ -27,11 +28,14 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// Whatever kept the run from being complete.
 pub fn run(cli: &Cli) -> Result<(), Error> {
     if cli.mode.about {
-        return print(&about::render(cli.format));
+        return print(about::render(cli.format).as_bytes());
+    }
+    if let Some(artifact) = cli.mode.generate {
+        return print(&cli::generate(artifact).map_err(Error::Stdout)?);
     }
     if cli.mode.discover {
         config::load(&cli.config)?;
-        return print(&format!("{}\n", serde_json::to_string_pretty(&catalog::discover()).expect("a catalog is JSON")));
+        return print(format!("{}\n", serde_json::to_string_pretty(&catalog::discover()).expect("a catalog is JSON")).as_bytes());
     }
     if cli.config.is_empty() {
         return Err(Error::NoConfig);
@@ -48,8 +52,8 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
 }
 
 /// Writes to stdout what is not a Singer message.
-fn print(text: &str) -> Result<(), Error> {
-    std::io::stdout().lock().write_all(text.as_bytes()).map_err(Error::Stdout)
+fn print(text: &[u8]) -> Result<(), Error> {
+    std::io::stdout().lock().write_all(text).map_err(Error::Stdout)
 }
 
 /// One thread does all the work but the writing: a page costs less to process than to hand between threads.
@@ -71,9 +75,10 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks) -> Res
         let _ = done.send(writer.run(&schemas, events));
     });
 
+    let progress = Progress::start(&report);
     let runtime = runtime()?;
     let walked = runtime.block_on(async {
-        let walk = Sync::new(&client, settings, &tree, bookmarks, outbox);
+        let walk = Sync::new(&client, settings, &tree, bookmarks, &report, outbox);
         tokio::select! {
             ended = walk.run() => Ok(ended),
             signal = interrupted() => Err(signal),
@@ -86,6 +91,7 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks) -> Res
         Ok(_) => writer_done.recv().map_err(|_| Error::Unexpected("the writer failed".to_owned()))?,
         Err(signal) => writer_done.recv_timeout(DRAIN).map_err(|_| Error::Interrupted { signal })?,
     };
+    drop(progress);
     report.log_notes();
     report.log_totals(matches!(walked, Ok(Ok(()))) && report.gaps().is_empty());
     summarize(&report);

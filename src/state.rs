@@ -126,6 +126,11 @@ impl Bookmarks {
         true
     }
 
+    /// The `start` of a stream: the least of its partitions.
+    pub fn least(&self, stream: &str) -> Option<&str> {
+        self.find(stream)?.get("start")?.as_str()
+    }
+
     /// The value of the next STATE message.
     pub fn to_value(&self) -> Value {
         let mut value = self.value.clone();

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::pager::{ByProject, Failure, PAGE_SIZE, Pager, Reach, Reference, Stop};
 use crate::plan::{self, LEAST_WINDOW, Node, Progress, RETENTION, Starts, Window};
-use crate::report::Gap;
+use crate::report::{Gap, Report};
 use crate::state::{Bookmarks, Checkpoint, Partition};
 use crate::streams::{ORGANIZATIONS, Pass, Rows, StreamDef, Walk};
 use crate::time::format_instant;
@@ -77,8 +77,8 @@ impl Span<'_> {
 }
 
 impl<'a> Sync<'a> {
-    pub fn new(client: &'a Client, settings: &'a Settings, tree: &'a [Node], bookmarks: &'a Bookmarks, outbox: Outbox) -> Self {
-        Self { reach: Reach::new(client, settings, outbox), settings, tree, bookmarks, hole_told: AtomicBool::new(false) }
+    pub fn new(client: &'a Client, settings: &'a Settings, tree: &'a [Node], bookmarks: &'a Bookmarks, report: &'a Report, outbox: Outbox) -> Self {
+        Self { reach: Reach::new(client, settings, report, outbox), settings, tree, bookmarks, hole_told: AtomicBool::new(false) }
     }
 
     /// Extracts everything that is planned.
@@ -232,6 +232,7 @@ impl<'a> Sync<'a> {
             Err(Failure::Stop(stop)) => return Err(stop),
             Err(Failure::Api(e)) => return self.refused(node, context, whole, &e).await,
         };
+        self.reach.report.planned(node.def, whole);
         let span = &Span {
             node,
             walk,
@@ -364,6 +365,7 @@ impl<'a> Sync<'a> {
     }
 
     async fn finished(&self, span: &Span<'_>, window: Window) -> Result<(), Failure> {
+        self.reach.report.finished(span.node.def, window);
         let reached = lock(&span.progress).finish(window);
         let Some(start) = reached else { return Ok(()) };
         for node in span.node.incremental() {

@@ -136,7 +136,7 @@ fn flatten_schema(name: &str, schema: &Value, depth: u32, out: &mut Map<String, 
 fn mask(value: &mut Value, mode: MaskMode, salt: &str) {
     *value = match value {
         Value::String(text) if mode == MaskMode::Hash && parse_instant(text).is_err() => {
-            let digest = Sha256::new().chain_update(salt).chain_update(text.as_bytes()).finalize();
+            let digest = Sha256::new().chain_update(salt.as_bytes()).chain_update(text.as_bytes()).finalize();
             json!(digest.iter().map(|b| format!("{b:02x}")).collect::<String>())
         }
         _ => Value::Null,

@@ -134,6 +134,9 @@ impl<W: Write> Writer<W> {
                 Event::Checkpoint(checkpoint) => {
                     if !self.is_withheld(&checkpoint) && self.bookmarks.apply(&checkpoint) {
                         self.dirty = true;
+                        if let Some(start) = self.bookmarks.least(checkpoint.stream) {
+                            self.report.bookmark(checkpoint.stream, start.to_owned());
+                        }
                     }
                 }
                 Event::Gap(gap) => {

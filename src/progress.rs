@@ -1,0 +1,118 @@
+//! Progress on a terminal: one line a stream, redrawn while the run goes on.
+
+use crate::report::{Counts, Report};
+use crate::streams::STREAMS;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::LazyLock;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// All lines of the terminal's foot. Hidden until a run shows it.
+static FOOT: LazyLock<MultiProgress> = LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::hidden()));
+const REDRAW: Duration = Duration::from_millis(250);
+
+/// Writes log lines above the foot.
+#[derive(Debug, Clone, Copy)]
+pub struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        FOOT.suspend(|| std::io::stderr().write(text))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
+}
+
+/// Shows a report until dropped.
+pub struct Progress {
+    stop: Option<Sender<()>>,
+    drawing: Option<JoinHandle<()>>,
+}
+
+impl Progress {
+    /// `None` when stderr is no terminal or only errors are wanted.
+    pub fn start(report: &Arc<Report>) -> Option<Self> {
+        if !std::io::stderr().is_terminal() || log::max_level() < log::LevelFilter::Info {
+            return None;
+        }
+        FOOT.set_draw_target(ProgressDrawTarget::stderr());
+        let report = Arc::clone(report);
+        let (stop, stopped) = channel();
+        let drawing = std::thread::spawn(move || {
+            let started = Instant::now();
+            let mut lines: BTreeMap<&'static str, ProgressBar> = BTreeMap::new();
+            while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(REDRAW) {
+                let counts = report.counts();
+                for def in STREAMS {
+                    let Some(counts) = counts.get(def.name) else { continue };
+                    let line = lines.entry(def.name).or_insert_with(|| {
+                        let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+                        FOOT.add(ProgressBar::new_spinner().with_style(style))
+                    });
+                    line.set_message(describe(def.name, counts, started.elapsed()));
+                }
+            }
+            let _ = FOOT.clear();
+        });
+        Some(Self { stop: Some(stop), drawing: Some(drawing) })
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(drawing) = self.drawing.take() {
+            let _ = drawing.join();
+        }
+        FOOT.set_draw_target(ProgressDrawTarget::hidden());
+    }
+}
+
+/// One line: records, rate, window reached, what it waits for, and how long a backfill will still take.
+fn describe(stream: &str, counts: &Counts, elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs_f64().max(0.001);
+    #[expect(clippy::cast_precision_loss, reason = "shown without digits")]
+    let (rate, share) = (counts.records as f64 / seconds, if counts.planned > 0 { counts.finished as f64 / counts.planned as f64 } else { 0.0 });
+    let mut line = format!("{stream:<15} {:>10} records {rate:>8.0}/s", counts.records);
+    if let Some(reached) = counts.reached {
+        line.push_str(&format!("  to {}  {:>3.0} %", reached.format("%Y-%m-%d"), share * 100.0));
+    }
+    if share > 0.01 && share < 1.0 {
+        line.push_str(&format!("  about {} left", human(seconds * (1.0 - share) / share)));
+    }
+    if counts.waiting > 0 {
+        line.push_str(&format!("  {} waiting for the rate limit", counts.waiting));
+    }
+    if counts.gaps > 0 {
+        line.push_str(&format!("  {} missing", counts.gaps));
+    }
+    line
+}
+
+fn human(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_rate_window_estimate_and_what_it_waits_for() {
+        let mut counts = Counts::default();
+        (counts.records, counts.planned, counts.finished, counts.waiting, counts.gaps) = (100, 1000, 250, 2, 1);
+        counts.reached = chrono::DateTime::from_timestamp(1_767_225_600, 0);
+        let line = describe("issues", &counts, Duration::from_secs(60));
+        assert_eq!(line, "issues                 100 records        2/s  to 2026-01-01   25 %  about 3 min left  2 waiting for the rate limit  1 missing");
+    }
+}
