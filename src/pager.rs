@@ -91,6 +91,8 @@ pub struct Reference {
     pub last: Option<DateTime<Utc>>,
     /// How many child rows it has in the window.
     pub count: Option<u64>,
+    /// How many it has in all.
+    pub total: Option<u64>,
     /// Its child rows are also in the list of the whole project.
     pub by_project: bool,
 }
@@ -314,7 +316,8 @@ impl<'a> Pager<'a> {
         let last = last.map(|name| get(&[name])).transpose()?.flatten().and_then(|text| parse_instant(&text).ok());
         let count = activity.map(|activity| get(&[activity.count])).transpose()?.flatten().and_then(|text| text.parse().ok());
         let category = activity.map(|activity| get(&[activity.category])).transpose()?.flatten();
-        Ok(Some(Reference { bind, last, count, by_project: category.is_none_or(|category| category == "error") }))
+        let total = activity.map(|activity| get(activity.total)).transpose()?.flatten().and_then(|text| text.parse().ok());
+        Ok(Some(Reference { bind, last, count, total, by_project: category.is_none_or(|category| category == "error") }))
     }
 }
 

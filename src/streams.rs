@@ -93,8 +93,10 @@ pub struct Pass {
 pub struct Activity {
     /// When it was last active.
     pub last: &'static str,
-    /// How many child rows it has.
+    /// How many child rows it has there.
     pub count: &'static str,
+    /// How many it has in all.
+    pub total: &'static [&'static str],
     /// What kind of parent it is; older servers know only `error` and say nothing.
     pub category: &'static str,
 }
@@ -219,7 +221,7 @@ pub static STREAMS: &[StreamDef] = &[
                     Pass { query: &[("query", "issue.category:feedback")], optional: true },
                 ],
                 offset_paged: false,
-                activity: Some(Activity { last: "lastSeen", count: "count", category: "issueCategory" }),
+                activity: Some(Activity { last: "lastSeen", count: "count", total: &["lifetime", "count"], category: "issueCategory" }),
             }),
         },
         columns: &["organization_slug", "project_slug", "project_id"],

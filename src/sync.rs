@@ -17,9 +17,11 @@ use crate::writer::{Closed, Event, Outbox};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::{BoxFuture, FutureExt, join_all, try_join_all};
 use futures::stream::{self, TryStreamExt};
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Windows of one partition under way at once: while the children of one are read, the next are listed.
 const WINDOWS_AT_ONCE: usize = 4;
@@ -59,6 +61,8 @@ struct Span<'a> {
     starts: Starts,
     projects: &'a [String],
     progress: Mutex<Progress>,
+    /// Parents whose rows are read to the end of the run: from when, and how many they had then.
+    claimed: Mutex<HashMap<u128, (DateTime<Utc>, Option<u64>)>>,
     /// Windows are not asked for in one piece when longer than this: the server has refused such.
     stride: Mutex<Option<TimeDelta>>,
 }
@@ -241,6 +245,7 @@ impl<'a> Sync<'a> {
             starts,
             projects,
             progress: Mutex::new(Progress::new(first.start)),
+            claimed: Mutex::default(),
             stride: Mutex::new(None),
         };
         if span.passes.is_empty() {
@@ -447,7 +452,7 @@ impl<'a> Sync<'a> {
         }
         let mut due: Vec<&Reference> = references.iter().filter(|r| r.last.is_none_or(|last| last >= part.start)).collect();
         let strangers;
-        if let Some(list) = node.def.by_project.filter(|list| part == window && self.prefers(list, node.def, &due)) {
+        if let Some(list) = node.def.by_project.filter(|list| part == window && self.prefers(list, node.def, part, &due)) {
             let (together, others): (Vec<_>, Vec<_>) = due.iter().copied().partition(|r| r.by_project);
             let id = |r: &Reference| r.bind.iter().find(|(name, _)| *name == "issue_id").map(|(_, id)| id.clone());
             let list = ByProject { def: list, listed: together.iter().filter_map(|r| id(r)).collect(), strangers: Mutex::default() };
@@ -456,7 +461,7 @@ impl<'a> Sync<'a> {
             match self.rows(node, &span.context, Some(scope)).await {
                 Ok(()) => {
                     // Their issues are hidden, merged or new: the list of the issue itself tells.
-                    strangers = lock(&list.strangers).iter().map(|id| Reference { bind: vec![("issue_id", id.clone())], last: None, count: None, by_project: false }).collect::<Vec<_>>();
+                    strangers = lock(&list.strangers).iter().map(|id| Reference { bind: vec![("issue_id", id.clone())], last: None, count: None, total: None, by_project: false }).collect::<Vec<_>>();
                     due = others.into_iter().chain(&strangers).collect();
                 }
                 Err(Failure::Api(e)) => log::warn!(target: node.def.name, "{}: {}; asking issue by issue instead", span.context.label(), reason(list.def, &e)),
@@ -470,8 +475,9 @@ impl<'a> Sync<'a> {
                     return Ok(());
                 }
                 let context = span.context.with(&reference.bind);
-                let expected = reference.count.filter(|_| part == window);
-                match self.rows(node, &context, Some(Scope { window: part, starts: &span.starts, expected, by_project: None })).await {
+                let Some(asked) = self.claim(span, node, part, reference) else { return Ok(()) };
+                let expected = reference.count.filter(|_| asked == window);
+                match self.rows(node, &context, Some(Scope { window: asked, starts: &span.starts, expected, by_project: None })).await {
                     Ok(()) => {
                         failures.store(0, Ordering::Relaxed);
                         Ok(())
@@ -491,14 +497,38 @@ impl<'a> Sync<'a> {
             .await
     }
 
+    /// What to ask for of one parent. A list that fits on a page is read once to the end of the run, by the first
+    /// window that meets it; later windows have nothing left to ask. Their checkpoints still stand behind its rows,
+    /// because they follow that of the window that asked.
+    fn claim(&self, span: &Span<'_>, node: &Node, part: Window, reference: &Reference) -> Option<Window> {
+        if !fits_a_page(node.def, reference) {
+            return Some(part);
+        }
+        let parent = reference.bind.iter().fold(node.def.name.to_owned(), |name, (_, value)| name + "\0" + value);
+        match lock(&span.claimed).entry(xxh3_128(parent.as_bytes())) {
+            Entry::Vacant(vacant) => {
+                vacant.insert((part.start, reference.total));
+                Some(Window { end: self.settings.end, ..part })
+            }
+            // It has got rows meanwhile, perhaps those of an issue that was merged into it.
+            Entry::Occupied(known) if known.get().1 != reference.total => Some(part),
+            // A later window was first, as windows run side by side.
+            Entry::Occupied(known) => Some(Window { end: part.end.min(known.get().0), ..part }).filter(|rest| rest.start < rest.end),
+        }
+    }
+
     /// Whether the list of the whole project takes clearly less time than a list for each parent: few rows in many
     /// parents.
-    fn prefers(&self, list: &StreamDef, own: &StreamDef, due: &[&Reference]) -> bool {
+    fn prefers(&self, list: &StreamDef, own: &StreamDef, part: Window, due: &[&Reference]) -> bool {
         let pages = |rows: u64| rows.div_ceil(PAGE_SIZE as u64).max(1);
-        let together = due.iter().filter(|r| r.by_project);
-        let Some(counts) = together.map(|r| r.count).collect::<Option<Vec<u64>>>().filter(|counts| counts.len() > 1) else { return false };
-        let one_by_one = self.reach.client.estimate(own.class, counts.iter().map(|rows| pages(*rows)).sum());
-        let at_once = self.reach.client.estimate(list.class, pages(counts.iter().sum()));
+        let together: Vec<&&Reference> = due.iter().filter(|r| r.by_project).collect();
+        let Some(rows) = together.iter().map(|r| r.count).sum::<Option<u64>>().filter(|_| together.len() > 1) else { return false };
+        let (once, each): (Vec<&Reference>, Vec<&Reference>) = together.into_iter().partition(|r| fits_a_page(own, r));
+        // What is read once for all windows counts for this one by its part of them.
+        let left = (self.settings.end - part.start).num_seconds().max(1).unsigned_abs();
+        let once = (once.len() as u64 * part.length().num_seconds().unsigned_abs()).div_ceil(left);
+        let one_by_one = self.reach.client.estimate(own.class, once + each.iter().filter_map(|r| r.count).map(pages).sum::<u64>());
+        let at_once = self.reach.client.estimate(list.class, pages(rows));
         at_once < one_by_one * 0.8
     }
 
@@ -617,6 +647,11 @@ impl<'a> Sync<'a> {
         let gap = Gap { streams: node.streams(), partition: context.partition(), reason: reason.to_owned() };
         Ok(self.reach.outbox.send(Event::Gap(gap)).await?)
     }
+}
+
+/// Whether all child rows of a parent, now and later in the run, come in one answer.
+fn fits_a_page(def: &StreamDef, reference: &Reference) -> bool {
+    matches!(def.rows, Rows::Pages { .. }) && reference.total.is_some_and(|total| total <= PAGE_SIZE as u64)
 }
 
 /// The error, with what a user can do about it.
