@@ -38,7 +38,7 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
         let tree = plan::tree(selection);
         let bookmarks = Bookmarks::default();
         crate::run::runtime()?.block_on(async {
-            let organizations = Sync::new(&client, settings, &tree, &bookmarks, &report, outbox.clone()).organizations().await?;
+            let organizations = Sync::new(&client, settings, &tree, &bookmarks, &report, outbox.clone(), false).organizations().await?;
             let mut check = Check { reach: Reach::new(&client, settings, &report, outbox), lines: Vec::new(), failed: 0 };
             for slug in organizations {
                 check.lines.push(format!("{:<16} answers", format!("organization {slug}")));

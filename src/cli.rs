@@ -21,6 +21,9 @@ pub struct Cli {
     /// Where the last run ended: the value of its last STATE message
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["discover", "about", "test"])]
     pub state: Option<PathBuf>,
+    /// After the sync, compare the errors extracted with those that Sentry accepted, by project
+    #[arg(long, conflicts_with_all = ["discover", "about", "test", "generate"])]
+    pub check_counts: bool,
     /// How --about is printed
     #[arg(long, value_enum, default_value_t = Format::Text, requires = "about")]
     pub format: Format,

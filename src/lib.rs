@@ -17,7 +17,7 @@
 //! | [`raw`], [`record`], [`message`] | raw JSON to RECORD lines in one pass; the other messages |
 //! | [`transform`] | masking and flattening, where asked for |
 //! | [`writer`] | the one owner of stdout and of the outgoing state |
-//! | [`check`], [`about`] | `--test` and `--about` |
+//! | [`check`], [`about`], [`reconcile`] | `--test`, `--about`, `--check-counts` |
 //! | [`report`], [`logging`], [`progress`], [`error`] | what happens and happened, and the exit code |
 //!
 //! What keeps the state true: a checkpoint is an event *behind* the records that it covers and those of their
@@ -39,6 +39,7 @@ pub mod paging;
 pub mod plan;
 pub mod progress;
 pub mod raw;
+pub mod reconcile;
 pub mod record;
 pub mod report;
 pub mod run;

@@ -71,11 +71,13 @@ pub struct Reach<'a> {
     sizes: Mutex<HashMap<&'static str, usize>>,
     /// The server knows projects in paths by slug only.
     by_slug: AtomicBool,
+    /// It has answered to an id.
+    by_id: AtomicBool,
 }
 
 impl<'a> Reach<'a> {
     pub fn new(client: &'a Client, settings: &'a Settings, report: &'a Report, outbox: Outbox) -> Self {
-        Self { client, settings, report, outbox, sizes: Mutex::default(), by_slug: AtomicBool::new(false) }
+        Self { client, settings, report, outbox, sizes: Mutex::default(), by_slug: AtomicBool::new(false), by_id: AtomicBool::new(false) }
     }
 
     fn sizes(&self) -> MutexGuard<'_, HashMap<&'static str, usize>> {
@@ -186,6 +188,7 @@ impl<'a> Pager<'a> {
         if let Some(Cursor(cursor)) = &self.cursor {
             query.push(("cursor", cursor.clone()));
         }
+        let names_project = def.path.contains("{project_id}");
         let by_slug = self.reach.by_slug.load(Ordering::Relaxed);
         let ask = |by_slug: bool| Ask { stream: def, url: self.reach.client.url(&self.context.path(def, by_slug), &query), page: self.page };
         let expected = self.reach.sizes().get(def.name).copied().unwrap_or(256 << 10);
@@ -200,7 +203,7 @@ impl<'a> Pager<'a> {
             Ok((batch, rowset, page.next.clone(), page.body.len()))
         };
         let answer = match self.reach.client.get(&ask(by_slug), &mut parse).await {
-            Err(e) if e.status() == Some(404) && !by_slug && def.path.contains("{project_id}") => {
+            Err(e) if e.status() == Some(404) && !by_slug && !self.reach.by_id.load(Ordering::Relaxed) && names_project => {
                 let answer = self.reach.client.get(&ask(true), &mut parse).await;
                 if answer.is_ok() {
                     log::debug!(target: def.name, "this server knows projects by slug only");
@@ -208,7 +211,12 @@ impl<'a> Pager<'a> {
                 }
                 answer
             }
-            answer => answer,
+            answer => {
+                if names_project && !by_slug && answer.is_ok() {
+                    self.reach.by_id.store(true, Ordering::Relaxed);
+                }
+                answer
+            }
         };
         let (batch, rowset, next, size) = answer?;
         self.reach.sizes().insert(def.name, size);
@@ -271,7 +279,7 @@ impl<'a> Pager<'a> {
                 },
                 _ => raw::skip(json, at)?,
             };
-            if !self.bind.is_empty() {
+            if !self.bind.is_empty() || def.walk().is_some() {
                 let Some(reference) = self.reference(json, at)? else {
                     failed = Some("a row without the values that its children need".to_owned());
                     return Err(raw::Malformed { what: "a row that is no record", at });
@@ -324,7 +332,7 @@ impl<'a> Pager<'a> {
 /// Tells rows apart where no record is made of them.
 fn identity(row: &[u8], reference: Option<&Reference>) -> u128 {
     match reference {
-        Some(reference) => xxh3_128(reference.bind.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join("\0").as_bytes()),
-        None => xxh3_128(row),
+        Some(reference) if !reference.bind.is_empty() => xxh3_128(reference.bind.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join("\0").as_bytes()),
+        _ => xxh3_128(row),
     }
 }

@@ -1,5 +1,6 @@
 //! What happened in a run: counted as it happens, told at its end.
 
+use crate::context::Context;
 use crate::logging::METRIC;
 use crate::plan::Window;
 use crate::record::Notes;
@@ -39,6 +40,13 @@ pub struct Counts {
     told: u64,
 }
 
+/// The errors of a project that were written, for `--check-counts`.
+#[derive(Debug, Clone)]
+pub struct Counted {
+    pub window: Window,
+    pub events: u64,
+}
+
 /// Something that could not be extracted, and the progress that is therefore withheld.
 #[derive(Debug, Clone)]
 pub struct Gap {
@@ -53,6 +61,8 @@ pub struct Report {
     started: Instant,
     counts: Mutex<BTreeMap<&'static str, Counts>>,
     gaps: Mutex<Vec<Gap>>,
+    /// By project id.
+    counted: Mutex<BTreeMap<String, (Context, Counted)>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -61,7 +71,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Default for Report {
     fn default() -> Self {
-        Self { started: Instant::now(), counts: Mutex::default(), gaps: Mutex::default() }
+        Self { started: Instant::now(), counts: Mutex::default(), gaps: Mutex::default(), counted: Mutex::default() }
     }
 }
 
@@ -151,6 +161,28 @@ impl Report {
             counts.records += records;
             counts.notes.merge(notes);
         });
+    }
+
+    /// Errors of the project in `window` are to be counted.
+    pub fn count_errors(&self, place: Context, window: Window) {
+        if let Some(id) = place.get("project_id").map(str::to_owned) {
+            lock(&self.counted).insert(id, (place, Counted { window, events: 0 }));
+        }
+    }
+
+    /// The window in which errors of the project are counted, if they are.
+    pub fn counts_errors(&self, project_id: &str) -> Option<Window> {
+        lock(&self.counted).get(project_id).map(|(_, counted)| counted.window)
+    }
+
+    pub fn errors(&self, project_id: &str, more: u64) {
+        if let Some((_, counted)) = lock(&self.counted).get_mut(project_id) {
+            counted.events += more;
+        }
+    }
+
+    pub fn counted(&self) -> Vec<(Context, Counted)> {
+        lock(&self.counted).values().cloned().collect()
     }
 
     pub fn gap(&self, gap: Gap) {

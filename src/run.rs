@@ -13,7 +13,7 @@ use crate::state::Bookmarks;
 use crate::pager::Stop;
 use crate::sync::Sync;
 use crate::writer::{Writer, outbox};
-use crate::{about, check};
+use crate::{about, check, reconcile};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +48,7 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     let selection = Selection::new(catalog, settings.keep_unknown_fields)?;
     let state = cli.state.as_deref().map(config::read_json).transpose()?;
     let bookmarks = state.map(Bookmarks::parse).transpose()?.unwrap_or_default();
-    sync(&settings, selection, &bookmarks)
+    sync(&settings, selection, &bookmarks, cli.check_counts)
 }
 
 /// Writes to stdout what is not a Singer message.
@@ -61,7 +61,7 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Error::Setup(format!("cannot start the runtime: {e}")))
 }
 
-fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks) -> Result<(), Error> {
+fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_counts: bool) -> Result<(), Error> {
     let report = Arc::new(Report::default());
     let client = Client::new(settings, Arc::clone(&report))?;
     let schemas: Vec<SchemaMessage> = selection.0.iter().map(|selected| selected.schema.clone()).collect();
@@ -78,7 +78,7 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks) -> Res
     let progress = Progress::start(&report);
     let runtime = runtime()?;
     let walked = runtime.block_on(async {
-        let walk = Sync::new(&client, settings, &tree, bookmarks, &report, outbox);
+        let walk = Sync::new(&client, settings, &tree, bookmarks, &report, outbox, check_counts);
         tokio::select! {
             ended = walk.run() => Ok(ended),
             signal = interrupted() => Err(signal),
@@ -86,11 +86,13 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks) -> Res
         }
     });
     // The walk and its outbox are gone, so the writer comes to an end.
-    drop(runtime);
     let written = match &walked {
         Ok(_) => writer_done.recv().map_err(|_| Error::Unexpected("the writer failed".to_owned()))?,
         Err(signal) => writer_done.recv_timeout(DRAIN).map_err(|_| Error::Interrupted { signal })?,
     };
+    if check_counts && matches!(walked, Ok(Ok(()))) && written.is_ok() {
+        runtime.block_on(reconcile::run(&client, &report));
+    }
     drop(progress);
     report.log_notes();
     report.log_totals(matches!(walked, Ok(Ok(()))) && report.gaps().is_empty());

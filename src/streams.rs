@@ -17,6 +17,9 @@ pub struct StreamDef {
     /// Added to `query` when `fetch_event_details` is set.
     pub details_query: &'static [(&'static str, &'static str)],
     pub rows: Rows,
+    /// The list is paged by row offset, which skips rows when one is deleted meanwhile: a walk of several pages is
+    /// repeated until it brings nothing new.
+    pub offset_paged: bool,
     pub class: Class,
     pub parent: Option<Parent>,
     pub replication: Replication,
@@ -74,9 +77,6 @@ pub struct Walk {
     pub windowed: bool,
     /// Queries that together list everything; see [`Pass`].
     pub passes: &'static [Pass],
-    /// The list is paged by row offset, which skips rows when one is deleted meanwhile: a walk of several pages is
-    /// repeated until it brings nothing new.
-    pub offset_paged: bool,
     /// Where a row says what happened to it in the window.
     pub activity: Option<Activity>,
 }
@@ -115,6 +115,7 @@ const FULL_TABLE: StreamDef = StreamDef {
     query: &[],
     details_query: &[],
     rows: Rows::Pages { size: "per_page" },
+    offset_paged: true,
     class: Class::Default,
     parent: None,
     replication: Replication::FullTable,
@@ -138,6 +139,8 @@ const EVENTS: StreamDef = StreamDef {
     path: "organizations/{organization_slug}/issues/{issue_id}/events/",
     // Only `1` and `true` count as full here.
     details_query: &[("full", "1")],
+    // Pinned windows and counts take the place of repetition.
+    offset_paged: false,
     parent: Some(OF_AN_ISSUE),
     replication: Replication::Incremental { key: "dateCreated", refresh: false, walk: None },
     columns: &["organization_slug", "project_slug"],
@@ -208,6 +211,7 @@ pub static STREAMS: &[StreamDef] = &[
         // would strip the totals and the replication key.
         query: &[("project", "{project_id}"), ("sort", "date"), ("groupStatsPeriod", ""), ("collapse", "filtered")],
         rows: Rows::Pages { size: "limit" },
+        offset_paged: false,
         parent: Some(OF_A_PROJECT),
         replication: Replication::Incremental {
             key: "lastSeen",
@@ -220,7 +224,6 @@ pub static STREAMS: &[StreamDef] = &[
                     // Hidden from every search that does not ask for it.
                     Pass { query: &[("query", "issue.category:feedback")], optional: true },
                 ],
-                offset_paged: false,
                 activity: Some(Activity { last: "lastSeen", count: "count", total: &["lifetime", "count"], category: "issueCategory" }),
             }),
         },
@@ -280,7 +283,6 @@ pub static STREAMS: &[StreamDef] = &[
             walk: Some(Walk {
                 windowed: false,
                 passes: &[Pass { query: &[], optional: false }],
-                offset_paged: true,
                 activity: None,
             }),
         },
@@ -303,6 +305,24 @@ pub static STREAMS: &[StreamDef] = &[
 
 /// How the organizations of a token are found when none is configured; not a stream.
 pub static ORGANIZATIONS: StreamDef = StreamDef { name: "organizations", path: "organizations/", columns: &[], ..FULL_TABLE };
+
+/// Outcomes of ingestion, for `--check-counts`; not a stream.
+pub static STATS: StreamDef = StreamDef {
+    name: "stats_v2",
+    path: "organizations/{organization_slug}/stats_v2/",
+    query: &[
+        ("project", "{project_id}"),
+        ("field", "sum(quantity)"),
+        ("groupBy", "outcome"),
+        ("category", "error"),
+        ("outcome", "accepted"),
+        ("interval", "1h"),
+    ],
+    rows: Rows::Object,
+    class: Class::Stats,
+    columns: &[],
+    ..FULL_TABLE
+};
 
 /// The stream of that name.
 pub fn find(name: &str) -> Option<&'static StreamDef> {

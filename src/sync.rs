@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::pager::{ByProject, Failure, PAGE_SIZE, Pager, Reach, Reference, Stop};
 use crate::plan::{self, LEAST_WINDOW, Node, Progress, RETENTION, Starts, Window};
+use crate::reconcile::whole_hours;
 use crate::report::{Gap, Report};
 use crate::state::{Bookmarks, Checkpoint, Partition};
 use crate::streams::{ORGANIZATIONS, Pass, Rows, StreamDef, Walk};
@@ -36,6 +37,7 @@ pub struct Sync<'a> {
     settings: &'a Settings,
     tree: &'a [Node],
     bookmarks: &'a Bookmarks,
+    check_counts: bool,
     /// Said once: that `start_date` is older than what Sentry lists.
     hole_told: AtomicBool,
 }
@@ -81,8 +83,8 @@ impl Span<'_> {
 }
 
 impl<'a> Sync<'a> {
-    pub fn new(client: &'a Client, settings: &'a Settings, tree: &'a [Node], bookmarks: &'a Bookmarks, report: &'a Report, outbox: Outbox) -> Self {
-        Self { reach: Reach::new(client, settings, report, outbox), settings, tree, bookmarks, hole_told: AtomicBool::new(false) }
+    pub fn new(client: &'a Client, settings: &'a Settings, tree: &'a [Node], bookmarks: &'a Bookmarks, report: &'a Report, outbox: Outbox, check_counts: bool) -> Self {
+        Self { reach: Reach::new(client, settings, report, outbox), settings, tree, bookmarks, check_counts, hole_told: AtomicBool::new(false) }
     }
 
     /// Extracts everything that is planned.
@@ -151,25 +153,39 @@ impl<'a> Sync<'a> {
 
     /// The chosen projects; `None` when their list could not be read.
     async fn projects(&self, node: &Node, context: &Context) -> Result<Option<Vec<Reference>>, Stop> {
-        let mut pager = Pager::new(&self.reach, node, context.clone(), Vec::new());
-        pager.bind = vec![("project_id", &["id"]), ("project_slug", &["slug"])];
-        let mut projects = Vec::new();
-        loop {
-            match pager.next().await {
-                Ok(Some(page)) => projects.extend(page.references),
-                Ok(None) => break,
-                Err(Failure::Stop(stop)) => return Err(stop),
-                Err(Failure::Api(e)) if e.status() == Some(404) => {
-                    let text = format!("the organization `{}` is not known at {} ({e}); check `organization` and `base_url`", context.get("organization_slug").unwrap_or_default(), self.settings.base_url);
-                    return Err(Stop::Error(Error::Setup(text)));
-                }
-                Err(Failure::Api(e)) => {
-                    self.gap(node, context, &reason(node.def, &e)).await?;
-                    return Ok(None);
+        let mut projects: Vec<Reference> = Vec::new();
+        let mut slugs = Vec::new();
+        // As any list paged by offset: read again while that brings what was skipped.
+        for _ in 0..=REPEATS {
+            let before = projects.len();
+            let mut pager = Pager::new(&self.reach, node, context.clone(), Vec::new());
+            pager.bind = vec![("project_id", &["id"]), ("project_slug", &["slug"])];
+            let mut pages = 0;
+            loop {
+                match pager.next().await {
+                    Ok(Some(page)) => {
+                        pages += 1;
+                        let new = page.references.into_iter().filter(|r| !projects.iter().any(|known| known.bind[0] == r.bind[0])).collect::<Vec<_>>();
+                        projects.extend(new);
+                    }
+                    Ok(None) => break,
+                    Err(Failure::Stop(stop)) => return Err(stop),
+                    Err(Failure::Api(e)) if e.status() == Some(404) => {
+                        let text = format!("the organization `{}` is not known at {} ({e}); check `organization` and `base_url`", context.get("organization_slug").unwrap_or_default(), self.settings.base_url);
+                        return Err(Stop::Error(Error::Setup(text)));
+                    }
+                    Err(Failure::Api(e)) => {
+                        self.gap(node, context, &reason(node.def, &e)).await?;
+                        return Ok(None);
+                    }
                 }
             }
+            slugs.append(&mut pager.slugs);
+            if pages < 2 || projects.len() == before {
+                break;
+            }
         }
-        let missing = self.settings.projects.missing(&pager.slugs);
+        let missing = self.settings.projects.missing(&slugs);
         if !missing.is_empty() {
             let text = format!("`project_slugs` names what the token does not see in `{}`: {}", context.get("organization_slug").unwrap_or_default(), missing.join(", "));
             return Err(Stop::Error(Error::Setup(text)));
@@ -237,6 +253,10 @@ impl<'a> Sync<'a> {
             Err(Failure::Api(e)) => return self.refused(node, context, whole, &e).await,
         };
         self.reach.report.planned(node.def, whole);
+        if let Some(start) = node.children.iter().filter(|child| self.check_counts && child.def.name == "events").find_map(|child| starts.own(child)) {
+            let window = whole_hours(Window { start, end: self.settings.end });
+            self.reach.report.count_errors(context.clone(), window);
+        }
         let span = &Span {
             node,
             walk,
@@ -401,7 +421,7 @@ impl<'a> Sync<'a> {
         }
         for _ in 0..REPEATS {
             let before = found.keys.len();
-            let again = if span.walk.offset_paged {
+            let again = if span.node.def.offset_paged {
                 // Rows shift when one is deleted, and the one at a page's edge is then skipped.
                 (found.pages > 1).then_some(window)
             } else if let Some(oldest) = found.oldest {
@@ -433,6 +453,7 @@ impl<'a> Sync<'a> {
             if found.pages == 1 {
                 found.hits = found.hits.max(page.hits);
             }
+            debug_assert_eq!(page.references.len(), page.keys.len(), "a walk refers to each row");
             for (reference, key) in page.references.into_iter().zip(page.keys) {
                 found.oldest = found.oldest.into_iter().chain(reference.last).min();
                 if found.keys.insert(key) {
@@ -565,6 +586,9 @@ impl<'a> Sync<'a> {
     async fn walk(&self, node: &Node, context: &Context, scope: Option<Scope<'_>>, page_size: usize) -> Result<(), Failure> {
         let mut keys = HashSet::new();
         let torn = self.walk_once(node, context, scope, page_size, &mut keys).await?;
+        if node.def.offset_paged && scope.is_none() && matches!(node.def.rows, Rows::Pages { .. }) {
+            return self.repeat(node, context, page_size, keys).await;
+        }
         let Some(scope) = scope.filter(|_| !matches!(node.def.rows, Rows::Object)) else { return Ok(()) };
         let Scope { window, expected, .. } = scope;
         let complete = |keys: &HashSet<u128>| expected.is_some_and(|expected| keys.len() as u64 >= expected);
@@ -596,6 +620,22 @@ impl<'a> Sync<'a> {
         }
         if !complete(&keys) {
             log::warn!(target: node.def.name, "{}: the list of {window} promised {expected} rows and holds {}", context.label(), keys.len());
+        }
+        Ok(())
+    }
+
+    /// Walks a list paged by offset again while that brings rows which were skipped; a single page skips none.
+    async fn repeat(&self, node: &Node, context: &Context, page_size: usize, mut keys: HashSet<u128>) -> Result<(), Failure> {
+        for _ in 0..REPEATS {
+            let before = keys.len();
+            if before < page_size {
+                break;
+            }
+            self.walk_once(node, context, None, page_size, &mut keys).await?;
+            if keys.len() == before {
+                break;
+            }
+            log::info!(target: node.def.name, "{}: rows moved while the list was read; another look found {} more", context.label(), keys.len() - before);
         }
         Ok(())
     }
