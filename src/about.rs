@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// Capabilities that the tap really has, by the hub's names.
-pub const CAPABILITIES: &[&str] = &["catalog", "discover", "state", "about", "properties", "test", "structured-logging"];
+pub const CAPABILITIES: &[&str] = &["catalog", "discover", "state", "about", "properties", "test", "structured-logging", "activate-version", "schema-flattening"];
 
 const DESCRIPTION: &str = env!("CARGO_PKG_DESCRIPTION");
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,7 +1,8 @@
 //! Catalogs: what discovery offers and what a user's catalog selects.
 
-use crate::message::SchemaMessage;
+use crate::message::{Announced, SchemaMessage};
 use crate::record::Projection;
+use crate::transform::{Masking, Transform};
 use crate::streams::{Replication, STREAMS, StreamDef};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -104,11 +105,22 @@ fn describe(schema: &Value, breadcrumb: &mut Vec<String>, metadata: &mut Vec<Met
     }
 }
 
+/// How records are written, whatever is selected.
+#[derive(Debug, Clone, Default)]
+pub struct RecordStyle {
+    pub keep_unknown_fields: bool,
+    pub masking: Option<Masking>,
+    /// Levels to flatten.
+    pub flatten: Option<u32>,
+    /// Version of full-table streams.
+    pub version: Option<i64>,
+}
+
 /// What a catalog decides about one stream that is to be written.
 #[derive(Debug)]
 pub struct Selected {
     pub def: &'static StreamDef,
-    pub schema: SchemaMessage,
+    pub announced: Announced,
     pub projection: Projection,
     /// `FULL_TABLE` in the catalog of an incremental stream: bookmarks are neither used nor moved.
     pub ignore_bookmark: bool,
@@ -127,20 +139,20 @@ impl Selection {
     ///
     /// # Errors
     /// When the catalog is malformed, selects nothing, or asks for a key or method that a stream cannot have.
-    pub fn new(catalog: Option<Value>, keep_unknown: bool) -> Result<Self, CatalogError> {
+    pub fn new(catalog: Option<Value>, style: &RecordStyle) -> Result<Self, CatalogError> {
         let catalog = match catalog {
             Some(value) => serde_json::from_value(value)?,
             None => discover(),
         };
-        Self::from_catalog(&catalog, keep_unknown, false)
+        Self::from_catalog(&catalog, style, false)
     }
 
     /// Every stream with every field, as `--test` wants them.
-    pub fn everything(keep_unknown: bool) -> Result<Self, CatalogError> {
-        Self::from_catalog(&discover(), keep_unknown, true)
+    pub fn everything(style: &RecordStyle) -> Result<Self, CatalogError> {
+        Self::from_catalog(&discover(), style, true)
     }
 
-    fn from_catalog(catalog: &Catalog, keep_unknown: bool, all: bool) -> Result<Self, CatalogError> {
+    fn from_catalog(catalog: &Catalog, style: &RecordStyle, all: bool) -> Result<Self, CatalogError> {
         let mut selected: Vec<Option<Selected>> = STREAMS.iter().map(|_| None).collect();
         for entry in &catalog.streams {
             let Some(i) = STREAMS.iter().position(|def| def.name == entry.tap_stream_id) else {
@@ -148,7 +160,7 @@ impl Selection {
                 continue;
             };
             if all || entry.is_selected(&[]) {
-                selected[i] = Some(entry.select(&STREAMS[i], keep_unknown)?);
+                selected[i] = Some(entry.select(&STREAMS[i], style)?);
             }
         }
         let selected: Vec<_> = selected.into_iter().flatten().collect();
@@ -178,7 +190,7 @@ impl Entry {
         }
     }
 
-    fn select(&self, def: &'static StreamDef, keep_unknown: bool) -> Result<Selected, CatalogError> {
+    fn select(&self, def: &'static StreamDef, style: &RecordStyle) -> Result<Selected, CatalogError> {
         let wrong = |text: String| CatalogError::Stream { stream: def.name.to_owned(), text };
         let root = self.metadata(&[]);
         let built_in: Value = serde_json::from_str(def.schema).expect("schemas/*.json are tested");
@@ -222,13 +234,20 @@ impl Entry {
 
         let automatic = |name: &str| key.iter().any(|k| k == name) || def.replication_key() == Some(name);
         let chosen = |path: &[&str]| (1..=path.len()).all(|n| (n == 1 && automatic(path[0])) || self.is_selected(&path[..n]));
-        let projection = Projection::new(def, &schema, &chosen, keep_unknown);
+        let projection = Projection::new(def, &schema, &chosen, style.keep_unknown_fields);
         prune(&mut schema, &mut Vec::new(), &chosen);
         if let Some(object) = schema.as_object_mut() {
             object.remove("selected");
         }
+        let mut transform = Transform::new(def.name, key.clone(), style.masking.as_ref(), style.flatten);
+        if let Some(transform) = &mut transform {
+            schema = transform.schema(&schema);
+        }
+        let version = style.version.filter(|_| matches!(def.replication, Replication::FullTable));
         let bookmark_properties = def.replication_key().filter(|_| !ignore_bookmark).map(|key| vec![key.to_owned()]);
-        Ok(Selected { def, schema: SchemaMessage { stream: def.name.to_owned(), schema, key_properties: key, bookmark_properties }, projection, ignore_bookmark })
+        let schema = SchemaMessage { stream: def.name.to_owned(), schema, key_properties: key, bookmark_properties };
+        let projection = projection.changed(transform, version);
+        Ok(Selected { def, announced: Announced { schema, version }, projection, ignore_bookmark })
     }
 }
 

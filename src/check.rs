@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::config::Settings;
 use crate::context::Context;
 use crate::error::Error;
-use crate::message::SchemaMessage;
+use crate::message::Announced;
 use crate::pager::{Failure, Pager, Reach, Stop};
 use crate::plan::{self, Node, RETENTION, Window};
 use crate::report::Report;
@@ -24,12 +24,12 @@ const TRIES: usize = 10;
 /// # Errors
 /// When the token is refused or an endpoint does not answer.
 pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
-    let selection = Selection::everything(settings.keep_unknown_fields)?;
-    let schemas: Vec<SchemaMessage> = selection.0.iter().map(|selected| selected.schema.clone()).collect();
+    let selection = Selection::everything(&settings.style)?;
+    let streams: Vec<Announced> = selection.0.iter().map(|selected| Announced { version: None, ..selected.announced.clone() }).collect();
     let report = Arc::new(Report::default());
     let (outbox, events) = outbox();
     let writer = Writer::new(std::io::stdout(), Bookmarks::default(), Arc::clone(&report));
-    let writing = std::thread::spawn(move || writer.run(&schemas, events));
+    let writing = std::thread::spawn(move || writer.run(&streams, events));
     let checked = if schema_only {
         drop(outbox);
         Ok(())

@@ -106,6 +106,8 @@ impl Ask {
 /// One answer with status 200.
 #[derive(Debug)]
 pub struct Page {
+    /// When it was asked for.
+    pub sent: Instant,
     pub body: Vec<u8>,
     pub next: Option<Cursor>,
     /// `X-Hits`: how many rows the search estimates in all, capped by the server at 1,000.
@@ -277,7 +279,7 @@ impl Exchange {
         };
         self.log(status, started, body.len(), headers);
         if status == StatusCode::OK {
-            return Ok(Page { body, next, hits });
+            return Ok(Page { sent: started, body, next, hits });
         }
         let kind = failure(status, &body, location, headers);
         if let Kind::RateLimited { wait, .. } = &kind {

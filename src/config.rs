@@ -1,6 +1,7 @@
 //! Settings: as written ([`Config`], whose JSON Schema is the one source of all documentation) and as used
 //! ([`Settings`], validated).
 
+use crate::catalog::RecordStyle;
 use crate::error::Error;
 use crate::time::parse_instant;
 use crate::transform::{MaskMode, Masking};
@@ -141,11 +142,7 @@ pub struct Settings {
     pub user_agent: String,
     pub ca_certificate: Option<PathBuf>,
     pub proxy_url: Option<Url>,
-    pub keep_unknown_fields: bool,
-    pub emit_activate_version: bool,
-    pub masking: Option<Masking>,
-    /// Levels to flatten.
-    pub flatten: Option<u32>,
+    pub style: RecordStyle,
 }
 
 /// Which projects to extract.
@@ -363,10 +360,12 @@ impl Settings {
             user_agent: text("user_agent").unwrap_or(concat!("tap-sentry/", env!("CARGO_PKG_VERSION"))).to_owned(),
             ca_certificate: text("ca_certificate").map(PathBuf::from),
             proxy_url,
-            keep_unknown_fields: flag("keep_unknown_fields"),
-            emit_activate_version: flag("emit_activate_version_messages"),
-            masking,
-            flatten: flag("flattening_enabled").then(|| number("flattening_max_depth", 1)),
+            style: RecordStyle {
+                keep_unknown_fields: flag("keep_unknown_fields"),
+                masking,
+                flatten: flag("flattening_enabled").then(|| number("flattening_max_depth", 1)),
+                version: flag("emit_activate_version_messages").then(|| now.timestamp()),
+            },
         })
     }
 }

@@ -13,6 +13,21 @@ pub struct SchemaMessage {
     pub bookmark_properties: Option<Vec<String>>,
 }
 
+/// What is said of a stream before its records.
+#[derive(Debug, Clone)]
+pub struct Announced {
+    pub schema: SchemaMessage,
+    /// Of a full-table stream, where versions are wanted: targets remove rows of earlier ones.
+    pub version: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "ACTIVATE_VERSION")]
+pub struct ActivateVersionMessage {
+    pub stream: String,
+    pub version: i64,
+}
+
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "STATE")]
 pub struct StateMessage {

@@ -6,9 +6,9 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::paging::Cursor;
 use crate::plan::Node;
-use crate::raw;
+use crate::raw::{Document, Place};
 use crate::report::Report;
-use crate::record::{Batch, Notes, RowError};
+use crate::record::{Batch, Notes};
 use crate::streams::{Rows, StreamDef};
 use crate::time::parse_instant;
 use crate::writer::{Closed, Event, Outbox};
@@ -113,6 +113,8 @@ pub struct Rowset {
     pub references: Vec<Reference>,
     pub keys: Vec<u128>,
     /// The instants of the first and the last row.
+    /// Of each row, where asked for. Epoch seconds.
+    pub instants: Vec<Option<i64>>,
     pub edges: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pub hits: Option<u64>,
     pub more: bool,
@@ -134,6 +136,7 @@ pub struct Pager<'a> {
     pub emit: bool,
     /// Only the first row of a page, as `--test` wants it.
     pub first_only: bool,
+    pub want_instants: bool,
     /// Instead of the node's own list.
     pub by_project: Option<&'a ByProject>,
     cursor: Option<Cursor>,
@@ -161,6 +164,7 @@ impl<'a> Pager<'a> {
             bind,
             projects: &[],
             first_only: false,
+            want_instants: false,
             by_project: None,
             page_size: PAGE_SIZE,
             cursor: None,
@@ -239,93 +243,80 @@ impl<'a> Pager<'a> {
 
     /// Makes records and references of a body.
     fn read(&self, page: &Page, slugs: &mut Vec<String>) -> Result<(Option<Batch>, Rowset), Kind> {
-        let json = raw::text(&page.body).map_err(malformed)?.as_bytes();
+        let doc = Document::parse(&page.body).map_err(malformed)?;
         let def = self.node.def;
         let extracted = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
         let emit = self.node.emit.as_ref().filter(|_| self.emit);
-        let frame = emit.map(|selected| selected.projection.frame(|name| self.context.get(name), &extracted));
-        let mut batch = emit.map(|_| Batch::new(def));
+        let counted = self.context.get("project_id").filter(|_| def.name == "events").and_then(|id| self.reach.report.counts_errors(id));
+        let frame = emit.map(|selected| selected.projection.frame(|name| self.context.get(name), &extracted).counting(counted));
+        let mut batch = emit.map(|selected| Batch::new(selected.def, page.sent, self.context.get("project_id").filter(|_| counted.is_some())));
         if let Some(batch) = &mut batch {
             batch.lines.reserve(page.body.len() + page.body.len() / 8);
         }
         let mut references = Vec::new();
         let mut keys = Vec::new();
         let mut places = Vec::new();
-        let mut failed = None;
-        let mut row = |at: usize| -> Result<usize, raw::Malformed> {
+        let mut row = |row: Place| -> Result<(), Kind> {
+            let get = |name| doc.lookup(row, &[name]).and_then(|place| doc.scalar_text(place)).unwrap_or_default();
             if let Some(list) = self.by_project {
-                let parent = raw::lookup(json, at, &["groupID"])?.and_then(|range| raw::scalar_text(json, range)).unwrap_or_default();
+                let parent = get("groupID");
                 if !list.listed.contains(&parent) {
                     list.strangers.lock().unwrap_or_else(PoisonError::into_inner).insert(parent);
-                    return raw::skip(json, at);
+                    return Ok(());
                 }
             }
             if def.chosen_by_slug {
-                let end = raw::skip(json, at)?;
-                let slug = raw::lookup(json, at, &["slug"])?.and_then(|range| raw::scalar_text(json, range)).unwrap_or_default();
+                let slug = get("slug");
                 slugs.push(slug.clone());
                 if !self.reach.settings.projects.admits(&slug) {
-                    return Ok(end);
+                    return Ok(());
                 }
             }
-            let end = match (&mut batch, &frame, emit) {
-                (Some(batch), Some(frame), Some(selected)) => match selected.projection.write(json, at, frame, batch) {
-                    Ok(end) => end,
-                    Err(RowError::Malformed(e)) => return Err(e),
-                    Err(other) => {
-                        failed = Some(other.to_string());
-                        return Err(raw::Malformed { what: "a row that is no record", at });
-                    }
-                },
-                _ => raw::skip(json, at)?,
-            };
-            if !self.bind.is_empty() || def.walk().is_some() {
-                let Some(reference) = self.reference(json, at)? else {
-                    failed = Some("a row without the values that its children need".to_owned());
-                    return Err(raw::Malformed { what: "a row that is no record", at });
-                };
-                references.push(reference);
+            if let (Some(batch), Some(frame), Some(selected)) = (&mut batch, &frame, emit) {
+                selected.projection.write(&doc, row, frame, batch).map_err(|e| Kind::Body(e.to_string()))?;
             }
-            keys.push(batch.as_ref().and_then(|b| b.rows.last()).map_or_else(|| identity(&json[at..end], references.last()), |row| row.key));
-            places.push(at);
-            Ok(end)
+            if !self.bind.is_empty() || def.walk().is_some() {
+                let reference = self.reference(&doc, row);
+                references.push(reference.ok_or_else(|| Kind::Body("a row without the values that its children need".to_owned()))?);
+            }
+            keys.push(batch.as_ref().and_then(|b| b.rows.last()).map_or_else(|| identity(doc.text(row), references.last()), |row| row.key));
+            places.push(row);
+            Ok(())
         };
-        let at = raw::skip_space(json, 0);
-        let end = match (def.rows, json.get(at)) {
-            (Rows::Object, Some(b'{')) => row(at),
-            (Rows::Whole | Rows::Pages { .. }, Some(b'[')) => raw::elements(json, at, row),
+        let root = doc.root();
+        match (def.rows, doc.byte(root)) {
+            (Rows::Object, b'{') => row(root)?,
+            (Rows::Whole | Rows::Pages { .. }, b'[') => doc.elements(root).try_for_each(row)?,
             (Rows::Object, _) => return Err(Kind::Body("expected an object".to_owned())),
             _ => return Err(Kind::Body("expected a list".to_owned())),
-        };
-        end.and_then(|end| raw::finish(json, end)).map_err(|e| Kind::Body(failed.unwrap_or_else(|| e.to_string())))?;
+        }
         if def.rows == Rows::Object
             && let Some((name, path)) = def.parent.and_then(|parent| parent.bind.iter().find(|(_, path)| *path == ["id"]))
-            && let Some(found) = raw::lookup(json, at, path).map_err(malformed)?.and_then(|range| raw::scalar_text(json, range))
+            && let Some(found) = doc.lookup(root, path).and_then(|place| doc.scalar_text(place))
             && self.context.get(name).is_some_and(|asked| asked != found)
         {
             log::info!(target: def.name, "{} was merged into {found}, which is written under its own id", self.context.label());
         }
-        let instant = |at: usize| def.replication_key().and_then(|key| raw::lookup(json, at, &[key]).ok()??.into()).and_then(|range| parse_instant(&raw::scalar_text(json, range)?).ok());
+        let instant = |row: Place| parse_instant(&doc.scalar_text(doc.lookup(row, &[def.replication_key()?])?)?).ok();
         let edges = places.first().zip(places.last()).and_then(|(first, last)| Some((instant(*first)?, instant(*last)?)));
-        Ok((batch, Rowset { references, keys, edges, hits: page.hits, more: page.next.is_some() }))
+        let instants = places.iter().filter(|_| self.want_instants).map(|row| Some(instant(*row)?.timestamp())).collect();
+        Ok((batch, Rowset { references, keys, instants, edges, hits: page.hits, more: page.next.is_some() }))
     }
 
-    fn reference(&self, json: &[u8], at: usize) -> Result<Option<Reference>, raw::Malformed> {
-        let get = |path: &[&str]| Ok::<_, raw::Malformed>(raw::lookup(json, at, path)?.and_then(|range| raw::scalar_text(json, range)));
+    /// What the row tells its children; `None` when it lacks what they need.
+    fn reference(&self, doc: &Document<'_>, row: Place) -> Option<Reference> {
+        let get = |path: &[&str]| doc.lookup(row, path).and_then(|place| doc.scalar_text(place));
         let mut bind = Vec::with_capacity(self.bind.len());
         for (name, path) in &self.bind {
-            match get(path)? {
-                Some(value) if !value.is_empty() => bind.push((*name, value)),
-                _ => return Ok(None),
-            }
+            bind.push((*name, get(path).filter(|value| !value.is_empty())?));
         }
         let activity = self.node.def.walk().and_then(|walk| walk.activity);
         let last = activity.map(|activity| activity.last).or(self.node.def.replication_key());
-        let last = last.map(|name| get(&[name])).transpose()?.flatten().and_then(|text| parse_instant(&text).ok());
-        let count = activity.map(|activity| get(&[activity.count])).transpose()?.flatten().and_then(|text| text.parse().ok());
-        let category = activity.map(|activity| get(&[activity.category])).transpose()?.flatten();
-        let total = activity.map(|activity| get(activity.total)).transpose()?.flatten().and_then(|text| text.parse().ok());
-        Ok(Some(Reference { bind, last, count, total, by_project: category.is_none_or(|category| category == "error") }))
+        let last = last.and_then(|name| get(&[name])).and_then(|text| parse_instant(&text).ok());
+        let count = activity.and_then(|activity| get(&[activity.count])).and_then(|text| text.parse().ok());
+        let category = activity.and_then(|activity| get(&[activity.category]));
+        let total = activity.and_then(|activity| get(activity.total)).and_then(|text| text.parse().ok());
+        Some(Reference { bind, last, count, total, by_project: category.is_none_or(|category| category == "error") })
     }
 }
 

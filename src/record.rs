@@ -18,21 +18,23 @@
 //! Everywhere: U+0000 and lone surrogates become U+FFFD, numbers beyond 64 bits become text, and containers deeper
 //! than [`raw::MAX_DEPTH`] become `null`. Of equal keys of one object the first counts.
 
-use crate::raw::{self, Malformed, Repairs};
+use crate::raw::{self, Document, Place, Repairs};
 use crate::streams::{Derived, StreamDef};
+use crate::plan::Window;
+use crate::reconcile::is_error;
+use crate::transform::Transform;
 use crate::time::{format_instant, parse_instant};
 use chrono::DateTime;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::ops::Range;
+use tokio::time::Instant;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// Why a row cannot become a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RowError {
-    #[error(transparent)]
-    Malformed(#[from] Malformed),
     #[error("a row is not an object")]
     NotAnObject,
     #[error("a row has no `{0}`")]
@@ -97,6 +99,8 @@ struct Members {
     path: String,
     list: Vec<Member>,
     index: FxHashMap<Box<[u8]>, usize>,
+    /// The member that came first the last time.
+    first: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -107,6 +111,19 @@ struct Member {
     node: Option<Node>,
     /// The value's place is kept: it is part of the key or the source of a derived column.
     slot: Option<usize>,
+    /// The member that came after it the last time.
+    next: AtomicUsize,
+}
+
+impl Member {
+    fn new(name: &str, node: Option<Node>) -> Self {
+        Self { label: format!("{}:", Value::from(name)), node, slot: None, next: AtomicUsize::new(usize::MAX) }
+    }
+
+    /// The name as it is written between quotes.
+    fn name(&self) -> &str {
+        &self.label[1..self.label.len() - 2]
+    }
 }
 
 /// What was changed or left out while records were made, for one summary a stream.
@@ -138,8 +155,10 @@ impl Notes {
 }
 
 fn count(map: &mut BTreeMap<String, u64>, path: &str, name: &str) {
-    let key = if path.is_empty() { name.to_owned() } else { format!("{path}{name}") };
-    *map.entry(key).or_default() += 1;
+    match map.get_mut(name).filter(|_| path.is_empty()) {
+        Some(count) => *count += 1,
+        None => *map.entry(format!("{path}{name}")).or_default() += 1,
+    }
 }
 
 /// One line of a [`Batch`].
@@ -151,20 +170,26 @@ pub struct Row {
     pub key: u128,
     /// Of the record's content; 0 where a record is written once a run whatever it holds.
     pub content: u64,
+    /// An error in the window that is compared with Sentry's own counts.
+    pub counted: bool,
 }
 
 /// The RECORD lines of one answer.
 #[derive(Debug)]
 pub struct Batch {
     pub stream: &'static StreamDef,
+    /// When the answer was asked for: what was asked for later is newer.
+    pub sent: Instant,
+    /// The project whose errors are counted.
+    pub project: Option<String>,
     pub lines: Vec<u8>,
     pub rows: Vec<Row>,
     pub notes: Notes,
 }
 
 impl Batch {
-    pub fn new(stream: &'static StreamDef) -> Self {
-        Self { stream, lines: Vec::new(), rows: Vec::new(), notes: Notes::default() }
+    pub fn new(stream: &'static StreamDef, sent: Instant, project: Option<&str>) -> Self {
+        Self { stream, sent, project: project.map(str::to_owned), lines: Vec::new(), rows: Vec::new(), notes: Notes::default() }
     }
 }
 
@@ -182,6 +207,8 @@ pub struct Projection {
     derived: Vec<(Member, Vec<Source>)>,
     columns: Vec<&'static str>,
     keep_unknown: bool,
+    transform: Option<Transform>,
+    version: Option<i64>,
     /// An event is written once a run; other records again when they have changed.
     once: bool,
 }
@@ -193,6 +220,25 @@ pub struct Frame {
     tail: String,
     key_seed: Vec<u8>,
     empty_head: bool,
+    /// Where in `head` the record begins.
+    object: usize,
+    /// Errors created in this window are counted.
+    counted: Option<(String, String)>,
+}
+
+impl Frame {
+    #[must_use]
+    pub fn counting(self, window: Option<Window>) -> Self {
+        Self { counted: window.map(|window| (format_instant(window.start), format_instant(window.end))), ..self }
+    }
+
+    fn counts(&self, doc: &Document<'_>, row: Place) -> bool {
+        let Some((start, end)) = &self.counted else { return false };
+        let text = |name| doc.lookup(row, &[name]).and_then(|place| doc.scalar_text(place));
+        let kind = text("event.type").or_else(|| text("type"));
+        // Both are UTC with `Z` in whole seconds, so their texts are in the order of time.
+        kind.is_some_and(|kind| is_error(&kind)) && text("dateCreated").is_some_and(|at| *start <= at && at < *end)
+    }
 }
 
 impl Projection {
@@ -202,7 +248,7 @@ impl Projection {
         let mut slots = 0;
         let mut slot = |root: &mut Members, name: &str| {
             let i = *root.index.entry(name.as_bytes().into()).or_insert_with(|| {
-                root.list.push(Member { label: label(name), node: None, slot: None });
+                root.list.push(Member::new(name, None));
                 root.list.len() - 1
             });
             *root.list[i].slot.get_or_insert_with(|| {
@@ -229,10 +275,16 @@ impl Projection {
             if let Some(i) = root.index.get(column.as_bytes())
                 && let Some(node) = root.list[*i].node.take()
             {
-                derived.push((Member { label: label(column), node: Some(node), slot: None }, sources));
+                derived.push((Member::new(column, Some(node)), sources));
             }
         }
-        Self { def, root, slots, key, derived, columns, keep_unknown, once: def.name == "events" || def.name == "event_detail" }
+        Self { def, root, slots, key, derived, columns, keep_unknown, transform: None, version: None, once: def.name == "events" || def.name == "event_detail" }
+    }
+
+    /// Changes every record; `version` is stamped on each.
+    #[must_use]
+    pub fn changed(self, transform: Option<Transform>, version: Option<i64>) -> Self {
+        Self { transform, version, ..self }
     }
 
     /// `context` holds the values of the columns that the context supplies.
@@ -242,8 +294,7 @@ impl Projection {
         for column in &self.columns {
             let value = context(column).map_or(Value::Null, Value::from);
             head.push_str(if head.len() == empty { "" } else { "," });
-            head.push_str(&label(column));
-            head.push_str(&value.to_string());
+            head.push_str(&format!("{}:{value}", Value::from(*column)));
         }
         let mut key_seed = self.def.name.as_bytes().to_vec();
         for (name, slot) in &self.key {
@@ -252,81 +303,81 @@ impl Projection {
                 key_seed.extend_from_slice(context(name).unwrap_or_default().as_bytes());
             }
         }
-        Frame { empty_head: head.len() == empty, head, tail: format!("}},\"time_extracted\":\"{extracted}\"}}\n"), key_seed }
+        let version = self.version.map(|version| format!(r#""version":{version},"#)).unwrap_or_default();
+        let tail = format!("}},{version}\"time_extracted\":\"{extracted}\"}}\n");
+        Frame { empty_head: head.len() == empty, head, tail, key_seed, object: empty - 1, counted: None }
     }
 
-    /// Appends the row that starts at `at` and returns its end.
+    /// Appends a row of the document.
     ///
     /// # Errors
-    /// When the text is not JSON, or the row is no object or has no key: a wrong answer.
-    pub fn write(&self, json: &[u8], at: usize, frame: &Frame, batch: &mut Batch) -> Result<usize, RowError> {
-        if json.get(at) != Some(&b'{') {
-            return Err(if raw::skip(json, at).is_ok() { RowError::NotAnObject } else { Malformed { what: "expected an object", at }.into() });
+    /// When the row is no object or has no key: a wrong answer.
+    pub fn write(&self, doc: &Document<'_>, row: Place, frame: &Frame, batch: &mut Batch) -> Result<(), RowError> {
+        if doc.byte(row) != b'{' {
+            return Err(RowError::NotAnObject);
         }
         let Batch { lines, notes, rows, .. } = batch;
+        let object = lines.len() + frame.object;
         lines.extend_from_slice(frame.head.as_bytes());
-        let record_start = lines.len();
         let mut first = frame.empty_head;
-        let mut slots: [Option<Range<usize>>; 16] = Default::default();
+        let mut slots: [Option<Place>; 16] = Default::default();
         debug_assert!(self.slots <= slots.len());
-        let mut seen = Seen::default();
-        let end = raw::members(json, at, |key, value| {
-            let Some(&i) = self.root.get(key) else {
-                return if self.keep_unknown {
+        let (mut seen, mut last) = (Seen::default(), None);
+        for (key, value) in doc.members(row) {
+            let Some((i, member)) = self.root.find(key, &mut last) else {
+                if self.keep_unknown {
                     separate(lines, &mut first);
                     lines.push(b'"');
-                    lines.extend_from_slice(key);
+                    doc.copy_key(value, key, lines);
                     lines.extend_from_slice(b"\":");
-                    raw::copy(json, value, 1, lines, &mut Repairs::default())
+                    doc.copy(value, 1, lines, &mut Repairs::default());
                 } else {
                     count(&mut notes.unknown, "", &String::from_utf8_lossy(key));
-                    raw::skip(json, value)
-                };
+                }
+                continue;
             };
             if !seen.first(i) {
-                return raw::skip(json, value);
+                continue;
             }
-            let member = &self.root.list[i];
-            let end = match &member.node {
-                Some(node) => {
-                    separate(lines, &mut first);
-                    lines.extend_from_slice(member.label.as_bytes());
-                    node.write(json, value, 1, lines, &mut Noted { notes, column: &member.label })?
-                }
-                None => raw::skip(json, value)?,
-            };
+            if let Some(node) = &member.node {
+                separate(lines, &mut first);
+                lines.extend_from_slice(member.label.as_bytes());
+                node.write(doc, value, 1, lines, &mut Noted { notes, column: member.name() });
+            }
             if let Some(slot) = member.slot {
-                slots[slot] = Some(value..end);
+                slots[slot] = Some(value);
             }
-            Ok(end)
-        })?;
+        }
         for (member, sources) in &self.derived {
             let Some(node) = &member.node else { continue };
-            for (slot, path) in sources {
-                let Some(range) = &slots[*slot] else { continue };
-                let Some(found) = raw::lookup(json, range.start, path)? else { continue };
-                if &json[found.clone()] != b"null" {
-                    separate(lines, &mut first);
-                    lines.extend_from_slice(member.label.as_bytes());
-                    node.write(json, found.start, 1, lines, &mut Noted { notes, column: &member.label })?;
-                    break;
-                }
+            let found = sources.iter().filter_map(|(slot, path)| doc.lookup(slots[*slot]?, path)).find(|found| doc.text(*found) != b"null");
+            if let Some(found) = found {
+                separate(lines, &mut first);
+                lines.extend_from_slice(member.label.as_bytes());
+                node.write(doc, found, 1, lines, &mut Noted { notes, column: member.name() });
             }
         }
         let mut key = Xxh3::new();
         key.update(&frame.key_seed);
         for (name, slot) in self.key.iter().filter_map(|(name, slot)| slot.map(|slot| (name, slot))) {
-            let value = slots[slot].clone().map_or(&b"null"[..], |range| &json[range]);
+            let value = slots[slot].map_or(&b"null"[..], |place| doc.text(place));
             if value == b"null" || value == br#""""# {
                 return Err(RowError::NoKey(name));
             }
             key.update(&[0]);
             key.update(value);
         }
-        let content = if self.once { 0 } else { xxh3_64(&lines[record_start..]) };
+        if let Some(transform) = &self.transform {
+            lines.push(b'}');
+            let Ok(Value::Object(record)) = serde_json::from_slice(&lines[object..]) else { return Err(RowError::NotAnObject) };
+            lines.truncate(object);
+            serde_json::to_writer(&mut *lines, &transform.apply(record)).map_err(|_| RowError::NotAnObject)?;
+            lines.pop();
+        }
+        let content = if self.once { 0 } else { xxh3_64(&lines[object..]) };
         lines.extend_from_slice(frame.tail.as_bytes());
-        rows.push(Row { end: lines.len(), key: key.digest128(), content });
-        Ok(end)
+        rows.push(Row { end: lines.len(), key: key.digest128(), content, counted: frame.counts(doc, row) });
+        Ok(())
     }
 }
 
@@ -349,20 +400,29 @@ fn separate(out: &mut Vec<u8>, first: &mut bool) {
     }
 }
 
-fn label(name: &str) -> String {
-    format!("{}:", Value::from(name))
-}
-
 impl Members {
+    /// The member of that name, and its number. `last` is the one found before in the same object.
     #[inline]
-    fn get(&self, key: &[u8]) -> Option<&usize> {
+    fn find(&self, key: &[u8], last: &mut Option<usize>) -> Option<(usize, &Member)> {
+        // Rows of one list have the same keys in the same order, so what came next in the last one is tried first.
+        let next = last.map_or(&self.first, |last| &self.list[last].next);
+        let mut i = next.load(Ordering::Relaxed);
+        if self.list.get(i).is_none_or(|member| member.name().as_bytes() != key) {
+            i = self.search(key)?;
+            next.store(i, Ordering::Relaxed);
+        }
+        *last = Some(i);
+        Some((i, &self.list[i]))
+    }
+
+    fn search(&self, key: &[u8]) -> Option<usize> {
         match self.index.get(key) {
             // An escaped key may spell a declared name.
             None if key.contains(&b'\\') => {
                 let name: String = serde_json::from_slice(&[b"\"", key, b"\""].concat()).ok()?;
-                self.index.get(name.as_bytes())
+                self.index.get(name.as_bytes()).copied()
             }
-            found => found,
+            found => found.copied(),
         }
     }
 }
@@ -376,37 +436,33 @@ fn members(schema: &Value, path: &mut Vec<String>, selected: &dyn Fn(&[&str]) ->
         let node = chosen.then(|| Node::new(property, path, selected));
         path.pop();
         index.insert(name.as_bytes().into(), list.len());
-        list.push(Member { label: label(name), node, slot: None });
+        list.push(Member::new(name, node));
     }
     let path = path.iter().fold(String::new(), |path, name| path + name + ".");
-    Members { path, list, index }
+    Members { path, list, index, first: AtomicUsize::new(usize::MAX) }
 }
 
 /// Notes of one column.
 struct Noted<'a> {
     notes: &'a mut Notes,
+    /// Its name.
     column: &'a str,
 }
 
 impl Noted<'_> {
-    /// The label without its quotes and colon.
-    fn name(&self) -> &str {
-        self.column.trim_end_matches(':').trim_matches('"')
-    }
-
     fn repairs(&mut self, repairs: Repairs) {
         if repairs.any() {
-            *self.notes.repaired.entry(self.name().to_owned()).or_default() += u64::from(repairs.characters + repairs.numbers + repairs.depth);
+            *self.notes.repaired.entry(self.column.to_owned()).or_default() += u64::from(repairs.characters + repairs.numbers + repairs.depth);
         }
     }
 
     fn converted(&mut self) {
-        *self.notes.converted.entry(self.name().to_owned()).or_default() += 1;
+        *self.notes.converted.entry(self.column.to_owned()).or_default() += 1;
     }
 
     fn nulled(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"null");
-        *self.notes.nulled.entry(self.name().to_owned()).or_default() += 1;
+        *self.notes.nulled.entry(self.column.to_owned()).or_default() += 1;
     }
 }
 
@@ -427,74 +483,55 @@ impl Node {
         Self { types, shape }
     }
 
-    fn write(&self, json: &[u8], at: usize, depth: u32, out: &mut Vec<u8>, noted: &mut Noted<'_>) -> Result<usize, Malformed> {
-        let fits = match json.get(at) {
-            Some(b'"') => self.types.has(Types::STRING),
-            Some(b'{') => self.types.has(Types::OBJECT),
-            Some(b'[') => self.types.has(Types::ARRAY),
-            Some(b't' | b'f') => self.types.has(Types::BOOLEAN),
-            // `null` in a column that is declared without it is for `nulled` to tell.
-            Some(b'n') => {
-                let end = raw::skip(json, at)?;
-                if self.types.has(Types::NULL) {
-                    out.extend_from_slice(b"null");
-                } else {
-                    noted.nulled(out);
-                }
-                return Ok(end);
+    fn write(&self, doc: &Document<'_>, place: Place, depth: u32, out: &mut Vec<u8>, noted: &mut Noted<'_>) {
+        let byte = doc.byte(place);
+        let fits = match byte {
+            b'"' => self.types.has(Types::STRING),
+            b'{' => self.types.has(Types::OBJECT),
+            b'[' => self.types.has(Types::ARRAY),
+            b't' | b'f' => self.types.has(Types::BOOLEAN),
+            b'n' if self.types.has(Types::NULL) => return out.extend_from_slice(b"null"),
+            // `null` in a column that is declared without it is for the summary to tell.
+            b'n' => return noted.nulled(out),
+            _ => {
+                let number = doc.text(place);
+                let integer = || !number.iter().any(|b| matches!(b, b'.' | b'e' | b'E')) && raw::number_fits(number);
+                self.types.has(Types::NUMBER) || self.types.has(Types::INTEGER) && integer()
             }
-            Some(b'-' | b'0'..=b'9') if self.types.has(Types::NUMBER) => true,
-            Some(b'-' | b'0'..=b'9') if self.types.has(Types::INTEGER) => {
-                let end = raw::skip(json, at)?;
-                let number = &json[at..end];
-                if number.iter().any(|b| matches!(b, b'.' | b'e' | b'E')) || !raw::number_fits(number) {
-                    self.convert(json, at..end, depth, out, noted)?;
-                } else {
-                    out.extend_from_slice(number);
-                }
-                return Ok(end);
-            }
-            _ => false,
         };
         if !fits {
-            let end = raw::skip(json, at)?;
-            self.convert(json, at..end, depth, out, noted)?;
-            return Ok(end);
+            return self.convert(doc, place, depth, out, noted);
         }
-        match (&self.shape, json[at]) {
-            (Shape::Members(members), b'{') if depth < raw::MAX_DEPTH => members.write(json, at, depth, out, noted),
+        match (&self.shape, byte) {
+            (Shape::Members(members), b'{') if depth < raw::MAX_DEPTH => members.write(doc, place, depth, out, noted),
             (Shape::Items(items), b'[') if depth < raw::MAX_DEPTH => {
                 out.push(b'[');
                 let mut first = true;
-                let end = raw::elements(json, at, |at| {
+                for place in doc.elements(place) {
                     separate(out, &mut first);
-                    items.write(json, at, depth + 1, out, noted)
-                })?;
+                    items.write(doc, place, depth + 1, out, noted);
+                }
                 out.push(b']');
-                Ok(end)
             }
             (Shape::DateTime, b'"') => {
-                let end = raw::skip(json, at)?;
-                if is_plain_instant(&json[at + 1..end - 1]) {
-                    out.extend_from_slice(&json[at..end]);
+                let text = doc.text(place);
+                if is_plain_instant(&text[1..text.len() - 1]) {
+                    out.extend_from_slice(text);
                 } else {
-                    self.convert(json, at..end, depth, out, noted)?;
+                    self.convert(doc, place, depth, out, noted);
                 }
-                Ok(end)
             }
             _ => {
                 let mut repairs = Repairs::default();
-                let end = raw::copy(json, at, depth, out, &mut repairs)?;
+                doc.copy(place, depth, out, &mut repairs);
                 noted.repairs(repairs);
-                Ok(end)
             }
         }
     }
 
     /// Writes a value that is not of the declared type; see the table above.
-    fn convert(&self, json: &[u8], range: Range<usize>, depth: u32, out: &mut Vec<u8>, noted: &mut Noted<'_>) -> Result<(), Malformed> {
-        let value = &json[range.clone()];
-        let text = || raw::scalar_text(json, range.clone());
+    fn convert(&self, doc: &Document<'_>, place: Place, depth: u32, out: &mut Vec<u8>, noted: &mut Noted<'_>) {
+        let text = || doc.scalar_text(place);
         let write = |converted: Option<String>, out: &mut Vec<u8>, noted: &mut Noted<'_>| match converted {
             Some(json) => {
                 out.extend_from_slice(json.as_bytes());
@@ -505,12 +542,12 @@ impl Node {
         if matches!(self.shape, Shape::DateTime) {
             write(text().and_then(|text| instant(&text)).map(|text| Value::from(text).to_string()), out, noted);
         } else if self.types.has(Types::STRING) {
-            let (mut copied, mut repairs) = (Vec::new(), Repairs::default());
-            raw::copy(json, range.start, depth, &mut copied, &mut repairs)?;
+            let mut copied = Vec::new();
+            doc.copy(place, depth, &mut copied, &mut Repairs::default());
             write(String::from_utf8(copied).ok().map(|text| Value::from(text.trim_matches('"')).to_string()), out, noted);
         } else if self.types.has(Types::NUMBER) {
-            let number = text().map(|text| text.trim().to_owned()).filter(|t| raw::skip(t.as_bytes(), 0) == Ok(t.len()) && t.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']));
-            write(number.filter(|t| raw::number_fits(t.as_bytes())), out, noted);
+            let number = text().map(|text| text.trim().to_owned()).filter(|text| raw::is_number(text.as_bytes()) && raw::number_fits(text.as_bytes()));
+            write(number, out, noted);
         } else if self.types.has(Types::INTEGER) {
             write(text().and_then(|text| integer(text.trim())).map(|n| n.to_string()), out, noted);
         } else if self.types.has(Types::BOOLEAN) {
@@ -520,48 +557,43 @@ impl Node {
                 _ => None,
             };
             write(boolean.map(str::to_owned), out, noted);
-        } else if self.types.has(Types::OBJECT) && value.first() == Some(&b'[') && raw::skip_space(value, 1) + 1 == value.len() {
+        } else if self.types.has(Types::OBJECT) && doc.byte(place) == b'[' && doc.elements(place).next().is_none() {
             write(Some("{}".to_owned()), out, noted);
         } else if self.types.has(Types::OBJECT) && !matches!(self.shape, Shape::Members(_)) && depth < raw::MAX_DEPTH {
             out.extend_from_slice(br#"{"value":"#);
-            raw::copy(json, range.start, depth + 1, out, &mut Repairs::default())?;
+            doc.copy(place, depth + 1, out, &mut Repairs::default());
             out.push(b'}');
             noted.converted();
         } else if self.types.has(Types::ARRAY) && depth < raw::MAX_DEPTH {
             out.push(b'[');
             match &self.shape {
-                Shape::Items(items) => items.write(json, range.start, depth + 1, out, noted).map(drop)?,
-                _ => raw::copy(json, range.start, depth + 1, out, &mut Repairs::default()).map(drop)?,
+                Shape::Items(items) => items.write(doc, place, depth + 1, out, noted),
+                _ => doc.copy(place, depth + 1, out, &mut Repairs::default()),
             }
             out.push(b']');
             noted.converted();
         } else {
             noted.nulled(out);
         }
-        Ok(())
     }
 }
 
 impl Members {
-    fn write(&self, json: &[u8], at: usize, depth: u32, out: &mut Vec<u8>, noted: &mut Noted<'_>) -> Result<usize, Malformed> {
+    fn write(&self, doc: &Document<'_>, place: Place, depth: u32, out: &mut Vec<u8>, noted: &mut Noted<'_>) {
         out.push(b'{');
-        let (mut first, mut seen) = (true, Seen::default());
-        let end = raw::members(json, at, |key, value| {
-            let Some(&i) = self.get(key) else {
-                count(&mut noted.notes.unknown, &self.path, &String::from_utf8_lossy(key));
-                return raw::skip(json, value);
-            };
-            match &self.list[i] {
-                Member { node: Some(node), label, .. } if seen.first(i) => {
+        let (mut first, mut seen, mut last) = (true, Seen::default(), None);
+        for (key, value) in doc.members(place) {
+            match self.find(key, &mut last) {
+                Some((i, Member { node: Some(node), label, .. })) if seen.first(i) => {
                     separate(out, &mut first);
                     out.extend_from_slice(label.as_bytes());
-                    node.write(json, value, depth + 1, out, noted)
+                    node.write(doc, value, depth + 1, out, noted);
                 }
-                _ => raw::skip(json, value),
+                Some(_) => {}
+                None => count(&mut noted.notes.unknown, &self.path, &String::from_utf8_lossy(key)),
             }
-        })?;
+        }
         out.push(b'}');
-        Ok(end)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::cli::{self, Cli};
 use crate::client::Client;
 use crate::config::{self, Settings};
 use crate::error::Error;
-use crate::message::SchemaMessage;
+use crate::message::Announced;
 use crate::plan::{self, Node};
 use crate::progress::Progress;
 use crate::report::Report;
@@ -45,7 +45,7 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     if let Some(what) = cli.mode.test.as_deref() {
         return check::run(&settings, what == "schema");
     }
-    let selection = Selection::new(catalog, settings.keep_unknown_fields)?;
+    let selection = Selection::new(catalog, &settings.style)?;
     let state = cli.state.as_deref().map(config::read_json).transpose()?;
     let bookmarks = state.map(Bookmarks::parse).transpose()?.unwrap_or_default();
     sync(&settings, selection, &bookmarks, cli.check_counts)
@@ -64,7 +64,7 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Error> {
 fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_counts: bool) -> Result<(), Error> {
     let report = Arc::new(Report::default());
     let client = Client::new(settings, Arc::clone(&report))?;
-    let schemas: Vec<SchemaMessage> = selection.0.iter().map(|selected| selected.schema.clone()).collect();
+    let streams: Vec<Announced> = selection.0.iter().map(|selected| selected.announced.clone()).collect();
     let tree: Vec<Node> = plan::tree(selection);
 
     let (outbox, events) = outbox();
@@ -72,7 +72,7 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_
     let writer = Writer::new(std::io::stdout(), bookmarks.clone(), Arc::clone(&report));
     std::thread::spawn(move || {
         // The receiver may be gone: then nobody waits for the writer any more.
-        let _ = done.send(writer.run(&schemas, events));
+        let _ = done.send(writer.run(&streams, events));
     });
 
     let progress = Progress::start(&report);

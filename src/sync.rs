@@ -21,13 +21,16 @@ use futures::stream::{self, TryStreamExt};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OnceCell;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Windows of one partition under way at once: while the children of one are read, the next are listed.
 const WINDOWS_AT_ONCE: usize = 4;
 /// After so many children of one list have failed in succession the rest is not tried: the server is down.
 const FAILURES_IN_A_ROW: usize = 5;
+/// Parents of one partition that are read once for all windows; more would cost memory.
+const CLAIMS: usize = 20_000;
 /// How often a list is asked for again because an answer shows that something is missing.
 const REPEATS: usize = 3;
 
@@ -51,6 +54,18 @@ struct Scope<'a> {
     expected: Option<u64>,
     /// Asked for in the list of the whole project.
     by_project: Option<&'a ByProject>,
+    /// Where the instants of its rows are noted. Epoch seconds.
+    instants: Option<&'a Mutex<Vec<i64>>>,
+}
+
+/// A parent whose rows are read to the end of the run by one window for all.
+#[derive(Clone)]
+struct Claim {
+    from: DateTime<Utc>,
+    /// How many rows the parent had in all when they were asked for.
+    total: Option<u64>,
+    /// The instants of its rows, once they have been read. Epoch seconds.
+    rows: Arc<OnceCell<Vec<i64>>>,
 }
 
 /// What the windows of one partition share.
@@ -63,8 +78,7 @@ struct Span<'a> {
     starts: Starts,
     projects: &'a [String],
     progress: Mutex<Progress>,
-    /// Parents whose rows are read to the end of the run: from when, and how many they had then.
-    claimed: Mutex<HashMap<u128, (DateTime<Utc>, Option<u64>)>>,
+    claims: Mutex<HashMap<u128, Claim>>,
     /// Windows are not asked for in one piece when longer than this: the server has refused such.
     stride: Mutex<Option<TimeDelta>>,
 }
@@ -93,7 +107,8 @@ impl<'a> Sync<'a> {
     /// What ends the run at once; what could not be extracted otherwise is in the report.
     pub async fn run(&self) -> Result<(), Stop> {
         let organizations = self.organizations().await?;
-        try_join_all(organizations.into_iter().map(|slug| self.organization(slug))).await.map(drop)
+        try_join_all(organizations.into_iter().map(|slug| self.organization(slug))).await?;
+        Ok(self.reach.outbox.send(Event::Done).await?)
     }
 
     /// The configured organization, or all that the token sees.
@@ -265,7 +280,7 @@ impl<'a> Sync<'a> {
             starts,
             projects,
             progress: Mutex::new(Progress::new(first.start)),
-            claimed: Mutex::default(),
+            claims: Mutex::default(),
             stride: Mutex::new(None),
         };
         if span.passes.is_empty() {
@@ -445,8 +460,19 @@ impl<'a> Sync<'a> {
     }
 
     async fn list(&self, span: &Span<'_>, pass: &Pass, window: Window, found: &mut Found) -> Result<(), Failure> {
+        let mut page_size = PAGE_SIZE;
+        loop {
+            match self.list_by(span, pass, window, page_size, found).await {
+                Err(Failure::Api(ApiError { kind: Kind::BodyTooLarge, .. })) if page_size > 1 => page_size = (page_size / 5).max(1),
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn list_by(&self, span: &Span<'_>, pass: &Pass, window: Window, page_size: usize, found: &mut Found) -> Result<(), Failure> {
         let mut pager = Pager::new(&self.reach, span.node, span.context.clone(), window_query(pass, window));
         pager.projects = span.projects;
+        pager.page_size = page_size;
         pager.emit &= span.starts.own(span.node).is_some_and(|start| start < window.end);
         while let Some(page) = pager.next().await? {
             found.pages += 1;
@@ -478,7 +504,7 @@ impl<'a> Sync<'a> {
             let id = |r: &Reference| r.bind.iter().find(|(name, _)| *name == "issue_id").map(|(_, id)| id.clone());
             let list = ByProject { def: list, listed: together.iter().filter_map(|r| id(r)).collect(), strangers: Mutex::default() };
             let expected = together.iter().map(|r| r.count).sum();
-            let scope = Scope { window: part, starts: &span.starts, expected, by_project: Some(&list) };
+            let scope = Scope { window: part, starts: &span.starts, expected, by_project: Some(&list), instants: None };
             match self.rows(node, &span.context, Some(scope)).await {
                 Ok(()) => {
                     // Their issues are hidden, merged or new: the list of the issue itself tells.
@@ -496,9 +522,7 @@ impl<'a> Sync<'a> {
                     return Ok(());
                 }
                 let context = span.context.with(&reference.bind);
-                let Some(asked) = self.claim(span, node, part, reference) else { return Ok(()) };
-                let expected = reference.count.filter(|_| asked == window);
-                match self.rows(node, &context, Some(Scope { window: asked, starts: &span.starts, expected, by_project: None })).await {
+                match self.child(span, node, window, part, reference).await {
                     Ok(()) => {
                         failures.store(0, Ordering::Relaxed);
                         Ok(())
@@ -518,23 +542,46 @@ impl<'a> Sync<'a> {
             .await
     }
 
-    /// What to ask for of one parent. A list that fits on a page is read once to the end of the run, by the first
-    /// window that meets it; later windows have nothing left to ask. Their checkpoints still stand behind its rows,
-    /// because they follow that of the window that asked.
-    fn claim(&self, span: &Span<'_>, node: &Node, part: Window, reference: &Reference) -> Option<Window> {
-        if !fits_a_page(node.def, reference) {
-            return Some(part);
+    /// One parent's rows in a window. A list that fits on a page is read once to the end of the run, and an object
+    /// once, by the first window that meets the parent; later windows only see whether something is missing. Their
+    /// checkpoints still stand behind its rows: they wait for them here.
+    async fn child(&self, span: &Span<'_>, node: &Node, window: Window, part: Window, reference: &Reference) -> Result<(), Failure> {
+        let context = span.context.with(&reference.bind);
+        let scope = Scope { window: part, starts: &span.starts, expected: reference.count.filter(|_| part == window), by_project: None, instants: None };
+        let Some(claim) = self.claim(span, node, part, reference).filter(|claim| claim.total == reference.total) else {
+            return self.rows(node, &context, Some(scope)).await;
+        };
+        let object = node.def.rows == Rows::Object;
+        if claim.from > part.start && !object {
+            // A later window was first, as windows run side by side.
+            let rest = Window { end: part.end.min(claim.from), ..part };
+            return self.rows(node, &context, Some(Scope { window: rest, expected: scope.expected.filter(|_| rest == window), ..scope })).await;
+        }
+        let read = async || {
+            let instants = Mutex::default();
+            let whole = Window { end: self.settings.end, ..part };
+            self.rows(node, &context, Some(Scope { window: whole, expected: None, instants: Some(&instants), ..scope })).await?;
+            Ok::<_, Failure>(std::mem::take(&mut *lock(&instants)))
+        };
+        let seen = claim.rows.get_or_try_init(read).await?.iter().filter(|at| part.start.timestamp() <= **at && **at < part.end.timestamp()).count() as u64;
+        // Fewer rows than the list of parents counts here: the answer was cut short, or they have come since.
+        if !object && scope.expected.is_some_and(|expected| seen < expected) {
+            return self.rows(node, &context, Some(scope)).await;
+        }
+        Ok(())
+    }
+
+    /// The claim on a parent's rows, made now if there is none; `None` where each window asks for itself.
+    fn claim(&self, span: &Span<'_>, node: &Node, part: Window, reference: &Reference) -> Option<Claim> {
+        if node.def.rows != Rows::Object && !fits_a_page(node.def, reference) {
+            return None;
         }
         let parent = reference.bind.iter().fold(node.def.name.to_owned(), |name, (_, value)| name + "\0" + value);
-        match lock(&span.claimed).entry(xxh3_128(parent.as_bytes())) {
-            Entry::Vacant(vacant) => {
-                vacant.insert((part.start, reference.total));
-                Some(Window { end: self.settings.end, ..part })
-            }
-            // It has got rows meanwhile, perhaps those of an issue that was merged into it.
-            Entry::Occupied(known) if known.get().1 != reference.total => Some(part),
-            // A later window was first, as windows run side by side.
-            Entry::Occupied(known) => Some(Window { end: part.end.min(known.get().0), ..part }).filter(|rest| rest.start < rest.end),
+        let mut claims = lock(&span.claims);
+        let room = claims.len() < CLAIMS;
+        match claims.entry(xxh3_128(parent.as_bytes())) {
+            Entry::Occupied(known) => Some(known.get().clone()),
+            Entry::Vacant(vacant) => room.then(|| vacant.insert(Claim { from: part.start, total: reference.total, rows: Arc::default() }).clone()),
         }
     }
 
@@ -646,11 +693,15 @@ impl<'a> Sync<'a> {
         let mut pager = Pager::new(&self.reach, node, context.clone(), query.unwrap_or_default());
         pager.page_size = page_size;
         pager.by_project = scope.and_then(|scope| scope.by_project);
+        pager.want_instants = scope.is_some_and(|scope| scope.instants.is_some());
         let (mut torn, mut edge) = (Vec::new(), None);
         while let Some(page) = pager.next().await? {
             if let Some((first, last)) = page.edges {
                 torn.extend(edge.filter(|edge| *edge == first));
                 edge = Some(last);
+            }
+            if let Some(instants) = scope.and_then(|scope| scope.instants) {
+                lock(instants).extend(page.instants.iter().zip(&page.keys).filter(|(_, key)| !keys.contains(key)).filter_map(|(at, _)| *at));
             }
             let fresh: Vec<Reference> = page.references.into_iter().zip(&page.keys).filter(|(_, key)| !keys.contains(key)).map(|(r, _)| r).collect();
             keys.extend(page.keys);
@@ -668,7 +719,7 @@ impl<'a> Sync<'a> {
         stream::iter(due.map(Ok))
             .try_for_each_concurrent(self.settings.concurrency, |reference| async move {
                 let context = context.with(&reference.bind);
-                match self.rows(node, &context, scope.map(|scope| Scope { expected: None, by_project: None, ..scope })).await {
+                match self.rows(node, &context, scope.map(|scope| Scope { expected: None, by_project: None, instants: None, ..scope })).await {
                     Err(Failure::Api(e)) if e.status() == Some(404) => {
                         log::warn!(target: node.def.name, "{} has vanished and is passed over", context.label());
                         Ok(())

@@ -3,13 +3,14 @@
 //! Events come in order through one bounded channel. A checkpoint stands behind the records that it covers, so
 //! writing in order is all that keeps STATE true.
 
-use crate::message::{SchemaMessage, StateMessage, line};
+use crate::message::{ActivateVersionMessage, Announced, StateMessage, line};
 use crate::record::Batch;
 use crate::report::{Gap, Report};
 use crate::state::{Bookmarks, Checkpoint, Partition};
 use rustc_hash::FxHashMap;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
+use tokio::time::Instant;
 use tokio::sync::mpsc::{Receiver, Sender, channel, error::TryRecvError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -21,6 +22,8 @@ pub enum Event {
     Plan(&'static str, Vec<Partition>),
     Checkpoint(Checkpoint),
     Gap(Gap),
+    /// The walk came to its end.
+    Done,
 }
 
 /// The writer is gone: stdout was closed.
@@ -63,23 +66,30 @@ impl Outbox {
 /// is always seen, memory stays flat, and what is forgotten is at worst written twice.
 #[derive(Debug, Default)]
 struct Written {
-    young: FxHashMap<u128, u64>,
-    old: FxHashMap<u128, u64>,
+    young: FxHashMap<u128, Version>,
+    old: FxHashMap<u128, Version>,
+}
+
+/// What was written of a record.
+#[derive(Debug, Clone, Copy)]
+struct Version {
+    content: u64,
+    sent: Instant,
 }
 
 impl Written {
     const GENERATION: usize = 100_000;
 
-    /// Whether the record is new or differs from the one written before.
-    fn admits(&mut self, key: u128, content: u64) -> bool {
+    /// Whether the record is new, or differs from the one written before and is no older: answers overtake one another.
+    fn admits(&mut self, key: u128, content: u64, sent: Instant) -> bool {
         let known = self.young.get(&key).or_else(|| self.old.get(&key));
-        if known == Some(&content) {
+        if known.is_some_and(|known| known.content == content || sent < known.sent) {
             return false;
         }
         if self.young.len() >= Self::GENERATION {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(key, content);
+        self.young.insert(key, Version { content, sent });
         true
     }
 }
@@ -104,9 +114,13 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// When stdout cannot be written to.
-    pub fn run(mut self, schemas: &[SchemaMessage], mut events: Receiver<Event>) -> io::Result<()> {
-        for schema in schemas {
+    pub fn run(mut self, streams: &[Announced], mut events: Receiver<Event>) -> io::Result<()> {
+        for Announced { schema, .. } in streams {
             self.out.write_all(&line(schema))?;
+        }
+        // Some targets switch to a version when it is announced, others when it ends; in a first run both are safe.
+        if self.bookmarks == Bookmarks::default() {
+            self.activate(streams)?;
         }
         self.out.flush()?;
         loop {
@@ -139,6 +153,7 @@ impl<W: Write> Writer<W> {
                         }
                     }
                 }
+                Event::Done => self.activate(streams)?,
                 Event::Gap(gap) => {
                     log::error!(target: gap.streams[0], "{} could not be extracted: {}", gap.partition, gap.reason);
                     self.withheld.extend(gap.streams.iter().map(|stream| (*stream, gap.partition.clone())));
@@ -150,11 +165,21 @@ impl<W: Write> Writer<W> {
         self.state()
     }
 
+    /// Announces that what is not of this version is gone; never for a stream that has a gap.
+    fn activate(&mut self, streams: &[Announced]) -> io::Result<()> {
+        for Announced { schema, version } in streams {
+            let Some(version) = version.filter(|_| !self.withheld.iter().any(|(stream, _)| *stream == schema.stream)) else { continue };
+            self.out.write_all(&line(&ActivateVersionMessage { stream: schema.stream.clone(), version }))?;
+        }
+        Ok(())
+    }
+
     fn records(&mut self, batch: &Batch) -> io::Result<()> {
-        let (mut records, mut from, mut start) = (0, 0, 0);
+        let (mut records, mut errors, mut from, mut start) = (0, 0, 0, 0);
         for row in &batch.rows {
-            if self.written.admits(row.key, row.content) {
+            if self.written.admits(row.key, row.content, batch.sent) {
                 records += 1;
+                errors += u64::from(row.counted);
             } else {
                 self.out.write_all(&batch.lines[from..start])?;
                 from = row.end;
@@ -162,6 +187,9 @@ impl<W: Write> Writer<W> {
             start = row.end;
         }
         self.out.write_all(&batch.lines[from..])?;
+        if let Some(project) = &batch.project {
+            self.report.errors(project, errors);
+        }
         self.report.written(batch.stream, records, batch.notes.clone());
         Ok(())
     }

@@ -1,0 +1,157 @@
+//! Writes what is generated from the settings and the streams: blocks of README.md and meltano.yml,
+//! meltano/extractor.yml and config.example.json. With `--check` writes nothing and fails when one of them differs.
+
+use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use tap_sentry::about::{CAPABILITIES, Setting, settings, settings_table, streams_table};
+
+#[expect(clippy::print_stderr, reason = "this is a program")]
+fn main() -> ExitCode {
+    let check = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
+        [] => false,
+        [flag] if flag == "--check" => true,
+        _ => {
+            eprintln!("usage: cargo run --example generate [-- --check]");
+            return ExitCode::from(2);
+        }
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut failed = false;
+    for (name, make) in FILES {
+        if let Err(problem) = generate(&root.join(name), make, check) {
+            eprintln!("{name}: {problem}");
+            failed = true;
+        }
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Makes the new text of a file from the old one.
+type Make = fn(&str) -> Result<String, String>;
+
+const FILES: &[(&str, Make)] = &[
+    ("README.md", |old| {
+        let text = replaced(old, "<!-- generated: settings -->", "<!-- end -->", &settings_table())?;
+        replaced(&text, "<!-- generated: streams -->", "<!-- end -->", &streams_table())
+    }),
+    ("meltano.yml", |old| replaced(old, "# generated: extractor", "# end", &indented(&extractor(), 4))),
+    ("meltano/extractor.yml", |_| Ok(hub_definition())),
+    ("config.example.json", |_| Ok(example_configuration())),
+];
+
+fn generate(path: &Path, make: &Make, check: bool) -> Result<(), String> {
+    let old = std::fs::read_to_string(path).unwrap_or_default();
+    let new = match make(&old) {
+        Ok(new) => new,
+        // Nothing to write between is no mistake of the writer.
+        Err(_) if !check => return Ok(()),
+        Err(problem) => return Err(problem),
+    };
+    if new == old {
+        return Ok(());
+    }
+    if check {
+        return Err("differs from what the code says; run `cargo run --example generate`".to_owned());
+    }
+    std::fs::write(path, new).map_err(|error| error.to_string())
+}
+
+/// The text with the lines between those that hold `start` and `end` replaced.
+fn replaced(text: &str, start: &str, end: &str, block: &str) -> Result<String, String> {
+    let missing = |marker: &str| format!("has no line `{marker}`");
+    let (before, rest) = text.split_once(start).ok_or_else(|| missing(start))?;
+    let at = rest.find(end).ok_or_else(|| missing(end))?;
+    // The end's own indentation belongs to it.
+    let line = rest[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    Ok(format!("{before}{start}\n{block}{}", &rest[line..]))
+}
+
+fn indented(text: &str, spaces: usize) -> String {
+    text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("{:spaces$}{line}\n", "") }).collect()
+}
+
+/// Capabilities and settings, as Meltano's plugin definitions have them.
+fn extractor() -> String {
+    let mut out = String::from("capabilities:\n");
+    for capability in CAPABILITIES {
+        let _ = writeln!(out, "- {capability}");
+    }
+    let required: Vec<_> = settings().into_iter().filter(|s| s.required).map(|s| s.name).collect();
+    let _ = writeln!(out, "settings_group_validation:\n- [{}]\nsettings:", required.join(", "));
+    for setting in settings() {
+        let _ = writeln!(out, "- name: {}\n  label: {}\n  kind: {}", setting.name, text(&setting.title), kind(&setting));
+        if setting.secret {
+            out.push_str("  sensitive: true\n");
+        }
+        match default(&setting) {
+            Value::Null => {}
+            Value::String(value) => {
+                let _ = writeln!(out, "  value: {}", text(&value));
+            }
+            value => {
+                let _ = writeln!(out, "  value: {value}");
+            }
+        }
+        let _ = writeln!(out, "  description: {}", text(&setting.description));
+    }
+    out
+}
+
+/// Meltano's name of the type. Its `password` is deprecated in favour of `sensitive`.
+fn kind(setting: &Setting) -> &str {
+    match (setting.name.as_str(), setting.kind.as_str()) {
+        (name, "string") if name.ends_with("_date") => "date_iso8601",
+        (_, "number") => "decimal",
+        (_, kind) => kind,
+    }
+}
+
+/// The default as a value; none when it changes with each version, and would be frozen in users' projects.
+fn default(setting: &Setting) -> Value {
+    match setting.kind.as_str() {
+        _ if setting.default.is_empty() || setting.default.contains(env!("CARGO_PKG_VERSION")) => Value::Null,
+        "string" => json!(setting.default),
+        _ => serde_json::from_str(&setting.default).expect("a default fits its type"),
+    }
+}
+
+/// A YAML scalar that is text whatever it holds.
+fn text(value: &str) -> String {
+    format!("'{}'", value.replace('\'', "''"))
+}
+
+/// As the hub keeps definitions; for `meltano add --from-ref`.
+fn hub_definition() -> String {
+    format!(
+        "# Generated by `cargo run --example generate`.\n\
+         name: tap-sentry\n\
+         namespace: tap_sentry\n\
+         variant: rust\n\
+         label: Sentry\n\
+         description: {}\n\
+         domain_url: https://sentry.io/\n\
+         maintenance_status: active\n\
+         keywords: [api, rust]\n\
+         pip_url: tap-sentry\n\
+         executable: tap-sentry\n\
+         {}",
+        text(env!("CARGO_PKG_DESCRIPTION")),
+        extractor()
+    )
+}
+
+/// Every setting: what must be given, as an example; defaults; and `null` for what is usually left out.
+fn example_configuration() -> String {
+    let example = |setting: &Setting| match setting.name.as_str() {
+        "api_token" => json!("YOUR_TOKEN"),
+        "start_date" => json!("2026-01-01"),
+        "organization" => json!("my-org"),
+        _ => default(setting),
+    };
+    let map: Map<String, Value> = settings().iter().map(|setting| (setting.name.clone(), example(setting))).collect();
+    let mut out = serde_json::to_string_pretty(&map).expect("a map of values");
+    out.push('\n');
+    out
+}

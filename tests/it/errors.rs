@@ -1,0 +1,334 @@
+//! What goes wrong: healed it costs nothing, lasting it is a gap that is told, and never is anything lost.
+
+use crate::dsl::{Sentry, Tap, union};
+use chrono::TimeDelta;
+use rstest::rstest;
+use sentry_sandbox::{EXPIRED_TOKEN, Fault, FaultKind, INTEGRATION_TOKEN, Match, NARROW_TOKEN, ORGANIZATION_TOKEN, SSO_TOKEN};
+use std::time::Duration;
+
+/// Every way in which an answer can fail, and whether it is the end of a request that is tried no more.
+fn kinds() -> Vec<FaultKind> {
+    vec![
+        FaultKind::Status(500),
+        FaultKind::Status(502),
+        FaultKind::Status(503),
+        FaultKind::Status(504),
+        FaultKind::Status(408),
+        FaultKind::RateLimited { reset_in_seconds: 1 },
+        FaultKind::RateLimitedNoHeaders,
+        FaultKind::QueryTooLarge,
+        FaultKind::QueryTimeout,
+        FaultKind::Gone,
+        FaultKind::Reset,
+        FaultKind::CutBody,
+        FaultKind::CorruptBody,
+        FaultKind::NotUtf8,
+        FaultKind::Html,
+        FaultKind::Stall(Duration::from_secs(3600)),
+        FaultKind::StallBody,
+        FaultKind::RepeatCursor,
+        FaultKind::WrongShape,
+        FaultKind::Null,
+        FaultKind::HugeBody(40 << 20),
+    ]
+}
+
+/// A project for each kind, with an issue of three events, so that one run meets them all.
+fn one_project_each(kinds: &[FaultKind]) -> (Sentry, Vec<(u64, u64)>) {
+    let mut projects = Vec::new();
+    let sentry = Sentry::holding(|world| {
+        for number in 0..kinds.len() {
+            let project = world.add_project(&format!("project-{number}"));
+            let issue = world.add_issue(project, "the issue");
+            for day in [1, 2, 3] {
+                world.add_event(issue, world.clock() - TimeDelta::days(day));
+            }
+            projects.push((project, issue));
+        }
+    });
+    (sentry, projects)
+}
+
+fn patient(sentry: &Sentry) -> Tap {
+    Tap::against(sentry).select(&["issues", "events"]).with("request_timeout_seconds", 1).with("concurrency", 16)
+}
+
+#[test]
+fn what_heals_in_a_list_of_events_costs_nothing() {
+    let mut kinds = kinds();
+    kinds.extend([FaultKind::EndEarly, FaultKind::LoseRow, FaultKind::EmptyPageMore]);
+    let (sentry, projects) = one_project_each(&kinds);
+    for (kind, (_, issue)) in kinds.iter().zip(&projects) {
+        sentry.faults().add(Fault::once(Match::path(format!("/issues/{issue}/events/")), kind.clone()));
+    }
+    let run = patient(&sentry).retries(2).run();
+    assert_eq!(sentry.faults().fired(), kinds.len());
+    run.is_complete().no_state_is_ahead(&sentry, &[]);
+    for stream in ["issues", "events"] {
+        run.keys(stream).equal(sentry.expected(stream)).are_distinct();
+    }
+}
+
+#[test]
+fn what_heals_in_a_list_of_issues_costs_nothing() {
+    let mut kinds = kinds();
+    // No hundred issues are that large.
+    kinds.retain(|kind| !matches!(kind, FaultKind::HugeBody(_)));
+    kinds.extend([FaultKind::EndEarly, FaultKind::LoseRow, FaultKind::EmptyPageMore]);
+    let (sentry, projects) = one_project_each(&kinds);
+    for (kind, (project, _)) in kinds.iter().zip(&projects) {
+        let list = Match::path_end("/issues/").query(format!("project={project}&")).query("limit=100");
+        sentry.faults().add(Fault::once(list, kind.clone()));
+    }
+    let run = patient(&sentry).retries(2).run();
+    assert_eq!(sentry.faults().fired(), kinds.len());
+    run.is_complete().no_state_is_ahead(&sentry, &[]);
+    for stream in ["issues", "events"] {
+        run.keys(stream).equal(sentry.expected(stream)).are_distinct();
+    }
+}
+
+#[rstest]
+#[case::of_events("/events/")]
+#[case::of_issues("/issues/")]
+fn what_lasts_in_a_list_is_a_gap_that_the_next_run_fills(#[case] list: &str) {
+    let mut kinds = kinds();
+    kinds.extend([FaultKind::Status(400), FaultKind::Redirect("https://elsewhere.invalid/".to_owned())]);
+    let (sentry, projects) = one_project_each(&kinds);
+    let whole = sentry.world().add_project("whole");
+    let issue = sentry.world().add_issue(whole, "nothing is wrong here");
+    sentry.world().add_event(issue, sentry.now - TimeDelta::days(1));
+    for (kind, (project, issue)) in kinds.iter().zip(&projects) {
+        let when = if list == "/events/" {
+            Match::path(format!("/issues/{issue}/events/"))
+        } else {
+            Match::path_end("/issues/").query(format!("project={project}&"))
+        };
+        sentry.faults().add(Fault::always(when, kind.clone()));
+    }
+
+    let first = patient(&sentry).retries(0).run();
+    first.is_incomplete().no_state_is_ahead(&sentry, &[]).ends_telling("incomplete");
+    assert_eq!(first.bookmark("events", whole), Some(sentry.end), "what works goes on");
+    first.keys("issues").include([issue]);
+    for (kind, (project, _)) in kinds.iter().zip(&projects) {
+        assert!(first.bookmark("events", *project) < Some(sentry.end), "{kind:?}: the bookmark waits for what is missing");
+        let issues = first.bookmark("issues", *project);
+        assert_eq!(issues == Some(sentry.end), list == "/events/", "{kind:?}: a list of events holds back no issues");
+        first.tells(&format!("events of acme/{project}: "));
+    }
+
+    sentry.faults().clear();
+    let second = patient(&sentry).state(&first.state()).run();
+    second.is_complete();
+    for stream in ["issues", "events"] {
+        union(stream, &[&first, &second]).equal(sentry.expected(stream));
+    }
+}
+
+#[test]
+fn a_list_of_issues_that_fails_holds_back_its_project_alone() {
+    let sentry = Sentry::small();
+    let (api, web) = (sentry.project("api"), sentry.project("web"));
+    sentry.faults().add(Fault::always(Match::path_end("/issues/").query(format!("project={api}&")), FaultKind::Status(500)));
+    let tap = Tap::against(&sentry).retries(0);
+    let first = tap.clone().run();
+    first.is_incomplete().tells(&format!("missing: issues, events of acme/{api}"));
+    for stream in ["issues", "events"] {
+        assert_eq!(first.bookmark(stream, api), None);
+        assert_eq!(first.bookmark(stream, web), Some(sentry.end));
+    }
+    first.keys("releases").equal(sentry.expected("releases"));
+    sentry.faults().clear();
+    let second = tap.state(&first.state()).run();
+    second.is_complete();
+    for stream in ["issues", "events"] {
+        union(stream, &[&first, &second]).equal(sentry.expected(stream));
+    }
+}
+
+#[test]
+fn a_bookmark_of_an_earlier_run_stays_where_it_is_at_a_gap() {
+    let sentry = Sentry::small();
+    let middle = sentry.now - TimeDelta::days(5);
+    let first = Tap::against(&sentry).until(middle).run();
+    let api = sentry.project("api");
+    let issue = sentry.issue("api issue 2");
+    sentry.faults().add(Fault::always(Match::path(format!("/issues/{issue}/events/")), FaultKind::Status(502)));
+    let second = Tap::against(&sentry).retries(0).state(&first.state()).run();
+    second.is_incomplete();
+    assert_eq!(second.bookmark("events", api), Some(middle));
+    sentry.faults().clear();
+    let third = Tap::against(&sentry).state(&second.state()).run();
+    third.is_complete();
+    union("events", &[&first, &second, &third]).equal(sentry.expected("events"));
+}
+
+#[test]
+fn a_window_that_fails_keeps_what_was_finished_before_it() {
+    let mut sentry = Sentry::holding(|world| {
+        let project = world.add_project("api");
+        let issue = world.add_issue(project, "weekly");
+        for week in 0..8 {
+            world.add_event(issue, world.clock() - TimeDelta::days(7 * week + 1));
+        }
+    });
+    sentry.start = sentry.now - TimeDelta::days(56);
+    let last = Match::path_end("/issues/").query(format!("end={}", crate::dsl::text(sentry.end))).query("limit=100");
+    sentry.faults().add(Fault::always(last, FaultKind::Status(500)));
+    let tap = Tap::against(&sentry).select(&["issues", "events"]).retries(0).with("issue_refresh_days", 0);
+    let first = tap.clone().run();
+    first.is_incomplete().no_state_is_ahead(&sentry, &[]);
+    let project = sentry.project("api");
+    let reached = first.bookmark("events", project);
+    assert!(reached.is_some() && reached < Some(sentry.end), "{reached:?}");
+    sentry.faults().clear();
+    let second = tap.state(&first.state()).run();
+    second.is_complete();
+    union("events", &[&first, &second]).equal(sentry.expected("events"));
+}
+
+#[rstest]
+#[case::unknown("sntryu_unknown")]
+#[case::expired(EXPIRED_TOKEN)]
+#[case::behind_single_sign_on(SSO_TOKEN)]
+fn a_token_that_sentry_refuses_ends_the_run_at_once(#[case] token: &str) {
+    let sentry = Sentry::small();
+    let run = Tap::against(&sentry).with("api_token", token).run();
+    run.ends_with(3).ends_telling("Sentry refused the token");
+    assert_eq!(run.of_type("RECORD").count(), 0);
+    assert!(sentry.requests().len() <= 10, "nothing is tried again");
+}
+
+#[test]
+fn a_token_revoked_in_the_middle_leaves_a_true_state() {
+    let sentry = Sentry::small();
+    sentry.faults().on_request(Match::path("/events/"), 3, |world| world.tokens.clear());
+    let run = Tap::against(&sentry).run();
+    run.ends_with(3).no_state_is_ahead(&sentry, &[]);
+}
+
+#[test]
+fn a_missing_scope_is_named_and_the_streams_that_need_it_are_gaps() {
+    let sentry = Sentry::small();
+    let run = Tap::against(&sentry).with("api_token", NARROW_TOKEN).run();
+    run.is_incomplete().tells("event:read").tells("member:read");
+    for stream in ["projects", "teams", "users", "releases"] {
+        run.keys(stream).equal(sentry.expected(stream));
+    }
+    for stream in ["issues", "members"] {
+        run.keys(stream).equal([0; 0]);
+    }
+    assert!(run.state()["bookmarks"].get("issues").is_none());
+}
+
+#[test]
+fn an_organization_token_extracts_releases_and_is_told_what_else_it_lacks() {
+    let sentry = Sentry::small();
+    let run = Tap::against(&sentry).with("api_token", ORGANIZATION_TOKEN).run();
+    run.is_incomplete().tells("org:read");
+    run.keys("releases").equal(sentry.expected("releases"));
+}
+
+#[test]
+fn an_integration_sees_everything() {
+    let sentry = Sentry::small();
+    let run = Tap::against(&sentry).with("api_token", INTEGRATION_TOKEN).run();
+    run.is_complete();
+    for stream in ["projects", "issues", "events", "members"] {
+        run.keys(stream).equal(sentry.expected(stream));
+    }
+}
+
+#[test]
+fn an_issue_that_vanishes_before_its_events_are_read_is_passed_over() {
+    let sentry = Sentry::small();
+    let gone = sentry.issue("api issue 1");
+    sentry.faults().on_request(Match::path("/events/"), 0, move |world| world.delete_issue(gone));
+    let run = Tap::against(&sentry).select(&["events", "issue_detail"]).run();
+    run.is_complete().tells(&format!("issue {gone} has vanished"));
+    run.keys("events").equal(sentry.expected("events"));
+    assert_eq!(run.bookmark("events", sentry.project("api")), Some(sentry.end));
+}
+
+#[rstest]
+#[case::of_an_issue("issue_detail")]
+#[case::of_an_event("event_detail")]
+#[case::of_a_release("release")]
+#[case::of_a_project("project_detail")]
+fn a_404_of_one_object_is_no_gap(#[case] stream: &'static str) {
+    let sentry = Sentry::small();
+    let (project, issue) = (sentry.project("web"), sentry.issue("web issue 0"));
+    let event = sentry.world().issues[&issue].events[0].id.clone();
+    let paths = match stream {
+        "issue_detail" => vec![format!("/issues/{issue}/")],
+        "event_detail" => vec![format!("/events/{event}/")],
+        "release" => vec!["/releases/web".to_owned()],
+        _ => vec![format!("/projects/acme/{project}/"), "/projects/acme/web/".to_owned()],
+    };
+    for path in paths {
+        sentry.faults().add(Fault::always(Match::path_end(path.clone()), FaultKind::Status(404)));
+        sentry.faults().add(Fault::always(Match::path(path).and_path("web%40"), FaultKind::Status(404)));
+    }
+    let run = Tap::against(&sentry).select(&[stream]).run();
+    run.is_complete().tells("has vanished");
+    assert_eq!(run.keys(stream).set().len() + 1, sentry.expected(stream).len());
+}
+
+#[test]
+fn a_project_deleted_in_the_middle_is_passed_over() {
+    let sentry = Sentry::small();
+    let gone = sentry.project("api");
+    sentry.faults().on_request(Match::path_end("/issues/"), 0, move |world| world.delete_project(gone));
+    let run = Tap::against(&sentry).run();
+    run.is_complete().tells("has vanished");
+    run.keys("events").equal(sentry.expected("events"));
+}
+
+#[test]
+fn a_merged_issue_is_written_under_its_own_id() {
+    let sentry = Sentry::small();
+    let (child, survivor) = (sentry.issue("web issue 0"), sentry.issue("web issue 1"));
+    sentry.faults().on_request(Match::path(format!("/issues/{child}/")), 0, move |world| world.merge(child, survivor));
+    let run = Tap::against(&sentry).select(&["issue_detail", "events"]).run();
+    run.is_complete().tells(&format!("was merged into {survivor}"));
+    run.keys("issue_detail").equal(sentry.expected("issue_detail"));
+    run.keys("events").equal(sentry.expected("events")).are_distinct();
+}
+
+#[test]
+fn a_project_renamed_in_the_middle_is_extracted_whole() {
+    let sentry = Sentry::small();
+    let project = sentry.project("api");
+    sentry.faults().on_request(Match::path_end("/issues/"), 0, move |world| world.rename_project(project, "core"));
+    let run = Tap::against(&sentry).select(&["project_detail", "issues", "events", "event_detail"]).run();
+    run.is_complete();
+    for stream in ["project_detail", "issues", "events", "event_detail"] {
+        run.keys(stream).equal(sentry.expected(stream));
+    }
+}
+
+#[test]
+fn a_redirect_within_the_server_is_followed() {
+    let sentry = Sentry::small();
+    sentry
+        .faults()
+        .add(Fault::once(Match::path_end("/teams/"), FaultKind::Redirect("/api/0/organizations/acme/teams/?per_page=99".to_owned())));
+    let run = Tap::against(&sentry).select(&["teams"]).run();
+    run.is_complete();
+    run.keys("teams").equal(sentry.expected("teams"));
+}
+
+#[test]
+fn an_organization_that_does_not_exist_is_named() {
+    let sentry = Sentry::small();
+    Tap::against(&sentry).with("organization", "acne").run().ends_with(1).ends_telling("`acne`");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_a_gap_with_its_cause() {
+    let sentry = Sentry::small();
+    let tap = Tap::against(&sentry).retries(0);
+    drop(sentry);
+    tap.run().is_incomplete().tells("onnect");
+}

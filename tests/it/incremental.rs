@@ -1,0 +1,317 @@
+//! Runs after runs: nothing missed, nothing brought twice that did not change, and a state that says only what is true.
+
+use crate::dsl::{Sentry, Tap, bookmark, instant, text, union};
+use chrono::TimeDelta;
+use sentry_sandbox::{Options, World};
+use serde_json::{Value, json};
+
+/// One project with one issue, whose only event is so many days old.
+fn one_issue(days: i64) -> (Sentry, u64) {
+    let sentry = Sentry::holding(|world| {
+        let project = world.add_project("api");
+        let issue = world.add_issue(project, "the issue");
+        world.add_event(issue, world.clock() - TimeDelta::days(days));
+    });
+    let issue = sentry.issue("the issue");
+    (sentry, issue)
+}
+
+#[test]
+fn a_second_run_brings_what_changed_and_nothing_else() {
+    let sentry = Sentry::small();
+    let first = Tap::against(&sentry).run();
+    first.is_complete();
+
+    let issue = sentry.issue("web issue 1");
+    let event = sentry.world().add_event(issue, sentry.now + TimeDelta::minutes(5));
+    let end = sentry.now + TimeDelta::hours(1);
+    let second = Tap::against(&sentry).with("issue_refresh_days", 0).until(end).state(&first.state()).run();
+
+    second.is_complete();
+    second.keys("issues").equal([issue]);
+    second.keys("events").equal([format!("{}|{event}", sentry.project("web"))]);
+    for stream in ["issues", "events", "releases"] {
+        union(stream, &[&first, &second]).equal(sentry.expected_until(stream, end));
+    }
+}
+
+#[test]
+fn a_run_after_which_nothing_happened_brings_nothing_incremental() {
+    let sentry = Sentry::small();
+    let first = Tap::against(&sentry).run();
+    let end = sentry.now + TimeDelta::hours(1);
+    let second = Tap::against(&sentry).with("issue_refresh_days", 0).until(end).state(&first.state()).run();
+    second.is_complete();
+    for stream in ["issues", "events", "releases"] {
+        second.keys(stream).equal([0; 0]);
+    }
+    assert_eq!(second.bookmark("issues", sentry.project("api")), Some(end));
+}
+
+#[test]
+fn a_new_event_of_an_issue_that_was_quiet_for_weeks_is_found() {
+    let (mut sentry, issue) = one_issue(60);
+    sentry.start = sentry.now - TimeDelta::days(80);
+    let first = Tap::against(&sentry).run();
+    first.keys("issues").equal([issue]);
+
+    let event = sentry.world().add_event(issue, sentry.now + TimeDelta::minutes(1));
+    let second = Tap::against(&sentry).until(sentry.now + TimeDelta::hours(1)).state(&first.state()).run();
+    second.is_complete();
+    second.keys("events").equal([format!("{}|{event}", sentry.project("api"))]);
+    assert_eq!(second.record("issues", &issue.to_string())["count"], 2);
+}
+
+#[test]
+fn an_event_that_arrives_late_is_found_within_the_look_back() {
+    let (sentry, issue) = one_issue(3);
+    let first = Tap::against(&sentry).run();
+    let late = sentry.world().add_late_event(issue, sentry.now - TimeDelta::minutes(30), sentry.now + TimeDelta::minutes(1));
+    let key = format!("{}|{late}", sentry.project("api"));
+    let again = Tap::against(&sentry).until(sentry.now + TimeDelta::hours(1)).state(&first.state());
+
+    again.clone().run().is_complete().keys("events").equal([&key]);
+    again.with("lookback_minutes", 10).run().is_complete().keys("events").exclude([&key]);
+}
+
+#[test]
+fn a_change_of_status_without_an_event_arrives_while_the_issue_is_young_enough() {
+    let (sentry, issue) = one_issue(4);
+    let first = Tap::against(&sentry).run();
+    assert_eq!(first.record("issues", &issue.to_string())["status"], "unresolved");
+    sentry.world().resolve(issue);
+    let again = Tap::against(&sentry).until(sentry.now + TimeDelta::hours(1)).state(&first.state());
+
+    let second = again.clone().run();
+    assert_eq!(second.is_complete().record("issues", &issue.to_string())["status"], "resolved");
+    second.keys("events").equal([0; 0]);
+    again.with("issue_refresh_days", 2).run().is_complete().keys("issues").equal([0; 0]);
+}
+
+#[test]
+fn a_new_project_starts_at_start_date() {
+    let sentry = Sentry::small();
+    let first = Tap::against(&sentry).run();
+    let (project, issue) = {
+        let mut world = sentry.world();
+        let project = world.add_project("new");
+        let issue = world.add_issue(project, "old issue of a new project");
+        world.add_event(issue, sentry.now - TimeDelta::days(9));
+        (project, issue)
+    };
+    let second = Tap::against(&sentry).with("issue_refresh_days", 0).until(sentry.now + TimeDelta::hours(1)).state(&first.state()).run();
+    second.is_complete();
+    second.keys("issues").equal([issue]);
+    assert_eq!(second.records("events")[0]["projectID"], json!(project.to_string()));
+}
+
+#[test]
+fn a_stream_selected_later_starts_at_start_date_and_the_others_go_on() {
+    let sentry = Sentry::small();
+    let first = Tap::against(&sentry).select(&["issues"]).run();
+    let second = Tap::against(&sentry)
+        .select(&["issues", "events"])
+        .with("issue_refresh_days", 0)
+        .until(sentry.now + TimeDelta::hours(1))
+        .state(&first.state())
+        .run();
+    second.is_complete();
+    second.keys("events").equal(sentry.expected("events"));
+    assert_eq!(second.bookmark("issues", sentry.project("api")), second.bookmark("events", sentry.project("api")));
+}
+
+#[test]
+fn the_state_of_the_older_python_tap_counts_for_every_project() {
+    let sentry = Sentry::small();
+    let old = json!({"bookmarks": {"issues": {"start": text(sentry.now - TimeDelta::days(3))}, "events": {"start": text(sentry.now - TimeDelta::days(3))}}});
+    let run = Tap::against(&sentry).select(&["issues", "events"]).state(&old).run();
+    run.is_complete();
+    let expected = sentry.world().expected("events", sentry.now - TimeDelta::days(3) - TimeDelta::hours(1), sentry.end);
+    run.keys("events").equal(expected);
+    assert_eq!(run.state()["bookmarks"]["issues"]["start"], text(sentry.end));
+}
+
+#[test]
+fn foreign_bookmarks_are_carried_in_every_state() {
+    let sentry = Sentry::small();
+    let state = json!({
+        "bookmarks": {"of_another_tap": {"replication_key_value": 7}, "releases": {"start": text(sentry.now), "note": "kept"}, "list": [1, null]},
+        "beside": {"a": "b"},
+    });
+    let run = Tap::against(&sentry).select(&["issues", "events"]).state(&state).run();
+    run.is_complete();
+    assert!(run.states().len() > 1, "more than the last one");
+    for value in run.states() {
+        assert_eq!(value["beside"], state["beside"]);
+        for name in ["of_another_tap", "releases", "list"] {
+            assert_eq!(value["bookmarks"][name], state["bookmarks"][name]);
+        }
+    }
+}
+
+#[test]
+fn a_state_follows_each_window_and_bookmarks_only_move_forward() {
+    let mut sentry = Sentry::holding(|world| {
+        let project = world.add_project("api");
+        let issue = world.add_issue(project, "weekly");
+        for week in 0..10 {
+            world.add_event(issue, world.clock() - TimeDelta::days(7 * week + 1));
+        }
+    });
+    sentry.start = sentry.now - TimeDelta::days(70);
+    let project = sentry.project("api");
+    let run = Tap::against(&sentry).select(&["events"]).run();
+    run.is_complete().no_state_is_ahead(&sentry, &[]);
+    let reached: Vec<_> = run.states().iter().filter_map(|value| bookmark(value, "events", project)).collect();
+    assert!(reached.windows(2).all(|pair| pair[0] <= pair[1]), "{reached:?}");
+    assert_eq!(reached.last(), Some(&sentry.end));
+    let steps: std::collections::BTreeSet<_> = reached.into_iter().collect();
+    // Windows that end while the writer is busy share a STATE.
+    assert!(steps.len() >= 3, "{steps:?}");
+}
+
+#[test]
+fn the_size_of_the_state_does_not_grow_with_issues_and_events() {
+    let size = |issues: i64| {
+        let sentry = Sentry::holding(|world| {
+            let project = world.add_project("api");
+            for number in 0..issues {
+                let issue = world.add_issue(project, "one of many");
+                world.add_event(issue, world.clock() - TimeDelta::hours(number + 1));
+            }
+        });
+        Tap::against(&sentry).run().is_complete().state().to_string().len()
+    };
+    assert_eq!(size(1), size(40));
+}
+
+#[test]
+fn an_unchanged_issue_is_written_once_however_many_windows_show_it() {
+    let mut sentry = Sentry::holding(|world| {
+        let project = world.add_project("api");
+        let issue = world.add_issue(project, "weekly");
+        for week in 0..8 {
+            world.add_event(issue, world.clock() - TimeDelta::days(7 * week + 1));
+        }
+    });
+    sentry.start = sentry.now - TimeDelta::days(60);
+    let run = Tap::against(&sentry).run();
+    run.is_complete();
+    run.keys("issues").equal(sentry.expected("issues")).are_distinct();
+    run.keys("events").equal(sentry.expected("events")).are_distinct();
+}
+
+#[test]
+fn an_issue_that_changes_during_the_run_is_written_again() {
+    let mut sentry = Sentry::holding(|world| {
+        let project = world.add_project("api");
+        let issue = world.add_issue(project, "weekly");
+        for week in 0..12 {
+            world.add_event(issue, world.clock() - TimeDelta::days(7 * week + 1));
+        }
+    });
+    sentry.start = sentry.now - TimeDelta::days(84);
+    let issue = sentry.issue("weekly");
+    let last_window = format!("end={}", text(sentry.end));
+    sentry.faults().on_request(sentry_sandbox::Match::path_end("/issues/").query(last_window).query("limit=100"), 0, move |world| {
+        world.resolve(issue);
+    });
+    let run = Tap::against(&sentry).select(&["issues"]).with("concurrency", 1).run();
+    run.is_complete();
+    let statuses: Vec<&Value> = run.records("issues").into_iter().map(|record| &record["status"]).collect();
+    assert_eq!((statuses.first(), statuses.last()), (Some(&&json!("unresolved")), Some(&&json!("resolved"))));
+}
+
+#[test]
+fn the_newer_of_bookmark_and_start_date_counts() {
+    let sentry = Sentry::small();
+    let state = json!({"bookmarks": {"events": {"start": "2001-01-01T00:00:00Z"}}});
+    let run = Tap::against(&sentry).select(&["events"]).state(&state).run();
+    run.is_complete();
+    run.keys("events").equal(sentry.expected("events"));
+    let earliest = sentry.requests().iter().filter_map(|request| request.get("start").map(str::to_owned)).min();
+    assert_eq!(earliest, Some(text(sentry.start)));
+}
+
+#[test]
+fn slices_by_end_date_make_the_whole() {
+    let sentry = Sentry::small();
+    let middle = sentry.now - TimeDelta::days(5);
+    let first = Tap::against(&sentry).until(middle).run();
+    first.is_complete();
+    assert_eq!(first.bookmark("events", sentry.project("api")), Some(middle));
+    first.keys("events").equal(sentry.expected_until("events", middle));
+    let second = Tap::against(&sentry).state(&first.state()).run();
+    second.is_complete();
+    for stream in ["issues", "events", "releases"] {
+        union(stream, &[&first, &second]).equal(sentry.expected(stream));
+    }
+}
+
+#[test]
+fn an_end_before_the_bookmark_moves_nothing_back() {
+    let sentry = Sentry::small();
+    let first = Tap::against(&sentry).run();
+    let second = Tap::against(&sentry).until(sentry.now - TimeDelta::days(5)).state(&first.state()).run();
+    second.is_complete();
+    assert_eq!(second.state(), first.state());
+}
+
+#[test]
+fn releases_are_read_again_while_they_are_young_since_they_change() {
+    let sentry = Sentry::small();
+    let first = Tap::against(&sentry).select(&["releases", "release"]).run();
+    sentry.world().archive_release("api@1.0");
+    let project = sentry.project("web");
+    sentry.world().add_release("web@2.0", project, sentry.now + TimeDelta::minutes(1));
+    let second = Tap::against(&sentry).select(&["releases", "release"]).until(sentry.now + TimeDelta::hours(1)).state(&first.state()).run();
+    second.is_complete();
+    second.keys("releases").equal(["acme|api@1.0", "acme|web@1.0", "acme|web@2.0"]);
+    second.keys("release").include(["acme|web@2.0"]);
+    assert_eq!(second.record("releases", "acme|api@1.0")["status"], "archived");
+}
+
+#[test]
+fn without_an_end_date_the_bookmark_is_when_the_run_started() {
+    let (sentry, _) = one_issue(1);
+    let before = chrono::Utc::now();
+    let run = Tap::against(&sentry).without("end_date").run();
+    run.is_complete();
+    let reached = run.bookmark("issues", sentry.project("api")).unwrap();
+    assert!(reached >= before - TimeDelta::seconds(1) && reached <= chrono::Utc::now(), "{reached}");
+    let ends: std::collections::BTreeSet<_> =
+        sentry.requests().iter().filter_map(|request| request.get("end")).map(|end| instant(&json!(end))).collect();
+    assert_eq!(ends.last(), Some(&reached));
+}
+
+#[test]
+fn the_start_of_a_stream_is_the_least_of_its_partitions() {
+    let sentry = Sentry::of(|now| Options::new(World::seeded(now)));
+    let run = Tap::against(&sentry).select(&["issues"]).run();
+    run.is_complete();
+    let partitions = run.state()["bookmarks"]["issues"]["partitions"].as_array().unwrap().len();
+    assert_eq!(partitions, sentry.expected("projects").len());
+    assert_eq!(run.state()["bookmarks"]["issues"]["start"], text(sentry.end));
+}
+
+#[test]
+fn a_state_that_cannot_be_believed_is_refused_before_anything_is_asked() {
+    let sentry = Sentry::small();
+    for state in [
+        json!([]),
+        json!({"bookmarks": 1}),
+        json!({"bookmarks": {"events": {"start": "soon"}}}),
+        json!({"bookmarks": {"issues": {"partitions": 3}}}),
+    ] {
+        Tap::against(&sentry).state(&state).run().ends_with(1).prints_nothing().ends_telling("the state is not usable");
+    }
+    assert!(sentry.requests().is_empty());
+}
+
+#[test]
+fn an_empty_state_is_a_first_run() {
+    let sentry = Sentry::small();
+    let run = Tap::against(&sentry).state(&json!({})).run();
+    run.is_complete();
+    run.keys("events").equal(sentry.expected("events"));
+}

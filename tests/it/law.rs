@@ -1,0 +1,154 @@
+//! The law of resuming: whatever interrupts a run, and whatever changes meanwhile, the records of the interrupted run
+//! and of those resumed from the last STATE that it printed are together everything.
+//!
+//! `LAW_CASES` is how many random cases are tried; each prints the seed by which it can be repeated (`LAW_SEED`).
+
+use crate::dsl::{Run, Sentry, Tap, union};
+use chrono::TimeDelta;
+use proptest::prelude::Rng;
+use proptest::test_runner::{RngAlgorithm, TestRng};
+use sentry_sandbox::{FaultKind, Match};
+use std::time::Duration;
+
+const STREAMS: [&str; 4] = ["projects", "issues", "events", "releases"];
+
+struct Dice(TestRng);
+
+impl Dice {
+    fn new(seed: u64) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        Self(TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.0.next_u64() % end as u64).unwrap()
+    }
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Four projects over six weeks, with more issues and events than a page holds in one of them.
+fn organization() -> Sentry {
+    let mut sentry = Sentry::holding(|world| {
+        let now = world.clock();
+        for (slug, issues) in [("api", 110), ("web", 12), ("worker", 5), ("quiet", 0)] {
+            let project = world.add_project(slug);
+            for number in 0..issues {
+                let issue = world.add_issue(project, &format!("{slug} issue {number}"));
+                for event in 0..=(number % 3) {
+                    world.add_event(issue, now - TimeDelta::hours(1 + (number * 7 + event * 331) % 960));
+                }
+            }
+            world.add_release(&format!("{slug}@1.0"), project, now - TimeDelta::days(3));
+        }
+        let busy = *world.issues.keys().next().unwrap();
+        for event in 0..120 {
+            world.add_event(busy, now - TimeDelta::minutes(30 + event));
+        }
+    });
+    sentry.start = sentry.now - TimeDelta::days(42);
+    sentry
+}
+
+fn tap(sentry: &Sentry) -> Tap {
+    // Short windows make many a STATE; what is not read again must have been written.
+    Tap::against(sentry).select(&STREAMS).with("window_days", 5).with("lookback_minutes", 0).with("issue_refresh_days", 0)
+}
+
+fn everything_is_there(sentry: &Sentry, runs: &[&Run]) {
+    for stream in STREAMS {
+        union(stream, runs).include(sentry.expected(stream));
+    }
+}
+
+#[test]
+fn a_run_cut_after_any_state_loses_nothing() {
+    let sentry = organization();
+    let whole = tap(&sentry).run();
+    whole.is_complete().no_state_is_ahead(&sentry, &[]);
+    let ends: Vec<usize> =
+        whole.messages.iter().enumerate().filter(|(_, message)| message["type"] == "STATE").map(|(at, _)| at + 1).collect();
+    assert!(ends.len() > 5, "{} STATE lines", ends.len());
+    for end in [ends[0], ends[ends.len() / 3], ends[2 * ends.len() / 3], ends[ends.len() - 2]] {
+        let cut = whole.first(end);
+        let resumed = tap(&sentry).state(&cut.state()).run();
+        resumed.is_complete();
+        everything_is_there(&sentry, &[&cut, &resumed]);
+    }
+}
+
+/// What happens to the data while a run is under way.
+fn disturb(sentry: &Sentry, dice: &mut Dice) {
+    let issues = sentry.issues_of("api");
+    let mut one = || issues[dice.below(issues.len())];
+    let (hit, resolved, deleted, child, survivor) = (one(), one(), one(), one(), one());
+    let now = sentry.now;
+    let skip = dice.below(12);
+    println!("issue {hit} gets an event, {resolved} is resolved, {deleted} deleted, {child} merged into {survivor}");
+    sentry.faults().on_request(Match::any(), skip, move |world| {
+        // After the end of the run's windows: it belongs to the next.
+        world.add_event(hit, now + TimeDelta::minutes(1));
+        world.resolve(resolved);
+    });
+    sentry.faults().on_request(Match::any(), skip + dice.below(20), move |world| {
+        world.delete_issue(deleted);
+        if child != survivor && child != deleted && survivor != deleted {
+            world.merge(child, survivor);
+        }
+    });
+}
+
+fn every_fault() -> Vec<FaultKind> {
+    vec![
+        FaultKind::Status(500),
+        FaultKind::Status(502),
+        FaultKind::Status(503),
+        FaultKind::Status(408),
+        FaultKind::RateLimited { reset_in_seconds: 1 },
+        FaultKind::RateLimitedNoHeaders,
+        FaultKind::QueryTooLarge,
+        FaultKind::QueryTimeout,
+        FaultKind::Gone,
+        FaultKind::Reset,
+        FaultKind::CutBody,
+        FaultKind::CorruptBody,
+        FaultKind::NotUtf8,
+        FaultKind::Stall(Duration::from_millis(1_500)),
+        FaultKind::StallBody,
+        FaultKind::Html,
+        FaultKind::RepeatCursor,
+        FaultKind::EndEarly,
+        FaultKind::LoseRow,
+        FaultKind::WrongShape,
+        FaultKind::Null,
+        FaultKind::EmptyPageMore,
+    ]
+}
+
+#[test]
+fn runs_that_are_killed_among_faults_and_changes_lose_nothing() {
+    let first = setting("LAW_SEED", 1);
+    for seed in first..first + setting("LAW_CASES", 4) {
+        let mut dice = Dice::new(seed);
+        let sentry = organization();
+        sentry.faults().random(0.05, seed, every_fault());
+        disturb(&sentry, &mut dice);
+        let cut = dice.below(450);
+        println!("seed {seed}: killed after line {cut}");
+
+        let mut running = tap(&sentry).retries(1).with("request_timeout_seconds", 1).start();
+        running.read_lines(cut);
+        let killed = running.kill();
+        killed.no_state_is_ahead(&sentry, &[]);
+        // A second one among faults, which may end with gaps, and a last one in peace.
+        let second = tap(&sentry).retries(1).with("request_timeout_seconds", 1).state(&killed.state()).run();
+        assert!(matches!(second.code, Some(0 | 4)), "{:?}\n{}", second.code, second.stderr);
+        sentry.faults().clear();
+        let third = tap(&sentry).state(&second.state()).run();
+        third.is_complete();
+        everything_is_there(&sentry, &[&killed, &second, &third]);
+    }
+}

@@ -1,0 +1,74 @@
+//! Rate limits: the allowance of each class is used and never exceeded.
+
+use crate::dsl::{Sentry, Tap};
+use chrono::TimeDelta;
+use sentry_sandbox::{Class, Limit, Limits, Options, World};
+use std::time::Duration;
+
+/// One project with so many issues of one event each.
+fn busy(issues: i64, limits: Limits) -> Sentry {
+    Sentry::of(|now| {
+        let mut world = World::empty(now);
+        let project = world.add_project("api");
+        for number in 0..issues {
+            let issue = world.add_issue(project, "one of many");
+            world.add_event(issue, now - TimeDelta::minutes(number + 1));
+        }
+        for number in 0..issues {
+            world.add_release(&format!("api@{number}"), project, now - TimeDelta::minutes(number + 1));
+        }
+        Options { limits, ..Options::new(world) }
+    })
+}
+
+fn hosted_without_rejection(stream: &'static str, issues: i64) {
+    let sentry = busy(issues, Limits::hosted());
+    let run = Tap::against(&sentry).select(&[stream]).run();
+    run.is_complete().keys(stream).equal(sentry.expected(stream));
+    assert_eq!(sentry.rejections(), 0, "of {} requests", sentry.requests().len());
+}
+
+#[test]
+fn the_default_class_is_not_exceeded() {
+    hosted_without_rejection("events", 100);
+}
+
+#[test]
+fn the_class_of_issue_details_is_not_exceeded() {
+    hosted_without_rejection("issue_detail", 12);
+}
+
+#[test]
+fn the_class_of_event_details_is_not_exceeded() {
+    hosted_without_rejection("event_detail", 12);
+}
+
+#[test]
+fn the_default_class_is_not_exceeded_by_several_streams_together() {
+    let sentry = busy(30, Limits::hosted());
+    let run = Tap::against(&sentry).run();
+    run.is_complete();
+    assert_eq!(sentry.rejections(), 0, "of {} requests", sentry.requests().len());
+}
+
+#[test]
+fn a_limit_lower_than_documented_is_learned_from_the_first_answers() {
+    let limits = Limits::hosted().with(Class::Default, Limit::new(10, Duration::from_secs(1), 3));
+    let sentry = busy(25, limits);
+    let run = Tap::against(&sentry).select(&["events"]).run();
+    run.is_complete().keys("events").equal(sentry.expected("events"));
+    assert_eq!(sentry.rejections(), 0, "of {} requests", sentry.requests().len());
+}
+
+#[test]
+fn a_cap_of_the_user_is_kept() {
+    let sentry = busy(8, Limits::none());
+    let run = Tap::against(&sentry).select(&["events"]).with("rate_limit", 10).run();
+    run.is_complete();
+    let times: Vec<_> = sentry.requests().iter().map(|request| request.at).collect();
+    // Eleven requests cannot come within the time in which ten may be sent, less what one of them was late.
+    for eleven in times.windows(11) {
+        assert!(eleven[10] - eleven[0] > Duration::from_millis(700), "{:?}", eleven[10] - eleven[0]);
+    }
+    assert!(times.len() > 8);
+}

@@ -1,0 +1,127 @@
+//! Windows: pinned, halved where the server cannot answer, and probed where nothing is likely to be.
+
+use crate::dsl::{Sentry, Tap, instant, text};
+use chrono::{DateTime, TimeDelta, Utc};
+use rstest::rstest;
+use sentry_sandbox::{Fault, FaultKind, Match, Request};
+use serde_json::json;
+use std::time::Duration;
+
+fn window(request: &Request) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    Some((instant(&json!(request.get("start")?)), instant(&json!(request.get("end")?))))
+}
+
+#[test]
+fn every_list_of_activity_is_asked_for_with_both_ends_pinned() {
+    let sentry = Sentry::small();
+    Tap::against(&sentry).run().is_complete();
+    for request in sentry.requests() {
+        if ["/issues/", "/events/", "/releases/"].iter().any(|end| request.path.ends_with(end)) {
+            let (start, end) = window(&request).unwrap_or_else(|| panic!("{} has no window", request.path));
+            assert!(sentry.start <= start && start < end && end <= sentry.end, "{start} to {end}");
+            assert!(request.get("start").unwrap().ends_with('Z') && request.get("end").unwrap().ends_with('Z'));
+            assert!(request.get("statsPeriod").is_none());
+        }
+    }
+}
+
+#[test]
+fn an_issue_that_gets_an_event_while_pages_are_read_is_not_skipped() {
+    let sentry = Sentry::seeded();
+    let oldest = sentry.issue("item 129 ");
+    let event = sentry.now + TimeDelta::minutes(1);
+    sentry.faults().on_request(Match::path_end("/issues/").query("cursor="), 0, move |world| {
+        world.add_event(oldest, event);
+    });
+    let tap = Tap::against(&sentry).select(&["issues"]).with("start_date", text(sentry.now - TimeDelta::days(8))).with("window_days", 30);
+    let run = tap.run();
+    run.is_complete().keys("issues").include([oldest]);
+    assert!(sentry.world().issues[&oldest].events.iter().any(|one| one.timestamp == event), "the event came in the middle");
+}
+
+#[test]
+fn a_window_that_is_too_much_for_the_server_is_halved_until_it_is_not() {
+    let sentry = Sentry::small();
+    for end in ["/issues/", "/events/"] {
+        sentry.faults().add(Fault::always(Match::path_end(end), FaultKind::WindowLongerThan(Duration::from_secs(2 * 86_400))));
+    }
+    let run = Tap::against(&sentry).select(&["issues", "events"]).run();
+    run.is_complete().no_state_is_ahead(&sentry, &[]);
+    for stream in ["issues", "events"] {
+        run.keys(stream).equal(sentry.expected(stream)).are_distinct();
+    }
+    assert!(sentry.faults().fired() < 60, "{} refusals: the lesson is remembered", sentry.faults().fired());
+}
+
+#[test]
+fn a_window_is_not_halved_below_an_hour() {
+    let mut sentry = Sentry::small();
+    sentry.start = sentry.now - TimeDelta::days(2);
+    sentry.faults().add(Fault::always(Match::path_end("/issues/"), FaultKind::WindowLongerThan(Duration::from_secs(1800))));
+    let run = Tap::against(&sentry).select(&["issues"]).retries(0).run();
+    run.is_incomplete().ends_telling("incomplete").tells("smaller date range");
+    let least = sentry.requests().iter().filter_map(window).map(|(start, end)| end - start).min();
+    assert!(least >= Some(TimeDelta::minutes(59)), "{least:?}");
+}
+
+#[test]
+fn years_before_retention_are_probed_and_the_hole_is_told() {
+    let mut sentry = Sentry::small();
+    sentry.start = sentry.now - TimeDelta::days(5 * 365);
+    let run = Tap::against(&sentry).select(&["issues", "events"]).run();
+    run.is_complete().tells("90 days").tells(&text(sentry.start));
+    for stream in ["issues", "events"] {
+        run.keys(stream).equal(sentry.expected(stream));
+    }
+    assert!(sentry.requests().len() < 120, "{} requests", sentry.requests().len());
+}
+
+#[test]
+fn a_server_that_keeps_more_than_usual_gives_it_all() {
+    let mut sentry = Sentry::holding(|world| {
+        world.retention = TimeDelta::days(2_000);
+        let project = world.add_project("api");
+        for days in [3, 95, 200, 201, 390] {
+            let issue = world.add_issue(project, "of old");
+            world.add_event(issue, world.clock() - TimeDelta::days(days));
+            world.add_event(issue, world.clock() - TimeDelta::days(days) - TimeDelta::hours(5));
+        }
+    });
+    sentry.start = sentry.now - TimeDelta::days(400);
+    let run = Tap::against(&sentry).select(&["issues", "events"]).run();
+    run.is_complete().no_state_is_ahead(&sentry, &[]);
+    for stream in ["issues", "events"] {
+        run.keys(stream).equal(sentry.expected(stream)).are_distinct();
+    }
+}
+
+#[test]
+fn an_event_on_the_edge_of_two_windows_comes_once() {
+    let mut sentry = Sentry::holding(|world| {
+        let project = world.add_project("api");
+        let issue = world.add_issue(project, "on the edge");
+        for day in 1..=21 {
+            // Windows of a day start exactly here.
+            world.add_event(issue, world.clock() - TimeDelta::days(day));
+        }
+    });
+    sentry.start = sentry.now - TimeDelta::days(21);
+    let run = Tap::against(&sentry).select(&["issues", "events"]).with("window_days", 1).run();
+    run.is_complete();
+    run.keys("events").equal(sentry.expected("events")).are_distinct();
+}
+
+#[rstest]
+#[case::issues_alone(&["issues"])]
+#[case::issues_and_events(&["issues", "events"])]
+#[case::events_alone(&["events"])]
+#[case::details_of_issues(&["issue_detail"])]
+#[case::releases(&["releases", "release"])]
+fn nothing_is_asked_twice_in_a_run(#[case] streams: &[&str]) {
+    let sentry = Sentry::small();
+    Tap::against(&sentry).select(streams).run().is_complete();
+    let mut asked: Vec<String> = sentry.requests().iter().map(|request| format!("{} {:?}", request.path, request.query)).collect();
+    asked.sort();
+    let twice: Vec<_> = asked.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| &pair[0]).collect();
+    assert!(twice.is_empty(), "{twice:#?}");
+}
