@@ -479,6 +479,7 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
+    #[expect(clippy::needless_pass_by_value, reason = "callers write literals")]
     fn config(more: Value) -> Map<String, Value> {
         let mut config = json!({"api_token": "t", "start_date": "2026-01-01"});
         config.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());

@@ -4,6 +4,7 @@ use crate::report::{Counts, Report};
 use crate::streams::STREAMS;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::LazyLock;
@@ -81,16 +82,16 @@ fn describe(stream: &str, counts: &Counts, elapsed: Duration) -> String {
     let (rate, share) = (counts.records as f64 / seconds, if counts.planned > 0 { counts.finished as f64 / counts.planned as f64 } else { 0.0 });
     let mut line = format!("{stream:<15} {:>10} records {rate:>8.0}/s", counts.records);
     if let Some(reached) = counts.reached {
-        line.push_str(&format!("  to {}  {:>3.0} %", reached.format("%Y-%m-%d"), share * 100.0));
+        let _ = write!(line, "  to {}  {:>3.0} %", reached.format("%Y-%m-%d"), share * 100.0);
     }
     if share > 0.01 && share < 1.0 {
-        line.push_str(&format!("  about {} left", human(seconds * (1.0 - share) / share)));
+        let _ = write!(line, "  about {} left", human(seconds * (1.0 - share) / share));
     }
     if counts.waiting > 0 {
-        line.push_str(&format!("  {} waiting for the rate limit", counts.waiting));
+        let _ = write!(line, "  {} waiting for the rate limit", counts.waiting);
     }
     if counts.gaps > 0 {
-        line.push_str(&format!("  {} missing", counts.gaps));
+        let _ = write!(line, "  {} missing", counts.gaps);
     }
     line
 }

@@ -28,6 +28,7 @@ use chrono::DateTime;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use tokio::time::Instant;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
@@ -294,7 +295,7 @@ impl Projection {
         for column in &self.columns {
             let value = context(column).map_or(Value::Null, Value::from);
             head.push_str(if head.len() == empty { "" } else { "," });
-            head.push_str(&format!("{}:{value}", Value::from(*column)));
+            let _ = write!(head, "{}:{value}", Value::from(*column));
         }
         let mut key_seed = self.def.name.as_bytes().to_vec();
         for (name, slot) in &self.key {

@@ -92,7 +92,7 @@ impl Report {
         });
         let outcome = if status == Some(200) { "succeeded" } else { "failed" };
         let tags = json!({"stream": stream.name, "endpoint": stream.path, "http_status_code": status, "status": outcome});
-        point(stream.name, "timer", "http_request_duration", json!(elapsed.as_secs_f64()), tags);
+        point(stream.name, "timer", "http_request_duration", &json!(elapsed.as_secs_f64()), tags);
     }
 
     /// How long a request takes on average so far.
@@ -106,7 +106,7 @@ impl Report {
         for (stream, counts) in lock(&self.counts).iter_mut() {
             let new = counts.records - std::mem::replace(&mut counts.told, counts.records);
             if new > 0 {
-                point(stream, "counter", "record_count", json!(new), json!({"stream": stream}));
+                point(stream, "counter", "record_count", &json!(new), json!({"stream": stream}));
             }
         }
     }
@@ -117,13 +117,13 @@ impl Report {
         let outcome = |failed: bool| if failed { "failed" } else { "succeeded" };
         for (stream, counts) in self.counts() {
             let endpoint = crate::streams::find(stream).map(|def| def.path);
-            point(stream, "counter", "http_request_count", json!(counts.requests), json!({"stream": stream, "endpoint": endpoint}));
+            point(stream, "counter", "http_request_count", &json!(counts.requests), json!({"stream": stream, "endpoint": endpoint}));
             if let Some((began, ended)) = counts.span {
                 let tags = json!({"stream": stream, "context": {}, "status": outcome(counts.gaps > 0)});
-                point(stream, "timer", "sync_duration", json!((ended - began).as_secs_f64()), tags);
+                point(stream, "timer", "sync_duration", &json!((ended - began).as_secs_f64()), tags);
             }
         }
-        point("tap_sentry", "timer", "job_duration", json!(self.started.elapsed().as_secs_f64()), json!({"status": outcome(!complete)}));
+        point("tap_sentry", "timer", "job_duration", &json!(self.started.elapsed().as_secs_f64()), json!({"status": outcome(!complete)}));
     }
 
     pub fn retried(&self, stream: &StreamDef) {
@@ -246,7 +246,7 @@ impl Report {
 }
 
 /// One metric point, as the SDK writes them.
-fn point(target: &str, kind: &str, metric: &str, value: Value, mut tags: Value) {
+fn point(target: &str, kind: &str, metric: &str, value: &Value, mut tags: Value) {
     if log::log_enabled!(target: target, log::Level::Info) {
         tags["pid"] = json!(std::process::id());
         log::info!(target: target, "{METRIC}{}", json!({"type": kind, "metric": metric, "value": value, "tags": tags}));

@@ -94,6 +94,20 @@ impl Span<'_> {
         let mut stride = lock(&self.stride);
         *stride = stride.map(|stride| (stride * 2).min(limit));
     }
+
+    /// The claim on a parent's rows, made now if there is none; `None` where each window asks for itself.
+    fn claim(&self, node: &Node, part: Window, reference: &Reference) -> Option<Claim> {
+        if node.def.rows != Rows::Object && !fits_a_page(node.def, reference) {
+            return None;
+        }
+        let parent = reference.bind.iter().fold(node.def.name.to_owned(), |name, (_, value)| name + "\0" + value);
+        let mut claims = lock(&self.claims);
+        let room = claims.len() < CLAIMS;
+        match claims.entry(xxh3_128(parent.as_bytes())) {
+            Entry::Occupied(known) => Some(known.get().clone()),
+            Entry::Vacant(vacant) => room.then(|| vacant.insert(Claim { from: part.start, total: reference.total, rows: Arc::default() }).clone()),
+        }
+    }
 }
 
 impl<'a> Sync<'a> {
@@ -175,11 +189,11 @@ impl<'a> Sync<'a> {
             let before = projects.len();
             let mut pager = Pager::new(&self.reach, node, context.clone(), Vec::new());
             pager.bind = vec![("project_id", &["id"]), ("project_slug", &["slug"])];
-            let mut pages = 0;
+            let mut read = 0;
             loop {
                 match pager.next().await {
                     Ok(Some(page)) => {
-                        pages += 1;
+                        read += 1;
                         let new = page.references.into_iter().filter(|r| !projects.iter().any(|known| known.bind[0] == r.bind[0])).collect::<Vec<_>>();
                         projects.extend(new);
                     }
@@ -196,7 +210,7 @@ impl<'a> Sync<'a> {
                 }
             }
             slugs.append(&mut pager.slugs);
-            if pages < 2 || projects.len() == before {
+            if read < 2 || projects.len() == before {
                 break;
             }
         }
@@ -548,7 +562,7 @@ impl<'a> Sync<'a> {
     async fn child(&self, span: &Span<'_>, node: &Node, window: Window, part: Window, reference: &Reference) -> Result<(), Failure> {
         let context = span.context.with(&reference.bind);
         let scope = Scope { window: part, starts: &span.starts, expected: reference.count.filter(|_| part == window), by_project: None, instants: None };
-        let Some(claim) = self.claim(span, node, part, reference).filter(|claim| claim.total == reference.total) else {
+        let Some(claim) = span.claim(node, part, reference).filter(|claim| claim.total == reference.total) else {
             return self.rows(node, &context, Some(scope)).await;
         };
         let object = node.def.rows == Rows::Object;
@@ -569,20 +583,6 @@ impl<'a> Sync<'a> {
             return self.rows(node, &context, Some(scope)).await;
         }
         Ok(())
-    }
-
-    /// The claim on a parent's rows, made now if there is none; `None` where each window asks for itself.
-    fn claim(&self, span: &Span<'_>, node: &Node, part: Window, reference: &Reference) -> Option<Claim> {
-        if node.def.rows != Rows::Object && !fits_a_page(node.def, reference) {
-            return None;
-        }
-        let parent = reference.bind.iter().fold(node.def.name.to_owned(), |name, (_, value)| name + "\0" + value);
-        let mut claims = lock(&span.claims);
-        let room = claims.len() < CLAIMS;
-        match claims.entry(xxh3_128(parent.as_bytes())) {
-            Entry::Occupied(known) => Some(known.get().clone()),
-            Entry::Vacant(vacant) => room.then(|| vacant.insert(Claim { from: part.start, total: reference.total, rows: Arc::default() }).clone()),
-        }
     }
 
     /// Whether the list of the whole project takes clearly less time than a list for each parent: few rows in many

@@ -5,6 +5,7 @@
 use crate::time::parse_instant;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
 
 /// Between the names of a flattened column, as the Singer SDK writes it.
 const SEPARATOR: &str = "__";
@@ -137,7 +138,10 @@ fn mask(value: &mut Value, mode: MaskMode, salt: &str) {
     *value = match value {
         Value::String(text) if mode == MaskMode::Hash && parse_instant(text).is_err() => {
             let digest = Sha256::new().chain_update(salt.as_bytes()).chain_update(text.as_bytes()).finalize();
-            json!(digest.iter().map(|b| format!("{b:02x}")).collect::<String>())
+            json!(digest.iter().fold(String::new(), |mut hex, b| {
+                let _ = write!(hex, "{b:02x}");
+                hex
+            }))
         }
         _ => Value::Null,
     };
@@ -146,11 +150,17 @@ fn mask(value: &mut Value, mode: MaskMode, salt: &str) {
 fn mask_path(value: &mut Value, path: &[String], mode: MaskMode, salt: &str) {
     let Some((first, rest)) = path.split_first() else { return mask(value, mode, salt) };
     match value {
-        Value::Object(map) => map.iter_mut().filter(|(key, _)| first == "*" || first == *key).for_each(|(_, value)| mask_path(value, rest, mode, salt)),
+        Value::Object(map) => {
+            for (_, value) in map.iter_mut().filter(|(key, _)| first == "*" || first == *key) {
+                mask_path(value, rest, mode, salt);
+            }
+        }
         // A list may be named or passed over: `entries.*.data` and `entries.data` are the same.
         Value::Array(items) => {
             let rest = if first == "*" { rest } else { path };
-            items.iter_mut().for_each(|item| mask_path(item, rest, mode, salt));
+            for item in items {
+                mask_path(item, rest, mode, salt);
+            }
         }
         _ => {}
     }
@@ -171,7 +181,11 @@ fn mask_personal(map: &mut Map<String, Value>, mode: MaskMode, salt: &str) {
 fn mask_personal_value(value: &mut Value, mode: MaskMode, salt: &str) {
     match value {
         Value::Object(map) => mask_personal(map, mode, salt),
-        Value::Array(items) => items.iter_mut().for_each(|item| mask_personal_value(item, mode, salt)),
+        Value::Array(items) => {
+            for item in items {
+                mask_personal_value(item, mode, salt);
+            }
+        }
         _ => {}
     }
 }
