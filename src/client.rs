@@ -8,7 +8,7 @@ use crate::report::Report;
 use crate::streams::StreamDef;
 use crate::throttle::{Class, RateHeaders, Throttle};
 use backon::{BackoffBuilder, ExponentialBuilder};
-use chrono::Utc;
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode};
@@ -264,7 +264,8 @@ impl Exchange {
         })?;
         let status = response.status();
         let headers = rate_headers(response.headers());
-        if !status.is_server_error() {
+        // A gateway's refusals bear no headers, on a limited server too: only a page without them tells of no limits.
+        if !headers.absent() || status == StatusCode::OK {
             self.permit.learn(headers);
         }
         let location = response.headers().get("location").and_then(|v| v.to_str().ok()).map(str::to_owned);
@@ -331,13 +332,16 @@ impl Exchange {
 fn rate_headers(headers: &HeaderMap) -> RateHeaders {
     let number = |name| headers.get(name).and_then(|v| v.to_str().ok()?.trim().parse::<u32>().ok());
     let reset = headers.get("x-sentry-rate-limit-reset").and_then(|v| v.to_str().ok()?.trim().parse::<f64>().ok());
+    let date = headers.get("date").and_then(|v| DateTime::parse_from_rfc2822(v.to_str().ok()?).ok()).map(|date| date.with_timezone(&Utc));
     RateHeaders {
         limit: number("x-sentry-rate-limit-limit"),
         remaining: number("x-sentry-rate-limit-remaining"),
-        // Epoch seconds; a server's clock far from ours must not hold a run for hours.
+        // Epoch seconds of the server. Its `Date` tells them from ours, to the second: it counts where the clocks differ.
         reset_in: reset.filter(|r| r.is_finite()).map(|reset| {
+            let ours = Utc::now();
+            let now = date.filter(|date| (*date - ours).abs() > TimeDelta::seconds(2)).unwrap_or(ours);
             #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era are exact in 53 bits")]
-            let now = Utc::now().timestamp_millis() as f64 / 1000.0;
+            let now = now.timestamp_millis() as f64 / 1000.0;
             Duration::from_secs_f64((reset - now).clamp(0.0, 3600.0))
         }),
         concurrent_limit: number("x-sentry-rate-limit-concurrentlimit"),
@@ -347,10 +351,7 @@ fn rate_headers(headers: &HeaderMap) -> RateHeaders {
 /// What an answer with another status than 200 means.
 fn failure(status: StatusCode, body: &[u8], location: Option<String>, rate: RateHeaders) -> Kind {
     let detail = detail(body);
-    let too_wide = |text: &str| {
-        let text = text.to_lowercase();
-        text.contains("smaller date range") || text.contains("more recent date range") && text.contains("too")
-    };
+    let too_wide = |text: &str| text.to_lowercase().contains("smaller date range");
     match status.as_u16() {
         // Query quotas and statement time-outs come as 429 with allowance left: only a smaller window cures them.
         429 if too_wide(&detail) => Kind::QueryTooLarge { status: 429, detail },
@@ -404,4 +405,57 @@ fn chain(error: &dyn std::error::Error) -> String {
 /// The body as an array's rows or one object, checked by `raw`; see [`Client::get`].
 pub fn malformed(error: raw::Malformed) -> Kind {
     Kind::Body(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::header::HeaderName;
+
+    fn headers(pairs: &[(&'static str, String)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).expect("a value"))).collect()
+    }
+
+    #[test]
+    fn the_reset_is_told_by_the_servers_clock_where_ours_differs() {
+        let server = Utc::now() + TimeDelta::minutes(10);
+        let reset = ("x-sentry-rate-limit-reset", (server.timestamp() + 3).to_string());
+        let told = rate_headers(&headers(&[reset.clone(), ("date", server.to_rfc2822())])).reset_in;
+        assert_eq!(told, Some(Duration::from_secs(3)));
+        assert!(rate_headers(&headers(&[reset])).reset_in > Some(Duration::from_secs(500)), "without a date ours is all there is");
+    }
+
+    #[test]
+    fn a_header_may_be_the_text_none() {
+        let rate = rate_headers(&headers(&[("x-sentry-rate-limit-limit", "40".to_owned()), ("x-sentry-rate-limit-concurrentlimit", "None".to_owned())]));
+        assert_eq!((rate.limit, rate.concurrent_limit, rate.absent()), (Some(40), None, false));
+    }
+
+    #[test]
+    fn a_detail_is_read_in_every_shape() {
+        for (body, expected) in [
+            (r#"{"detail":"Invalid token"}"#, "Invalid token"),
+            (r#"{"detail":{"code":"sso-required","message":"Must login via SSO"}}"#, "Must login via SSO"),
+            (r#"{"message":"This API no longer exists."}"#, "This API no longer exists."),
+            (r#"{"sortBy":["Invalid sort field"]}"#, r#"{"sortBy":["Invalid sort field"]}"#),
+            ("<html>\n <h1>Bad Gateway</h1></html>", "<html> <h1>Bad Gateway</h1></html>"),
+            ("", "no text"),
+        ] {
+            assert_eq!(detail(body.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn what_covers_too_much_is_told_from_too_many_requests() {
+        let kind = |status: u16, body: &str, remaining| {
+            let rate = RateHeaders { remaining: Some(remaining), reset_in: Some(Duration::from_secs(1)), ..RateHeaders::default() };
+            failure(StatusCode::from_u16(status).expect("a status"), body.as_bytes(), None, rate)
+        };
+        let snuba = r#"{"detail":"Rate limit exceeded. Please try your query with a smaller date range or fewer projects."}"#;
+        assert!(matches!(kind(429, snuba, 17), Kind::QueryTooLarge { .. }));
+        assert!(matches!(kind(504, r#"{"detail":"\nQuery timeout. Please try again. If the problem persists try a smaller date range"}"#, 17), Kind::QueryTooLarge { .. }));
+        let often = r#"{"detail":"You are attempting to use this endpoint too frequently. Limit is 40 requests in 1 seconds"}"#;
+        assert!(matches!(kind(429, often, 0), Kind::RateLimited { wait: Some(_), .. }));
+        assert!(matches!(kind(429, often, 5), Kind::RateLimited { wait: None, .. }));
+    }
 }
