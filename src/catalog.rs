@@ -274,3 +274,145 @@ fn prune(schema: &mut Value, path: &mut Vec<String>, chosen: &dyn Fn(&[&str]) ->
     });
 }
 
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn entry(value: Value) -> Entry {
+        serde_json::from_value(value).expect("an entry")
+    }
+
+    #[rstest]
+    #[case::present_and_without_metadata(json!({}), true)]
+    #[case::the_flag_of_before_metadata(json!({"selected": false}), false)]
+    #[case::the_flag_in_the_schema(json!({"schema": {"selected": false}}), false)]
+    #[case::the_nearer_flag_wins(json!({"selected": true, "schema": {"selected": false}}), true)]
+    #[case::selected(json!({"metadata": [{"breadcrumb": [], "metadata": {"selected": true}}]}), true)]
+    #[case::deselected(json!({"selected": true, "metadata": [{"breadcrumb": [], "metadata": {"selected": false}}]}), false)]
+    #[case::by_default(json!({"metadata": [{"breadcrumb": [], "metadata": {"selected-by-default": true}}]}), true)]
+    #[case::not_by_default(json!({"metadata": [{"breadcrumb": [], "metadata": {"selected-by-default": false}}]}), false)]
+    #[case::selected_beats_default(json!({"metadata": [{"breadcrumb": [], "metadata": {"selected": false, "selected-by-default": true}}]}), false)]
+    #[case::selected_null_says_nothing(json!({"metadata": [{"breadcrumb": [], "metadata": {"selected": null, "selected-by-default": true}}]}), true)]
+    #[case::unsupported(json!({"metadata": [{"breadcrumb": [], "metadata": {"inclusion": "unsupported", "selected": true}}]}), false)]
+    #[case::automatic(json!({"metadata": [{"breadcrumb": [], "metadata": {"inclusion": "automatic", "selected": false}}]}), true)]
+    #[case::nothing_said_of_the_stream(json!({"metadata": [{"breadcrumb": [], "metadata": {"inclusion": "available"}}]}), false)]
+    #[case::nothing_said_but_the_flag(json!({"selected": true, "metadata": [{"breadcrumb": [], "metadata": {"inclusion": "available"}}]}), true)]
+    #[case::metadata_of_properties_only(json!({"metadata": [{"breadcrumb": ["properties", "id"], "metadata": {"selected": true}}]}), false)]
+    fn whether_a_stream_is_selected(#[case] mut value: Value, #[case] expected: bool) {
+        value["tap_stream_id"] = json!("teams");
+        assert_eq!(entry(value).is_selected(&[]), expected);
+    }
+
+    #[rstest]
+    #[case::of_which_nothing_is_said(json!({}), true)]
+    #[case::selected(json!({"selected": true}), true)]
+    #[case::deselected(json!({"selected": false}), false)]
+    #[case::deselected_by_default(json!({"selected-by-default": false}), false)]
+    #[case::selected_beats_default(json!({"selected": true, "selected-by-default": false}), true)]
+    #[case::unsupported(json!({"inclusion": "unsupported", "selected": true}), false)]
+    #[case::automatic(json!({"inclusion": "automatic", "selected": false}), true)]
+    fn whether_a_property_is_selected(#[case] metadata: Value, #[case] expected: bool) {
+        let entry = entry(json!({"tap_stream_id": "teams", "metadata": [{"breadcrumb": ["properties", "a", "properties", "b"], "metadata": metadata}]}));
+        assert_eq!(entry.is_selected(&["a", "b"]), expected);
+        assert!(entry.is_selected(&["a"]) && entry.is_selected(&["a", "b", "c"]) && entry.is_selected(&["b"]));
+    }
+
+    /// Breadcrumbs of all properties, but for those of rows in lists.
+    fn breadcrumbs(schema: &Value, above: &[String], out: &mut Vec<Vec<String>>) {
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            let crumb = [above, &["properties".to_owned(), name.clone()]].concat();
+            out.push(crumb.clone());
+            breadcrumbs(property, &crumb, out);
+        }
+    }
+
+    #[test]
+    fn discovery_describes_every_property_at_every_depth() {
+        let catalog = discover();
+        assert_eq!(catalog.streams.len(), STREAMS.len());
+        let mut nested = 0;
+        for (entry, def) in catalog.streams.iter().zip(STREAMS) {
+            let mut expected = vec![Vec::new()];
+            breadcrumbs(&entry.schema, &[], &mut expected);
+            let found: Vec<_> = entry.metadata.iter().map(|one| one.breadcrumb.clone()).collect();
+            assert_eq!(found, expected, "{}", def.name);
+            nested += found.iter().filter(|crumb| crumb.len() > 2).count();
+            for one in &entry.metadata[1..] {
+                let own = one.breadcrumb.len() == 2 && (def.key.contains(&one.breadcrumb[1].as_str()) || def.replication_key() == Some(&one.breadcrumb[1]));
+                assert_eq!(one.metadata["inclusion"], if own { "automatic" } else { "available" }, "{}: {:?}", def.name, one.breadcrumb);
+            }
+            let root = &entry.metadata[0].metadata;
+            assert_eq!(root["table-key-properties"], json!(def.key));
+            assert_eq!(root["selected-by-default"], json!(def.selected_by_default));
+            assert_eq!(root.get("valid-replication-keys"), def.replication_key().map(|key| json!([key])).as_ref());
+            assert_eq!(root["forced-replication-method"], json!(entry.replication_method));
+            assert_eq!(root.get("parent-tap-stream-id").and_then(Value::as_str), def.parent.map(|parent| parent.stream));
+        }
+        assert!(nested > 20, "{nested}");
+    }
+
+    fn select(mut value: Value) -> Result<Selected, CatalogError> {
+        if value.get("tap_stream_id").is_none() {
+            value["tap_stream_id"] = json!("issues");
+        }
+        Selection::new(Some(json!({"streams": [value]})), &RecordStyle::default()).map(|mut selection| selection.0.remove(0))
+    }
+
+    #[rstest]
+    #[case::the_method(json!({"replication_method": "LOG_BASED"}), "replication method `LOG_BASED` is not supported")]
+    #[case::the_method_in_metadata(json!({"metadata": [{"breadcrumb": [], "metadata": {"selected": true, "replication-method": "incremental"}}]}), "replication method `incremental`")]
+    #[case::the_key(json!({"replication_key": "firstSeen"}), "the only one is `lastSeen`")]
+    #[case::the_key_in_metadata(json!({"metadata": [{"breadcrumb": [], "metadata": {"selected": true, "replication-key": "firstSeen"}}]}), "the only one is `lastSeen`")]
+    #[case::a_primary_key_that_is_nowhere(json!({"key_properties": ["uuid"]}), "`uuid` is not in the schema")]
+    fn what_a_stream_cannot_do_is_refused_by_name(#[case] value: Value, #[case] told: &str) {
+        let error = select(value).expect_err("refused").to_string();
+        assert!(error.contains(told) && error.contains("`issues`"), "{error}");
+    }
+
+    #[rstest]
+    #[case::as_discovered(json!({}), false)]
+    #[case::full_table(json!({"replication_method": "FULL_TABLE"}), true)]
+    #[case::full_table_in_metadata(json!({"metadata": [{"breadcrumb": [], "metadata": {"selected": true, "replication-method": "FULL_TABLE"}}]}), true)]
+    #[case::full_table_by_a_key_that_does_not_matter(json!({"replication_method": "FULL_TABLE", "replication_key": "firstSeen"}), true)]
+    fn a_method_that_fits(#[case] value: Value, #[case] full_table: bool) {
+        let selected = select(value).expect("accepted");
+        assert_eq!(selected.ignore_bookmark, full_table);
+        assert_eq!(selected.announced.schema.bookmark_properties, (!full_table).then(|| vec!["lastSeen".to_owned()]));
+    }
+
+    #[test]
+    fn a_stream_without_a_key_to_replicate_by_is_whole_whatever_is_asked_for() {
+        let selected = select(json!({"tap_stream_id": "teams", "replication_method": "INCREMENTAL", "replication_key": "dateCreated"})).expect("accepted");
+        assert!(!selected.ignore_bookmark);
+        assert_eq!(selected.announced.schema.bookmark_properties, None);
+    }
+
+    #[test]
+    fn keys_are_added_to_a_schema_that_lacks_them() {
+        let schema = json!({"type": "object", "properties": {"title": {"type": ["string", "null"]}}});
+        let selected = select(json!({"schema": schema, "key_properties": []})).expect("accepted");
+        let names: Vec<&String> = selected.announced.schema.schema["properties"].as_object().expect("an object").keys().collect();
+        assert_eq!(names, ["title", "id", "lastSeen"]);
+        assert_eq!(selected.announced.schema.key_properties, ["id"]);
+    }
+
+    #[test]
+    fn a_catalog_that_cannot_be_used_is_told_apart() {
+        let new = |value: Value| Selection::new(Some(value), &RecordStyle::default()).map(|selection| selection.0.len());
+        assert!(matches!(new(json!([])), Err(CatalogError::Shape(_))));
+        assert!(matches!(new(json!({"streams": [{"stream": "issues"}]})), Err(CatalogError::Shape(_))));
+        assert!(matches!(new(json!({"streams": []})), Err(CatalogError::Nothing)));
+        assert!(matches!(new(json!({"streams": [{"tap_stream_id": "unicorns"}]})), Err(CatalogError::Nothing)));
+        assert!(matches!(new(json!({"streams": [{"stream_id": "teams"}, {"tap_stream_id": "unicorns"}]})), Ok(1)));
+    }
+
+    #[test]
+    fn without_a_catalog_the_defaults_are_selected_and_everything_for_a_test() {
+        let names = |selection: Selection| selection.0.iter().map(|selected| selected.def.name).collect::<Vec<_>>();
+        let expected: Vec<_> = STREAMS.iter().filter(|def| def.selected_by_default).map(|def| def.name).collect();
+        assert_eq!(names(Selection::new(None, &RecordStyle::default()).expect("the own catalog")), expected);
+        assert_eq!(names(Selection::everything(&RecordStyle::default()).expect("the own catalog")).len(), STREAMS.len());
+    }
+}

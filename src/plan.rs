@@ -185,3 +185,162 @@ impl Progress {
         (self.reached > before).then_some(self.reached)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::RecordStyle;
+    use crate::time::parse_instant;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    fn at(text: &str) -> DateTime<Utc> {
+        parse_instant(text).expect("an instant")
+    }
+
+    fn window(start: &str, end: &str) -> Window {
+        Window { start: at(start), end: at(end) }
+    }
+
+    /// Of a run on 1 February from `start` on.
+    fn settings(start: &str) -> Settings {
+        let Value::Object(config) = json!({"api_token": "t", "start_date": start, "end_date": "2026-02-01"}) else { unreachable!("an object") };
+        Settings { now: at("2026-02-01"), ..Settings::new(config).expect("valid") }
+    }
+
+    /// The node of the first of these streams, in a run that selects them all.
+    fn node(streams: &[&str], method: Option<&str>) -> Node {
+        fn take(nodes: Vec<Node>, name: &str) -> Option<Node> {
+            nodes.into_iter().find_map(|node| if node.def.name == name { Some(node) } else { take(node.children, name) })
+        }
+        let entries: Vec<Value> = streams.iter().map(|name| json!({"tap_stream_id": name, "replication_method": method})).collect();
+        let selection = Selection::new(Some(json!({"streams": entries})), &RecordStyle::default()).expect("a catalog");
+        take(tree(selection), streams[0]).expect("in the tree")
+    }
+
+    fn partition() -> Partition {
+        Partition(vec![("organization_slug", "acme".to_owned()), ("project_id", "2".to_owned())])
+    }
+
+    fn bookmarks(list: &[(&str, &str)]) -> Bookmarks {
+        let bookmarks: serde_json::Map<String, Value> = list.iter().map(|(stream, start)| ((*stream).to_owned(), json!({"start": start}))).collect();
+        Bookmarks::parse(json!({"bookmarks": bookmarks})).expect("a state")
+    }
+
+    fn planned(node: &Node, settings: &Settings, state: &[(&str, &str)]) -> Vec<Window> {
+        windows(node, &Starts::new(node, &partition(), settings, &bookmarks(state)), settings)
+    }
+
+    fn are_a_partition(windows: &[Window], start: &str) {
+        assert_eq!(windows.first().map(|w| w.start), Some(at(start)));
+        assert_eq!(windows.last().map(|w| w.end), Some(at("2026-02-01")));
+        assert!(windows.windows(2).all(|two| two[0].end == two[1].start), "{windows:?}");
+        assert!(windows.iter().all(|w| w.start < w.end));
+    }
+
+    #[test]
+    fn a_first_run_is_cut_oldest_first() {
+        let planned = planned(&node(&["issues"], None), &settings("2026-01-01"), &[]);
+        are_a_partition(&planned, "2026-01-01");
+        assert_eq!(planned.len(), 5);
+        assert_eq!(planned[0], window("2026-01-01", "2026-01-08"));
+        assert_eq!(planned[4], window("2026-01-29", "2026-02-01"));
+    }
+
+    #[test]
+    fn the_refresh_widens_the_first_window() {
+        let planned = planned(&node(&["issues"], None), &settings("2026-01-01"), &[("issues", "2026-01-20T00:00:00Z")]);
+        assert_eq!(planned, [window("2026-01-18", "2026-01-26T23:00:00Z"), window("2026-01-26T23:00:00Z", "2026-02-01")]);
+    }
+
+    #[test]
+    fn the_refresh_is_made_when_there_is_nothing_new() {
+        let issues = node(&["issues"], None);
+        assert_eq!(planned(&issues, &settings("2026-01-01"), &[("issues", "2026-03-01T00:00:00Z")]), [window("2026-01-18", "2026-02-01")]);
+        let without = Settings { issue_refresh: TimeDelta::zero(), ..settings("2026-01-01") };
+        assert_eq!(planned(&issues, &without, &[("issues", "2026-03-01T00:00:00Z")]), []);
+    }
+
+    #[test]
+    fn what_is_older_than_the_retention_is_one_piece() {
+        let planned = planned(&node(&["issues"], None), &settings("2025-01-01T00:00:00Z"), &[]);
+        are_a_partition(&planned, "2025-01-01");
+        assert_eq!(planned[0], window("2025-01-01", "2025-11-03"));
+        assert!(planned[1..].iter().all(|w| w.length() <= TimeDelta::days(7)));
+    }
+
+    #[test]
+    fn a_list_without_windows_is_one() {
+        assert_eq!(planned(&node(&["releases"], None), &settings("2025-01-01"), &[]), [window("2025-01-01", "2026-02-01")]);
+    }
+
+    #[test]
+    fn a_stream_that_is_walked_only_starts_where_its_children_do() {
+        let issues = node(&["issues", "events"], None);
+        let state = [("issues", "2026-01-25T00:00:00Z"), ("events", "2026-01-10T00:00:00Z")];
+        let settings = settings("2026-01-01");
+        let starts = Starts::new(&issues, &partition(), &settings, &bookmarks(&state));
+        assert_eq!(starts.own(&issues), Some(at("2026-01-18")));
+        assert_eq!(starts.walked(&issues), Some(at("2026-01-09T23:00:00Z")));
+        assert_eq!(starts.own(&issues.children[0]), Some(at("2026-01-09T23:00:00Z")));
+        let cut = windows(&issues, &starts, &settings);
+        are_a_partition(&cut, "2026-01-09T23:00:00Z");
+        assert_eq!(cut[0].end, at("2026-01-16T23:00:00Z"));
+        let walked = node(&["events"], None);
+        assert_eq!(Starts::new(&walked, &partition(), &settings, &bookmarks(&state)).own(&walked), Some(at("2026-01-09T23:00:00Z")));
+    }
+
+    #[rstest]
+    #[case::none(&[], None, "2026-01-01T00:00:00Z")]
+    #[case::a_bookmark_and_its_look_back(&[("events", "2026-01-10T00:00:00Z")], None, "2026-01-09T23:00:00Z")]
+    #[case::in_whole_seconds(&[("events", "2026-01-10T00:00:00.75Z")], None, "2026-01-09T23:00:00Z")]
+    #[case::a_start_date_that_is_newer(&[("events", "2025-12-01T00:00:00Z")], None, "2026-01-01T00:00:00Z")]
+    #[case::a_look_back_before_the_start_date(&[("events", "2026-01-01T00:30:00Z")], None, "2026-01-01T00:00:00Z")]
+    #[case::of_another_stream(&[("issues", "2026-01-10T00:00:00Z")], None, "2026-01-01T00:00:00Z")]
+    #[case::full_table(&[("events", "2026-01-10T00:00:00Z")], Some("FULL_TABLE"), "2026-01-01T00:00:00Z")]
+    fn where_a_stream_starts(#[case] state: &[(&str, &str)], #[case] method: Option<&str>, #[case] expected: &str) {
+        let events = node(&["events"], method);
+        let starts = Starts::new(&events, &partition(), &settings("2026-01-01"), &bookmarks(state));
+        assert_eq!(starts.own(&events), Some(at(expected)));
+    }
+
+    #[test]
+    fn halves_and_pieces_meet_at_whole_seconds() {
+        let odd = window("2026-01-01T00:00:00Z", "2026-01-01T00:00:07Z");
+        assert_eq!(odd.halves(), [window("2026-01-01T00:00:00Z", "2026-01-01T00:00:03Z"), window("2026-01-01T00:00:03Z", "2026-01-01T00:00:07Z")]);
+        let pieces = odd.pieces(TimeDelta::seconds(3));
+        assert_eq!(pieces.len(), 3);
+        assert_eq!(pieces[2], window("2026-01-01T00:00:06Z", "2026-01-01T00:00:07Z"));
+        assert!(pieces.windows(2).all(|two| two[0].end == two[1].start));
+        assert!(Window { end: odd.start, ..odd }.pieces(TimeDelta::seconds(3)).is_empty());
+    }
+
+    #[test]
+    fn progress_waits_for_the_windows_before() {
+        let pieces = window("2026-01-01", "2026-01-05").pieces(TimeDelta::days(1));
+        let mut progress = Progress::new(at("2026-01-01"));
+        assert_eq!(progress.finish(pieces[2]), None);
+        assert_eq!(progress.finish(pieces[1]), None);
+        assert_eq!(progress.finish(pieces[0]), Some(at("2026-01-04")));
+        assert_eq!(progress.finish(pieces[0]), None, "once is enough");
+        assert_eq!(progress.finish(pieces[3]), Some(at("2026-01-05")));
+    }
+
+    #[test]
+    fn progress_counts_halves_as_the_whole() {
+        let whole = window("2026-01-01", "2026-01-03");
+        let [first, second] = whole.halves();
+        let mut progress = Progress::new(whole.start);
+        assert_eq!(progress.finish(second), None);
+        assert_eq!(progress.finish(first), Some(whole.end));
+    }
+
+    #[test]
+    fn the_tree_holds_the_parents_that_are_needed_and_no_more() {
+        let selection = Selection::new(Some(json!({"streams": [{"tap_stream_id": "event_detail"}, {"tap_stream_id": "teams"}]})), &RecordStyle::default()).expect("a catalog");
+        let tree = tree(selection);
+        assert_eq!(tree.iter().flat_map(Node::streams).collect::<Vec<_>>(), ["projects", "issues", "events", "event_detail", "teams"]);
+        assert!(tree[0].emit.is_none() && tree[1].emit.is_some());
+        assert_eq!(tree[0].incremental().iter().map(|node| node.def.name).collect::<Vec<_>>(), ["event_detail"]);
+    }
+}

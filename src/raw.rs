@@ -3,10 +3,10 @@
 //! A page of full events is megabytes, of which a few per cent are looked at; the rest is copied. So the check is made
 //! to cost little more than reading the memory, after [simdjson](https://arxiv.org/abs/1902.08318), whose first stage
 //! it is: a bit for each byte of a block says what the byte is, quotes and backslashes tell strings from the rest, and
-//! masks are shifted to see what follows what. Unlike simdjson, tokens are not listed: the grammar is checked on the
-//! masks themselves (see [`Scan::grammar`]), and only brackets, numbers, words and escapes are visited one by one. What
-//! remains is a list of the containers and where each ends. Nothing recurses, so no answer, however deeply nested, can
-//! exhaust the stack.
+//! masks are shifted to see what follows what. Unlike in simdjson, tokens are not listed: the grammar is checked on the
+//! masks themselves (see `Scan::grammar`), and only brackets, numbers, words and escapes are visited one by one. What
+//! remains is where the outer containers end. Nothing recurses, so no answer, however deeply nested, can exhaust the
+//! stack.
 
 use wide::u8x64;
 
@@ -54,10 +54,9 @@ pub struct Place {
     depth: u32,
 }
 
-/// A container: where it starts, where it ends, and how many listed ones start before that end.
+/// A container: where it ends, and how many listed ones start before that.
 #[derive(Debug, Clone, Copy)]
 struct Container {
-    start: u32,
     end: u32,
     next: u32,
 }
@@ -75,7 +74,7 @@ struct Misfit {
 pub struct Document<'a> {
     json: &'a [u8],
     root: Place,
-    /// By their start.
+    /// The listed ones, by their start.
     containers: Vec<Container>,
     /// By their start; almost always none.
     misfits: Vec<Misfit>,
@@ -89,11 +88,11 @@ impl<'a> Document<'a> {
     /// # Errors
     /// When the body is not UTF-8, or not one JSON value and nothing else.
     pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
-        // Positions have 32 bits, and a bit of a container's number is taken by the stack.
-        if u32::try_from(body.len()).is_err() || body.len() > 1 << 31 {
+        // Positions have 32 bits.
+        if body.len() > 1 << 31 {
             return Err(Malformed { what: "a body of more than 2 GiB", at: 0 });
         }
-        let mut scan = Scan { containers: Vec::with_capacity(body.len() / 64), ..Scan::default() };
+        let mut scan = Scan { containers: Vec::with_capacity(body.len() / 256), ..Scan::default() };
         let (blocks, rest) = body.as_chunks::<64>();
         let mut at = 0;
         let mut last = [b' '; 64];
@@ -177,7 +176,13 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// Whether nothing in the value must be repaired.
+    #[inline]
     fn fits(&self, place: Place) -> bool {
+        // The shortest misfit is `\u0000`, between quotes.
+        if place.end - place.start < 8 {
+            return true;
+        }
         let first = self.misfits.partition_point(|misfit| misfit.start < place.start);
         self.misfits.get(first).is_none_or(|misfit| misfit.start >= place.end)
     }
@@ -320,7 +325,7 @@ impl Iterator for Elements<'_, '_> {
 }
 
 /// Positions are checked to have 32 bits when a document is parsed.
-#[expect(clippy::cast_possible_truncation, reason = "bodies of 2 GiB and more are refused")]
+#[expect(clippy::cast_possible_truncation, reason = "larger bodies than 2 GiB are refused")]
 #[inline]
 const fn narrow(at: usize) -> u32 {
     at as u32
@@ -507,6 +512,7 @@ struct Wrong {
 }
 
 impl Scan {
+    #[expect(clippy::inline_always, reason = "in its loop it keeps its state in registers: 5 % faster")]
     #[inline(always)]
     fn block(&mut self, body: &[u8], base: usize, block: &[u8; 64]) -> Result<(), Malformed> {
         let bytes = u8x64::from(*block);
@@ -590,11 +596,10 @@ impl Scan {
             if tokens.open & bit != 0 {
                 if let Some(index) = self.nesting.open.get_mut(depth as usize) {
                     *index = narrow(self.containers.len());
-                    self.containers.push(Container { start: at, end: 0, next: 0 });
+                    self.containers.push(Container { end: 0, next: 0 });
                 }
                 if depth % 64 == 0 {
                     self.nesting.outer.push(kinds);
-                    kinds = 0;
                 }
                 kinds = kinds << 1 | curly;
                 depth += 1;
@@ -941,7 +946,7 @@ mod tests {
                 // At every place of a block, and behind white space that spans one.
                 agree(format!("{}{json}", " ".repeat(at)).as_bytes());
                 agree(format!("[\"{}\",{json}]", "x".repeat(at)).as_bytes());
-                agree(format!("{{\"k{}\":{json}{}}}", "\n".repeat(64), "\n".repeat(at)).as_bytes());
+                agree(format!("{{\"k{}\":{json}{}}}", "x".repeat(130 + at), "\n".repeat(at)).as_bytes());
                 agree(format!("{{\"a\":0,\"k\"{}:{json}}}", " ".repeat(at)).as_bytes());
             }
             assert!(serde_json::from_str::<serde_json::Value>(json).is_err(), "{json}");
@@ -968,8 +973,10 @@ mod tests {
             for at in 0..130 {
                 agree(format!("[\"{}\",{value},{{\"k\":{value},\"l\":{value}}}]", "x".repeat(at)).as_bytes());
                 agree(format!("[{}{value}{},{value}]", " ".repeat(at), "\n".repeat(at)).as_bytes());
-                // Cut anywhere, it is no longer whole.
+                agree(format!("{{\"{}\"{}:{value}}}", "k".repeat(at), "\t".repeat(at)).as_bytes());
+                agree(format!("{{\"a\":1,{}\"{}\" :{value}}}", " ".repeat(at), "k".repeat(2 * at)).as_bytes());
             }
+            // Cut anywhere, it is no longer whole.
             let whole = format!("[{value},{value}]");
             for cut in 0..whole.len() {
                 agree(&whole.as_bytes()[..cut]);

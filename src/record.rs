@@ -496,8 +496,10 @@ impl Node {
             b'n' => return noted.nulled(out),
             _ => {
                 let number = doc.text(place);
-                let integer = || !number.iter().any(|b| matches!(b, b'.' | b'e' | b'E')) && raw::number_fits(number);
-                self.types.has(Types::NUMBER) || self.types.has(Types::INTEGER) && integer()
+                let integer = || !number.iter().any(|b| matches!(b, b'.' | b'e' | b'E'));
+                // Beyond 64 bits a number is copied as text, which only a column that also admits text can hold.
+                let fits = self.types.has(Types::STRING) || raw::number_fits(number);
+                fits && (self.types.has(Types::NUMBER) || self.types.has(Types::INTEGER) && integer())
             }
         };
         if !fits {
@@ -604,7 +606,7 @@ fn integer(text: &str) -> Option<i64> {
         return Some(integer);
     }
     // 2^53: above, a float no longer tells neighbouring integers apart.
-    let float: f64 = text.parse().ok().filter(|f: &f64| f.fract() == 0.0 && f.abs() <= 9_007_199_254_740_992.0)?;
+    let float: f64 = text.parse().ok().filter(|f: &f64| f.fract() == 0.0 && f.abs() < 9_007_199_254_740_992.0)?;
     #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
     Some(float as i64)
 }
@@ -634,4 +636,255 @@ fn instant(text: &str) -> Option<String> {
     })?;
     let text = format_instant(parsed);
     (text.len() <= "2026-01-31T00:00:00.000000Z".len() && !text.contains(":60")).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::find;
+    use rstest::rstest;
+    use serde_json::json;
+
+    /// A row of `stream` as a record of this schema, chosen by path.
+    fn write(stream: &str, properties: &Value, row: &str, selected: &dyn Fn(&[&str]) -> bool) -> (Result<(), RowError>, Batch) {
+        let def = find(stream).expect("a stream");
+        let projection = Projection::new(def, &json!({"type": "object", "properties": properties}), selected, false);
+        let frame = projection.frame(|name| (name == "organization_slug").then_some("acme"), "2026-01-01T00:00:00Z");
+        let mut batch = Batch::new(def, Instant::now(), None);
+        let document = Document::parse(row.as_bytes()).expect("JSON");
+        (projection.write(&document, document.root(), &frame, &mut batch), batch)
+    }
+
+    fn all(_: &[&str]) -> bool {
+        true
+    }
+
+    fn record(batch: &Batch) -> Value {
+        assert_eq!(batch.rows.last().map(|row| row.end), Some(batch.lines.len()));
+        let message: Value = serde_json::from_slice(&batch.lines).expect("one line of JSON");
+        message["record"].clone()
+    }
+
+    /// The value of a column of this type for this answer, as it is written, and what is noted of it.
+    fn convert(property: &Value, value: &str) -> (String, Notes) {
+        let (result, batch) = write("teams", &json!({"id": {"type": "string"}, "v": property}), &format!(r#"{{"id":"1","v":{value}}}"#), &all);
+        assert_eq!(result, Ok(()));
+        let line = String::from_utf8(batch.lines).expect("UTF-8");
+        let start = line.find(r#""v":"#).expect("written") + 4;
+        let end = line.find(r#"},"time_extracted""#).expect("a whole line");
+        (line[start..end].to_owned(), batch.notes)
+    }
+
+    fn schema(kind: &str) -> Value {
+        match kind {
+            "date-time" => json!({"type": ["string", "null"], "format": "date-time"}),
+            "declared object" => json!({"type": ["object", "null"], "properties": {"a": {"type": ["integer", "null"]}}}),
+            "list of integers" => json!({"type": ["array", "null"], "items": {"type": ["integer", "null"]}}),
+            kind => json!({"type": [kind, "null"]}),
+        }
+    }
+
+    #[rstest]
+    #[case("string", "\"a \\\"b\\\" \\u00e9\"")]
+    #[case("date-time", r#""2026-01-31T10:20:30Z""#)]
+    #[case("date-time", r#""2026-01-31T10:20:30.123456Z""#)]
+    #[case("date-time", r#""2024-02-29T00:00:00Z""#)]
+    #[case("integer", "12")]
+    #[case("integer", "-9223372036854775808")]
+    #[case("number", "1.50")]
+    #[case("number", "3")]
+    #[case("boolean", "false")]
+    #[case("object", r#"{"k":[1,{"l":null}]}"#)]
+    #[case("declared object", r#"{"a":1}"#)]
+    #[case("array", r#"[1,"a",{}]"#)]
+    #[case("string", "null")]
+    fn what_fits_is_copied(#[case] kind: &str, #[case] value: &str) {
+        assert_eq!(convert(&schema(kind), value), (value.to_owned(), Notes::default()));
+    }
+
+    #[rstest]
+    #[case::number("string", "12.50", r#""12.50""#)]
+    #[case::boolean("string", "true", r#""true""#)]
+    #[case::object("string", r#"{"a":["b"]}"#, r#""{\"a\":[\"b\"]}""#)]
+    #[case::list("string", r#"["x"]"#, r#""[\"x\"]""#)]
+    #[case::offset("date-time", r#""2026-01-31T10:20:30+02:00""#, r#""2026-01-31T08:20:30Z""#)]
+    #[case::offset_before_the_day("date-time", r#""2024-03-01T00:30:00+01:00""#, r#""2024-02-29T23:30:00Z""#)]
+    #[case::no_offset("date-time", r#""2026-01-31T10:20:30""#, r#""2026-01-31T10:20:30Z""#)]
+    #[case::blank("date-time", r#""2026-01-31 10:20:30.5""#, r#""2026-01-31T10:20:30.500Z""#)]
+    #[case::a_date("date-time", r#""2026-01-31""#, r#""2026-01-31T00:00:00Z""#)]
+    #[case::nine_digits("date-time", r#""2026-01-31T10:20:30.123456789Z""#, r#""2026-01-31T10:20:30.123456Z""#)]
+    #[case::epoch("date-time", "1769854830", r#""2026-01-31T10:20:30Z""#)]
+    #[case::epoch_with_fraction("date-time", "1769854830.25", r#""2026-01-31T10:20:30.250Z""#)]
+    #[case::epoch_as_text("date-time", r#""1769854830""#, r#""2026-01-31T10:20:30Z""#)]
+    #[case::text("integer", r#""12""#, "12")]
+    #[case::fraction_of_zero("integer", "12.0", "12")]
+    #[case::exponent("integer", "1e3", "1000")]
+    #[case::text("number", r#""1.5""#, "1.5")]
+    #[case::text_with_blanks("number", r#"" 2 ""#, "2")]
+    #[case::text("boolean", r#""true""#, "true")]
+    #[case::zero("boolean", "0", "false")]
+    #[case::one("boolean", "1", "true")]
+    #[case::empty_list("object", "[]", "{}")]
+    #[case::empty_list_declared("declared object", "[]", "{}")]
+    #[case::scalar("object", "5", r#"{"value":5}"#)]
+    #[case::list("object", r#"[1,"a"]"#, r#"{"value":[1,"a"]}"#)]
+    #[case::scalar("array", r#""a""#, r#"["a"]"#)]
+    #[case::object("array", r#"{"a":1}"#, r#"[{"a":1}]"#)]
+    #[case::converted_inside("list of integers", r#""3""#, "[3]")]
+    fn what_does_not_fit_is_converted_and_noted(#[case] kind: &str, #[case] value: &str, #[case] expected: &str) {
+        let (written, notes) = convert(&schema(kind), value);
+        assert_eq!(written, expected);
+        assert!(notes.converted.keys().eq(["v"]) && notes.nulled.is_empty(), "{notes:?}");
+    }
+
+    #[rstest]
+    #[case::no_such_day("date-time", r#""2026-02-29T00:00:00Z""#)]
+    #[case::leap_second("date-time", r#""2016-12-31T23:59:60Z""#)]
+    #[case::words("date-time", r#""yesterday""#)]
+    #[case::before_the_epoch("date-time", "-1")]
+    #[case::boolean("date-time", "true")]
+    #[case::object("date-time", "{}")]
+    #[case::fraction("integer", "12.5")]
+    #[case::words("integer", r#""twelve""#)]
+    #[case::inexact("integer", "9007199254740993.0")]
+    #[case::beyond_64_bits("integer", "123456789012345678901234567890")]
+    #[case::beyond_64_bits_as_text("number", r#""1e400""#)]
+    #[case::words("number", r#""NaN""#)]
+    #[case::list("number", "[1]")]
+    #[case::words("boolean", r#""maybe""#)]
+    #[case::two("boolean", "2")]
+    #[case::scalar("declared object", r#""x""#)]
+    #[case::list("declared object", "[1]")]
+    fn what_cannot_be_expressed_is_null_and_noted(#[case] kind: &str, #[case] value: &str) {
+        let (written, notes) = convert(&schema(kind), value);
+        assert_eq!(written, "null");
+        assert_eq!(notes.nulled, BTreeMap::from([("v".to_owned(), 1)]));
+    }
+
+    #[test]
+    fn null_where_it_is_not_declared_is_noted() {
+        let (written, notes) = convert(&json!({"type": "string"}), "null");
+        assert_eq!((written.as_str(), notes.nulled.len()), ("null", 1));
+    }
+
+    #[rstest]
+    #[case::nul("string", r#""a\u0000b""#, json!("a\u{FFFD}b"))]
+    #[case::lone_surrogate("string", r#""\ud800""#, json!("\u{FFFD}"))]
+    #[case::a_pair_stays("string", r#""\ud83d\ude00""#, json!("😀"))]
+    #[case::number_in_a_free_object("object", r#"{"n":123456789012345678901234567890}"#, json!({"n": "123456789012345678901234567890"}))]
+    fn what_targets_choke_on_is_repaired(#[case] kind: &str, #[case] value: &str, #[case] expected: Value) {
+        let (written, notes) = convert(&schema(kind), value);
+        assert_eq!(serde_json::from_str::<Value>(&written).expect("JSON"), expected);
+        assert_eq!(notes.repaired.contains_key("v"), !value.contains("ude00"), "{notes:?}");
+    }
+
+    #[test]
+    fn a_number_beyond_64_bits_is_no_text_in_a_column_of_numbers() {
+        let (written, _) = convert(&schema("number"), "123456789012345678901234567890");
+        assert_eq!(written, "null", "text would not fit the schema");
+    }
+
+    #[test]
+    fn too_deep_a_value_is_null_there() {
+        let depth = raw::MAX_DEPTH as usize + 20;
+        let (written, notes) = convert(&schema("array"), &format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
+        let open = written.bytes().take_while(|b| *b == b'[').count();
+        assert!(open < raw::MAX_DEPTH as usize && written[open..].starts_with("null"), "{written}");
+        assert!(notes.repaired.contains_key("v"));
+    }
+
+    #[test]
+    fn of_equal_keys_the_first_counts_also_when_one_is_escaped() {
+        let properties = json!({"id": {"type": "string"}, "o": {"type": ["object", "null"], "properties": {"a": {"type": "integer"}}}});
+        let (result, batch) = write("teams", &properties, r#"{"id":"1","id":"2","\u0069d":"3","o":{"a":1,"\u0061":2,"a":3}}"#, &all);
+        assert_eq!(result, Ok(()));
+        assert_eq!(record(&batch), json!({"id": "1", "o": {"a": 1}}));
+        assert_eq!(batch.lines.windows(4).filter(|four| *four == b"\"a\":").count(), 1);
+    }
+
+    #[rstest]
+    #[case(r#"{"name":"x"}"#, RowError::NoKey("id"))]
+    #[case(r#"{"id":null}"#, RowError::NoKey("id"))]
+    #[case(r#"{"id":""}"#, RowError::NoKey("id"))]
+    #[case("[]", RowError::NotAnObject)]
+    #[case(r#""1""#, RowError::NotAnObject)]
+    fn a_row_without_its_key_is_refused(#[case] row: &str, #[case] expected: RowError) {
+        let (result, batch) = write("teams", &json!({"id": {"type": "string"}, "name": {"type": ["string", "null"]}}), row, &all);
+        assert_eq!(result, Err(expected));
+        assert!(batch.rows.is_empty());
+    }
+
+    #[test]
+    fn unknown_fields_are_left_out_and_noted_by_name() {
+        let properties = json!({"id": {"type": "string"}, "o": {"type": ["object", "null"], "properties": {}}, "p": {"type": ["object", "null"], "properties": {"a": {"type": "integer"}}}});
+        let (_, batch) = write("teams", &properties, r#"{"id":"1","new":{"x":1},"p":{"a":1,"b":2},"o":{"free":1}}"#, &all);
+        assert_eq!(record(&batch), json!({"id": "1", "p": {"a": 1}, "o": {"free": 1}}));
+        assert_eq!(batch.notes.unknown, BTreeMap::from([("new".to_owned(), 1), ("p.b".to_owned(), 1)]));
+        let mut sum = batch.notes.clone();
+        sum.merge(batch.notes);
+        assert_eq!(sum.unknown["new"], 2);
+    }
+
+    #[test]
+    fn what_is_deselected_is_left_out_at_every_depth_and_not_unknown() {
+        let properties = json!({"id": {"type": "string"}, "a": {"type": "integer"}, "o": {"type": "object", "properties": {"x": {"type": "integer"}, "p": {"type": "object", "properties": {"y": {"type": "integer"}, "z": {"type": "integer"}}}}}});
+        let selected = |path: &[&str]| path != ["a"] && path != ["o", "x"] && path != ["o", "p", "y"];
+        let (_, batch) = write("teams", &properties, r#"{"id":"1","a":1,"o":{"x":1,"p":{"y":1,"z":2}}}"#, &selected);
+        assert_eq!(record(&batch), json!({"id": "1", "o": {"p": {"z": 2}}}));
+        assert_eq!(batch.notes, Notes::default());
+    }
+
+    #[test]
+    fn a_key_that_is_deselected_still_tells_records_apart() {
+        let without = |path: &[&str]| path != ["id"];
+        let key = |row: &str| write("teams", &json!({"id": {"type": "string"}}), row, &without).1.rows[0].key;
+        assert_ne!(key(r#"{"id":"1"}"#), key(r#"{"id":"2"}"#));
+        assert_eq!(key(r#"{"id":"1"}"#), key(r#"{"x":7,"id":"1"}"#));
+    }
+
+    #[test]
+    fn context_columns_come_from_the_context_only() {
+        let properties = json!({"organization_slug": {"type": "string"}, "id": {"type": "string"}});
+        let (_, batch) = write("teams", &properties, r#"{"id":"1","organization_slug":"theirs"}"#, &all);
+        assert_eq!(record(&batch), json!({"organization_slug": "acme", "id": "1"}));
+        let (_, batch) = write("teams", &json!({"id": {"type": "string"}}), r#"{"id":"1"}"#, &all);
+        assert_eq!(record(&batch), json!({"id": "1"}));
+    }
+
+    #[test]
+    fn the_context_is_part_of_a_key_that_names_it() {
+        let def = find("releases").expect("a stream");
+        let projection = Projection::new(def, &json!({"properties": {"version": {"type": "string"}}}), &all, false);
+        let document = Document::parse(br#"{"version":"1.0"}"#).expect("JSON");
+        let mut batch = Batch::new(def, Instant::now(), None);
+        for organization in ["acme", "other", "acme"] {
+            let frame = projection.frame(|_| Some(organization), "2026-01-01T00:00:00Z");
+            projection.write(&document, document.root(), &frame, &mut batch).expect("a record");
+        }
+        assert_ne!(batch.rows[0].key, batch.rows[1].key);
+        assert_eq!(batch.rows[0].key, batch.rows[2].key);
+    }
+
+    #[rstest]
+    #[case::lifetime(r#"{"id":"1","count":"2","lifetime":{"count":"9"}}"#, Some("9"))]
+    #[case::whatever_the_order(r#"{"id":"1","lifetime":{"count":"9"},"count":"2"}"#, Some("9"))]
+    #[case::none(r#"{"id":"1","count":"2","lifetime":null}"#, Some("2"))]
+    #[case::null_inside(r#"{"id":"1","count":"2","lifetime":{"count":null}}"#, Some("2"))]
+    #[case::older_server(r#"{"id":"1","count":"2"}"#, Some("2"))]
+    #[case::nowhere(r#"{"id":"1"}"#, None)]
+    fn a_derived_column_is_the_first_that_holds_something(#[case] row: &str, #[case] expected: Option<&str>) {
+        let properties = json!({"id": {"type": "string"}, "count": {"type": ["string", "null"]}});
+        let (result, batch) = write("issues", &properties, row, &all);
+        assert_eq!(result, Ok(()));
+        assert_eq!(record(&batch).get("count").and_then(Value::as_str), expected);
+        assert!(batch.lines.windows(8).filter(|eight| *eight == b"\"count\":").count() <= 1, "once");
+        assert!(!batch.notes.unknown.contains_key("count"));
+    }
+
+    #[test]
+    fn the_content_tells_a_change_but_not_of_an_event() {
+        let content = |stream: &str, row: &str| write(stream, &json!({"title": {"type": "string"}}), row, &all).1.rows[0].content;
+        assert_ne!(content("issues", r#"{"id":"1","title":"a"}"#), content("issues", r#"{"id":"1","title":"b"}"#));
+        assert_eq!(content("events", r#"{"eventID":"1","projectID":"2","title":"a"}"#), 0);
+    }
 }

@@ -102,8 +102,9 @@ impl Bookmarks {
     /// project that appears later starts at `start_date` and not there.
     pub fn plan(&mut self, stream: &'static str, partitions: Vec<Partition>) {
         if self.find(stream).is_some_and(|entry| entry.get("start").is_some() && entry.get("partitions").is_none()) {
-            for partition in &partitions {
-                if let Some(start) = self.start(stream, partition) {
+            let starts: Vec<_> = partitions.iter().map(|partition| self.start(stream, partition)).collect();
+            for (partition, start) in partitions.iter().zip(starts) {
+                if let Some(start) = start {
                     self.set(stream, partition, start);
                 }
             }

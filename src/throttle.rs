@@ -292,3 +292,214 @@ impl Throttle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn headers(limit: u32, remaining: u32, reset_in: Duration) -> RateHeaders {
+        RateHeaders { limit: Some(limit), remaining: Some(remaining), reset_in: Some(reset_in), concurrent_limit: Some(25) }
+    }
+
+    /// Begins requests as soon as the budget lets it, each answered at once; when they went, from the start.
+    fn drive(budget: &mut Budget, start: Instant, length: Duration) -> Vec<Duration> {
+        let (mut now, mut begun) = (start, Vec::new());
+        while now - start < length {
+            if let Some(at) = budget.wait_until(now) {
+                assert!(at > now, "to wait for the past would spin");
+                now = at;
+            } else {
+                budget.begun(now);
+                budget.ended(now, None);
+                begun.push(now - start);
+            }
+        }
+        begun
+    }
+
+    fn most_in_any(window: Duration, begun: &[Duration]) -> usize {
+        begun.iter().enumerate().map(|(i, from)| begun[i..].iter().take_while(|at| **at < *from + window).count()).max().unwrap_or(0)
+    }
+
+    #[rstest]
+    #[case::shared(Class::Default)]
+    #[case::slow(Class::IssueDetail)]
+    #[case::by_the_minute(Class::ProjectEvents)]
+    fn the_allowance_is_spread_and_never_exceeded(#[case] class: Class) {
+        let (limit, window, _) = class.documented();
+        let begun = drive(&mut Budget::new(class), Instant::now(), window * 10);
+        let most = most_in_any(window, &begun);
+        assert!(most <= limit as usize, "{most} in a window of {limit}");
+        assert!(begun.len() as f64 >= f64::from(limit) * SHARE * 10.0 - 1.0, "only {} went", begun.len());
+        let least = begun.windows(2).map(|two| two[1] - two[0]).min().expect("several");
+        assert!(least + Duration::from_micros(1) >= window.div_f64(f64::from(limit)), "a burst: {least:?}");
+    }
+
+    #[test]
+    fn what_was_not_used_is_lost_but_for_one_request() {
+        let (mut budget, start) = (Budget::new(Class::Default), Instant::now());
+        drive(&mut budget, start, SECOND);
+        let later = start + 60 * SECOND;
+        let at_once = (0..10).take_while(|_| budget.wait_until(later).is_none().then(|| budget.begun(later)).is_some()).count();
+        assert_eq!(at_once, 2);
+    }
+
+    #[test]
+    fn a_window_that_is_used_up_is_closed_until_its_reset() {
+        let (mut budget, now) = (Budget::new(Class::Default), Instant::now());
+        let wait = Duration::from_millis(700);
+        budget.begun(now);
+        budget.begun(now);
+        budget.ended(now, Some(headers(40, 0, wait)));
+        assert_eq!(budget.wait_until(now), Some(now + wait));
+        // An answer that was overtaken says more is left; the newer one counts.
+        budget.ended(now, Some(headers(40, 3, wait)));
+        assert_eq!(budget.wait_until(now), Some(now + wait));
+        assert_eq!(budget.wait_until(now + wait), None);
+    }
+
+    #[test]
+    fn a_refusal_closes_and_a_shorter_one_does_not_open() {
+        let (mut budget, now) = (Budget::new(Class::Default), Instant::now());
+        budget.refused(now + 9 * SECOND);
+        budget.refused(now + SECOND);
+        assert_eq!(budget.wait_until(now), Some(now + 9 * SECOND));
+    }
+
+    #[test]
+    fn limits_are_learned_from_answers() {
+        let (mut budget, now) = (Budget::new(Class::Default), Instant::now());
+        budget.begun(now);
+        budget.ended(now, Some(headers(10, 9, SECOND)));
+        let begun = drive(&mut budget, now, 10 * SECOND);
+        assert!((95..=98).contains(&begun.len()), "{}", begun.len());
+        assert!(most_in_any(SECOND, &begun) <= 11, "one more where the limit was learned");
+    }
+
+    #[test]
+    fn a_reset_far_away_shows_a_longer_window() {
+        let (mut budget, now) = (Budget::new(Class::Default), Instant::now());
+        budget.begun(now);
+        budget.ended(now, Some(headers(60, 59, 60 * SECOND)));
+        let begun = drive(&mut budget, now, 600 * SECOND);
+        assert!(most_in_any(60 * SECOND, &begun) <= 60, "{}", most_in_any(60 * SECOND, &begun));
+    }
+
+    #[test]
+    fn without_headers_there_is_no_limit() {
+        let (mut budget, now) = (Budget::new(Class::ProjectEvents), Instant::now());
+        budget.begun(now);
+        budget.ended(now, Some(RateHeaders::default()));
+        for _ in 0..1_000 {
+            assert_eq!(budget.wait_until(now), None);
+            budget.begun(now);
+        }
+        assert_eq!(budget.rate(), (None, u32::MAX));
+    }
+
+    #[test]
+    fn no_answer_teaches_nothing() {
+        let (mut budget, now) = (Budget::new(Class::Stats), Instant::now());
+        let before = budget.rate();
+        budget.begun(now);
+        budget.ended(now, None);
+        budget.begun(now);
+        budget.ended(now, Some(RateHeaders { limit: Some(0), concurrent_limit: Some(0), ..RateHeaders::default() }));
+        assert_eq!(budget.rate(), before);
+    }
+
+    #[test]
+    fn requests_in_flight_are_limited() {
+        let (mut budget, now) = (Budget::new(Class::ProjectEvents), Instant::now());
+        budget.begun(now);
+        assert!(budget.wait_until(now + 60 * SECOND).is_some_and(|at| at > now + 600 * SECOND));
+        budget.ended(now + 60 * SECOND, None);
+        assert_eq!(budget.wait_until(now + 60 * SECOND), None);
+    }
+
+    #[test]
+    fn a_cap_is_the_users_rate() {
+        let begun = drive(&mut Budget::cap(2.0), Instant::now(), 10 * SECOND);
+        assert!((20..=21).contains(&begun.len()), "{}", begun.len());
+    }
+
+    /// Asks for so many permits at once and holds each for a while. Returns the most that were held together.
+    async fn hold(throttle: &Arc<Throttle>, class: Class, count: usize, held: Duration) -> usize {
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let tasks: Vec<_> = (0..count)
+            .map(|_| {
+                let (throttle, now, most) = (Arc::clone(throttle), Arc::clone(&now), Arc::clone(&most));
+                tokio::spawn(async move {
+                    let _permit = throttle.permit(class).await;
+                    most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    tokio::time::sleep(held).await;
+                    now.fetch_sub(1, Ordering::SeqCst);
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.expect("no panic");
+        }
+        most.load(Ordering::SeqCst)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_class_never_holds_up_another() {
+        for cap in [None, Some(100.0)] {
+            let throttle = Arc::new(Throttle::new(4, cap));
+            let slow = Arc::clone(&throttle);
+            let slow = tokio::spawn(async move { hold(&slow, Class::ProjectEvents, 5, 20 * SECOND).await });
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let started = Instant::now();
+            hold(&throttle, Class::Default, 38, Duration::ZERO).await;
+            assert!(started.elapsed() < SECOND + SECOND / 10, "{cap:?}: {:?}", started.elapsed());
+            assert!(!slow.is_finished());
+            assert_eq!(slow.await.expect("no panic"), 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_class_never_holds_up_another() {
+        let throttle = Arc::new(Throttle::new(1, Some(1_000.0)));
+        throttle.permit(Class::Releases).await.refused(600 * SECOND);
+        let waiting = Arc::clone(&throttle);
+        let waiting = tokio::spawn(async move { waiting.permit(Class::Releases).await.waited });
+        tokio::task::yield_now().await;
+        let started = Instant::now();
+        hold(&throttle, Class::Default, 10, Duration::ZERO).await;
+        assert!(started.elapsed() < SECOND, "{:?}", started.elapsed());
+        assert!(waiting.await.expect("no panic") >= 599 * SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_in_flight_are_as_many_as_asked_for() {
+        let throttle = Arc::new(Throttle::new(3, None));
+        let started = Instant::now();
+        assert_eq!(hold(&throttle, Class::Default, 20, SECOND).await, 3);
+        assert!((7 * SECOND..9 * SECOND).contains(&started.elapsed()), "{:?}", started.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_learned_concurrency_holds_and_an_end_wakes_who_waits() {
+        let throttle = Arc::new(Throttle::new(8, None));
+        throttle.permit(Class::Members).await.learn(RateHeaders { concurrent_limit: Some(2), ..headers(40, 39, SECOND) });
+        let started = Instant::now();
+        assert_eq!(hold(&throttle, Class::Members, 10, SECOND).await, 2);
+        assert!(started.elapsed() < 7 * SECOND, "{:?}", started.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_users_cap_is_over_all_classes() {
+        let throttle = Arc::new(Throttle::new(8, Some(5.0)));
+        let started = Instant::now();
+        let other = Arc::clone(&throttle);
+        let other = tokio::spawn(async move { hold(&other, Class::Stats, 10, Duration::ZERO).await });
+        hold(&throttle, Class::Default, 10, Duration::ZERO).await;
+        other.await.expect("no panic");
+        assert!((3_500..4_500).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
+    }
+}

@@ -207,3 +207,210 @@ impl<W: Write> Writer<W> {
         self.withheld.iter().any(|(stream, partition)| *stream == checkpoint.stream && checkpoint.partition.0.starts_with(&partition.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::SchemaMessage;
+    use crate::record::{Notes, Row};
+    use crate::streams::find;
+    use crate::time::parse_instant;
+    use serde_json::{Value, json};
+    use std::time::Duration;
+
+    fn announced(stream: &str, version: Option<i64>) -> Announced {
+        let schema = SchemaMessage { stream: stream.to_owned(), schema: json!({}), key_properties: vec!["id".to_owned()], bookmark_properties: None };
+        Announced { schema, version }
+    }
+
+    /// Records of `(key, content)`.
+    fn records_at(stream: &str, sent: Instant, rows: &[(u128, u64)]) -> Event {
+        let mut batch = Batch { notes: Notes::default(), ..Batch::new(find(stream).expect("a stream"), sent, None) };
+        for (key, content) in rows {
+            batch.lines.extend_from_slice(format!("{{\"type\":\"RECORD\",\"stream\":\"{stream}\",\"record\":{{\"id\":\"{key}.{content}\"}}}}\n").as_bytes());
+            batch.rows.push(Row { end: batch.lines.len(), key: *key, content: *content, counted: false });
+        }
+        Event::Records(batch, None)
+    }
+
+    fn records(stream: &str, rows: &[(u128, u64)]) -> Event {
+        records_at(stream, Instant::now(), rows)
+    }
+
+    fn partition(parts: &[&str]) -> Partition {
+        Partition(["organization_slug", "project_id"].into_iter().zip(parts.iter().map(ToString::to_string)).collect())
+    }
+
+    fn checkpoint(stream: &'static str, project: &str, start: &str) -> Event {
+        Event::Checkpoint(Checkpoint { stream, partition: partition(&["acme", project]), start: parse_instant(start).expect("an instant") })
+    }
+
+    fn gap(streams: &[&'static str], parts: &[&str]) -> Event {
+        Event::Gap(Gap { streams: streams.to_vec(), partition: partition(parts), reason: "no".to_owned() })
+    }
+
+    /// What is printed for these events, a message a line.
+    fn written_after(state: Bookmarks, streams: &[Announced], events: Vec<Event>) -> Vec<Value> {
+        assert!(events.len() <= QUEUE, "all are queued before the writer starts, so that a test is the same each time");
+        let (sender, receiver) = outbox();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            for event in events {
+                sender.send(event).await.expect("the receiver is there");
+            }
+        });
+        drop(sender);
+        let mut out = Vec::new();
+        Writer::new(&mut out, state, Arc::new(Report::default())).run(streams, receiver).expect("memory can be written to");
+        let text = String::from_utf8(out).expect("UTF-8");
+        assert!(text.ends_with('\n'));
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    fn written(streams: &[&str], events: Vec<Event>) -> Vec<Value> {
+        let streams: Vec<_> = streams.iter().map(|name| announced(name, None)).collect();
+        written_after(Bookmarks::default(), &streams, events)
+    }
+
+    /// The types of the messages, records by their id.
+    fn outline(messages: &[Value]) -> Vec<String> {
+        let one = |message: &Value| match message["type"].as_str().expect("a type") {
+            "RECORD" => message["record"]["id"].as_str().expect("an id").to_owned(),
+            "ACTIVATE_VERSION" => format!("ACTIVATE {}", message["stream"].as_str().expect("a stream")),
+            kind => kind.to_owned(),
+        };
+        messages.iter().map(one).collect()
+    }
+
+    fn starts(messages: &[Value], stream: &str) -> Vec<(String, String)> {
+        let state = &messages.last().expect("a STATE")["value"]["bookmarks"][stream]["partitions"];
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        state.as_array().into_iter().flatten().map(|one| (text(&one["context"]["project_id"]), text(&one["start"]))).collect()
+    }
+
+    #[test]
+    fn schemas_come_first_and_the_state_last() {
+        assert_eq!(outline(&written(&["issues", "events"], vec![Event::Done])), ["SCHEMA", "SCHEMA", "STATE"]);
+        assert_eq!(outline(&written(&["teams"], vec![records("teams", &[(1, 1), (2, 1)]), Event::Done])), ["SCHEMA", "1.1", "2.1", "STATE"]);
+    }
+
+    #[test]
+    fn a_state_stands_behind_the_records_that_it_covers() {
+        let messages = written(
+            &["issues"],
+            vec![
+                records("issues", &[(1, 1)]),
+                checkpoint("issues", "2", "2026-01-01"),
+                records("issues", &[(2, 1)]),
+                records("issues", &[(3, 1)]),
+                checkpoint("issues", "2", "2026-01-02"),
+                Event::Done,
+            ],
+        );
+        assert_eq!(outline(&messages), ["SCHEMA", "1.1", "STATE", "2.1", "3.1", "STATE"]);
+        assert_eq!(messages[2]["value"]["bookmarks"]["issues"]["partitions"][0]["start"], "2026-01-01T00:00:00Z");
+        assert_eq!(starts(&messages, "issues"), [("2".to_owned(), "2026-01-02T00:00:00Z".to_owned())]);
+    }
+
+    #[test]
+    fn checkpoints_in_a_row_make_one_state() {
+        let several = ["2", "3", "4"].map(|project| checkpoint("issues", project, "2026-01-01"));
+        let events = [records("issues", &[(1, 1)])].into_iter().chain(several).chain([records("issues", &[(2, 1)]), Event::Done]).collect();
+        let messages = written(&["issues"], events);
+        assert_eq!(outline(&messages), ["SCHEMA", "1.1", "STATE", "2.1", "STATE"]);
+        assert_eq!(messages[2]["value"]["bookmarks"]["issues"]["partitions"].as_array().map(Vec::len), Some(3));
+    }
+
+    #[test]
+    fn a_checkpoint_that_moves_nothing_makes_no_state() {
+        let again = || checkpoint("issues", "2", "2026-01-02");
+        let messages = written(&["issues"], vec![again(), records("issues", &[(1, 1)]), again(), checkpoint("issues", "2", "2026-01-01"), records("issues", &[(2, 1)])]);
+        assert_eq!(outline(&messages), ["SCHEMA", "STATE", "1.1", "2.1", "STATE"]);
+        assert_eq!(starts(&messages, "issues"), [("2".to_owned(), "2026-01-02T00:00:00Z".to_owned())]);
+    }
+
+    #[test]
+    fn a_gap_withholds_its_partition_and_no_other() {
+        let messages = written(
+            &["issues", "events"],
+            vec![
+                checkpoint("issues", "2", "2026-01-01"),
+                gap(&["issues", "events"], &["acme", "2"]),
+                checkpoint("issues", "2", "2026-01-09"),
+                checkpoint("events", "2", "2026-01-09"),
+                checkpoint("issues", "3", "2026-01-09"),
+                Event::Done,
+            ],
+        );
+        let at = |project: &str, day: &str| (project.to_owned(), format!("2026-01-{day}T00:00:00Z"));
+        assert_eq!(starts(&messages, "issues"), [at("2", "01"), at("3", "09")], "what was reached before the gap stays");
+        assert_eq!(starts(&messages, "events"), []);
+    }
+
+    #[test]
+    fn a_gap_of_an_organization_withholds_all_its_projects_but_not_other_streams() {
+        let messages = written(
+            &["issues", "events"],
+            vec![gap(&["events"], &["acme"]), checkpoint("events", "2", "2026-01-09"), checkpoint("events", "3", "2026-01-09"), checkpoint("issues", "2", "2026-01-09"), Event::Done],
+        );
+        assert_eq!(starts(&messages, "events"), []);
+        assert_eq!(starts(&messages, "issues").len(), 1);
+        // A project's name must not be taken for the beginning of another's.
+        let messages = written(&["issues"], vec![gap(&["issues"], &["acme", "2"]), checkpoint("issues", "22", "2026-01-09"), Event::Done]);
+        assert_eq!(starts(&messages, "issues").len(), 1);
+    }
+
+    #[test]
+    fn a_record_is_written_again_only_when_it_has_changed() {
+        let messages = written(&["issues"], vec![records("issues", &[(1, 1), (2, 1), (1, 1), (3, 1)]), records("issues", &[(2, 1), (1, 2), (4, 1)]), records("issues", &[(4, 1)]), Event::Done]);
+        assert_eq!(outline(&messages), ["SCHEMA", "1.1", "2.1", "3.1", "1.2", "4.1", "STATE"]);
+    }
+
+    #[test]
+    fn an_answer_that_was_overtaken_does_not_win() {
+        let now = Instant::now();
+        let older = now.checked_sub(Duration::from_millis(5)).expect("the clock runs");
+        let messages = written(&["issues"], vec![records_at("issues", now, &[(1, 2)]), records_at("issues", older, &[(1, 1), (2, 1)]), Event::Done]);
+        assert_eq!(outline(&messages), ["SCHEMA", "1.2", "2.1", "STATE"]);
+    }
+
+    #[test]
+    fn versions_are_activated_at_the_end_of_a_later_run() {
+        let state = Bookmarks::parse(json!({"bookmarks": {}})).expect("a state");
+        let streams = [announced("teams", Some(7)), announced("projects", Some(7)), announced("issues", None)];
+        let messages = written_after(state.clone(), &streams, vec![records("teams", &[(1, 1)]), gap(&["projects"], &["acme"]), checkpoint("issues", "2", "2026-01-01"), Event::Done]);
+        let outline = outline(&messages);
+        let activated: Vec<_> = outline.iter().filter(|line| line.starts_with("ACTIVATE")).collect();
+        assert_eq!(activated, ["ACTIVATE teams"], "not of a stream with a gap, nor of an incremental one");
+        let at = outline.iter().position(|line| line == "ACTIVATE teams");
+        assert!(at > outline.iter().position(|line| line == "1.1") && at < Some(outline.len() - 1), "{outline:?}");
+        assert_eq!(messages[at.expect("found")]["version"], 7);
+        // The walk broke off.
+        let messages = written_after(state, &streams, vec![records("teams", &[(1, 1)])]);
+        assert_eq!(self::outline(&messages), ["SCHEMA", "SCHEMA", "SCHEMA", "1.1", "STATE"]);
+    }
+
+    #[test]
+    fn what_came_in_with_the_state_goes_out() {
+        let state = json!({"bookmarks": {"issues": {"start": "2026-01-01T00:00:00Z"}, "of_another_tap": {"x": [1, null]}}, "more": 1.5});
+        let messages = written_after(Bookmarks::parse(state.clone()).expect("a state"), &[announced("issues", None)], vec![Event::Done]);
+        assert_eq!(messages.last().expect("a STATE")["value"], state);
+    }
+
+    #[test]
+    fn a_stdout_that_cannot_be_written_to_is_an_error() {
+        struct Broken;
+        impl Write for Broken {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let (sender, receiver) = outbox();
+        drop(sender);
+        let ended = Writer::new(Broken, Bookmarks::default(), Arc::new(Report::default())).run(&[announced("teams", None)], receiver);
+        assert_eq!(ended.map_err(|e| e.kind()), Err(io::ErrorKind::BrokenPipe));
+    }
+}

@@ -81,6 +81,7 @@ PY
 }
 
 stage "clients"
+uv() { "$venvs/tools/bin/uv" "$@"; }
 # venv NAME PINS…
 venv() {
   local name=$1 pins
@@ -88,11 +89,15 @@ venv() {
   pins="$("$python" --version) $*"
   if [ "$(cat "$venvs/$name/pins" 2>/dev/null)" != "$pins" ]; then
     rm -rf "${venvs:?}/$name"
-    "$python" -m venv "$venvs/$name" && "$venvs/$name/bin/python" -m pip install --quiet --disable-pip-version-check "$@" || return
+    if [ "$name" = tools ]; then
+      "$python" -m venv "$venvs/$name" && "$venvs/$name/bin/python" -m pip install --quiet --disable-pip-version-check "$@" || return
+    else
+      uv venv --quiet --python "$python" "$venvs/$name" && uv pip install --quiet --python "$venvs/$name/bin/python" "$@" || return
+    fi
     echo "$pins" >"$venvs/$name/pins"
   fi
 }
-check "installed: singer-tools" venv tools singer-tools==0.4.1 maturin==1.16.0 jsonschema==4.25.1
+check "installed: singer-tools" venv tools singer-tools==0.4.1 maturin==1.16.0 uv==0.13.8
 check "installed: target-stitch" venv stitch target-stitch==4.0.3
 check "installed: target-jsonl" venv jsonl target-jsonl==0.1.4
 check "installed: meltanolabs-target-csv" venv csv meltanolabs-target-csv==0.5.0

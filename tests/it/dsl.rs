@@ -554,6 +554,10 @@ impl Run {
                     assert!(message["time_extracted"].as_str().unwrap().ends_with('Z'));
                 }
                 "STATE" => assert!(message["value"]["bookmarks"].is_object(), "{message}"),
+                "ACTIVATE_VERSION" => {
+                    let stream = message["stream"].as_str().unwrap();
+                    assert!(schemas.contains(stream) && message["version"].is_i64(), "{message}");
+                }
                 other => panic!("a message of type {other}"),
             }
         }

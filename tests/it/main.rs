@@ -9,6 +9,7 @@ mod config;
 mod discovery;
 mod dsl;
 mod errors;
+mod features;
 mod hostile;
 mod incremental;
 mod kill;
