@@ -36,3 +36,22 @@ fn block(text: &str) -> String {
     let indent = body.len() - body.trim_start_matches(' ').len();
     body.lines().map(|line| line.get(indent..).unwrap_or("")).collect::<Vec<_>>().join("\n")
 }
+
+#[test]
+fn every_setting_is_documented_wherever_settings_are() {
+    let readme = include_str!("../README.md");
+    assert!(readme.contains(&tap_sentry::about::settings_table()), "README's settings: run `cargo run --example generate`");
+    assert!(readme.contains(&tap_sentry::about::streams_table()), "README's streams: run `cargo run --example generate`");
+    let example: serde_json::Value = serde_json::from_str(include_str!("../config.example.json")).expect("JSON");
+    for setting in tap_sentry::about::settings() {
+        assert!(example.get(&setting.name).is_some(), "config.example.json lacks {}", setting.name);
+        for (file, text) in [("meltano.yml", include_str!("../meltano.yml")), ("meltano/extractor.yml", include_str!("../meltano/extractor.yml"))] {
+            assert!(text.contains(&format!("- name: {}\n", setting.name)), "{file} lacks {}", setting.name);
+        }
+    }
+    assert!(readme.contains("cargo run --example quickstart") && readme.contains("cargo test --workspace"));
+    for code in tap_sentry::cli::EXIT_CODES.lines().skip(1) {
+        let number = code.trim().split(' ').next().unwrap_or_default();
+        assert!(readme.contains(&format!("| {number} |")), "README lacks exit code {number}");
+    }
+}
