@@ -54,12 +54,21 @@ impl Bench {
         Self { sandbox, folder: tempfile::tempdir().expect("a folder"), start }
     }
 
-    fn tap(&self, streams: &[&str], settings: Value) -> Command {
-        let mut config = json!({"api_token": TOKEN, "organization": ORGANIZATION, "base_url": self.sandbox.url(), "start_date": self.start});
+    fn tap(&self, streams: &[&str], settings: &Value) -> Command {
+        let mut config =
+            json!({"api_token": TOKEN, "organization": ORGANIZATION, "base_url": self.sandbox.url(), "start_date": self.start});
         config.as_object_mut().expect("an object").extend(settings.as_object().expect("an object").clone());
-        let entries: Vec<Value> = streams.iter().map(|name| json!({"tap_stream_id": name, "metadata": [{"breadcrumb": [], "metadata": {"selected": true}}]})).collect();
+        let entries: Vec<Value> = streams
+            .iter()
+            .map(|name| json!({"tap_stream_id": name, "metadata": [{"breadcrumb": [], "metadata": {"selected": true}}]}))
+            .collect();
         let mut command = Command::new(TAP);
-        command.arg("-q").arg("--config").arg(self.file("config.json", &config)).arg("--catalog").arg(self.file("catalog.json", &json!({"streams": entries})));
+        command
+            .arg("-q")
+            .arg("--config")
+            .arg(self.file("config.json", &config))
+            .arg("--catalog")
+            .arg(self.file("catalog.json", &json!({"streams": entries})));
         command
     }
 
@@ -71,7 +80,9 @@ impl Bench {
 
     /// The same requests by curl, one after another over one connection.
     fn curl(&self, requests: &[Request]) -> Command {
-        let urls: String = requests.iter().map(|r| format!("url = \"{}{}\"\noutput = \"/dev/null\"\n", self.sandbox.url(), address(r))).collect();
+        let urls: String = requests
+            .iter()
+            .fold(String::new(), |list, r| list + "url = \"" + &self.sandbox.url() + &address(r) + "\"\noutput = \"/dev/null\"\n");
         let list = self.folder.path().join("curl.txt");
         std::fs::write(&list, urls).expect("written");
         let mut command = Command::new("curl");
@@ -112,9 +123,9 @@ fn cpu() {
         let bench = Bench::new((2, 50, 1000, 10_000), |options| options);
         let settings = json!({"fetch_event_details": details});
         let best = |run: &dyn Fn() -> Command| (0..3).map(|_| measure(run()).cpu).fold(f64::MAX, f64::min);
-        measure(bench.tap(&["events"], settings.clone()));
+        measure(bench.tap(&["events"], &settings));
         let pages = bench.sandbox.requests();
-        let tap = best(&|| bench.tap(&["events"], settings.clone()));
+        let tap = best(&|| bench.tap(&["events"], &settings));
         let curl = best(&|| bench.curl(&pages));
         row(&[name, &format!("{tap:.2} s"), &format!("{curl:.2} s"), &format!("{:.1}", tap / curl)]);
     }
@@ -131,12 +142,12 @@ fn memory() {
     head(&["peak memory, full events", "events", "MiB", "wall"]);
     for events in [100_000, 1_000_000] {
         let bench = Bench::new((4, 250, events / 1000, 10_000), |options| options);
-        let used = measure(bench.tap(&["events"], json!({"fetch_event_details": true})));
+        let used = measure(bench.tap(&["events"], &json!({"fetch_event_details": true})));
         row(&["fast reader", &events.to_string(), &format!("{:.1}", used.mib), &format!("{:.0} s", used.wall)]);
     }
     let bench = Bench::new((4, 250, 100, 10_000), |options| options);
     let started = Instant::now();
-    let mut child = bench.tap(&["events"], json!({"fetch_event_details": true})).stdout(Stdio::piped()).spawn().expect(TAP);
+    let mut child = bench.tap(&["events"], &json!({"fetch_event_details": true})).stdout(Stdio::piped()).spawn().expect(TAP);
     let mut out = child.stdout.take().expect("a pipe");
     let mut buffer = vec![0; 1 << 20];
     while out.read(&mut buffer).expect("the pipe") > 0 {
@@ -152,7 +163,7 @@ fn latency() {
     for (name, bulk) in [("4 projects", (4, 60, 100, 500)), ("1 project", (1, 200, 100, 500))] {
         let delay = Duration::from_millis(100);
         let bench = Bench::new(bulk, |options| Options { latency: delay, ..options });
-        let used = measure(bench.tap(&["projects", "issues", "events", "teams", "members", "releases"], json!({})));
+        let used = measure(bench.tap(&["projects", "issues", "events", "teams", "members", "releases"], &json!({})));
         let requests = bench.sandbox.requests().len();
         let ideal = delay.as_secs_f64() * f64::from(u32::try_from(requests).unwrap_or(u32::MAX)) / 8.0;
         row(&[name, &requests.to_string(), &format!("{:.1} s", used.wall), &format!("{ideal:.1} s"), &format!("{:.2}", used.wall / ideal)]);
@@ -168,7 +179,7 @@ fn rates() {
         ("project by project", Bench::new((1, 6400, 1, 500), limited), &["events"]),
     ];
     for (name, bench, streams) in runs {
-        measure(bench.tap(streams, json!({"window_days": 40, "concurrency": 16})));
+        measure(bench.tap(streams, &json!({"window_days": 40, "concurrency": 16})));
         let mut classes: BTreeMap<String, Vec<Instant>> = BTreeMap::new();
         for request in bench.sandbox.requests() {
             classes.entry(format!("{:?}", request.class)).or_default().push(request.at);
@@ -180,7 +191,15 @@ fn rates() {
             let rate = f64::from(u32::try_from(times.len() - 1).unwrap_or(u32::MAX)) / span;
             let allowed = f64::from(limit.requests) / limit.window.as_secs_f64();
             let rejected = bench.sandbox.rejections().to_string();
-            row(&[name, &format!("{class:?}"), &times.len().to_string(), &format!("{rate:.2}"), &format!("{allowed:.2}"), &format!("{:.0} %", 100.0 * rate / allowed), &rejected]);
+            row(&[
+                name,
+                &format!("{class:?}"),
+                &times.len().to_string(),
+                &format!("{rate:.2}"),
+                &format!("{allowed:.2}"),
+                &format!("{:.0} %", 100.0 * rate / allowed),
+                &rejected,
+            ]);
         }
     }
 }
@@ -188,12 +207,15 @@ fn rates() {
 /// Requests of a first and of a later run.
 fn requests() {
     head(&["requests", "first run", "later run"]);
-    for (name, bulk) in [("10 projects, 1,000 issues, 10,000 events", (10, 100, 10, 500)), ("100 projects, 1,000 issues, 50,000 events", (100, 10, 50, 500))] {
+    for (name, bulk) in [
+        ("10 projects, 1,000 issues, 10,000 events", (10, 100, 10, 500)),
+        ("100 projects, 1,000 issues, 50,000 events", (100, 10, 50, 500)),
+    ] {
         let bench = Bench::new(bulk, |options| options);
         let streams = ["projects", "teams", "members", "issues", "events", "releases"];
         let count = |state: Option<&Path>| {
             bench.sandbox.clear_requests();
-            let mut command = bench.tap(&streams, json!({}));
+            let mut command = bench.tap(&streams, &json!({}));
             if let Some(state) = state {
                 command.arg("--state").arg(state);
             }

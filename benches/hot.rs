@@ -20,7 +20,7 @@ fn event(i: usize) -> Value {
             "symbolAddr": null, "function": format!("fetch_item_{n}"), "rawFunction": null, "symbol": null,
             "context": [[40 + n, "    async def fetch(self, item_id: int) -> Item:"], [41 + n, "        \"\"\"One item, or an error.\"\"\""],
                 [42 + n, "        row = await self.pool.fetchrow(QUERY, item_id)"], [43 + n, "        return Item(**row)"]],
-            "lineNo": 43 + n, "colNo": null, "inApp": n % 2 == 0, "trust": null, "errors": null, "lock": null,
+            "lineNo": 43 + n, "colNo": null, "inApp": n.is_multiple_of(2), "trust": null, "errors": null, "lock": null,
             "sourceLink": null, "vars": {"item_id": "4711", "row": "None", "self": "<app.services.items.Repository object at 0x7f3a>"},
         })
     };

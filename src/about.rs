@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// Capabilities that the tap really has, by the hub's names.
-pub const CAPABILITIES: &[&str] = &["catalog", "discover", "state", "about", "properties", "test", "structured-logging", "activate-version", "schema-flattening"];
+pub const CAPABILITIES: &[&str] =
+    &["catalog", "discover", "state", "about", "properties", "test", "structured-logging", "activate-version", "schema-flattening"];
 
 const DESCRIPTION: &str = env!("CARGO_PKG_DESCRIPTION");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -60,23 +61,45 @@ fn method(replication: Replication) -> &'static str {
 }
 
 fn text() -> String {
-    let mut out = format!("Name: tap-sentry\nDescription: {DESCRIPTION}\nVersion: {VERSION}\nCapabilities: {}\n\nSettings:\n", CAPABILITIES.join(", "));
+    let mut out = format!(
+        "Name: tap-sentry\nDescription: {DESCRIPTION}\nVersion: {VERSION}\nCapabilities: {}\n\nSettings:\n",
+        CAPABILITIES.join(", ")
+    );
     for setting in settings() {
-        let _ = writeln!(out, "  {} ({}{}): {}", setting.name, setting.kind, if setting.required { ", required" } else { "" }, setting.description);
+        let _ = writeln!(
+            out,
+            "  {} ({}{}): {}",
+            setting.name,
+            setting.kind,
+            if setting.required { ", required" } else { "" },
+            setting.description
+        );
         if !setting.default.is_empty() {
             let _ = writeln!(out, "      default: {}", setting.default);
         }
     }
     out.push_str("\nStreams:\n");
     for def in STREAMS {
-        let _ = writeln!(out, "  {}: key {}; {}{}", def.name, def.key.join(" + "), replication_text(def), if def.selected_by_default { "" } else { "; not selected by default" });
+        let _ = writeln!(
+            out,
+            "  {}: key {}; {}{}",
+            def.name,
+            def.key.join(" + "),
+            replication_text(def),
+            if def.selected_by_default { "" } else { "; not selected by default" }
+        );
     }
     let _ = writeln!(out, "\n{EXIT_CODES}");
     out
 }
 
 fn markdown() -> String {
-    format!("# tap-sentry {VERSION}\n\n{DESCRIPTION}\n\nCapabilities: {}\n\n## Settings\n\n{}\n## Streams\n\n{}", CAPABILITIES.iter().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", "), settings_table(), streams_table())
+    format!(
+        "# tap-sentry {VERSION}\n\n{DESCRIPTION}\n\nCapabilities: {}\n\n## Settings\n\n{}\n## Streams\n\n{}",
+        CAPABILITIES.iter().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", "),
+        settings_table(),
+        streams_table()
+    )
 }
 
 /// One setting, as documentation shows it.
@@ -131,7 +154,8 @@ pub fn streams_table() -> String {
         let off = if def.selected_by_default { "" } else { "Off by default. " };
         let key = def.key.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" + ");
         let scopes = def.scopes.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(" or ");
-        let _ = writeln!(out, "| `{}` | {key} | {} | {scopes} | {} |", def.name, replication_text(def), format!("{off}{}", def.note).trim());
+        let _ =
+            writeln!(out, "| `{}` | {key} | {} | {scopes} | {} |", def.name, replication_text(def), format!("{off}{}", def.note).trim());
     }
     out
 }

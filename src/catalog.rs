@@ -2,8 +2,8 @@
 
 use crate::message::{Announced, SchemaMessage};
 use crate::record::Projection;
-use crate::transform::{Masking, Transform};
 use crate::streams::{Replication, STREAMS, StreamDef};
+use crate::transform::{Masking, Transform};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -170,7 +170,13 @@ impl Selection {
 
 impl Entry {
     fn metadata(&self, path: &[&str]) -> Option<&Map<String, Value>> {
-        self.metadata.iter().find(|m| m.breadcrumb.len() == path.len() * 2 && m.breadcrumb.chunks(2).zip(path).all(|(crumb, name)| crumb[0] == "properties" && crumb[1] == **name)).map(|m| &m.metadata)
+        self.metadata
+            .iter()
+            .find(|m| {
+                m.breadcrumb.len() == path.len() * 2
+                    && m.breadcrumb.chunks(2).zip(path).all(|(crumb, name)| crumb[0] == "properties" && crumb[1] == **name)
+            })
+            .map(|m| &m.metadata)
     }
 
     /// The selection algorithm of the Singer SDK: `unsupported` never, `automatic` always, then `selected`, then
@@ -196,7 +202,9 @@ impl Entry {
         let built_in: Value = serde_json::from_str(def.schema).expect("schemas/*.json are tested");
         let mut schema = if self.schema.get("properties").is_some_and(Value::is_object) { self.schema.clone() } else { built_in.clone() };
 
-        let listed = |value: Option<&Value>| value.and_then(|v| serde_json::from_value::<Vec<String>>(v.clone()).ok()).filter(|keys| !keys.is_empty());
+        let listed = |value: Option<&Value>| {
+            value.and_then(|v| serde_json::from_value::<Vec<String>>(v.clone()).ok()).filter(|keys| !keys.is_empty())
+        };
         let key: Vec<String> = self
             .key_properties
             .clone()
@@ -205,7 +213,8 @@ impl Entry {
             .unwrap_or_else(|| def.key.iter().map(ToString::to_string).collect());
         for name in key.iter().map(String::as_str).chain(def.replication_key()) {
             if schema["properties"].get(name).is_none() {
-                let property = built_in["properties"].get(name).ok_or_else(|| wrong(format!("the key property `{name}` is not in the schema")))?;
+                let property =
+                    built_in["properties"].get(name).ok_or_else(|| wrong(format!("the key property `{name}` is not in the schema")))?;
                 schema["properties"][name] = property.clone();
             }
         }
@@ -213,7 +222,14 @@ impl Entry {
         let method = self
             .replication_method
             .as_deref()
-            .or_else(|| root.and_then(|r| r.get("replication-method").or_else(|| r.get("replication_method")).or_else(|| r.get("forced-replication-method"))?.as_str()))
+            .or_else(|| {
+                root.and_then(|r| {
+                    r.get("replication-method")
+                        .or_else(|| r.get("replication_method"))
+                        .or_else(|| r.get("forced-replication-method"))?
+                        .as_str()
+                })
+            })
             .unwrap_or_else(|| method_name(def));
         let ignore_bookmark = match (method, def.replication) {
             ("FULL_TABLE", Replication::Incremental { .. }) => true,
@@ -224,7 +240,10 @@ impl Entry {
             }
             (other, _) => return Err(wrong(format!("the replication method `{other}` is not supported; use FULL_TABLE or INCREMENTAL"))),
         };
-        let replication_key = self.replication_key.as_deref().or_else(|| root.and_then(|r| r.get("replication-key").or_else(|| r.get("replication_key"))?.as_str()));
+        let replication_key = self
+            .replication_key
+            .as_deref()
+            .or_else(|| root.and_then(|r| r.get("replication-key").or_else(|| r.get("replication_key"))?.as_str()));
         if let (Some(asked), Some(own)) = (replication_key, def.replication_key())
             && asked != own
             && !ignore_bookmark
@@ -274,7 +293,6 @@ fn prune(schema: &mut Value, path: &mut Vec<String>, chosen: &dyn Fn(&[&str]) ->
     });
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,7 +332,9 @@ mod tests {
     #[case::unsupported(json!({"inclusion": "unsupported", "selected": true}), false)]
     #[case::automatic(json!({"inclusion": "automatic", "selected": false}), true)]
     fn whether_a_property_is_selected(#[case] metadata: Value, #[case] expected: bool) {
-        let entry = entry(json!({"tap_stream_id": "teams", "metadata": [{"breadcrumb": ["properties", "a", "properties", "b"], "metadata": metadata}]}));
+        let entry = entry(
+            json!({"tap_stream_id": "teams", "metadata": [{"breadcrumb": ["properties", "a", "properties", "b"], "metadata": metadata}]}),
+        );
         assert_eq!(entry.is_selected(&["a", "b"]), expected);
         assert!(entry.is_selected(&["a"]) && entry.is_selected(&["a", "b", "c"]) && entry.is_selected(&["b"]));
     }
@@ -340,7 +360,8 @@ mod tests {
             assert_eq!(found, expected, "{}", def.name);
             nested += found.iter().filter(|crumb| crumb.len() > 2).count();
             for one in &entry.metadata[1..] {
-                let own = one.breadcrumb.len() == 2 && (def.key.contains(&one.breadcrumb[1].as_str()) || def.replication_key() == Some(&one.breadcrumb[1]));
+                let own = one.breadcrumb.len() == 2
+                    && (def.key.contains(&one.breadcrumb[1].as_str()) || def.replication_key() == Some(&one.breadcrumb[1]));
                 assert_eq!(one.metadata["inclusion"], if own { "automatic" } else { "available" }, "{}: {:?}", def.name, one.breadcrumb);
             }
             let root = &entry.metadata[0].metadata;
@@ -384,7 +405,8 @@ mod tests {
 
     #[test]
     fn a_stream_without_a_key_to_replicate_by_is_whole_whatever_is_asked_for() {
-        let selected = select(json!({"tap_stream_id": "teams", "replication_method": "INCREMENTAL", "replication_key": "dateCreated"})).expect("accepted");
+        let selected = select(json!({"tap_stream_id": "teams", "replication_method": "INCREMENTAL", "replication_key": "dateCreated"}))
+            .expect("accepted");
         assert!(!selected.ignore_bookmark);
         assert_eq!(selected.announced.schema.bookmark_properties, None);
     }

@@ -106,7 +106,10 @@ impl Check<'_> {
     /// Writes the first row there; returns the places of its children, or `None` when there is no row.
     async fn first(&self, node: &Node, place: &Context) -> Result<Option<Vec<Context>>, Failure> {
         let settings = self.reach.settings;
-        let window = Window { start: settings.start_date.max(settings.end - RETENTION).min(settings.end - chrono::TimeDelta::hours(1)), end: settings.end };
+        let window = Window {
+            start: settings.start_date.max(settings.end - RETENTION).min(settings.end - chrono::TimeDelta::hours(1)),
+            end: settings.end,
+        };
         let query = match (node.def.walk(), node.def.replication_key()) {
             (Some(walk), _) => walk.passes.first().map(|pass: &Pass| window_query(pass, window)).unwrap_or_default(),
             (None, Some(_)) if node.def.rows != Rows::Object => pinned(window).to_vec(),

@@ -68,7 +68,12 @@ impl Kind {
         match self {
             // 410 with a message is a brown-out of an endpoint that still exists; see sentry/api/helpers/deprecation.py.
             Self::Status { status, .. } => matches!(status, 408 | 410 | 425 | 500..),
-            Self::RateLimited { .. } | Self::Timeout(_) | Self::Dropped(_) | Self::Transport(_) | Self::Body(_) | Self::RepeatedCursor(_) => true,
+            Self::RateLimited { .. }
+            | Self::Timeout(_)
+            | Self::Dropped(_)
+            | Self::Transport(_)
+            | Self::Body(_)
+            | Self::RepeatedCursor(_) => true,
             Self::QueryTooLarge { .. } | Self::BodyTooLarge | Self::Redirect(_) => false,
         }
     }
@@ -211,7 +216,9 @@ impl Client {
         self.report.waited(ask.stream, permit.waited);
         let http = if fresh { &self.fresh } else { &self.http };
         let task = Exchange { http: http.clone(), ask: ask.clone(), report: Arc::clone(&self.report), timeout: self.timeout, permit };
-        AbortOnDropHandle::new(tokio::spawn(task.run())).await.unwrap_or_else(|e| Err(Kind::Transport(format!("the request's task failed: {e}"))))
+        AbortOnDropHandle::new(tokio::spawn(task.run()))
+            .await
+            .unwrap_or_else(|e| Err(Kind::Transport(format!("the request's task failed: {e}"))))
     }
 }
 
@@ -427,7 +434,10 @@ mod tests {
 
     #[test]
     fn a_header_may_be_the_text_none() {
-        let rate = rate_headers(&headers(&[("x-sentry-rate-limit-limit", "40".to_owned()), ("x-sentry-rate-limit-concurrentlimit", "None".to_owned())]));
+        let rate = rate_headers(&headers(&[
+            ("x-sentry-rate-limit-limit", "40".to_owned()),
+            ("x-sentry-rate-limit-concurrentlimit", "None".to_owned()),
+        ]));
         assert_eq!((rate.limit, rate.concurrent_limit, rate.absent()), (Some(40), None, false));
     }
 
@@ -453,7 +463,10 @@ mod tests {
         };
         let snuba = r#"{"detail":"Rate limit exceeded. Please try your query with a smaller date range or fewer projects."}"#;
         assert!(matches!(kind(429, snuba, 17), Kind::QueryTooLarge { .. }));
-        assert!(matches!(kind(504, r#"{"detail":"\nQuery timeout. Please try again. If the problem persists try a smaller date range"}"#, 17), Kind::QueryTooLarge { .. }));
+        assert!(matches!(
+            kind(504, r#"{"detail":"\nQuery timeout. Please try again. If the problem persists try a smaller date range"}"#, 17),
+            Kind::QueryTooLarge { .. }
+        ));
         let often = r#"{"detail":"You are attempting to use this endpoint too frequently. Limit is 40 requests in 1 seconds"}"#;
         assert!(matches!(kind(429, often, 0), Kind::RateLimited { wait: Some(_), .. }));
         assert!(matches!(kind(429, often, 5), Kind::RateLimited { wait: None, .. }));

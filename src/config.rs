@@ -156,7 +156,8 @@ pub struct ProjectFilter {
 
 impl ProjectFilter {
     pub fn admits(&self, slug: &str) -> bool {
-        self.include.as_ref().is_none_or(|patterns| patterns.iter().any(|p| p.matches(slug))) && !self.exclude.iter().any(|p| p.matches(slug))
+        self.include.as_ref().is_none_or(|patterns| patterns.iter().any(|p| p.matches(slug)))
+            && !self.exclude.iter().any(|p| p.matches(slug))
     }
 
     /// Whether any choice was made.
@@ -182,7 +183,9 @@ pub fn schema() -> Value {
                 property["type"] = types.into_iter().find(|t| t != "null").unwrap_or_default();
             }
             for keyword in ["format", "minimum"] {
-                if property.get(keyword).is_some_and(|v| v == "uint32" || v == "double" || (keyword == "minimum" && v == 0.0 && property.get("maximum").is_none())) {
+                if property.get(keyword).is_some_and(|v| {
+                    v == "uint32" || v == "double" || (keyword == "minimum" && v == 0.0 && property.get("maximum").is_none())
+                }) {
                     property.as_object_mut().expect("a property is an object").remove(keyword);
                 }
             }
@@ -292,7 +295,8 @@ impl Settings {
         let mut check = Checked { problems: Vec::new() };
 
         let text = |key: &str| config.get(key).and_then(Value::as_str).map(str::trim);
-        let number = |key: &str, default: u32| config.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
+        let number =
+            |key: &str, default: u32| config.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
         let flag = |key: &str| config.get(key).and_then(Value::as_bool).unwrap_or(false);
 
         let start_date = text("start_date").and_then(|t| check.keep("start_date", parse_instant(t)));
@@ -300,7 +304,8 @@ impl Settings {
         let now = Utc::now();
         let end = end_date.unwrap_or(now).trunc_subsecs(0);
         if start_date.is_some_and(|start| start >= end) {
-            let (key, text) = if end_date.is_some() { ("end_date", "must be after `start_date`") } else { ("start_date", "is in the future") };
+            let (key, text) =
+                if end_date.is_some() { ("end_date", "must be after `start_date`") } else { ("start_date", "is in the future") };
             check.problem(key, text);
         }
         let base_url = check.keep("base_url", base_url(text("base_url").unwrap_or(DEFAULT_BASE_URL)));
@@ -325,9 +330,17 @@ impl Settings {
         };
         let paths = config.get("mask_fields").and_then(|v| check.keep("mask_fields", mask_paths(v))).unwrap_or_default();
         let preset = flag("mask_personal_data");
-        let masking = (preset || !paths.is_empty()).then(|| Masking { paths, preset, mode: mask_mode, salt: text("mask_salt").unwrap_or_default().to_owned() });
+        let masking = (preset || !paths.is_empty()).then(|| Masking {
+            paths,
+            preset,
+            mode: mask_mode,
+            salt: text("mask_salt").unwrap_or_default().to_owned(),
+        });
         if masking.as_ref().is_some_and(|m| m.mode == MaskMode::Hash && m.salt.is_empty()) {
-            check.problem("mask_salt", "is required with `mask_mode` hash: without a salt, e-mail addresses can be guessed from their hashes");
+            check.problem(
+                "mask_salt",
+                "is required with `mask_mode` hash: without a salt, e-mail addresses can be guessed from their hashes",
+            );
         }
         problems.extend(check.problems.into_iter().filter(|p| sound(&p.key, &problems)).collect::<Vec<_>>());
         let (Some(start_date), Some(base_url), true) = (start_date, base_url, problems.is_empty()) else {
@@ -400,10 +413,9 @@ fn shape_problems(schema: &Value, config: &Map<String, Value>) -> Vec<Problem> {
         .map(|error| {
             let key = error.instance_path().to_string().trim_start_matches('/').to_owned();
             match error.kind() {
-                ValidationErrorKind::Required { property } => Problem {
-                    key: property.as_str().unwrap_or_default().to_owned(),
-                    text: "is required and missing".to_owned(),
-                },
+                ValidationErrorKind::Required { property } => {
+                    Problem { key: property.as_str().unwrap_or_default().to_owned(), text: "is required and missing".to_owned() }
+                }
                 ValidationErrorKind::Type { .. } => {
                     let expected = schema["properties"][&key]["type"].as_str().unwrap_or("of another type").to_owned();
                     let article = if expected.starts_with(['a', 'i', 'o']) { "an" } else { "a" };
@@ -514,7 +526,9 @@ mod tests {
 
     #[test]
     fn all_mistakes_are_reported_at_once_and_without_values() {
-        let found = problems(json!({"api_token": 12345, "start_date": "soon", "base_url": "nowhere", "concurrency": 0, "window_days": "x", "fetch_event_details": "maybe", "project_slugs": 7}));
+        let found = problems(
+            json!({"api_token": 12345, "start_date": "soon", "base_url": "nowhere", "concurrency": 0, "window_days": "x", "fetch_event_details": "maybe", "project_slugs": 7}),
+        );
         for key in ["api_token", "start_date", "base_url", "concurrency", "window_days", "fetch_event_details", "project_slugs"] {
             assert_eq!(found.iter().filter(|p| p.starts_with(&format!("`{key}`"))).count(), 1, "{key}: {found:?}");
         }
@@ -530,7 +544,10 @@ mod tests {
 
     #[test]
     fn the_older_taps_configuration_is_accepted() {
-        let settings = Settings::new(config(json!({"start_date": "2020-01-01T00:00:00Z", "base_url": "https://sentry.io/api/0/", "organization": "split-software"}))).expect("valid");
+        let settings = Settings::new(config(
+            json!({"start_date": "2020-01-01T00:00:00Z", "base_url": "https://sentry.io/api/0/", "organization": "split-software"}),
+        ))
+        .expect("valid");
         assert_eq!(settings.organization.as_deref(), Some("split-software"));
     }
 
@@ -559,8 +576,17 @@ mod tests {
     #[test]
     fn the_environment_is_typed_by_the_schema() {
         let mut config = Map::new();
-        let variables = [("TAP_SENTRY_CONCURRENCY", "3"), ("TAP_SENTRY_FETCH_EVENT_DETAILS", "yes"), ("TAP_SENTRY_PROJECT_SLUGS", r#"["a"]"#), ("TAP_SENTRY_RATE_LIMIT", "2.5"), ("SENTRY_AUTH_TOKEN", "t")];
+        let variables = [
+            ("TAP_SENTRY_CONCURRENCY", "3"),
+            ("TAP_SENTRY_FETCH_EVENT_DETAILS", "yes"),
+            ("TAP_SENTRY_PROJECT_SLUGS", r#"["a"]"#),
+            ("TAP_SENTRY_RATE_LIMIT", "2.5"),
+            ("SENTRY_AUTH_TOKEN", "t"),
+        ];
         overlay_environment(&mut config, &variables.map(|(k, v)| (k.to_owned(), v.to_owned())));
-        assert_eq!(Value::Object(config), json!({"project_slugs": ["a"], "fetch_event_details": true, "concurrency": 3, "rate_limit": 2.5, "api_token": "t"}));
+        assert_eq!(
+            Value::Object(config),
+            json!({"project_slugs": ["a"], "fetch_event_details": true, "concurrency": 3, "rate_limit": 2.5, "api_token": "t"})
+        );
     }
 }

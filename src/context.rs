@@ -83,12 +83,20 @@ mod tests {
     #[test]
     fn odd_release_names_are_one_encoded_path_segment() {
         let context = Context(vec![("organization_slug", "acme".to_owned()), ("version", "a&b=c?d#e/é 1+2@%".to_owned())]);
-        assert_eq!(context.path(find("release").expect("a stream"), false), "organizations/acme/releases/a%26b%3Dc%3Fd%23e%2F%C3%A9%201%2B2%40%25/");
+        assert_eq!(
+            context.path(find("release").expect("a stream"), false),
+            "organizations/acme/releases/a%26b%3Dc%3Fd%23e%2F%C3%A9%201%2B2%40%25/"
+        );
     }
 
     #[test]
     fn the_partition_is_organization_and_project() {
-        let context = Context(vec![("organization_slug", "acme".to_owned()), ("project_id", "2".to_owned()), ("project_slug", "api".to_owned()), ("issue_id", "21".to_owned())]);
+        let context = Context(vec![
+            ("organization_slug", "acme".to_owned()),
+            ("project_id", "2".to_owned()),
+            ("project_slug", "api".to_owned()),
+            ("issue_id", "21".to_owned()),
+        ]);
         assert_eq!(context.partition().to_string(), "acme/2");
         assert_eq!(context.label(), "acme/api/issue 21");
     }

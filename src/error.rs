@@ -39,7 +39,13 @@ impl Error {
     /// The documented exit codes; 0 is a complete run.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Read { .. } | Self::Json { .. } | Self::Config(_) | Self::Catalog(_) | Self::State(_) | Self::Setup(_) | Self::Unexpected(_) => 1,
+            Self::Read { .. }
+            | Self::Json { .. }
+            | Self::Config(_)
+            | Self::Catalog(_)
+            | Self::State(_)
+            | Self::Setup(_)
+            | Self::Unexpected(_) => 1,
             Self::NoConfig => 2,
             Self::Authentication(_) => 3,
             Self::Incomplete { .. } | Self::Interrupted { .. } | Self::Test { .. } => 4,

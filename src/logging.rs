@@ -61,7 +61,13 @@ pub fn init(cli: &Cli) {
                 return Ok(());
             }
             match style {
-                Style::Console => writeln!(out, "{} | {:<8} | {:<30} | {message}", Local::now().format("%Y-%m-%d %H:%M:%S,%3f"), name(record.level()), logger(record)),
+                Style::Console => writeln!(
+                    out,
+                    "{} | {:<8} | {:<30} | {message}",
+                    Local::now().format("%Y-%m-%d %H:%M:%S,%3f"),
+                    name(record.level()),
+                    logger(record)
+                ),
                 Style::Bare => writeln!(out, "{message}"),
                 Style::Structured => writeln!(out, "{}", structured(record, &message)),
             }
@@ -75,13 +81,14 @@ fn sdk_config(path: &Path) -> (Style, Option<LevelFilter>) {
         return (Style::Console, None);
     };
     let formatters: Vec<&Value> = config.get("formatters").and_then(Value::as_object).map(|map| map.values().collect()).unwrap_or_default();
-    let style = if formatters.iter().any(|f| f.get("()").and_then(Value::as_str).is_some_and(|class| class.ends_with("StructuredFormatter"))) {
-        Style::Structured
-    } else if formatters.iter().any(|f| f.get("format").is_some_and(|format| format == "%(message)s")) {
-        Style::Bare
-    } else {
-        Style::Console
-    };
+    let style =
+        if formatters.iter().any(|f| f.get("()").and_then(Value::as_str).is_some_and(|class| class.ends_with("StructuredFormatter"))) {
+            Style::Structured
+        } else if formatters.iter().any(|f| f.get("format").is_some_and(|format| format == "%(message)s")) {
+            Style::Bare
+        } else {
+            Style::Console
+        };
     (style, config.pointer("/root/level").and_then(Value::as_str).and_then(level))
 }
 
@@ -149,7 +156,8 @@ mod tests {
 
     #[test]
     fn a_configuration_of_meltano_chooses_style_and_level() {
-        let structured = json!({"formatters": {"singer_formatter": {"()": "singer_sdk.logging.StructuredFormatter"}}, "root": {"level": "DEBUG"}});
+        let structured =
+            json!({"formatters": {"singer_formatter": {"()": "singer_sdk.logging.StructuredFormatter"}}, "root": {"level": "DEBUG"}});
         assert_eq!(style_of(&structured), (Style::Structured, Some(LevelFilter::Debug)));
         let bare = json!({"formatters": {"singer_formatter": {"format": "%(message)s"}}, "root": {"level": "WARNING"}});
         assert_eq!(style_of(&bare), (Style::Bare, Some(LevelFilter::Warn)));

@@ -7,8 +7,8 @@ use crate::error::Error;
 use crate::paging::Cursor;
 use crate::plan::Node;
 use crate::raw::{Document, Place};
-use crate::report::Report;
 use crate::record::{Batch, Notes};
+use crate::report::Report;
 use crate::streams::{Rows, StreamDef};
 use crate::time::parse_instant;
 use crate::writer::{Closed, Event, Outbox};
@@ -194,7 +194,8 @@ impl<'a> Pager<'a> {
         }
         let names_project = def.path.contains("{project_id}");
         let by_slug = self.reach.by_slug.load(Ordering::Relaxed);
-        let ask = |by_slug: bool| Ask { stream: def, url: self.reach.client.url(&self.context.path(def, by_slug), &query), page: self.page };
+        let ask =
+            |by_slug: bool| Ask { stream: def, url: self.reach.client.url(&self.context.path(def, by_slug), &query), page: self.page };
         let expected = self.reach.sizes().get(def.name).copied().unwrap_or(256 << 10);
         let room = self.reach.outbox.room(expected * 2).await;
         let mut slugs = Vec::new();
@@ -249,7 +250,8 @@ impl<'a> Pager<'a> {
         let emit = self.node.emit.as_ref().filter(|_| self.emit);
         let counted = self.context.get("project_id").filter(|_| def.name == "events").and_then(|id| self.reach.report.counts_errors(id));
         let frame = emit.map(|selected| selected.projection.frame(|name| self.context.get(name), &extracted).counting(counted));
-        let mut batch = emit.map(|selected| Batch::new(selected.def, page.sent, self.context.get("project_id").filter(|_| counted.is_some())));
+        let mut batch =
+            emit.map(|selected| Batch::new(selected.def, page.sent, self.context.get("project_id").filter(|_| counted.is_some())));
         if let Some(batch) = &mut batch {
             batch.lines.reserve(page.body.len() + page.body.len() / 8);
         }
@@ -323,7 +325,9 @@ impl<'a> Pager<'a> {
 /// Tells rows apart where no record is made of them.
 fn identity(row: &[u8], reference: Option<&Reference>) -> u128 {
     match reference {
-        Some(reference) if !reference.bind.is_empty() => xxh3_128(reference.bind.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join("\0").as_bytes()),
+        Some(reference) if !reference.bind.is_empty() => {
+            xxh3_128(reference.bind.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join("\0").as_bytes())
+        }
         _ => xxh3_128(row),
     }
 }

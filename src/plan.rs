@@ -112,7 +112,9 @@ impl Starts {
             let bookmark = bookmarks.start(node.def.name, partition).filter(|_| !node.ignores_bookmark());
             let resume = bookmark.map_or(settings.start_date, |bookmark| (bookmark - settings.lookback).max(settings.start_date));
             let low = match node.def.replication {
-                Replication::Incremental { refresh: true, .. } => resume.min((settings.end - settings.issue_refresh).max(settings.start_date)),
+                Replication::Incremental { refresh: true, .. } => {
+                    resume.min((settings.end - settings.issue_refresh).max(settings.start_date))
+                }
                 _ => resume,
             };
             Start { stream: node.def.name, resume: whole_second(resume), low: whole_second(low) }
@@ -204,7 +206,9 @@ mod tests {
 
     /// Of a run on 1 February from `start` on.
     fn settings(start: &str) -> Settings {
-        let Value::Object(config) = json!({"api_token": "t", "start_date": start, "end_date": "2026-02-01"}) else { unreachable!("an object") };
+        let Value::Object(config) = json!({"api_token": "t", "start_date": start, "end_date": "2026-02-01"}) else {
+            unreachable!("an object")
+        };
         Settings { now: at("2026-02-01"), ..Settings::new(config).expect("valid") }
     }
 
@@ -223,7 +227,8 @@ mod tests {
     }
 
     fn bookmarks(list: &[(&str, &str)]) -> Bookmarks {
-        let bookmarks: serde_json::Map<String, Value> = list.iter().map(|(stream, start)| ((*stream).to_owned(), json!({"start": start}))).collect();
+        let bookmarks: serde_json::Map<String, Value> =
+            list.iter().map(|(stream, start)| ((*stream).to_owned(), json!({"start": start}))).collect();
         Bookmarks::parse(json!({"bookmarks": bookmarks})).expect("a state")
     }
 
@@ -307,7 +312,10 @@ mod tests {
     #[test]
     fn halves_and_pieces_meet_at_whole_seconds() {
         let odd = window("2026-01-01T00:00:00Z", "2026-01-01T00:00:07Z");
-        assert_eq!(odd.halves(), [window("2026-01-01T00:00:00Z", "2026-01-01T00:00:03Z"), window("2026-01-01T00:00:03Z", "2026-01-01T00:00:07Z")]);
+        assert_eq!(
+            odd.halves(),
+            [window("2026-01-01T00:00:00Z", "2026-01-01T00:00:03Z"), window("2026-01-01T00:00:03Z", "2026-01-01T00:00:07Z")]
+        );
         let pieces = odd.pieces(TimeDelta::seconds(3));
         assert_eq!(pieces.len(), 3);
         assert_eq!(pieces[2], window("2026-01-01T00:00:06Z", "2026-01-01T00:00:07Z"));
@@ -337,7 +345,11 @@ mod tests {
 
     #[test]
     fn the_tree_holds_the_parents_that_are_needed_and_no_more() {
-        let selection = Selection::new(Some(json!({"streams": [{"tap_stream_id": "event_detail"}, {"tap_stream_id": "teams"}]})), &RecordStyle::default()).expect("a catalog");
+        let selection = Selection::new(
+            Some(json!({"streams": [{"tap_stream_id": "event_detail"}, {"tap_stream_id": "teams"}]})),
+            &RecordStyle::default(),
+        )
+        .expect("a catalog");
         let tree = tree(selection);
         assert_eq!(tree.iter().flat_map(Node::streams).collect::<Vec<_>>(), ["projects", "issues", "events", "event_detail", "teams"]);
         assert!(tree[0].emit.is_none() && tree[1].emit.is_some());

@@ -79,7 +79,8 @@ impl Drop for Progress {
 fn describe(stream: &str, counts: &Counts, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64().max(0.001);
     #[expect(clippy::cast_precision_loss, reason = "shown without digits")]
-    let (rate, share) = (counts.records as f64 / seconds, if counts.planned > 0 { counts.finished as f64 / counts.planned as f64 } else { 0.0 });
+    let (rate, share) =
+        (counts.records as f64 / seconds, if counts.planned > 0 { counts.finished as f64 / counts.planned as f64 } else { 0.0 });
     let mut line = format!("{stream:<15} {:>10} records {rate:>8.0}/s", counts.records);
     if let Some(reached) = counts.reached {
         let _ = write!(line, "  to {}  {:>3.0} %", reached.format("%Y-%m-%d"), share * 100.0);
@@ -114,6 +115,9 @@ mod tests {
         (counts.records, counts.planned, counts.finished, counts.waiting, counts.gaps) = (100, 1000, 250, 2, 1);
         counts.reached = chrono::DateTime::from_timestamp(1_767_225_600, 0);
         let line = describe("issues", &counts, Duration::from_secs(60));
-        assert_eq!(line, "issues                 100 records        2/s  to 2026-01-01   25 %  about 3 min left  2 waiting for the rate limit  1 missing");
+        assert_eq!(
+            line,
+            "issues                 100 records        2/s  to 2026-01-01   25 %  about 3 min left  2 waiting for the rate limit  1 missing"
+        );
     }
 }

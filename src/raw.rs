@@ -136,7 +136,13 @@ impl<'a> Document<'a> {
     #[inline]
     fn inside(&self, place: Place, open: u8) -> Walk<'_, 'a> {
         let at = if self.byte(place) == open { place.start as usize + 1 } else { place.end as usize - 1 };
-        Walk { doc: self, at, before: place.before + u32::from((place.depth as usize) < LISTED), depth: place.depth as usize + 1, end: place.end as usize - 1 }
+        Walk {
+            doc: self,
+            at,
+            before: place.before + u32::from((place.depth as usize) < LISTED),
+            depth: place.depth as usize + 1,
+            end: place.end as usize - 1,
+        }
     }
 
     /// The value at `path` below an object, where there is one. The first of equal keys counts, as in the records.
@@ -738,7 +744,9 @@ impl Scan {
             match body.get(at) {
                 Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {}
                 Some(b'u') => match hex4(body, at + 1) {
-                    Some(0xd800..=0xdbff) if body.get(at + 5..at + 7) == Some(b"\\u") && matches!(hex4(body, at + 7), Some(0xdc00..=0xdfff)) => {
+                    Some(0xd800..=0xdbff)
+                        if body.get(at + 5..at + 7) == Some(b"\\u") && matches!(hex4(body, at + 7), Some(0xdc00..=0xdfff)) =>
+                    {
                         self.low_surrogate = at + 6;
                     }
                     Some(0 | 0xd800..=0xdfff) if self.low_surrogate != at => {
@@ -760,8 +768,7 @@ impl Scan {
         if self.nesting.depth > 0 {
             return malformed("the text ends in the middle", body.len());
         }
-        if let Err(e) = std::str::from_utf8(body)
-        {
+        if let Err(e) = std::str::from_utf8(body) {
             return malformed("a byte that is not UTF-8", e.valid_up_to());
         }
         let start = skip_space(body, 0);
@@ -875,7 +882,9 @@ mod tests {
 
     #[test]
     fn a_value_is_copied_as_it_is_written() {
-        for json in [r#"{"a":[1,2.50,-0,1e5,"x\n\u00e9😀",true,false,null,{}],"b":{"c":[]}}"#, "12345678901234567", r#""\ud83d\ude00""#, "null"] {
+        for json in
+            [r#"{"a":[1,2.50,-0,1e5,"x\n\u00e9😀",true,false,null,{}],"b":{"c":[]}}"#, "12345678901234567", r#""\ud83d\ude00""#, "null"]
+        {
             assert_eq!(copied(json), (json.to_owned(), Repairs::default()));
         }
     }
@@ -937,9 +946,48 @@ mod tests {
     #[test]
     fn what_is_not_json_is_refused() {
         for json in [
-            "", " ", "{", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "{a:1}", "01", "1.", "-", "1e", "\"\n\"", r#""\x""#, r#""\u12g4""#, "[1}",
-            "{\"a\":1]", "nul", "[\"a", "\"", "[tru]", "[nullx]", "1,2", "1 2", "[]]", "[],", ",[]", "\"a\":1", "{\"a\":\"b\":1}", "{\"a\":1,2}",
-            "{\"a\":1,\"b\"}", "[\"a\":1]", "[1,\"a\":1]", "{\"a\"}", "{,}", "[,]", "[\"a\"\"b\"]", "[1[2]]", "{{}}", "\\", "[\"\\", "[1\\]", "\u{7f}",
+            "",
+            " ",
+            "{",
+            "[1,]",
+            "{\"a\":1,}",
+            "{\"a\" 1}",
+            "{a:1}",
+            "01",
+            "1.",
+            "-",
+            "1e",
+            "\"\n\"",
+            r#""\x""#,
+            r#""\u12g4""#,
+            "[1}",
+            "{\"a\":1]",
+            "nul",
+            "[\"a",
+            "\"",
+            "[tru]",
+            "[nullx]",
+            "1,2",
+            "1 2",
+            "[]]",
+            "[],",
+            ",[]",
+            "\"a\":1",
+            "{\"a\":\"b\":1}",
+            "{\"a\":1,2}",
+            "{\"a\":1,\"b\"}",
+            "[\"a\":1]",
+            "[1,\"a\":1]",
+            "{\"a\"}",
+            "{,}",
+            "[,]",
+            "[\"a\"\"b\"]",
+            "[1[2]]",
+            "{{}}",
+            "\\",
+            "[\"\\",
+            "[1\\]",
+            "\u{7f}",
         ] {
             assert!(Document::parse(json.as_bytes()).is_err(), "{json}");
             for at in 0..64 {
@@ -966,8 +1014,21 @@ mod tests {
     #[test]
     fn every_token_is_understood_at_every_place_of_a_block() {
         let values = [
-            r#""""#, r#""\"""#, r#""\\""#, r#""\\\"\\""#, r#""\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\""#, r#""\u0000\ud83d\ude00\ud83d""#,
-            r#""☃{[,:]}""#, "-12.5e+3", "null", "12345678901234567890", r#"{"a":{"b":[]},"c":[{},[1,"x"]]}"#, "[ 1 , \"a\" , { \"b\" : true } ]", "{ }", r#""\ud800\u0041""#, r#""\ud800\ud800\udc00""#,
+            r#""""#,
+            r#""\"""#,
+            r#""\\""#,
+            r#""\\\"\\""#,
+            r#""\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\""#,
+            r#""\u0000\ud83d\ude00\ud83d""#,
+            r#""☃{[,:]}""#,
+            "-12.5e+3",
+            "null",
+            "12345678901234567890",
+            r#"{"a":{"b":[]},"c":[{},[1,"x"]]}"#,
+            "[ 1 , \"a\" , { \"b\" : true } ]",
+            "{ }",
+            r#""\ud800\u0041""#,
+            r#""\ud800\ud800\udc00""#,
         ];
         for value in values {
             for at in 0..130 {
@@ -997,7 +1058,10 @@ mod tests {
     /// Valid JSON as `serde_json` writes it, compact or over many lines.
     fn valid() -> impl Strategy<Value = String> {
         let leaf = prop_oneof![
-            Just(serde_json::Value::Null), any::<bool>().prop_map(Into::into), any::<i64>().prop_map(Into::into), (-1e9..1e9).prop_map(|n: f64| n.into()),
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            (-1e9..1e9).prop_map(|n: f64| n.into()),
             "[a-z\"\\\\/\n☃{}:,]{0,40}".prop_map(Into::into),
         ];
         let value = leaf.prop_recursive(5, 60, 6, |inner| {
@@ -1006,7 +1070,9 @@ mod tests {
                 proptest::collection::btree_map("[a-z\"\\\\]{0,12}", inner, 0..6).prop_map(|map| map.into_iter().collect()),
             ]
         });
-        (value, any::<bool>()).prop_map(|(value, pretty)| if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.expect("JSON"))
+        (value, any::<bool>()).prop_map(|(value, pretty)| {
+            if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.expect("JSON")
+        })
     }
 
     proptest! {

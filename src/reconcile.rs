@@ -21,7 +21,8 @@ pub fn is_error(event_type: &str) -> bool {
 
 /// The whole hours of a window: outcomes are kept by the hour.
 pub fn whole_hours(window: Window) -> Window {
-    let floor = |t: chrono::DateTime<chrono::Utc>| t.with_minute(0).and_then(|t| t.with_second(0)).and_then(|t| t.with_nanosecond(0)).unwrap_or(t);
+    let floor =
+        |t: chrono::DateTime<chrono::Utc>| t.with_minute(0).and_then(|t| t.with_second(0)).and_then(|t| t.with_nanosecond(0)).unwrap_or(t);
     let start = floor(window.start);
     Window { start: if start < window.start { start + TimeDelta::hours(1) } else { start }, end: floor(window.end) }
 }
@@ -37,14 +38,17 @@ pub async fn run(client: &Client, report: &Report) {
         match accepted(client, &place, window).await {
             Ok(accepted) => {
                 let difference = i128::from(events) - i128::from(accepted);
-                let line = format!("{}: {accepted} errors accepted, {events} extracted, difference {difference:+}, {window}", place.label());
+                let line =
+                    format!("{}: {accepted} errors accepted, {events} extracted, difference {difference:+}, {window}", place.label());
                 if difference < 0 {
                     log::warn!(target: "counts", "{line}");
                 } else {
                     log::info!(target: "counts", "{line}");
                 }
             }
-            Err(e) => log::warn!(target: "counts", "{}: {events} errors extracted; the accepted ones could not be counted: {e}", place.label()),
+            Err(e) => {
+                log::warn!(target: "counts", "{}: {events} errors extracted; the accepted ones could not be counted: {e}", place.label());
+            }
         }
     }
 }

@@ -18,19 +18,19 @@
 //! Everywhere: U+0000 and lone surrogates become U+FFFD, numbers beyond 64 bits become text, and containers deeper
 //! than [`raw::MAX_DEPTH`] become `null`. Of equal keys of one object the first counts.
 
-use crate::raw::{self, Document, Place, Repairs};
-use crate::streams::{Derived, StreamDef};
 use crate::plan::Window;
+use crate::raw::{self, Document, Place, Repairs};
 use crate::reconcile::is_error;
-use crate::transform::Transform;
+use crate::streams::{Derived, StreamDef};
 use crate::time::{format_instant, parse_instant};
+use crate::transform::Transform;
 use chrono::DateTime;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use tokio::time::Instant;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::time::Instant;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// Why a row cannot become a record.
@@ -257,11 +257,7 @@ impl Projection {
                 slots - 1
             })
         };
-        let key = def
-            .key
-            .iter()
-            .map(|name| (*name, (!def.columns.contains(name)).then(|| slot(&mut root, name))))
-            .collect();
+        let key = def.key.iter().map(|name| (*name, (!def.columns.contains(name)).then(|| slot(&mut root, name)))).collect();
         let mut columns = Vec::new();
         for column in def.columns {
             if let Some(i) = root.index.get(column.as_bytes())
@@ -279,7 +275,18 @@ impl Projection {
                 derived.push((Member::new(column, Some(node)), sources));
             }
         }
-        Self { def, root, slots, key, derived, columns, keep_unknown, transform: None, version: None, once: def.name == "events" || def.name == "event_detail" }
+        Self {
+            def,
+            root,
+            slots,
+            key,
+            derived,
+            columns,
+            keep_unknown,
+            transform: None,
+            version: None,
+            once: def.name == "events" || def.name == "event_detail",
+        }
     }
 
     /// Changes every record; `version` is stamped on each.
@@ -453,7 +460,8 @@ struct Noted<'a> {
 impl Noted<'_> {
     fn repairs(&mut self, repairs: Repairs) {
         if repairs.any() {
-            *self.notes.repaired.entry(self.column.to_owned()).or_default() += u64::from(repairs.characters + repairs.numbers + repairs.depth);
+            *self.notes.repaired.entry(self.column.to_owned()).or_default() +=
+                u64::from(repairs.characters + repairs.numbers + repairs.depth);
         }
     }
 
@@ -472,7 +480,10 @@ impl Node {
         let Some(types) = Types::of(schema) else {
             return Self { types: Types(u8::MAX), shape: Shape::Plain };
         };
-        let shape = if types.has(Types::OBJECT) && schema.get("properties").is_some_and(|p| p.as_object().is_some_and(|p| !p.is_empty())) && schema.get("additionalProperties") != Some(&Value::Bool(true)) {
+        let shape = if types.has(Types::OBJECT)
+            && schema.get("properties").is_some_and(|p| p.as_object().is_some_and(|p| !p.is_empty()))
+            && schema.get("additionalProperties") != Some(&Value::Bool(true))
+        {
             Shape::Members(members(schema, path, selected))
         } else if types.has(Types::ARRAY) && schema.get("items").is_some_and(Value::is_object) {
             Shape::Items(Box::new(Self::new(&schema["items"], path, &|_| true)))
@@ -549,7 +560,9 @@ impl Node {
             doc.copy(place, depth, &mut copied, &mut Repairs::default());
             write(String::from_utf8(copied).ok().map(|text| Value::from(text.trim_matches('"')).to_string()), out, noted);
         } else if self.types.has(Types::NUMBER) {
-            let number = text().map(|text| text.trim().to_owned()).filter(|text| raw::is_number(text.as_bytes()) && raw::number_fits(text.as_bytes()));
+            let number = text()
+                .map(|text| text.trim().to_owned())
+                .filter(|text| raw::is_number(text.as_bytes()) && raw::number_fits(text.as_bytes()));
             write(number, out, noted);
         } else if self.types.has(Types::INTEGER) {
             write(text().and_then(|text| integer(text.trim())).map(|n| n.to_string()), out, noted);
@@ -667,7 +680,8 @@ mod tests {
 
     /// The value of a column of this type for this answer, as it is written, and what is noted of it.
     fn convert(property: &Value, value: &str) -> (String, Notes) {
-        let (result, batch) = write("teams", &json!({"id": {"type": "string"}, "v": property}), &format!(r#"{{"id":"1","v":{value}}}"#), &all);
+        let (result, batch) =
+            write("teams", &json!({"id": {"type": "string"}, "v": property}), &format!(r#"{{"id":"1","v":{value}}}"#), &all);
         assert_eq!(result, Ok(()));
         let line = String::from_utf8(batch.lines).expect("UTF-8");
         let start = line.find(r#""v":"#).expect("written") + 4;

@@ -7,10 +7,10 @@ use crate::record::Notes;
 use crate::state::Partition;
 use crate::streams::StreamDef;
 use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// The counts of one stream.
@@ -228,13 +228,25 @@ impl Report {
                 #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
                 let mib = c.bytes as f64 / f64::from(1 << 20);
                 let waited = format!("{:.1} s", c.waited.as_secs_f64());
-                Some([def.name.to_owned(), c.records.to_string(), c.requests.to_string(), format!("{mib:.1}"), c.retries.to_string(), waited, c.gaps.to_string(), c.bookmark.clone().unwrap_or_else(|| "-".to_owned())])
+                Some([
+                    def.name.to_owned(),
+                    c.records.to_string(),
+                    c.requests.to_string(),
+                    format!("{mib:.1}"),
+                    c.retries.to_string(),
+                    waited,
+                    c.gaps.to_string(),
+                    c.bookmark.clone().unwrap_or_else(|| "-".to_owned()),
+                ])
             }))
             .collect();
         let width = |i: usize| rows.iter().map(|row| row[i].len()).max().unwrap_or(0);
         let mut table = String::new();
         for row in &rows {
-            let cells = row.iter().enumerate().map(|(i, cell)| if i == 0 { format!("{cell:<0$}", width(0)) } else { format!("{cell:>0$}", width(i)) });
+            let cells = row
+                .iter()
+                .enumerate()
+                .map(|(i, cell)| if i == 0 { format!("{cell:<0$}", width(0)) } else { format!("{cell:>0$}", width(i)) });
             table.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
             table.push('\n');
         }

@@ -115,7 +115,9 @@ impl Bookmarks {
     /// Moves a partition forward, never back. Returns whether anything changed.
     pub fn apply(&mut self, checkpoint: &Checkpoint) -> bool {
         let Checkpoint { stream, partition, start } = checkpoint;
-        if self.start(stream, partition).is_some_and(|known| known >= *start) && self.find(stream).is_some_and(|e| e.get("partitions").is_some()) {
+        if self.start(stream, partition).is_some_and(|known| known >= *start)
+            && self.find(stream).is_some_and(|e| e.get("partitions").is_some())
+        {
             return false;
         }
         self.set(stream, partition, *start);
@@ -205,7 +207,8 @@ mod tests {
 
     #[test]
     fn a_state_of_the_older_tap_counts_for_every_project_of_the_run() {
-        let mut bookmarks = Bookmarks::parse(json!({"bookmarks": {"issues": {"start": "2026-01-01T00:00:00Z"}, "other": 1}, "x": [1]})).expect("a state");
+        let mut bookmarks =
+            Bookmarks::parse(json!({"bookmarks": {"issues": {"start": "2026-01-01T00:00:00Z"}, "other": 1}, "x": [1]})).expect("a state");
         assert_eq!(bookmarks.start("issues", &project("1")), Some(at("2026-01-01")));
         bookmarks.plan("issues", vec![project("1"), project("2")]);
         assert!(bookmarks.apply(&checkpoint("1", "2026-02-01")));

@@ -280,11 +280,7 @@ pub static STREAMS: &[StreamDef] = &[
         replication: Replication::Incremental {
             key: "dateCreated",
             refresh: true,
-            walk: Some(Walk {
-                windowed: false,
-                passes: &[Pass { query: &[], optional: false }],
-                activity: None,
-            }),
+            walk: Some(Walk { windowed: false, passes: &[Pass { query: &[], optional: false }], activity: None }),
         },
         scopes: &["project:read", "project:releases", "org:ci"],
         ..FULL_TABLE
@@ -458,7 +454,10 @@ mod tests {
                 let mut seen = HashSet::new();
                 for (name, property) in properties {
                     assert!(name.len() <= 63 && !name.contains("__") && !name.starts_with("_sdc_"), "{path}/{name}");
-                    assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !name.starts_with(|c: char| c.is_ascii_digit()), "{path}/{name}");
+                    assert!(
+                        name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !name.starts_with(|c: char| c.is_ascii_digit()),
+                        "{path}/{name}"
+                    );
                     assert!(seen.insert(name.to_lowercase().replace('_', "")), "{path}/{name} differs from another only by case or `_`");
                     check(&format!("{path}/{name}"), property, false);
                 }

@@ -105,14 +105,31 @@ impl Span<'_> {
         let room = claims.len() < CLAIMS;
         match claims.entry(xxh3_128(parent.as_bytes())) {
             Entry::Occupied(known) => Some(known.get().clone()),
-            Entry::Vacant(vacant) => room.then(|| vacant.insert(Claim { from: part.start, total: reference.total, rows: Arc::default() }).clone()),
+            Entry::Vacant(vacant) => {
+                room.then(|| vacant.insert(Claim { from: part.start, total: reference.total, rows: Arc::default() }).clone())
+            }
         }
     }
 }
 
 impl<'a> Sync<'a> {
-    pub fn new(client: &'a Client, settings: &'a Settings, tree: &'a [Node], bookmarks: &'a Bookmarks, report: &'a Report, outbox: Outbox, check_counts: bool) -> Self {
-        Self { reach: Reach::new(client, settings, report, outbox), settings, tree, bookmarks, check_counts, hole_told: AtomicBool::new(false) }
+    pub fn new(
+        client: &'a Client,
+        settings: &'a Settings,
+        tree: &'a [Node],
+        bookmarks: &'a Bookmarks,
+        report: &'a Report,
+        outbox: Outbox,
+        check_counts: bool,
+    ) -> Self {
+        Self {
+            reach: Reach::new(client, settings, report, outbox),
+            settings,
+            tree,
+            bookmarks,
+            check_counts,
+            hole_told: AtomicBool::new(false),
+        }
     }
 
     /// Extracts everything that is planned.
@@ -132,7 +149,9 @@ impl<'a> Sync<'a> {
         }
         let failed = |failure| match failure {
             Failure::Stop(stop) => stop,
-            Failure::Api(e) => Stop::Error(Error::Setup(format!("cannot list the token's organizations ({e}); set `organization` to the slug of yours"))),
+            Failure::Api(e) => {
+                Stop::Error(Error::Setup(format!("cannot list the token's organizations ({e}); set `organization` to the slug of yours")))
+            }
         };
         let node = Node { def: &ORGANIZATIONS, emit: None, children: Vec::new() };
         let mut pager = Pager::new(&self.reach, &node, Context::default(), Vec::new());
@@ -161,7 +180,9 @@ impl<'a> Sync<'a> {
             None => Some(Vec::new()),
         };
         let ids: Vec<String> = match &projects {
-            Some(projects) if chosen => projects.iter().filter_map(|p| p.bind.iter().find(|(n, _)| *n == "project_id")).map(|(_, id)| id.clone()).collect(),
+            Some(projects) if chosen => {
+                projects.iter().filter_map(|p| p.bind.iter().find(|(n, _)| *n == "project_id")).map(|(_, id)| id.clone()).collect()
+            }
             _ => vec!["-1".to_owned()],
         };
         let below = async {
@@ -194,13 +215,21 @@ impl<'a> Sync<'a> {
                 match pager.next().await {
                     Ok(Some(page)) => {
                         read += 1;
-                        let new = page.references.into_iter().filter(|r| !projects.iter().any(|known| known.bind[0] == r.bind[0])).collect::<Vec<_>>();
+                        let new = page
+                            .references
+                            .into_iter()
+                            .filter(|r| !projects.iter().any(|known| known.bind[0] == r.bind[0]))
+                            .collect::<Vec<_>>();
                         projects.extend(new);
                     }
                     Ok(None) => break,
                     Err(Failure::Stop(stop)) => return Err(stop),
                     Err(Failure::Api(e)) if e.status() == Some(404) => {
-                        let text = format!("the organization `{}` is not known at {} ({e}); check `organization` and `base_url`", context.get("organization_slug").unwrap_or_default(), self.settings.base_url);
+                        let text = format!(
+                            "the organization `{}` is not known at {} ({e}); check `organization` and `base_url`",
+                            context.get("organization_slug").unwrap_or_default(),
+                            self.settings.base_url
+                        );
                         return Err(Stop::Error(Error::Setup(text)));
                     }
                     Err(Failure::Api(e)) => {
@@ -216,7 +245,11 @@ impl<'a> Sync<'a> {
         }
         let missing = self.settings.projects.missing(&slugs);
         if !missing.is_empty() {
-            let text = format!("`project_slugs` names what the token does not see in `{}`: {}", context.get("organization_slug").unwrap_or_default(), missing.join(", "));
+            let text = format!(
+                "`project_slugs` names what the token does not see in `{}`: {}",
+                context.get("organization_slug").unwrap_or_default(),
+                missing.join(", ")
+            );
             return Err(Stop::Error(Error::Setup(text)));
         }
         if projects.is_empty() {
@@ -282,7 +315,9 @@ impl<'a> Sync<'a> {
             Err(Failure::Api(e)) => return self.refused(node, context, whole, &e).await,
         };
         self.reach.report.planned(node.def, whole);
-        if let Some(start) = node.children.iter().filter(|child| self.check_counts && child.def.name == "events").find_map(|child| starts.own(child)) {
+        if let Some(start) =
+            node.children.iter().filter(|child| self.check_counts && child.def.name == "events").find_map(|child| starts.own(child))
+        {
             let window = whole_hours(Window { start, end: self.settings.end });
             self.reach.report.count_errors(context.clone(), window);
         }
@@ -349,16 +384,34 @@ impl<'a> Sync<'a> {
 
     /// The passes that list anything in the whole span. Most projects of a large organization are idle, and most
     /// have no feedback: one question spares those of all their windows.
-    async fn live(&self, node: &Node, walk: Walk, context: &Context, projects: &[String], whole: Window, windows: usize) -> Result<Vec<&'static Pass>, Failure> {
+    async fn live(
+        &self,
+        node: &Node,
+        walk: Walk,
+        context: &Context,
+        projects: &[String],
+        whole: Window,
+        windows: usize,
+    ) -> Result<Vec<&'static Pass>, Failure> {
         if !walk.windowed || windows < 2 {
             return Ok(walk.passes.iter().collect());
         }
-        let probes = walk.passes.iter().map(|pass| async move { Ok::<_, Failure>(self.lists(node.def, context, projects, pass, whole).await?.then_some(pass)) });
+        let probes = walk
+            .passes
+            .iter()
+            .map(|pass| async move { Ok::<_, Failure>(self.lists(node.def, context, projects, pass, whole).await?.then_some(pass)) });
         Ok(try_join_all(probes).await?.into_iter().flatten().collect())
     }
 
     /// Whether a query finds anything in a span.
-    async fn lists(&self, def: &'static StreamDef, context: &Context, projects: &[String], pass: &Pass, window: Window) -> Result<bool, Failure> {
+    async fn lists(
+        &self,
+        def: &'static StreamDef,
+        context: &Context,
+        projects: &[String],
+        pass: &Pass,
+        window: Window,
+    ) -> Result<bool, Failure> {
         let silent = Node { def, emit: None, children: Vec::new() };
         let mut pager = Pager::new(&self.reach, &silent, context.clone(), window_query(pass, window));
         pager.page_size = 1;
@@ -392,7 +445,9 @@ impl<'a> Sync<'a> {
                 return Ok(());
             }
             if span.walk.windowed && window.length() > self.settings.window && window.end <= self.settings.now - RETENTION {
-                let listed = try_join_all(span.passes.iter().map(|pass| self.lists(span.node.def, &span.context, span.projects, pass, window))).await?;
+                let listed =
+                    try_join_all(span.passes.iter().map(|pass| self.lists(span.node.def, &span.context, span.projects, pass, window)))
+                        .await?;
                 if !listed.contains(&true) {
                     self.hole(span, window);
                     return self.finished(span, window).await;
@@ -522,10 +577,21 @@ impl<'a> Sync<'a> {
             match self.rows(node, &span.context, Some(scope)).await {
                 Ok(()) => {
                     // Their issues are hidden, merged or new: the list of the issue itself tells.
-                    strangers = lock(&list.strangers).iter().map(|id| Reference { bind: vec![("issue_id", id.clone())], last: None, count: None, total: None, by_project: false }).collect::<Vec<_>>();
+                    strangers = lock(&list.strangers)
+                        .iter()
+                        .map(|id| Reference {
+                            bind: vec![("issue_id", id.clone())],
+                            last: None,
+                            count: None,
+                            total: None,
+                            by_project: false,
+                        })
+                        .collect::<Vec<_>>();
                     due = others.into_iter().chain(&strangers).collect();
                 }
-                Err(Failure::Api(e)) => log::warn!(target: node.def.name, "{}: {}; asking issue by issue instead", span.context.label(), reason(list.def, &e)),
+                Err(Failure::Api(e)) => {
+                    log::warn!(target: node.def.name, "{}: {}; asking issue by issue instead", span.context.label(), reason(list.def, &e));
+                }
                 Err(stop) => return Err(stop),
             }
         }
@@ -546,7 +612,11 @@ impl<'a> Sync<'a> {
                         Ok(())
                     }
                     Err(Failure::Api(e)) => {
-                        let rest = if failures.fetch_add(1, Ordering::Relaxed) + 1 == FAILURES_IN_A_ROW { "; the rest of the list is not tried" } else { "" };
+                        let rest = if failures.fetch_add(1, Ordering::Relaxed) + 1 == FAILURES_IN_A_ROW {
+                            "; the rest of the list is not tried"
+                        } else {
+                            ""
+                        };
                         let reason = format!("{}: {}{rest}", context.label(), reason(node.def, &e));
                         self.gap(node, &span.context, &reason).await.map_err(Failure::Stop)
                     }
@@ -561,7 +631,13 @@ impl<'a> Sync<'a> {
     /// checkpoints still stand behind its rows: they wait for them here.
     async fn child(&self, span: &Span<'_>, node: &Node, window: Window, part: Window, reference: &Reference) -> Result<(), Failure> {
         let context = span.context.with(&reference.bind);
-        let scope = Scope { window: part, starts: &span.starts, expected: reference.count.filter(|_| part == window), by_project: None, instants: None };
+        let scope = Scope {
+            window: part,
+            starts: &span.starts,
+            expected: reference.count.filter(|_| part == window),
+            by_project: None,
+            instants: None,
+        };
         let Some(claim) = span.claim(node, part, reference).filter(|claim| claim.total == reference.total) else {
             return self.rows(node, &context, Some(scope)).await;
         };
@@ -569,7 +645,9 @@ impl<'a> Sync<'a> {
         if claim.from > part.start && !object {
             // A later window was first, as windows run side by side.
             let rest = Window { end: part.end.min(claim.from), ..part };
-            return self.rows(node, &context, Some(Scope { window: rest, expected: scope.expected.filter(|_| rest == window), ..scope })).await;
+            return self
+                .rows(node, &context, Some(Scope { window: rest, expected: scope.expected.filter(|_| rest == window), ..scope }))
+                .await;
         }
         let read = async || {
             let instants = Mutex::default();
@@ -577,7 +655,13 @@ impl<'a> Sync<'a> {
             self.rows(node, &context, Some(Scope { window: whole, expected: None, instants: Some(&instants), ..scope })).await?;
             Ok::<_, Failure>(std::mem::take(&mut *lock(&instants)))
         };
-        let seen = claim.rows.get_or_try_init(read).await?.iter().filter(|at| part.start.timestamp() <= **at && **at < part.end.timestamp()).count() as u64;
+        let seen = claim
+            .rows
+            .get_or_try_init(read)
+            .await?
+            .iter()
+            .filter(|at| part.start.timestamp() <= **at && **at < part.end.timestamp())
+            .count() as u64;
         // Fewer rows than the list of parents counts here: the answer was cut short, or they have come since.
         if !object && scope.expected.is_some_and(|expected| seen < expected) {
             return self.rows(node, &context, Some(scope)).await;
@@ -688,7 +772,14 @@ impl<'a> Sync<'a> {
     }
 
     /// Returns the seconds that a page's edge runs through.
-    async fn walk_once(&self, node: &Node, context: &Context, scope: Option<Scope<'_>>, page_size: usize, keys: &mut HashSet<u128>) -> Result<Vec<DateTime<Utc>>, Failure> {
+    async fn walk_once(
+        &self,
+        node: &Node,
+        context: &Context,
+        scope: Option<Scope<'_>>,
+        page_size: usize,
+        keys: &mut HashSet<u128>,
+    ) -> Result<Vec<DateTime<Utc>>, Failure> {
         let query = scope.filter(|_| node.def.rows != Rows::Object).map(|scope| pinned(scope.window).to_vec());
         let mut pager = Pager::new(&self.reach, node, context.clone(), query.unwrap_or_default());
         pager.page_size = page_size;
@@ -701,9 +792,11 @@ impl<'a> Sync<'a> {
                 edge = Some(last);
             }
             if let Some(instants) = scope.and_then(|scope| scope.instants) {
-                lock(instants).extend(page.instants.iter().zip(&page.keys).filter(|(_, key)| !keys.contains(key)).filter_map(|(at, _)| *at));
+                lock(instants)
+                    .extend(page.instants.iter().zip(&page.keys).filter(|(_, key)| !keys.contains(key)).filter_map(|(at, _)| *at));
             }
-            let fresh: Vec<Reference> = page.references.into_iter().zip(&page.keys).filter(|(_, key)| !keys.contains(key)).map(|(r, _)| r).collect();
+            let fresh: Vec<Reference> =
+                page.references.into_iter().zip(&page.keys).filter(|(_, key)| !keys.contains(key)).map(|(r, _)| r).collect();
             keys.extend(page.keys);
             let lanes = node.children.iter().map(|child| self.each(child, context, scope, &fresh));
             join_all(lanes).await.into_iter().collect::<Result<Vec<()>, _>>()?;
@@ -719,7 +812,10 @@ impl<'a> Sync<'a> {
         stream::iter(due.map(Ok))
             .try_for_each_concurrent(self.settings.concurrency, |reference| async move {
                 let context = context.with(&reference.bind);
-                match self.rows(node, &context, scope.map(|scope| Scope { expected: None, by_project: None, instants: None, ..scope })).await {
+                match self
+                    .rows(node, &context, scope.map(|scope| Scope { expected: None, by_project: None, instants: None, ..scope }))
+                    .await
+                {
                     Err(Failure::Api(e)) if e.status() == Some(404) => {
                         log::warn!(target: node.def.name, "{} has vanished and is passed over", context.label());
                         Ok(())

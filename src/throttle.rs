@@ -334,8 +334,12 @@ mod tests {
         let begun = drive(&mut Budget::new(class), Instant::now(), window * 10);
         let most = most_in_any(window, &begun);
         assert!(most <= limit as usize, "{most} in a window of {limit}");
-        assert!(begun.len() as f64 >= f64::from(limit) * SHARE * 10.0 - 1.0, "only {} went", begun.len());
-        let least = begun.windows(2).map(|two| two[1] - two[0]).min().expect("several");
+        assert!(
+            u32::try_from(begun.len()).map_or(f64::MAX, f64::from) >= f64::from(limit) * SHARE * 10.0 - 1.0,
+            "only {} went",
+            begun.len()
+        );
+        let least = begun.windows(2).map(|two| two[1].saturating_sub(two[0])).min().expect("several");
         assert!(least + Duration::from_micros(1) >= window.div_f64(f64::from(limit)), "a burst: {least:?}");
     }
 

@@ -11,7 +11,8 @@ use std::fmt::Write as _;
 const SEPARATOR: &str = "__";
 
 /// Keys that hold personal data wherever they stand, for the preset.
-const PERSONAL: &[&str] = &["email", "emails", "ip_address", "ipAddress", "username", "avatarUrl", "avatar", "headers", "cookies", "inviterName"];
+const PERSONAL: &[&str] =
+    &["email", "emails", "ip_address", "ipAddress", "username", "avatarUrl", "avatar", "headers", "cookies", "inviterName"];
 /// Keys that hold personal data beside one of these: the `name` of a user is one, that of a project is not.
 const PERSON: &[&str] = &["email", "username", "ip_address", "ipAddress"];
 /// Event tags whose value is personal data.
@@ -52,12 +53,8 @@ pub struct Transform {
 impl Transform {
     /// `None` when the stream's records stay as they are. `keep` are the columns of the key, which are never masked.
     pub fn new(stream: &str, keep: Vec<String>, masking: Option<&Masking>, flatten: Option<u32>) -> Option<Self> {
-        let paths: Vec<Vec<String>> = masking
-            .iter()
-            .flat_map(|m| &m.paths)
-            .filter(|(name, _)| name == "*" || name == stream)
-            .map(|(_, path)| path.clone())
-            .collect();
+        let paths: Vec<Vec<String>> =
+            masking.iter().flat_map(|m| &m.paths).filter(|(name, _)| name == "*" || name == stream).map(|(_, path)| path.clone()).collect();
         let preset = masking.is_some_and(|m| m.preset);
         let mask = masking.filter(|_| preset || !paths.is_empty()).map(|m| (m.mode, m.salt.clone()));
         (mask.is_some() || flatten.is_some()).then_some(Self { paths, preset, mask, keep, flatten, flat_schema: Map::new() })
@@ -209,9 +206,18 @@ mod tests {
         let masking = masking(&[("events", "entries.data.headers"), ("*", "id"), ("events", "user.*")], false, MaskMode::Null);
         let transform = Transform::new("events", vec!["id".to_owned()], Some(&masking), None).expect("masks");
         let record = json!({"id": "1", "entries": [{"type": "request", "data": {"headers": [["a", "b"]], "url": "u"}}], "user": {"id": "7", "x": 1}});
-        let masked = json!({"id": "1", "entries": [{"type": "request", "data": {"headers": null, "url": "u"}}], "user": {"id": null, "x": null}});
+        let masked =
+            json!({"id": "1", "entries": [{"type": "request", "data": {"headers": null, "url": "u"}}], "user": {"id": null, "x": null}});
         assert_eq!(apply(&transform, record), masked);
-        assert!(Transform::new("teams", Vec::new(), Some(&Masking { paths: vec![("events".to_owned(), vec!["x".to_owned()])], ..masking }), None).is_none());
+        assert!(
+            Transform::new(
+                "teams",
+                Vec::new(),
+                Some(&Masking { paths: vec![("events".to_owned(), vec!["x".to_owned()])], ..masking }),
+                None
+            )
+            .is_none()
+        );
     }
 
     #[test]

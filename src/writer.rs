@@ -10,9 +10,9 @@ use crate::state::{Bookmarks, Checkpoint, Partition};
 use rustc_hash::FxHashMap;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
-use tokio::time::Instant;
 use tokio::sync::mpsc::{Receiver, Sender, channel, error::TryRecvError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 /// What the walk tells the writer.
 #[derive(Debug)]
@@ -107,7 +107,14 @@ pub struct Writer<W: Write> {
 
 impl<W: Write> Writer<W> {
     pub fn new(out: W, bookmarks: Bookmarks, report: Arc<Report>) -> Self {
-        Self { out: BufWriter::with_capacity(128 << 10, out), bookmarks, report, written: Written::default(), withheld: Vec::new(), dirty: false }
+        Self {
+            out: BufWriter::with_capacity(128 << 10, out),
+            bookmarks,
+            report,
+            written: Written::default(),
+            withheld: Vec::new(),
+            dirty: false,
+        }
     }
 
     /// Writes until the last outbox is gone, then a last STATE.
@@ -117,10 +124,6 @@ impl<W: Write> Writer<W> {
     pub fn run(mut self, streams: &[Announced], mut events: Receiver<Event>) -> io::Result<()> {
         for Announced { schema, .. } in streams {
             self.out.write_all(&line(schema))?;
-        }
-        // Some targets switch to a version when it is announced, others when it ends; in a first run both are safe.
-        if self.bookmarks == Bookmarks::default() {
-            self.activate(streams)?;
         }
         self.out.flush()?;
         loop {
@@ -165,7 +168,8 @@ impl<W: Write> Writer<W> {
         self.state()
     }
 
-    /// Announces that what is not of this version is gone; never for a stream that has a gap.
+    /// Announces that what is not of this version is gone: after the records, which every target understands, and
+    /// never for a stream that has a gap.
     fn activate(&mut self, streams: &[Announced]) -> io::Result<()> {
         for Announced { schema, version } in streams {
             let Some(version) = version.filter(|_| !self.withheld.iter().any(|(stream, _)| *stream == schema.stream)) else { continue };
@@ -219,7 +223,12 @@ mod tests {
     use std::time::Duration;
 
     fn announced(stream: &str, version: Option<i64>) -> Announced {
-        let schema = SchemaMessage { stream: stream.to_owned(), schema: json!({}), key_properties: vec!["id".to_owned()], bookmark_properties: None };
+        let schema = SchemaMessage {
+            stream: stream.to_owned(),
+            schema: json!({}),
+            key_properties: vec!["id".to_owned()],
+            bookmark_properties: None,
+        };
         Announced { schema, version }
     }
 
@@ -227,7 +236,9 @@ mod tests {
     fn records_at(stream: &str, sent: Instant, rows: &[(u128, u64)]) -> Event {
         let mut batch = Batch { notes: Notes::default(), ..Batch::new(find(stream).expect("a stream"), sent, None) };
         for (key, content) in rows {
-            batch.lines.extend_from_slice(format!("{{\"type\":\"RECORD\",\"stream\":\"{stream}\",\"record\":{{\"id\":\"{key}.{content}\"}}}}\n").as_bytes());
+            batch.lines.extend_from_slice(
+                format!("{{\"type\":\"RECORD\",\"stream\":\"{stream}\",\"record\":{{\"id\":\"{key}.{content}\"}}}}\n").as_bytes(),
+            );
             batch.rows.push(Row { end: batch.lines.len(), key: *key, content: *content, counted: false });
         }
         Event::Records(batch, None)
@@ -291,7 +302,10 @@ mod tests {
     #[test]
     fn schemas_come_first_and_the_state_last() {
         assert_eq!(outline(&written(&["issues", "events"], vec![Event::Done])), ["SCHEMA", "SCHEMA", "STATE"]);
-        assert_eq!(outline(&written(&["teams"], vec![records("teams", &[(1, 1), (2, 1)]), Event::Done])), ["SCHEMA", "1.1", "2.1", "STATE"]);
+        assert_eq!(
+            outline(&written(&["teams"], vec![records("teams", &[(1, 1), (2, 1)]), Event::Done])),
+            ["SCHEMA", "1.1", "2.1", "STATE"]
+        );
     }
 
     #[test]
@@ -324,7 +338,10 @@ mod tests {
     #[test]
     fn a_checkpoint_that_moves_nothing_makes_no_state() {
         let again = || checkpoint("issues", "2", "2026-01-02");
-        let messages = written(&["issues"], vec![again(), records("issues", &[(1, 1)]), again(), checkpoint("issues", "2", "2026-01-01"), records("issues", &[(2, 1)])]);
+        let messages = written(
+            &["issues"],
+            vec![again(), records("issues", &[(1, 1)]), again(), checkpoint("issues", "2", "2026-01-01"), records("issues", &[(2, 1)])],
+        );
         assert_eq!(outline(&messages), ["SCHEMA", "STATE", "1.1", "2.1", "STATE"]);
         assert_eq!(starts(&messages, "issues"), [("2".to_owned(), "2026-01-02T00:00:00Z".to_owned())]);
     }
@@ -351,7 +368,13 @@ mod tests {
     fn a_gap_of_an_organization_withholds_all_its_projects_but_not_other_streams() {
         let messages = written(
             &["issues", "events"],
-            vec![gap(&["events"], &["acme"]), checkpoint("events", "2", "2026-01-09"), checkpoint("events", "3", "2026-01-09"), checkpoint("issues", "2", "2026-01-09"), Event::Done],
+            vec![
+                gap(&["events"], &["acme"]),
+                checkpoint("events", "2", "2026-01-09"),
+                checkpoint("events", "3", "2026-01-09"),
+                checkpoint("issues", "2", "2026-01-09"),
+                Event::Done,
+            ],
         );
         assert_eq!(starts(&messages, "events"), []);
         assert_eq!(starts(&messages, "issues").len(), 1);
@@ -362,7 +385,15 @@ mod tests {
 
     #[test]
     fn a_record_is_written_again_only_when_it_has_changed() {
-        let messages = written(&["issues"], vec![records("issues", &[(1, 1), (2, 1), (1, 1), (3, 1)]), records("issues", &[(2, 1), (1, 2), (4, 1)]), records("issues", &[(4, 1)]), Event::Done]);
+        let messages = written(
+            &["issues"],
+            vec![
+                records("issues", &[(1, 1), (2, 1), (1, 1), (3, 1)]),
+                records("issues", &[(2, 1), (1, 2), (4, 1)]),
+                records("issues", &[(4, 1)]),
+                Event::Done,
+            ],
+        );
         assert_eq!(outline(&messages), ["SCHEMA", "1.1", "2.1", "3.1", "1.2", "4.1", "STATE"]);
     }
 
@@ -370,7 +401,8 @@ mod tests {
     fn an_answer_that_was_overtaken_does_not_win() {
         let now = Instant::now();
         let older = now.checked_sub(Duration::from_millis(5)).expect("the clock runs");
-        let messages = written(&["issues"], vec![records_at("issues", now, &[(1, 2)]), records_at("issues", older, &[(1, 1), (2, 1)]), Event::Done]);
+        let messages =
+            written(&["issues"], vec![records_at("issues", now, &[(1, 2)]), records_at("issues", older, &[(1, 1), (2, 1)]), Event::Done]);
         assert_eq!(outline(&messages), ["SCHEMA", "1.2", "2.1", "STATE"]);
     }
 
@@ -378,7 +410,11 @@ mod tests {
     fn versions_are_activated_at_the_end_of_a_later_run() {
         let state = Bookmarks::parse(json!({"bookmarks": {}})).expect("a state");
         let streams = [announced("teams", Some(7)), announced("projects", Some(7)), announced("issues", None)];
-        let messages = written_after(state.clone(), &streams, vec![records("teams", &[(1, 1)]), gap(&["projects"], &["acme"]), checkpoint("issues", "2", "2026-01-01"), Event::Done]);
+        let messages = written_after(
+            state.clone(),
+            &streams,
+            vec![records("teams", &[(1, 1)]), gap(&["projects"], &["acme"]), checkpoint("issues", "2", "2026-01-01"), Event::Done],
+        );
         let outline = outline(&messages);
         let activated: Vec<_> = outline.iter().filter(|line| line.starts_with("ACTIVATE")).collect();
         assert_eq!(activated, ["ACTIVATE teams"], "not of a stream with a gap, nor of an incremental one");

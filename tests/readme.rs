@@ -21,10 +21,12 @@ fn the_examples_of_readme_run() {
     let folder = tempfile::tempdir().expect("a folder");
     let tap = assert_cmd::cargo::cargo_bin!("tap-sentry").parent().expect("a folder of binaries").to_owned();
     let path = format!("{}:{}", tap.display(), std::env::var("PATH").unwrap_or_default());
-    let output = Command::new("bash").args(["-euo", "pipefail", "-c", &script]).current_dir(&folder).env("PATH", path).output().expect("bash");
+    let output =
+        Command::new("bash").args(["-euo", "pipefail", "-c", &script]).current_dir(&folder).env("PATH", path).output().expect("bash");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
-    let lines = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect(name).lines().filter(|l| l.contains(r#""RECORD""#)).count();
+    let lines =
+        |name: &str| std::fs::read_to_string(folder.path().join(name)).expect(name).lines().filter(|l| l.contains(r#""RECORD""#)).count();
     assert!(lines("messages.jsonl") > 500, "the first run extracts everything");
     assert!((1..lines("messages.jsonl")).contains(&lines("more.jsonl")), "the second run reads only the overlap");
 }
@@ -45,7 +47,9 @@ fn every_setting_is_documented_wherever_settings_are() {
     let example: serde_json::Value = serde_json::from_str(include_str!("../config.example.json")).expect("JSON");
     for setting in tap_sentry::about::settings() {
         assert!(example.get(&setting.name).is_some(), "config.example.json lacks {}", setting.name);
-        for (file, text) in [("meltano.yml", include_str!("../meltano.yml")), ("meltano/extractor.yml", include_str!("../meltano/extractor.yml"))] {
+        for (file, text) in
+            [("meltano.yml", include_str!("../meltano.yml")), ("meltano/extractor.yml", include_str!("../meltano/extractor.yml"))]
+        {
             assert!(text.contains(&format!("- name: {}\n", setting.name)), "{file} lacks {}", setting.name);
         }
     }

@@ -17,11 +17,7 @@ Usage: sentry-sandbox [OPTIONS]
   --bulk P,I,E[,BYTES]     P projects of I issues of E events over 30 days, instead of the seeded world
 ";
 
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is a program"
-)]
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program")]
 fn main() -> ExitCode {
     let options = match parse(std::env::args().skip(1)) {
         Ok(Some(options)) => options,
@@ -60,10 +56,7 @@ fn main() -> ExitCode {
 }
 
 fn wait_for_ctrl_c() -> std::io::Result<()> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(tokio::signal::ctrl_c())
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(tokio::signal::ctrl_c())
 }
 
 /// `None`: only the usage is wanted.
@@ -86,17 +79,14 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
             "--bulk" => {
                 let sizes = value()?;
                 let sizes: Vec<u64> = sizes.split(',').map(number).collect::<Result<_, _>>()?;
-                let (&[projects, issues_per_project, events_per_issue], rest) = sizes
-                    .split_first_chunk()
-                    .ok_or("--bulk needs at least three numbers")?;
+                let (&[projects, issues_per_project, events_per_issue], rest) =
+                    sizes.split_first_chunk().ok_or("--bulk needs at least three numbers")?;
                 options.world = World::bulk(Bulk {
                     now,
                     projects,
                     issues_per_project,
                     events_per_issue,
-                    event_bytes: rest.first().map_or(10_000, |bytes| {
-                        usize::try_from(*bytes).unwrap_or(usize::MAX)
-                    }),
+                    event_bytes: rest.first().map_or(10_000, |bytes| usize::try_from(*bytes).unwrap_or(usize::MAX)),
                     span: TimeDelta::days(30),
                 });
             }

@@ -53,13 +53,7 @@ pub struct Options {
 impl Options {
     /// As a self-hosted server nearby: no limits, no latency, no compression.
     pub fn new(world: World) -> Self {
-        Self {
-            world,
-            limits: Limits::none(),
-            latency: Duration::ZERO,
-            gzip: false,
-            port: 0,
-        }
+        Self { world, limits: Limits::none(), latency: Duration::ZERO, gzip: false, port: 0 }
     }
 }
 
@@ -83,10 +77,7 @@ pub struct Request {
 impl Request {
     /// The value of a query parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -110,9 +101,7 @@ pub struct Sandbox {
 
 impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sandbox")
-            .field("address", &self.address)
-            .finish_non_exhaustive()
+        f.debug_struct("Sandbox").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
@@ -128,33 +117,22 @@ impl Sandbox {
             latency: options.latency,
             gzip: options.gzip,
         });
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("sandbox")
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("sandbox").enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)))?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let app = TowerToHyperService::new(router(Arc::clone(&shared)));
-        let thread = std::thread::Builder::new()
-            .name("sandbox".to_owned())
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        () = accept(listener, app) => {}
-                        _ = stopped => {}
-                    }
-                });
-                // Connections that stall on purpose would hold a graceful shutdown.
-                runtime.shutdown_background();
-            })?;
-        Ok(Self {
-            shared,
-            address,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = accept(listener, app) => {}
+                    _ = stopped => {}
+                }
+            });
+            // Connections that stall on purpose would hold a graceful shutdown.
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { shared, address, stop: Some(stop), thread: Some(thread) })
     }
 
     pub fn url(&self) -> String {
@@ -216,9 +194,7 @@ async fn accept(listener: TcpListener, app: TowerToHyperService<Router>) {
             let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
                 let answer = app.call(request);
                 async move {
-                    let response = answer
-                        .await
-                        .unwrap_or_else(|never: Infallible| match never {});
+                    let response = answer.await.unwrap_or_else(|never: Infallible| match never {});
                     if response.extensions().get::<Abort>().is_some() {
                         return Err(io::Error::other("a planned end of the connection"));
                     }
@@ -226,9 +202,7 @@ async fn accept(listener: TcpListener, app: TowerToHyperService<Router>) {
                 }
             });
             // Errors here are the planned ones, or clients that left.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(socket), service)
-                .await;
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
         });
     }
 }
@@ -238,37 +212,23 @@ fn router(shared: Arc<Shared>) -> Router {
     for endpoint in ENDPOINTS {
         router = router.route(
             endpoint.path,
-            get(
-                move |State(shared): State<Arc<Shared>>,
-                      params: RawPathParams,
-                      request: axum::extract::Request| async move {
-                    let path = params
-                        .iter()
-                        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                        .collect();
-                    let (parts, _) = request.into_parts();
-                    serve(&shared, Some(endpoint), path, &parts).await
-                },
-            ),
+            get(move |State(shared): State<Arc<Shared>>, params: RawPathParams, request: axum::extract::Request| async move {
+                let path = params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+                let (parts, _) = request.into_parts();
+                serve(&shared, Some(endpoint), path, &parts).await
+            }),
         );
     }
     router
-        .fallback(
-            |State(shared): State<Arc<Shared>>, request: axum::extract::Request| async move {
-                let (parts, _) = request.into_parts();
-                serve(&shared, None, Vec::new(), &parts).await
-            },
-        )
+        .fallback(|State(shared): State<Arc<Shared>>, request: axum::extract::Request| async move {
+            let (parts, _) = request.into_parts();
+            serve(&shared, None, Vec::new(), &parts).await
+        })
         .with_state(shared)
 }
 
 /// One request, from its head to its answer.
-async fn serve(
-    shared: &Shared,
-    endpoint: Option<&Endpoint>,
-    path: Vec<(String, String)>,
-    parts: &Parts,
-) -> Response {
+async fn serve(shared: &Shared, endpoint: Option<&Endpoint>, path: Vec<(String, String)>, parts: &Parts) -> Response {
     let head = Head::new(parts);
     let class = endpoint.map_or(Class::Default, |endpoint| endpoint.class);
     let serial = shared.note(&head, parts, class);
@@ -284,12 +244,8 @@ async fn serve(
         }
     };
 
-    let (fault, changes) = shared.faults.due(&Target {
-        path: head.path,
-        decoded_path: &head.decoded_path,
-        query: head.query,
-        pairs: &head.pairs,
-    });
+    let (fault, changes) =
+        shared.faults.due(&Target { path: head.path, decoded_path: &head.decoded_path, query: head.query, pairs: &head.pairs });
     if !changes.is_empty() {
         let mut world = lock(&shared.world);
         for change in changes {
@@ -305,9 +261,7 @@ async fn serve(
 
     let answer = match &fault {
         Some(FaultKind::Reset) => Err(Abort),
-        Some(kind) if kind.refusal().is_some() => {
-            Ok(refuse(kind.refusal().expect("just looked at")))
-        }
+        Some(kind) if kind.refusal().is_some() => Ok(refuse(kind.refusal().expect("just looked at"))),
         _ => Ok(match answer(shared, endpoint, &path, &head) {
             Ok(reply) => spoil(reply, fault.as_ref(), &head),
             Err(problem) => refuse(problem),
@@ -343,46 +297,25 @@ impl<'a> Head<'a> {
                 .filter(|pair| !pair.is_empty())
                 .map(|pair| {
                     let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-                    (
-                        decode(&key.replace('+', " ")),
-                        decode(&value.replace('+', " ")),
-                    )
+                    (decode(&key.replace('+', " ")), decode(&value.replace('+', " ")))
                 })
                 .collect(),
             authorization: text(&parts.headers, &header::AUTHORIZATION),
-            accepts_gzip: text(&parts.headers, &header::ACCEPT_ENCODING)
-                .is_some_and(|encodings| encodings.contains("gzip")),
+            accepts_gzip: text(&parts.headers, &header::ACCEPT_ENCODING).is_some_and(|encodings| encodings.contains("gzip")),
         }
     }
 
     /// The query as Django writes it again, without the cursor.
     fn query_without_cursor(&self) -> String {
-        const KEPT: &AsciiSet = &NON_ALPHANUMERIC
-            .remove(b'-')
-            .remove(b'.')
-            .remove(b'_')
-            .remove(b'~')
-            .remove(b' ');
-        let encode = |text: &str| {
-            utf8_percent_encode(text, KEPT)
-                .to_string()
-                .replace(' ', "+")
-        };
-        let pairs: Vec<String> = self
-            .pairs
-            .iter()
-            .filter(|(key, _)| key != "cursor")
-            .map(|(key, value)| format!("{}={}", encode(key), encode(value)))
-            .collect();
+        const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b' ');
+        let encode = |text: &str| utf8_percent_encode(text, KEPT).to_string().replace(' ', "+");
+        let pairs: Vec<String> =
+            self.pairs.iter().filter(|(key, _)| key != "cursor").map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect();
         pairs.join("&")
     }
 
     fn cursor(&self) -> Option<&str> {
-        self.pairs
-            .iter()
-            .rev()
-            .find(|(key, value)| key == "cursor" && !value.is_empty())
-            .map(|(_, value)| value.as_str())
+        self.pairs.iter().rev().find(|(key, value)| key == "cursor" && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 }
 
@@ -395,12 +328,7 @@ fn decode(text: &str) -> String {
 }
 
 /// What the data says, to a caller who may know.
-fn answer(
-    shared: &Shared,
-    endpoint: Option<&Endpoint>,
-    path: &[(String, String)],
-    head: &Head<'_>,
-) -> Result<Reply, Problem> {
+fn answer(shared: &Shared, endpoint: Option<&Endpoint>, path: &[(String, String)], head: &Head<'_>) -> Result<Reply, Problem> {
     let endpoint = endpoint.ok_or_else(|| Problem::no_route(head.path))?;
     let world = lock(&shared.world);
     let caller = if endpoint.scopes.is_empty() {
@@ -410,13 +338,7 @@ fn answer(
         caller.require(endpoint.scopes)?;
         Some(caller)
     };
-    (endpoint.answer)(&Call {
-        world: &world,
-        caller: caller.as_ref(),
-        path,
-        query: &head.pairs,
-        raw_path: head.path,
-    })
+    (endpoint.answer)(&Call { world: &world, caller: caller.as_ref(), path, query: &head.pairs, raw_path: head.path })
 }
 
 /// An answer that is ready to be sent.
@@ -449,12 +371,7 @@ fn refuse(problem: Problem) -> Draft {
         headers: problem
             .headers
             .iter()
-            .filter_map(|(name, value)| {
-                Some((
-                    HeaderName::from_static(name),
-                    HeaderValue::from_str(value).ok()?,
-                ))
-            })
+            .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?)))
             .collect(),
         body: Sending::Whole(problem.body.into_bytes()),
     }
@@ -476,12 +393,7 @@ fn spoil(reply: Reply, fault: Option<&FaultKind>, head: &Head<'_>) -> Draft {
             if let Some(fault) = fault {
                 misplace(&mut page, fault, head);
             }
-            let link = cursor::link_header(
-                head.path,
-                &head.query_without_cursor(),
-                &page.previous,
-                &page.next,
-            );
+            let link = cursor::link_header(head.path, &head.query_without_cursor(), &page.previous, &page.next);
             if let Ok(link) = HeaderValue::from_str(&link) {
                 headers.insert(header::LINK, link);
             }
@@ -493,29 +405,14 @@ fn spoil(reply: Reply, fault: Option<&FaultKind>, head: &Head<'_>) -> Draft {
         }
     };
     if fault == Some(&FaultKind::WrongShape) {
-        body = if list {
-            format!("{{\"data\":{body}}}")
-        } else {
-            format!("[{body}]")
-        };
+        body = if list { format!("{{\"data\":{body}}}") } else { format!("[{body}]") };
     }
     let mut body = body.into_bytes();
     let middle = body.len() / 2;
     let body = match fault {
-        Some(FaultKind::CutBody) => Sending::Part {
-            sent: middle,
-            body,
-            stalls: false,
-        },
-        Some(FaultKind::StallBody) => Sending::Part {
-            sent: middle,
-            body,
-            stalls: true,
-        },
-        Some(FaultKind::HugeBody(blanks)) => Sending::Blown {
-            body,
-            blanks: *blanks,
-        },
+        Some(FaultKind::CutBody) => Sending::Part { sent: middle, body, stalls: false },
+        Some(FaultKind::StallBody) => Sending::Part { sent: middle, body, stalls: true },
+        Some(FaultKind::HugeBody(blanks)) => Sending::Blown { body, blanks: *blanks },
         Some(FaultKind::CorruptBody) => {
             body.insert(middle, 1);
             Sending::Whole(body)
@@ -526,22 +423,14 @@ fn spoil(reply: Reply, fault: Option<&FaultKind>, head: &Head<'_>) -> Draft {
         }
         _ => Sending::Whole(body),
     };
-    Draft {
-        status: StatusCode::OK,
-        content_type: JSON,
-        headers,
-        body,
-    }
+    Draft { status: StatusCode::OK, content_type: JSON, headers, body }
 }
 
 /// Faults of paging.
 fn misplace(page: &mut Page, fault: &FaultKind, head: &Head<'_>) {
     match fault {
         FaultKind::RepeatCursor => {
-            page.next = Link {
-                cursor: head.cursor().unwrap_or("0:0:0").to_owned(),
-                results: true,
-            };
+            page.next = Link { cursor: head.cursor().unwrap_or("0:0:0").to_owned(), results: true };
         }
         FaultKind::EndEarly => {
             page.rows.truncate(page.rows.len() / 2);
@@ -554,9 +443,7 @@ fn misplace(page: &mut Page, fault: &FaultKind, head: &Head<'_>) {
             page.rows.clear();
             page.next = Link {
                 // The same place under another spelling, so that no client takes it for a loop.
-                cursor: head
-                    .cursor()
-                    .map_or("0:0:0".to_owned(), |cursor| format!("0{cursor}")),
+                cursor: head.cursor().map_or("0:0:0".to_owned(), |cursor| format!("0{cursor}")),
                 results: true,
             };
         }
@@ -603,12 +490,7 @@ impl Shared {
         }
     }
 
-    fn finish(
-        &self,
-        draft: Result<Draft, Abort>,
-        standing: Option<Standing>,
-        head: &Head<'_>,
-    ) -> Response {
+    fn finish(&self, draft: Result<Draft, Abort>, standing: Option<Standing>, head: &Head<'_>) -> Response {
         let draft = match draft {
             Ok(draft) => draft,
             Err(abort) => {
@@ -620,10 +502,7 @@ impl Shared {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = draft.status;
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static(draft.content_type),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(draft.content_type));
         for (name, value) in standing.iter().flat_map(Standing::headers) {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);
@@ -655,9 +534,7 @@ impl Shared {
 fn zipped(body: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
     // Writing to memory cannot fail.
-    io::Write::write_all(&mut encoder, body)
-        .and_then(|()| encoder.finish())
-        .expect("a vector takes all bytes")
+    io::Write::write_all(&mut encoder, body).and_then(|()| encoder.finish()).expect("a vector takes all bytes")
 }
 
 fn part(mut body: Vec<u8>, sent: usize, stalls: bool) -> Body {

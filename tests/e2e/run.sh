@@ -9,7 +9,7 @@
 # One line a check, `ok …` or `FAIL …`; the last is `N passed, M failed`. A client that cannot be installed is a
 # failure: nothing is skipped.
 #
-#   TAP_BIN, SANDBOX_BIN, TAP_WHEEL   use these instead of building
+#   TAP_WHEEL, SANDBOX_BIN, TAP_BIN   use these instead of what is built; the tap is otherwise the wheel's
 #   PYTHON                            default python3.11
 #   E2E_VENVS                         folder of the virtualenvs, default target/e2e
 #   E2E_KEEP=1                        leave the temporary folder
@@ -124,11 +124,6 @@ check "installed: postgresql" postgresql
 if grep -q '^FAIL ' "$results"; then exit 1; fi
 
 stage "the tap, the sandbox, a wheel"
-tap=${TAP_BIN:-} sandbox=${SANDBOX_BIN:-}
-if [ -z "$tap" ] || [ -z "$sandbox" ]; then
-  check "built" cargo build --release --locked -p tap-sentry -p sentry-sandbox
-  tap=${tap:-$target/release/tap-sentry} sandbox=${sandbox:-$target/release/sentry-sandbox}
-fi
 wheel=${TAP_WHEEL:-}
 if [ -z "$wheel" ]; then
   check "built: a wheel" env VIRTUAL_ENV="$venvs/tools" "$venvs/tools/bin/maturin" build --release --locked --out "$work/dist"
@@ -136,6 +131,11 @@ if [ -z "$wheel" ]; then
 fi
 in_a_clean_venv() { "$python" -m venv "$work/clean" && "$work/clean/bin/pip" install -q "$wheel" && "$work/clean/bin/tap-sentry" --version; }
 check "the wheel installs with pip and runs" in_a_clean_venv
+tap=${TAP_BIN:-$work/clean/bin/tap-sentry} sandbox=${SANDBOX_BIN:-}
+if [ -z "$sandbox" ]; then
+  check "built: the sandbox" cargo build --release --locked -p sentry-sandbox
+  sandbox=$target/release/sentry-sandbox
+fi
 
 # serve NAME OPTIONS…: sets url_NAME, token
 serve() {

@@ -7,6 +7,13 @@ use sentry_sandbox::{Fault, FaultKind, Match};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The last days of the world with one of every oddity.
+fn recent() -> Sentry {
+    let mut sentry = Sentry::seeded();
+    sentry.start = sentry.now - chrono::TimeDelta::days(4);
+    sentry
+}
+
 fn all_streams() -> Vec<&'static str> {
     tap_sentry::streams::STREAMS.iter().map(|def| def.name).collect()
 }
@@ -14,7 +21,8 @@ fn all_streams() -> Vec<&'static str> {
 /// Everything in the sandbox's world that names, addresses or locates a person.
 fn personal_data(sentry: &Sentry) -> BTreeSet<String> {
     let world = sentry.world();
-    let mut found: BTreeSet<String> = ["penny@example.com", "Penny", "carla@example.org", "Carla Contributor", "invited@example.com"].map(str::to_owned).into();
+    let mut found: BTreeSet<String> =
+        ["penny@example.com", "Penny", "carla@example.org", "Carla Contributor", "invited@example.com"].map(str::to_owned).into();
     found.extend(world.users.iter().flat_map(|user| [user.name.clone(), user.email.clone()]));
     found.extend(world.members.iter().flat_map(|member| [Some(member.email.clone()), member.inviter.clone()]).flatten());
     for event in world.issues.values().flat_map(|issue| &issue.events) {
@@ -48,12 +56,12 @@ fn leaks(run: &Run, personal: &BTreeSet<String>) -> BTreeMap<String, String> {
 #[case::hash(&[("mask_mode", "hash"), ("mask_salt", "pepper")])]
 #[case::null(&[("mask_mode", "null")])]
 fn masked_personal_data_is_nowhere(#[case] settings: &[(&str, &str)], #[values(false, true)] details: bool) {
-    let sentry = Sentry::seeded();
+    let sentry = recent();
     let tap = Tap::against(&sentry).select(&all_streams()).with("fetch_event_details", details);
     let plain = tap.clone().run();
-    plain.is_complete().is_valid();
+    plain.is_complete();
     let personal = personal_data(&sentry);
-    assert!(leaks(&plain, &personal).len() > 10, "the world has some");
+    assert!(personal.iter().filter(|one| plain.stdout.contains(one.as_str())).count() > 10, "the world has some");
     let masked = settings.iter().fold(tap.with("mask_personal_data", true), |tap, (key, value)| tap.with(key, *value)).run();
     masked.is_complete().is_valid();
     for stream in all_streams() {
@@ -72,6 +80,16 @@ fn masked_personal_data_is_nowhere(#[case] settings: &[(&str, &str)], #[values(f
 }
 
 #[test]
+fn nobody_who_changed_an_issue_is_named() {
+    let sentry = Sentry::seeded();
+    let tap = Tap::against(&sentry).select(&["issues"]);
+    assert!(tap.clone().run().stdout.contains("Olive Owner"), "who archived an issue is in its status details");
+    let masked = tap.with("mask_personal_data", true).with("mask_mode", "null").run();
+    masked.is_complete();
+    assert_eq!(leaks(&masked, &["Olive Owner".to_owned()].into()), BTreeMap::new());
+}
+
+#[test]
 fn a_hash_is_the_same_wherever_the_value_stands_and_another_with_another_salt() {
     let sentry = Sentry::small();
     let tap = Tap::against(&sentry).select(&["users", "members"]).with("mask_personal_data", true);
@@ -86,7 +104,7 @@ fn a_hash_is_the_same_wherever_the_value_stands_and_another_with_another_salt() 
 
 #[test]
 fn named_fields_are_masked_and_no_others() {
-    let sentry = Sentry::seeded();
+    let sentry = recent();
     let fields = json!(["issues.title", "events.user.email", "*.metadata.value", "issues.numComments"]);
     let tap = Tap::against(&sentry).select(&["issues", "events"]).with("mask_fields", fields);
     let plain = Tap::against(&sentry).select(&["issues", "events"]).run();
@@ -95,7 +113,9 @@ fn named_fields_are_masked_and_no_others() {
     hashed.is_complete().is_valid();
     nulled.is_complete().is_valid();
     let mut users = 0;
-    for (stream, key) in ["issues", "events"].into_iter().flat_map(|stream| plain.keys(stream).set().into_iter().map(move |key| (stream, key))) {
+    for (stream, key) in
+        ["issues", "events"].into_iter().flat_map(|stream| plain.keys(stream).set().into_iter().map(move |key| (stream, key)))
+    {
         let [plain, hashed, nulled] = [&plain, &hashed, &nulled].map(|run| run.record(stream, &key));
         let hash = |text: &Value, masked: &Value| match text {
             Value::String(text) => assert!(masked.as_str().is_some_and(|hash| hash.len() == 64 && hash != text), "{masked}"),
@@ -116,7 +136,7 @@ fn named_fields_are_masked_and_no_others() {
         hash(&plain["metadata"]["value"], &hashed["metadata"]["value"]);
         assert_eq!(plain["culprit"], hashed["culprit"]);
     }
-    assert!(users > 50, "{users}");
+    assert!(users > 20, "{users}");
 }
 
 #[rstest]
@@ -136,7 +156,7 @@ fn masking_that_cannot_be_done_is_refused_before_anything_is_asked(#[case] setti
 
 #[rstest]
 fn flat_records_have_no_nested_value_and_fit_their_schema(#[values(0, 1, 3)] depth: u32, #[values(false, true)] details: bool) {
-    let sentry = Sentry::seeded();
+    let sentry = recent();
     let tap = Tap::against(&sentry).select(&all_streams()).with("fetch_event_details", details);
     let plain = tap.clone().run();
     let flat = tap.with("flattening_enabled", true).with("flattening_max_depth", depth).run();
@@ -170,8 +190,13 @@ fn flat_records_have_no_nested_value_and_fit_their_schema(#[values(0, 1, 3)] dep
 
 #[test]
 fn masking_comes_before_flattening() {
-    let sentry = Sentry::seeded();
-    let run = Tap::against(&sentry).select(&["events", "members"]).with("flattening_enabled", true).with("mask_personal_data", true).with("mask_mode", "null").run();
+    let sentry = recent();
+    let run = Tap::against(&sentry)
+        .select(&["events", "members"])
+        .with("flattening_enabled", true)
+        .with("mask_personal_data", true)
+        .with("mask_mode", "null")
+        .run();
     run.is_complete().is_valid();
     assert!(!run.stdout.contains("@example.org") && !run.stdout.contains("203.0.113.9") && !run.stdout.contains("Mia Manager"));
 }
@@ -210,18 +235,18 @@ fn without_being_asked_for_there_are_no_versions() {
 }
 
 /// Runs with `teams` refused, and tells whose version was activated, where `none` is of the whole tables.
-fn activated_with_a_gap(state: Option<Value>) -> Vec<String> {
+fn activated_with_a_gap(state: Option<&Value>) -> Vec<String> {
     let sentry = Sentry::small();
     sentry.faults().add(Fault::always(Match::path_end("/teams/"), FaultKind::Status(403)));
     let tap = Tap::against(&sentry).with("emit_activate_version_messages", true);
-    let run = state.iter().fold(tap, Tap::state).run();
+    let run = state.into_iter().fold(tap, Tap::state).run();
     run.is_incomplete();
     activated(&run.messages).into_iter().map(str::to_owned).collect()
 }
 
 #[test]
 fn the_version_of_a_stream_with_a_gap_is_not_activated() {
-    assert_eq!(activated_with_a_gap(Some(json!({"bookmarks": {}}))), ["members", "project_detail", "projects", "users"]);
+    assert_eq!(activated_with_a_gap(Some(&json!({"bookmarks": {}}))), ["members", "project_detail", "projects", "users"]);
 }
 
 #[test]
@@ -263,7 +288,12 @@ fn the_counts_of_a_healthy_extraction_agree() {
 #[rstest]
 fn the_counts_agree_by_every_way_that_events_are_read(#[values(false, true)] details: bool, #[values(1, 90)] window_days: u32) {
     let sentry = Sentry::seeded();
-    let run = Tap::against(&sentry).select(&["issues", "events"]).with("fetch_event_details", details).with("window_days", window_days).arg("--check-counts").run();
+    let run = Tap::against(&sentry)
+        .select(&["issues", "events"])
+        .with("fetch_event_details", details)
+        .with("window_days", window_days)
+        .arg("--check-counts")
+        .run();
     run.is_complete();
     let lines = counts(&run);
     for slug in ["worker", "web", "mobile-app", "Legacy_PHP", "quiet"] {
@@ -288,7 +318,9 @@ fn what_sentry_accepted_and_no_longer_lists_is_told() {
         world.set_status(issue, Status::PendingDeletion);
     }
     let run = Tap::against(&sentry).arg("--check-counts").run();
-    run.is_complete().tells("acme/web: 11 errors accepted, 9 extracted, difference -2,").tells("acme/api: 9 errors accepted, 9 extracted, difference +0,");
+    run.is_complete()
+        .tells("acme/web: 11 errors accepted, 9 extracted, difference -2,")
+        .tells("acme/api: 9 errors accepted, 9 extracted, difference +0,");
     assert!(counts(&run).iter().any(|line| line.contains("WARNING")), "{}", run.stderr);
 }
 
@@ -320,7 +352,8 @@ fn metric_points_tell_records_requests_and_durations() {
     let run = Tap::against(&sentry).run();
     run.is_complete();
     let metrics = metrics(&run);
-    let written: BTreeMap<String, u64> = run.streams().into_iter().map(|name| (name.to_owned(), run.records(name).len() as u64)).filter(|(_, count)| *count > 0).collect();
+    let written: BTreeMap<String, u64> =
+        run.streams().into_iter().map(|name| (name.to_owned(), run.records(name).len() as u64)).filter(|(_, count)| *count > 0).collect();
     assert_eq!(sums(&metrics, "record_count"), written);
     let requests = sums(&metrics, "http_request_count");
     assert_eq!(requests.values().sum::<u64>(), sentry.requests().len() as u64);
@@ -334,7 +367,8 @@ fn metric_points_tell_records_requests_and_durations() {
         assert!(point["type"] == "counter" || point["type"] == "timer", "{point}");
         assert!(point["value"].as_f64().is_some_and(|value| value >= 0.0) && point["tags"]["pid"].is_u64(), "{point}");
     }
-    let durations: BTreeSet<&str> = metrics.iter().filter(|point| point["metric"] == "sync_duration").map(|point| point["tags"]["stream"].as_str().unwrap()).collect();
+    let durations: BTreeSet<&str> =
+        metrics.iter().filter(|point| point["metric"] == "sync_duration").map(|point| point["tags"]["stream"].as_str().unwrap()).collect();
     assert_eq!(durations, requests.keys().map(String::as_str).collect());
     let job: Vec<&Value> = metrics.iter().filter(|point| point["metric"] == "job_duration").collect();
     assert_eq!(job.len(), 1);
@@ -404,10 +438,13 @@ fn every_line_of_a_structured_log_is_json(#[case] refused: &[&str], #[case] leve
     assert_eq!(lines.iter().any(|line| line["level"] == "error"), code != 0);
     for line in lines.iter().filter(|line| line["message"] == "METRIC") {
         assert!(line["metric_info"]["metric"].is_string(), "{line}");
-        assert_eq!(line["metric_info"]["tags"].get("stream").unwrap_or(&Value::Null), &line["stream_name"], "{line}");
+        // `stats_v2` is asked for and is no stream.
+        let stream = line["metric_info"]["tags"]["stream"].as_str().filter(|name| all_streams().contains(name));
+        assert_eq!(stream, line["stream_name"].as_str(), "{line}");
     }
     let points: Vec<Value> = lines.iter().filter_map(|line| line.get("metric_info").cloned()).collect();
-    let written: BTreeMap<String, u64> = run.streams().into_iter().map(|name| (name.to_owned(), run.records(name).len() as u64)).filter(|(_, count)| *count > 0).collect();
+    let written: BTreeMap<String, u64> =
+        run.streams().into_iter().map(|name| (name.to_owned(), run.records(name).len() as u64)).filter(|(_, count)| *count > 0).collect();
     assert_eq!(sums(&points, "record_count"), written);
 }
 
@@ -444,11 +481,20 @@ fn about_names_the_capabilities_that_the_tap_has() {
     let run = Tap::bare().arg("--about").arg("--format").arg("json").run();
     run.ends_with(0);
     let about: Value = serde_json::from_str(&run.stdout).unwrap();
-    let expected = ["catalog", "discover", "state", "about", "properties", "test", "structured-logging", "activate-version", "schema-flattening"];
+    let expected =
+        ["catalog", "discover", "state", "about", "properties", "test", "structured-logging", "activate-version", "schema-flattening"];
     let found: BTreeSet<&str> = about["capabilities"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
     assert_eq!(found, BTreeSet::from(expected));
     // What is promised has its settings.
-    for setting in ["emit_activate_version_messages", "flattening_enabled", "flattening_max_depth", "mask_fields", "mask_personal_data", "mask_mode", "mask_salt"] {
+    for setting in [
+        "emit_activate_version_messages",
+        "flattening_enabled",
+        "flattening_max_depth",
+        "mask_fields",
+        "mask_personal_data",
+        "mask_mode",
+        "mask_salt",
+    ] {
         assert!(about["settings"]["properties"].get(setting).is_some(), "{setting}");
     }
     for format in ["text", "markdown"] {

@@ -22,11 +22,7 @@ fn base(world: &World, caller: &Caller, project: &Project) -> Value {
         .filter_map(|id| world.team(*id))
         .map(|team| json!({"id": team.id.to_string(), "name": team.name, "slug": team.slug}))
         .collect();
-    let latest = world
-        .releases
-        .iter()
-        .filter(|release| release.projects.contains(&project.id))
-        .max_by_key(|release| release.date_created);
+    let latest = world.releases.iter().filter(|release| release.projects.contains(&project.id)).max_by_key(|release| release.date_created);
     json!({
         "id": project.id.to_string(),
         "slug": project.slug,
@@ -91,15 +87,8 @@ pub fn summary(world: &World, caller: &Caller, project: &Project) -> Value {
     record
 }
 
-pub fn detail(
-    world: &World,
-    caller: &Caller,
-    organization: &Organization,
-    project: &Project,
-) -> Value {
-    let Value::Object(mut record) = summary(world, caller, project) else {
-        unreachable!("a summary is an object")
-    };
+pub fn detail(world: &World, caller: &Caller, organization: &Organization, project: &Project) -> Value {
+    let Value::Object(mut record) = summary(world, caller, project) else { unreachable!("a summary is an object") };
     record.insert("organization".into(), organization::summary(organization));
     let settings = serde_json::from_str(SETTINGS).expect("the constant is JSON");
     if let Value::Object(settings) = settings {
