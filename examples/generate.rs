@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut failed = false;
     for (name, make) in FILES {
-        if let Err(problem) = generate(&root.join(name), make, check) {
+        if let Err(problem) = generate(&root.join(name), *make, check) {
             eprintln!("{name}: {problem}");
             failed = true;
         }
@@ -41,7 +41,7 @@ const FILES: &[(&str, Make)] = &[
     ("config.example.json", |_| Ok(example_configuration())),
 ];
 
-fn generate(path: &Path, make: &Make, check: bool) -> Result<(), String> {
+fn generate(path: &Path, make: Make, check: bool) -> Result<(), String> {
     let old = std::fs::read_to_string(path).unwrap_or_default();
     let new = match make(&old) {
         Ok(new) => new,
