@@ -99,11 +99,12 @@ fn extractor() -> String {
     out
 }
 
-/// Meltano's name of the type. Its `password` is deprecated in favour of `sensitive`.
+/// Meltano's name of the type. Its `password` is deprecated in favour of `sensitive`; of its `decimal` it cannot write a
+/// configuration file (4.4.1).
 fn kind(setting: &Setting) -> &str {
     match (setting.name.as_str(), setting.kind.as_str()) {
         (name, "string") if name.ends_with("_date") => "date_iso8601",
-        (_, "number") => "decimal",
+        (_, "number") => "integer",
         (_, kind) => kind,
     }
 }

@@ -10,11 +10,13 @@ use std::fmt::Write as _;
 /// Between the names of a flattened column, as the Singer SDK writes it.
 const SEPARATOR: &str = "__";
 
-/// Keys that hold personal data wherever they stand, for the preset.
-const PERSONAL: &[&str] =
-    &["email", "emails", "ip_address", "ipAddress", "username", "avatarUrl", "avatar", "headers", "cookies", "inviterName"];
-/// Keys that hold personal data beside one of these: the `name` of a user is one, that of a project is not.
-const PERSON: &[&str] = &["email", "username", "ip_address", "ipAddress"];
+/// Keys that hold personal data wherever they stand, for the preset; any key that ends in `email` is another.
+const PERSONAL: &[&str] = &["emails", "ip_address", "ipAddress", "username", "avatarUrl", "avatar", "headers", "cookies", "inviterName"];
+/// Keys that show their object to be a person, whose `name` is personal: that of a project is not.
+const PERSON: &[&str] = &["username", "ip_address", "ipAddress"];
+/// Keys whose object is a person, whatever it holds, unless it says that it is a team.
+const PEOPLE: &[&str] =
+    &["actor", "assignedTo", "author", "authors", "inviter", "owner", "owners", "participants", "seenBy", "user", "viewers"];
 /// Event tags whose value is personal data.
 const PERSONAL_TAGS: &[&str] = &["user", "user.email", "user.username", "user.ip", "user.name", "email", "ip", "username", "ip_address"];
 
@@ -82,7 +84,7 @@ impl Transform {
             }
             if self.preset {
                 let kept: Vec<(String, Value)> = self.keep.iter().filter_map(|key| Some((key.clone(), record.get(key)?.clone()))).collect();
-                mask_personal(&mut record, *mode, salt);
+                mask_personal("", &mut record, *mode, salt);
                 record.extend(kept);
             }
         }
@@ -163,24 +165,31 @@ fn mask_path(value: &mut Value, path: &[String], mode: MaskMode, salt: &str) {
     }
 }
 
-fn mask_personal(map: &mut Map<String, Value>, mode: MaskMode, salt: &str) {
-    let person = PERSON.iter().any(|key| map.contains_key(*key));
+/// `place` is the key under which the object stands.
+fn mask_personal(place: &str, map: &mut Map<String, Value>, mode: MaskMode, salt: &str) {
+    let team = map.get("type").is_some_and(|kind| kind == "team");
+    let person = map.keys().any(|key| is_email(key) || PERSON.contains(&key.as_str())) || (PEOPLE.contains(&place) && !team);
     let tag = map.get("key").and_then(Value::as_str).is_some_and(|key| PERSONAL_TAGS.contains(&key));
     for (key, value) in map.iter_mut() {
-        if PERSONAL.contains(&key.as_str()) || (person && key == "name") || (tag && matches!(key.as_str(), "value" | "query")) {
+        let named = PERSONAL.contains(&key.as_str()) || is_email(key);
+        if named || (person && key == "name") || (tag && matches!(key.as_str(), "value" | "query")) {
             mask(value, mode, salt);
         } else {
-            mask_personal_value(value, mode, salt);
+            mask_personal_value(key, value, mode, salt);
         }
     }
 }
 
-fn mask_personal_value(value: &mut Value, mode: MaskMode, salt: &str) {
+fn is_email(key: &str) -> bool {
+    key.to_ascii_lowercase().ends_with("email")
+}
+
+fn mask_personal_value(place: &str, value: &mut Value, mode: MaskMode, salt: &str) {
     match value {
-        Value::Object(map) => mask_personal(map, mode, salt),
+        Value::Object(map) => mask_personal(place, map, mode, salt),
         Value::Array(items) => {
             for item in items {
-                mask_personal_value(item, mode, salt);
+                mask_personal_value(place, item, mode, salt);
             }
         }
         _ => {}

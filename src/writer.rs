@@ -32,7 +32,7 @@ pub struct Closed;
 
 /// Bodies and records that are read and not yet written, in KiB. With the largest page this bounds the memory,
 /// however slow the reader of stdout is.
-const ROOM_KIB: usize = 12 * 1024;
+const ROOM_KIB: usize = 8 * 1024;
 /// Events that wait for the writer at most.
 const QUEUE: usize = 32;
 
@@ -62,7 +62,7 @@ impl Outbox {
     }
 }
 
-/// Records of this run, by identity. Two generations of bounded size: a repetition within the last 100,000 records
+/// Records of this run, by identity. Two generations of bounded size: a repetition within the last 50,000 records
 /// is always seen, memory stays flat, and what is forgotten is at worst written twice.
 #[derive(Debug, Default)]
 struct Written {
@@ -78,7 +78,7 @@ struct Version {
 }
 
 impl Written {
-    const GENERATION: usize = 100_000;
+    const GENERATION: usize = 50_000;
 
     /// Whether the record is new, or differs from the one written before and is no older: answers overtake one another.
     fn admits(&mut self, key: u128, content: u64, sent: Instant) -> bool {
