@@ -5,6 +5,7 @@ use clap::Parser;
 use sentry_sandbox::{ORGANIZATION, Options, Sandbox, TOKEN, World};
 use std::error::Error;
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
 use tap_sentry::{cli::Cli, logging, run};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -20,6 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "start_date": (now - chrono::TimeDelta::days(30)).format("%Y-%m-%d").to_string(),
     });
     std::fs::write(&config, settings.to_string())?;
+    std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o600))?;
     std::fs::write(&catalog, serde_json::to_string_pretty(&tap_sentry::catalog::discover())?)?;
 
     let arguments: [OsString; 5] = ["tap-sentry".into(), "--config".into(), config.into(), "--catalog".into(), catalog.into()];

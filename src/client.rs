@@ -229,6 +229,8 @@ fn http(settings: &Settings, idle: usize) -> Result<reqwest::Client, Error> {
         .map_err(|_| setup("`api_token`", &"holds characters that no HTTP header can carry"))?;
     authorization.set_sensitive(true);
     let origin = settings.base_url.origin();
+    // Fails only when one is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .user_agent(&settings.user_agent)
         .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization)]))

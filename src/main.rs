@@ -7,7 +7,6 @@ use tap_sentry::{cli::Cli, error::Error, logging, run};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     logging::init(&cli);
-    rustls::crypto::ring::default_provider().install_default().expect("no other provider is installed before");
     match run::run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

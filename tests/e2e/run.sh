@@ -214,7 +214,7 @@ check "target-stitch -n" "$venvs/stitch/bin/target-stitch" -n -o "$work/stitch.j
 config versions base_url="$url_seeded" emit_activate_version_messages=true flattening_enabled=true fetch_event_details=true
 with_versions() { sync versions >"$work/versions.jsonl"; }
 check "the tap ends with 0, with full events, flattened, with versions" with_versions
-check "singer-check-tap, the same" "$venvs/tools/bin/singer-check-tap" <"$work/versions.jsonl"
+check "singer-check-tap, the same" check_tap "$work/versions.jsonl"
 check "target-stitch -n, the same" "$venvs/stitch/bin/target-stitch" -n -o "$work/stitch.json" <"$work/versions.jsonl"
 
 stage "files"
