@@ -27,7 +27,7 @@ use crate::transform::Transform;
 use chrono::DateTime;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::Instant;
@@ -149,7 +149,7 @@ impl Notes {
             (&mut self.repaired, other.repaired),
         ] {
             for (key, count) in theirs {
-                *mine.entry(key).or_default() += count;
+                note(mine, key, count);
             }
         }
     }
@@ -158,9 +158,23 @@ impl Notes {
 fn count(map: &mut BTreeMap<String, u64>, path: &str, name: &str) {
     match map.get_mut(name).filter(|_| path.is_empty()) {
         Some(count) => *count += 1,
-        None => *map.entry(format!("{path}{name}")).or_default() += 1,
+        None => note(map, format!("{path}{name}"), 1),
     }
 }
+
+/// Names of unknown fields are the server's: an object keyed by data would fill the memory, and the log.
+fn note(map: &mut BTreeMap<String, u64>, mut name: String, count: u64) {
+    if let Some((cut, _)) = name.char_indices().nth(MOST_LETTERS) {
+        name.replace_range(cut.., "…");
+    }
+    if map.len() >= MOST_NAMES && !map.contains_key(&name) {
+        "…".clone_into(&mut name);
+    }
+    *map.entry(name).or_default() += count;
+}
+
+const MOST_NAMES: usize = 200;
+const MOST_LETTERS: usize = 100;
 
 /// One line of a [`Batch`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -330,14 +344,23 @@ impl Projection {
         let mut first = frame.empty_head;
         let mut slots: [Option<Place>; 16] = Default::default();
         debug_assert!(self.slots <= slots.len());
-        let (mut seen, mut last) = (Seen::default(), None);
+        let (mut seen, mut last, mut unknown) = (Seen::default(), None, HashSet::new());
         for (key, value) in doc.members(row) {
             let Some((i, member)) = self.root.find(key, &mut last) else {
                 if self.keep_unknown {
+                    let (before, none) = (lines.len(), first);
                     separate(lines, &mut first);
+                    let quote = lines.len();
                     lines.push(b'"');
                     doc.copy_key(value, key, lines);
-                    lines.extend_from_slice(b"\":");
+                    lines.push(b'"');
+                    // As it is read: an escape or a repair may make it equal to another.
+                    if serde_json::from_slice(&lines[quote..]).is_ok_and(|name: String| !unknown.insert(name)) {
+                        lines.truncate(before);
+                        first = none;
+                        continue;
+                    }
+                    lines.push(b':');
                     doc.copy(value, 1, lines, &mut Repairs::default());
                 } else {
                     count(&mut notes.unknown, "", &String::from_utf8_lossy(key));
@@ -391,14 +414,27 @@ impl Projection {
 
 /// The first time that a member is seen in one object.
 #[derive(Default)]
-struct Seen(u128);
+struct Seen {
+    most: u128,
+    /// Of members after the first 128, which only a catalog of one's own can have; by 128.
+    rest: Vec<u128>,
+}
 
 impl Seen {
     fn first(&mut self, i: usize) -> bool {
-        let bit = u32::try_from(i).ok().and_then(|i| 1u128.checked_shl(i)).unwrap_or(0);
-        let first = self.0 & bit == 0;
-        self.0 |= bit;
+        let bits = if i < 128 { &mut self.most } else { self.rest(i / 128) };
+        let bit = 1 << (i % 128);
+        let first = *bits & bit == 0;
+        *bits |= bit;
         first
+    }
+
+    #[cold]
+    fn rest(&mut self, block: usize) -> &mut u128 {
+        if self.rest.len() < block {
+            self.rest.resize(block, 0);
+        }
+        &mut self.rest[block - 1]
     }
 }
 
@@ -816,6 +852,31 @@ mod tests {
         assert_eq!(batch.lines.windows(4).filter(|four| *four == b"\"a\":").count(), 1);
     }
 
+    #[test]
+    fn of_equal_keys_the_first_counts_however_many_columns_there_are() {
+        let names: Vec<String> = (0..300).map(|i| format!("c{i}")).collect();
+        let mut properties: serde_json::Map<String, Value> = names.iter().map(|name| (name.clone(), json!({"type": "integer"}))).collect();
+        properties.insert("id".to_owned(), json!({"type": "string"}));
+        let twice: Vec<String> = names.iter().map(|name| format!(r#""{name}":1,"{name}":2"#)).collect();
+        let (result, batch) = write("teams", &Value::Object(properties), &format!(r#"{{"id":"1",{}}}"#, twice.join(",")), &all);
+        assert_eq!(result, Ok(()));
+        assert_eq!(batch.lines.windows(2).filter(|two| *two == b":2").count(), 0);
+        assert_eq!(record(&batch).as_object().map(serde_json::Map::len), Some(301));
+    }
+
+    #[test]
+    fn of_equal_unknown_keys_that_are_kept_the_first_counts_too() {
+        let def = find("teams").expect("a stream");
+        let projection = Projection::new(def, &json!({"properties": {"id": {"type": "string"}}}), &all, true);
+        let row = r#"{"x":1,"x":2,"\u0078":3,"id":"1","a\u0000":4,"a\ud800":5,"a\ufffd":6,"y":7}"#;
+        let document = Document::parse(row.as_bytes()).expect("JSON");
+        let mut batch = Batch::new(def, Instant::now(), None);
+        let frame = projection.frame(|_| None, "2026-01-01T00:00:00Z");
+        projection.write(&document, document.root(), &frame, &mut batch).expect("a record");
+        let line = String::from_utf8_lossy(&batch.lines);
+        assert!(line.contains("\"record\":{\"x\":1,\"id\":\"1\",\"a\u{fffd}\":4,\"y\":7}"), "{line}");
+    }
+
     #[rstest]
     #[case(r#"{"name":"x"}"#, RowError::NoKey("id"))]
     #[case(r#"{"id":null}"#, RowError::NoKey("id"))]
@@ -837,6 +898,20 @@ mod tests {
         let mut sum = batch.notes.clone();
         sum.merge(batch.notes);
         assert_eq!(sum.unknown["new"], 2);
+    }
+
+    #[test]
+    fn the_names_that_are_noted_are_bounded() {
+        let properties = json!({"id": {"type": "string"}, "p": {"type": ["object", "null"], "properties": {"a": {"type": "integer"}}}});
+        let mut sum = Notes::default();
+        for page in 0..5 {
+            let keys: Vec<String> = (0..500).map(|i| format!(r#""{}{page}.{i}":1"#, "k".repeat(i))).collect();
+            let row = format!(r#"{{"id":"1","p":{{{}}},{}}}"#, keys.join(","), keys.join(","));
+            sum.merge(write("teams", &properties, &row, &all).1.notes);
+        }
+        assert_eq!(sum.unknown.values().sum::<u64>(), 5_000);
+        assert!(sum.unknown.len() <= MOST_NAMES + 1, "{}", sum.unknown.len());
+        assert!(sum.unknown.keys().all(|name| name.chars().count() <= MOST_LETTERS + 1));
     }
 
     #[test]
