@@ -24,6 +24,9 @@ use url::Url;
 /// fewer rows.
 pub const MAX_BODY: usize = 32 << 20;
 
+/// How rustls begins what it says of a certificate.
+const UNTRUSTED: &str = "invalid peer certificate";
+
 /// After so many kept connections turned out to be closed, none is kept any more.
 const DROPS: usize = 5;
 
@@ -54,6 +57,8 @@ pub enum Kind {
     Dropped(String),
     #[error("{0}")]
     Transport(String),
+    #[error("{0}{hint}", hint = if .0.ends_with("UnknownIssuer") || .0.ends_with("BadSignature") { "; set `ca_certificate` to the PEM file of the authority that issued it" } else { "" })]
+    Certificate(String),
     #[error("not the JSON that was asked for: {0}")]
     Body(String),
     #[error("the next cursor `{0}` is one that was already followed")]
@@ -74,7 +79,7 @@ impl Kind {
             | Self::Transport(_)
             | Self::Body(_)
             | Self::RepeatedCursor(_) => true,
-            Self::QueryTooLarge { .. } | Self::BodyTooLarge | Self::Redirect(_) => false,
+            Self::QueryTooLarge { .. } | Self::BodyTooLarge | Self::Certificate(_) | Self::Redirect(_) => false,
         }
     }
 }
@@ -252,7 +257,10 @@ fn http(settings: &Settings, idle: usize) -> Result<reqwest::Client, Error> {
     if let Some(proxy) = &settings.proxy_url {
         builder = builder.proxy(reqwest::Proxy::all(proxy.as_str()).map_err(|e| setup("`proxy_url`", &e))?);
     }
-    builder.build().map_err(|e| setup("cannot set up HTTP", &chain(&e)))
+    builder.build().map_err(|e| {
+        let text = chain(&e);
+        setup(if text.contains(UNTRUSTED) { "`ca_certificate`" } else { "cannot set up HTTP" }, &text)
+    })
 }
 
 /// What one request's task owns.
@@ -314,7 +322,11 @@ impl Exchange {
     fn transport(&self, error: &reqwest::Error, started: Instant) -> Kind {
         self.report.request(self.ask.stream, started.elapsed(), None, 0);
         log::debug!(target: self.ask.stream.name, "GET {} failed after {:.3} s: {}", self.ask.url, started.elapsed().as_secs_f64(), chain(error));
-        if error.is_timeout() { Kind::Timeout(self.timeout) } else { Kind::Transport(chain(error)) }
+        match chain(error) {
+            _ if error.is_timeout() => Kind::Timeout(self.timeout),
+            text if text.contains(UNTRUSTED) => Kind::Certificate(text),
+            text => Kind::Transport(text),
+        }
     }
 
     fn log(&self, status: StatusCode, started: Instant, bytes: usize, rate: RateHeaders) {
