@@ -20,6 +20,7 @@
 //! | `auth`, [`limits`], [`faults`] | who may ask, how often, and what goes wrong on purpose |
 //! | `endpoints` | one file a subject: what is selected, in which order, under which cursor |
 //! | `render` | records as JSON, with every documented field |
+//! | [`tls`], [`proxy`] | a private certificate authority, and a forward proxy that listens to what passes |
 //! | `cursor`, `window`, `reply` | Link headers, date parameters, answers and refusals |
 
 mod auth;
@@ -28,17 +29,21 @@ mod cursor;
 mod endpoints;
 pub mod faults;
 pub mod limits;
+pub mod proxy;
 mod render;
 mod reply;
 mod seed;
 mod server;
+pub mod tls;
 mod window;
 pub mod world;
 
 pub use bulk::Bulk;
 pub use faults::{Fault, FaultKind, Faults, Match};
 pub use limits::{Class, Limit, Limits};
+pub use proxy::Proxy;
 pub use server::{Options, Request, Sandbox};
+pub use tls::{Authority, Certificate};
 pub use world::World;
 
 /// Every scope, of the user who owns the organization.

@@ -26,7 +26,12 @@ use futures_util::{StreamExt, stream};
 use hyper::service::{Service, service_fn};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::oneshot,
+};
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     auth,
@@ -35,6 +40,7 @@ use crate::{
     faults::{FaultKind, Faults, Target},
     limits::{Admission, Class, Limiter, Limits, Standing},
     reply::{JSON, Page, Problem, Reply},
+    tls::{self, Certificate},
     world::World,
 };
 
@@ -48,12 +54,14 @@ pub struct Options {
     pub gzip: bool,
     /// 0: any free one.
     pub port: u16,
+    /// Serve https, as this.
+    pub certificate: Option<Certificate>,
 }
 
 impl Options {
     /// As a self-hosted server nearby: no limits, no latency, no compression.
     pub fn new(world: World) -> Self {
-        Self { world, limits: Limits::none(), latency: Duration::ZERO, gzip: false, port: 0 }
+        Self { world, limits: Limits::none(), latency: Duration::ZERO, gzip: false, port: 0, certificate: None }
     }
 }
 
@@ -95,6 +103,7 @@ struct Shared {
 pub struct Sandbox {
     shared: Arc<Shared>,
     address: SocketAddr,
+    scheme: &'static str,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -122,21 +131,23 @@ impl Sandbox {
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let app = TowerToHyperService::new(router(Arc::clone(&shared)));
+        let tls = options.certificate.as_ref().map(tls::acceptor).transpose()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = accept(listener, app) => {}
+                    () = accept(listener, app, tls) => {}
                     _ = stopped => {}
                 }
             });
             // Connections that stall on purpose would hold a graceful shutdown.
             runtime.shutdown_background();
         })?;
-        Ok(Self { shared, address, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { shared, address, scheme, stop: Some(stop), thread: Some(thread) })
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// The data. Requests wait while the guard lives.
@@ -182,29 +193,42 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Clone)]
 struct Abort;
 
-async fn accept(listener: TcpListener, app: TowerToHyperService<Router>) {
+async fn accept(listener: TcpListener, app: TowerToHyperService<Router>, tls: Option<TlsAcceptor>) {
     loop {
         let Ok((socket, _)) = listener.accept().await else {
             continue;
         };
         // Small answers would wait for acknowledgements otherwise.
         let _ = socket.set_nodelay(true);
-        let app = app.clone();
+        let (app, tls) = (app.clone(), tls.clone());
         tokio::spawn(async move {
-            let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-                let answer = app.call(request);
-                async move {
-                    let response = answer.await.unwrap_or_else(|never: Infallible| match never {});
-                    if response.extensions().get::<Abort>().is_some() {
-                        return Err(io::Error::other("a planned end of the connection"));
+            match tls {
+                None => converse(socket, app).await,
+                Some(tls) => {
+                    // Clients that do not trust the certificate leave here.
+                    if let Ok(socket) = tls.accept(socket).await {
+                        converse(socket, app).await;
                     }
-                    Ok(response)
                 }
-            });
-            // Errors here are the planned ones, or clients that left.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
+            }
         });
     }
+}
+
+/// All requests of one connection.
+async fn converse(socket: impl AsyncRead + AsyncWrite + Unpin, app: TowerToHyperService<Router>) {
+    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let answer = app.call(request);
+        async move {
+            let response = answer.await.unwrap_or_else(|never: Infallible| match never {});
+            if response.extensions().get::<Abort>().is_some() {
+                return Err(io::Error::other("a planned end of the connection"));
+            }
+            Ok(response)
+        }
+    });
+    // Errors here are the planned ones, or clients that left.
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
 }
 
 fn router(shared: Arc<Shared>) -> Router {

@@ -5,12 +5,14 @@ use sentry_sandbox::world::{Issue, Kind, Seconds};
 use sentry_sandbox::{ORGANIZATION, Options, Sandbox, TOKEN, World};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::ops::Deref;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -148,6 +150,7 @@ pub struct Tap {
     args: Vec<String>,
     env: Vec<(String, String)>,
     files: Vec<(String, String)>,
+    modes: Vec<(String, u32)>,
 }
 
 impl Tap {
@@ -170,7 +173,7 @@ impl Tap {
 
     /// Without any argument.
     pub fn bare() -> Self {
-        Self { config: None, catalog: None, state: None, args: Vec::new(), env: Vec::new(), files: Vec::new() }
+        Self { config: None, catalog: None, state: None, args: Vec::new(), env: Vec::new(), files: Vec::new(), modes: Vec::new() }
     }
 
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
@@ -222,6 +225,12 @@ impl Tap {
         self
     }
 
+    /// Permissions of a file in the working directory, where `config.json` is too.
+    pub fn mode(mut self, name: &str, mode: u32) -> Self {
+        self.modes.push((name.to_owned(), mode));
+        self
+    }
+
     /// Runs to the end.
     pub fn run(self) -> Run {
         let (mut command, dir) = self.command();
@@ -244,7 +253,14 @@ impl Tap {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&stderr).unwrap());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
-        Running { child, lines: Some(lines), read: String::new(), stderr, _dir: dir }
+        let (alive, ended) = channel::<()>();
+        let id = child.id();
+        std::thread::spawn(move || {
+            if ended.recv_timeout(HANGS) == Err(RecvTimeoutError::Timeout) {
+                send_signal("KILL", id);
+            }
+        });
+        Running { child, lines: Some(lines), read: String::new(), stderr, _dir: dir, _alive: alive }
     }
 
     fn command(self) -> (Command, TempDir) {
@@ -258,7 +274,8 @@ impl Tap {
             write(name, content);
         }
         let mut command = Command::new(env!("CARGO_BIN_EXE_tap-sentry"));
-        for name in ["SENTRY_AUTH_TOKEN", "LOGLEVEL", "RUST_LOG", "SINGER_LOG_LEVEL", "SINGER_SDK_LOG_CONFIG"] {
+        let proxies = ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+        for name in ["SENTRY_AUTH_TOKEN", "LOGLEVEL", "RUST_LOG", "SINGER_LOG_LEVEL", "SINGER_SDK_LOG_CONFIG"].into_iter().chain(proxies) {
             command.env_remove(name);
         }
         command.current_dir(dir.path()).envs(self.env);
@@ -266,6 +283,9 @@ impl Tap {
             if let Some(value) = value {
                 command.arg(flag).arg(write(&format!("{}.json", &flag[2..]), &value.to_string()));
             }
+        }
+        for (name, mode) in self.modes {
+            std::fs::set_permissions(dir.path().join(name), Permissions::from_mode(mode)).unwrap();
         }
         command.args(self.args);
         (command, dir)
@@ -343,6 +363,8 @@ pub struct Running {
     read: String,
     stderr: PathBuf,
     _dir: TempDir,
+    /// Dropped when the child has been waited for: one that hangs is killed, so that its test fails.
+    _alive: Sender<()>,
 }
 
 impl Running {
@@ -389,9 +411,7 @@ impl Running {
     }
 
     fn send(&self, signal: &str) {
-        let id = self.child.id();
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -{signal} {id}")).status().unwrap();
-        assert!(sent.success());
+        assert!(send_signal(signal, self.child.id()));
     }
 
     /// Closes the reading end of stdout.
@@ -416,6 +436,10 @@ impl Running {
     fn errors(&self) -> String {
         std::fs::read_to_string(&self.stderr).unwrap()
     }
+}
+
+fn send_signal(signal: &str, id: u32) -> bool {
+    Command::new("sh").arg("-c").arg(format!("kill -{signal} {id}")).status().is_ok_and(|status| status.success())
 }
 
 impl Drop for Running {

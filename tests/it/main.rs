@@ -20,4 +20,5 @@ mod pagination;
 mod secrets;
 mod selection;
 mod streams;
+mod transport;
 mod windows;

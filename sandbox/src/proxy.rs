@@ -1,0 +1,72 @@
+//! A forward proxy that remembers what it could read.
+
+use std::{
+    io::{self, BufRead, BufReader, Write},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Tunnels after `CONNECT`, and passes on requests for whole URLs. It ends with the process.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    pub fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let proxy = Self { address: listener.local_addr()?, heads: Arc::default() };
+        let heads = Arc::clone(&proxy.heads);
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let heads = Arc::clone(&heads);
+                // Either side may leave whenever it likes.
+                std::thread::spawn(move || drop(pass(client, &heads)));
+            }
+        });
+        Ok(proxy)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Request line and headers of each request that came here, as they were read. Of what goes through a tunnel only
+    /// the `CONNECT` is read.
+    pub fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn pass(client: TcpStream, heads: &Mutex<Vec<String>>) -> io::Result<()> {
+    let wrong = || io::Error::other("not a request for a proxy");
+    let mut reader = BufReader::new(client.try_clone()?);
+    let mut head = String::new();
+    while reader.read_line(&mut head)? > 2 {}
+    heads.lock().unwrap_or_else(PoisonError::into_inner).push(head.clone());
+    let (line, headers) = head.split_once("\r\n").ok_or_else(wrong)?;
+    let mut parts = line.split(' ');
+    let (method, target) = (parts.next().ok_or_else(wrong)?, parts.next().ok_or_else(wrong)?);
+    let server = if method == "CONNECT" {
+        let server = TcpStream::connect(target)?;
+        (&client).write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+        server
+    } else {
+        let (host, path) = target.strip_prefix("http://").and_then(|rest| rest.split_once('/')).ok_or_else(wrong)?;
+        let mut server = TcpStream::connect(host)?;
+        // One request a connection, so that each is read here.
+        write!(server, "{method} /{path} HTTP/1.1\r\nConnection: close\r\n{headers}")?;
+        server
+    };
+    let (mut from_server, mut to_client) = (server.try_clone()?, client);
+    let answers = std::thread::spawn(move || {
+        let passed = io::copy(&mut from_server, &mut to_client);
+        let _ = to_client.shutdown(Shutdown::Both);
+        passed
+    });
+    let _ = io::copy(&mut reader, &mut &server);
+    let _ = server.shutdown(Shutdown::Write);
+    let _ = answers.join();
+    Ok(())
+}
