@@ -185,8 +185,8 @@ impl<'a> Document<'a> {
     /// Whether nothing in the value must be repaired.
     #[inline]
     fn fits(&self, place: Place) -> bool {
-        // The shortest misfit is `\u0000`, between quotes.
-        if place.end - place.start < 8 {
+        // The shortest misfit is a number such as `1e400`.
+        if place.end - place.start < 5 {
             return true;
         }
         let first = self.misfits.partition_point(|misfit| misfit.start < place.start);
@@ -906,6 +906,10 @@ mod tests {
         let (json, repairs) = copied("[9223372036854775807,9223372036854775808,1e400,-1E-400,\"\\u0000\",9223372036854775808]");
         assert_eq!(json, "[9223372036854775807,\"9223372036854775808\",\"1e400\",-1E-400,\"\u{fffd}\",\"9223372036854775808\"]");
         assert_eq!(repairs, Repairs { characters: 1, numbers: 3, depth: 0 });
+        // However short what is copied is.
+        for (json, expected) in [("2e308", r#""2e308""#), ("[9e999]", r#"["9e999"]"#), ("1e99", "1e99")] {
+            assert_eq!(copied(json).0, expected);
+        }
     }
 
     #[test]
