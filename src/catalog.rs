@@ -1,5 +1,6 @@
 //! Catalogs: what discovery offers and what a user's catalog selects.
 
+use crate::error::brief;
 use crate::message::{Announced, SchemaMessage};
 use crate::record::Projection;
 use crate::streams::{Replication, STREAMS, StreamDef};
@@ -10,7 +11,7 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
     #[error("the catalog is not usable: {0}")]
-    Shape(#[from] serde_json::Error),
+    Shape(String),
     #[error("catalog, stream `{stream}`: {text}")]
     Stream { stream: String, text: String },
     #[error("the catalog selects no stream of this tap: set `selected` to true in the metadata of a stream (breadcrumb [])")]
@@ -48,6 +49,16 @@ pub struct Entry {
 pub struct Metadata {
     pub breadcrumb: Vec<String>,
     pub metadata: Map<String, Value>,
+}
+
+impl Catalog {
+    /// Entry by entry, so that an error can name the place.
+    fn read(value: Value) -> Result<Self, CatalogError> {
+        let wrong = |text: &str| CatalogError::Shape(text.to_owned());
+        let Value::Object(mut catalog) = value else { return Err(wrong("it must be a JSON object")) };
+        let Some(Value::Array(streams)) = catalog.remove("streams") else { return Err(wrong("`streams` must be a list")) };
+        streams.into_iter().enumerate().map(|(i, entry)| Entry::read(i, entry)).collect::<Result<_, _>>().map(|streams| Self { streams })
+    }
 }
 
 /// Everything that this tap offers. Needs neither a token nor the network, and is the same at every call.
@@ -141,7 +152,7 @@ impl Selection {
     /// When the catalog is malformed, selects nothing, or asks for a key or method that a stream cannot have.
     pub fn new(catalog: Option<Value>, style: &RecordStyle) -> Result<Self, CatalogError> {
         let catalog = match catalog {
-            Some(value) => serde_json::from_value(value)?,
+            Some(value) => Catalog::read(value)?,
             None => discover(),
         };
         Self::from_catalog(&catalog, style, false)
@@ -156,7 +167,7 @@ impl Selection {
         let mut selected: Vec<Option<Selected>> = STREAMS.iter().map(|_| None).collect();
         for entry in &catalog.streams {
             let Some(i) = STREAMS.iter().position(|def| def.name == entry.tap_stream_id) else {
-                log::warn!("the catalog's stream `{}` is not one of this tap and is passed over", entry.tap_stream_id);
+                log::warn!("the catalog's stream `{}` is not one of this tap and is passed over", brief(&entry.tap_stream_id));
                 continue;
             };
             if all || entry.is_selected(&[]) {
@@ -169,6 +180,23 @@ impl Selection {
 }
 
 impl Entry {
+    fn read(i: usize, mut value: Value) -> Result<Self, CatalogError> {
+        if let Some(entry) = value.as_object_mut().filter(|entry| entry.contains_key("tap_stream_id")) {
+            entry.remove("stream_id");
+        }
+        serde_json::from_value(value.clone()).map_err(|error| {
+            let fails = |key: &str, part: &Value| {
+                let mut alone = json!({"tap_stream_id": ""});
+                alone[if key == "stream_id" { "tap_stream_id" } else { key }] = part.clone();
+                serde_json::from_value::<Self>(alone).is_err()
+            };
+            let key = value.as_object().into_iter().flatten().find(|(key, part)| fails(key, part));
+            let key = key.map(|(key, _)| format!(".{key}")).unwrap_or_default();
+            let name = value.get("tap_stream_id").and_then(Value::as_str).map(|name| format!(" ({})", brief(name)));
+            CatalogError::Shape(format!("`streams[{i}]{key}`{}: {}", name.unwrap_or_default(), brief(&error.to_string())))
+        })
+    }
+
     fn metadata(&self, path: &[&str]) -> Option<&Map<String, Value>> {
         self.metadata
             .iter()
@@ -197,7 +225,7 @@ impl Entry {
     }
 
     fn select(&self, def: &'static StreamDef, style: &RecordStyle) -> Result<Selected, CatalogError> {
-        let wrong = |text: String| CatalogError::Stream { stream: def.name.to_owned(), text };
+        let wrong = |text: &str| CatalogError::Stream { stream: def.name.to_owned(), text: text.to_owned() };
         let root = self.metadata(&[]);
         let built_in: Value = serde_json::from_str(def.schema).expect("schemas/*.json are tested");
         let mut schema = if self.schema.get("properties").is_some_and(Value::is_object) { self.schema.clone() } else { built_in.clone() };
@@ -213,8 +241,9 @@ impl Entry {
             .unwrap_or_else(|| def.key.iter().map(ToString::to_string).collect());
         for name in key.iter().map(String::as_str).chain(def.replication_key()) {
             if schema["properties"].get(name).is_none() {
-                let property =
-                    built_in["properties"].get(name).ok_or_else(|| wrong(format!("the key property `{name}` is not in the schema")))?;
+                let property = built_in["properties"]
+                    .get(name)
+                    .ok_or_else(|| wrong(&format!("the key property `{}` is not in the schema", brief(name))))?;
                 schema["properties"][name] = property.clone();
             }
         }
@@ -238,7 +267,9 @@ impl Entry {
                 log::warn!("{}: Sentry offers nothing to replicate it by; it is extracted whole", def.name);
                 false
             }
-            (other, _) => return Err(wrong(format!("the replication method `{other}` is not supported; use FULL_TABLE or INCREMENTAL"))),
+            (other, _) => {
+                return Err(wrong(&format!("the replication method `{}` is not supported; use FULL_TABLE or INCREMENTAL", brief(other))));
+            }
         };
         let replication_key = self
             .replication_key
@@ -248,7 +279,7 @@ impl Entry {
             && asked != own
             && !ignore_bookmark
         {
-            return Err(wrong(format!("the replication key `{asked}` is not supported; the only one is `{own}`")));
+            return Err(wrong(&format!("the replication key `{}` is not supported; the only one is `{own}`", brief(asked))));
         }
 
         let automatic = |name: &str| key.iter().any(|k| k == name) || def.replication_key() == Some(name);

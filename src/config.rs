@@ -2,7 +2,7 @@
 //! ([`Settings`], validated).
 
 use crate::catalog::RecordStyle;
-use crate::error::Error;
+use crate::error::{Error, brief};
 use crate::time::parse_instant;
 use crate::transform::{MaskMode, Masking};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -285,7 +285,7 @@ impl Settings {
         }
         config.retain(|key, value| {
             if !known(key) {
-                log::warn!("the setting `{key}` is unknown and has no effect");
+                log::warn!("the setting `{}` is unknown and has no effect", brief(key));
             }
             // An empty text is how an unset variable arrives.
             known(key) && !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty())
@@ -295,8 +295,9 @@ impl Settings {
         let mut check = Checked { problems: Vec::new() };
 
         let text = |key: &str| config.get(key).and_then(Value::as_str).map(str::trim);
-        let number =
-            |key: &str, default: u32| config.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
+        // The schema has seen to it that numbers are whole and in range, but not that they are written so.
+        let whole = |number: &Value| format!("{:.0}", number.as_f64()?).parse().ok();
+        let number = |key: &str, default: u32| config.get(key).and_then(whole).unwrap_or(default);
         let flag = |key: &str| config.get(key).and_then(Value::as_bool).unwrap_or(false);
 
         let start_date = text("start_date").and_then(|t| check.keep("start_date", parse_instant(t)));
@@ -319,6 +320,11 @@ impl Settings {
             && (organization.contains('/') || organization.contains(char::is_whitespace))
         {
             check.problem("organization", "must be a slug, as in https://sentry.io/organizations/SLUG/");
+        }
+        for key in ["api_token", "user_agent"] {
+            if text(key).is_some_and(|text| !text.bytes().all(|b| matches!(b, b' '..=b'~'))) {
+                check.problem(key, "holds characters that no HTTP header can carry");
+            }
         }
         let mask_mode = match text("mask_mode").unwrap_or("hash") {
             "hash" => MaskMode::Hash,
@@ -394,7 +400,7 @@ impl Checked {
     }
 
     fn problem(&mut self, key: &str, text: impl Into<String>) {
-        self.problems.push(Problem { key: key.to_owned(), text: text.into() });
+        self.problems.push(Problem { key: key.to_owned(), text: brief(&text.into()) });
     }
 }
 

@@ -53,3 +53,11 @@ impl Error {
         })
     }
 }
+
+/// A text that came from outside, for a message: on one line and not endless.
+pub fn brief(text: &str) -> String {
+    const MOST: usize = 200;
+    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let cut = if text.chars().nth(MOST).is_some() { "…" } else { "" };
+    text.chars().take(MOST).map(plain).collect::<String>() + cut
+}

@@ -56,7 +56,7 @@ pub fn init(cli: &Cli) {
     builder
         .target(env_logger::Target::Pipe(Box::new(progress::Stderr)))
         .format(move |out, record| {
-            let message = record.args().to_string();
+            let message = one_line(record.args().to_string());
             if message.starts_with(METRIC) && !metrics && record.level() <= Level::Info {
                 return Ok(());
             }
@@ -73,6 +73,12 @@ pub fn init(cli: &Cli) {
             }
         })
         .init();
+}
+
+/// A name from a file or an answer may hold line breaks, or what moves a terminal's cursor.
+fn one_line(message: String) -> String {
+    let plain = |c: char| if c.is_control() { c.escape_default().collect() } else { String::from(c) };
+    if message.contains(char::is_control) { message.chars().map(plain).collect() } else { message }
 }
 
 /// The formatter and the level of a logging configuration as Meltano writes it.

@@ -8,6 +8,7 @@
 //! the stream is the smallest of the run's partitions; alone, as the older Python tap wrote it, it counts for every
 //! partition. Everything else that came in goes out again unchanged.
 
+use crate::error::brief;
 use crate::time::{format_instant, parse_instant};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -174,7 +175,7 @@ fn check(stream: &str, entry: &Value) -> Result<(), StateError> {
     let instant = |at: &str, value: Option<&Value>| match value {
         None | Some(Value::Null) => Ok(()),
         Some(Value::String(text)) if parse_instant(text).is_ok() => Ok(()),
-        Some(other) => Err(StateError(format!("`bookmarks.{stream}.{at}` must be an RFC 3339 instant, not {other}"))),
+        Some(other) => Err(StateError(format!("`bookmarks.{stream}.{at}` must be an RFC 3339 instant, not {}", brief(&other.to_string())))),
     };
     instant("start", entry.get("start"))?;
     match entry.get("partitions") {
