@@ -21,6 +21,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// How long the writer may take for what is left after a signal; a target that reads no more must not hold the tap.
 const DRAIN: Duration = Duration::from_secs(3);
+// The end after a signal is promised within five seconds.
+const _: () = assert!(DRAIN.as_secs() <= 4);
 
 /// Does what the command line asks for.
 ///
@@ -85,12 +87,19 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_
             never = count(&report) => match never {},
         }
     });
+    // A look-up of a name under way would hold the runtime's end, and so the tap's.
+    let runtime = if walked.is_ok() {
+        Some(runtime)
+    } else {
+        runtime.shutdown_background();
+        None
+    };
     // The walk and its outbox are gone, so the writer comes to an end.
     let written = match &walked {
         Ok(_) => writer_done.recv().map_err(|_| Error::Unexpected("the writer failed".to_owned()))?,
         Err(signal) => writer_done.recv_timeout(DRAIN).map_err(|_| Error::Interrupted { signal })?,
     };
-    if check_counts && matches!(walked, Ok(Ok(()))) && written.is_ok() {
+    if let Some(runtime) = runtime.filter(|_| check_counts && matches!(walked, Ok(Ok(()))) && written.is_ok()) {
         runtime.block_on(reconcile::run(&client, &report));
     }
     drop(progress);
