@@ -1,6 +1,8 @@
 //! `Tap::against(&sentry).select(&["issues"]).run()`, and what one can say about such a run.
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
+use proptest::prelude::Rng;
+use proptest::test_runner::{RngAlgorithm, TestRng};
 use sentry_sandbox::world::{Issue, Kind, Seconds};
 use sentry_sandbox::{ORGANIZATION, Options, Sandbox, TOKEN, World};
 use serde_json::{Map, Value, json};
@@ -27,6 +29,35 @@ pub fn text(instant: DateTime<Utc>) -> String {
 
 pub fn instant(value: &Value) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(value.as_str().unwrap()).unwrap().to_utc()
+}
+
+/// Chance that can be repeated by its seed.
+pub struct Dice(TestRng);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        Self(TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+    }
+
+    pub fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.0.next_u64() % end as u64).unwrap()
+    }
+
+    /// So many times in a thousand.
+    pub fn hits(&mut self, rate: usize) -> bool {
+        self.below(1_000) < rate
+    }
+
+    pub fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.below(of.len())]
+    }
+}
+
+/// A number from the environment.
+pub fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 /// A running sandbox, and the span of time that a test extracts from it.
@@ -149,8 +180,9 @@ pub struct Tap {
     state: Option<Value>,
     args: Vec<String>,
     env: Vec<(String, String)>,
-    files: Vec<(String, String)>,
+    files: Vec<(String, Vec<u8>)>,
     modes: Vec<(String, u32)>,
+    memory: Option<u32>,
 }
 
 impl Tap {
@@ -173,7 +205,16 @@ impl Tap {
 
     /// Without any argument.
     pub fn bare() -> Self {
-        Self { config: None, catalog: None, state: None, args: Vec::new(), env: Vec::new(), files: Vec::new(), modes: Vec::new() }
+        Self {
+            config: None,
+            catalog: None,
+            state: None,
+            args: Vec::new(),
+            env: Vec::new(),
+            files: Vec::new(),
+            modes: Vec::new(),
+            memory: None,
+        }
     }
 
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
@@ -220,8 +261,8 @@ impl Tap {
     }
 
     /// A file in the working directory.
-    pub fn file(mut self, name: &str, content: &str) -> Self {
-        self.files.push((name.to_owned(), content.to_owned()));
+    pub fn file(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        self.files.push((name.to_owned(), content.as_ref().to_owned()));
         self
     }
 
@@ -229,6 +270,11 @@ impl Tap {
     pub fn mode(mut self, name: &str, mode: u32) -> Self {
         self.modes.push((name.to_owned(), mode));
         self
+    }
+
+    /// Has no more than so many MiB: what needs more is refused, and ends the run.
+    pub fn within_mib(self, mib: u32) -> Self {
+        Self { memory: Some(mib), ..self }
     }
 
     /// Runs to the end.
@@ -265,7 +311,7 @@ impl Tap {
 
     fn command(self) -> (Command, TempDir) {
         let dir = tempfile::tempdir().unwrap();
-        let write = |name: &str, content: &str| {
+        let write = |name: &str, content: &[u8]| {
             let path = dir.path().join(name);
             std::fs::write(&path, content).unwrap();
             path
@@ -273,7 +319,11 @@ impl Tap {
         for (name, content) in &self.files {
             write(name, content);
         }
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tap-sentry"));
+        let program = env!("CARGO_BIN_EXE_tap-sentry");
+        let mut command = Command::new(if self.memory.is_some() { "sh" } else { program });
+        if let Some(mib) = self.memory {
+            command.args(["-c", &format!("ulimit -d {} && exec \"$0\" \"$@\"", mib << 10), program]);
+        }
         let proxies = ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
         for name in ["SENTRY_AUTH_TOKEN", "LOGLEVEL", "RUST_LOG", "SINGER_LOG_LEVEL", "SINGER_SDK_LOG_CONFIG"].into_iter().chain(proxies) {
             command.env_remove(name);
@@ -281,7 +331,7 @@ impl Tap {
         command.current_dir(dir.path()).envs(self.env);
         for (flag, value) in [("--config", self.config.map(Value::Object)), ("--catalog", self.catalog), ("--state", self.state)] {
             if let Some(value) = value {
-                command.arg(flag).arg(write(&format!("{}.json", &flag[2..]), &value.to_string()));
+                command.arg(flag).arg(write(&format!("{}.json", &flag[2..]), value.to_string().as_bytes()));
             }
         }
         for (name, mode) in self.modes {
@@ -414,10 +464,11 @@ impl Running {
         assert!(send_signal(signal, self.child.id()));
     }
 
-    /// Closes the reading end of stdout.
+    /// Closes the reading end of stdout. What a target has seen then ends anywhere.
     pub fn close_stdout(mut self) -> Run {
         drop(self.lines.take());
-        self.finish()
+        let status = self.child.wait().unwrap();
+        Run::new(status.code(), &self.read, self.errors())
     }
 
     /// Reads to the end.

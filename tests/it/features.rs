@@ -324,12 +324,17 @@ fn what_sentry_accepted_and_no_longer_lists_is_told() {
     assert!(counts(&run).iter().any(|line| line.contains("WARNING")), "{}", run.stderr);
 }
 
-#[test]
-fn counts_that_cannot_be_had_do_not_make_a_run_incomplete() {
+#[rstest]
+#[case::not_allowed(FaultKind::Status(403))]
+#[case::a_server_without_statistics(FaultKind::Status(404))]
+#[case::a_server_that_keeps_them_otherwise(FaultKind::Status(400))]
+#[case::an_answer_of_another_shape(FaultKind::WrongShape)]
+fn counts_that_cannot_be_had_do_not_make_a_run_incomplete(#[case] kind: FaultKind) {
     let sentry = Sentry::small();
-    sentry.faults().add(Fault::always(Match::path_end("/stats_v2/"), FaultKind::Status(403)));
-    let run = Tap::against(&sentry).arg("--check-counts").run();
-    run.is_complete().tells("could not be counted");
+    sentry.faults().add(Fault::always(Match::path_end("/stats_v2/"), kind));
+    let run = Tap::against(&sentry).arg("--check-counts").retries(0).run();
+    run.is_complete().tells("9 errors extracted").tells("could not be counted").does_not_tell("difference");
+    run.keys("events").equal(sentry.expected("events"));
 }
 
 /// The metric points on stderr.
@@ -401,7 +406,7 @@ fn structured(tap: Tap, level: &str) -> Tap {
         "handlers": {"default": {"class": "logging.StreamHandler", "formatter": "singer_formatter", "stream": "ext://sys.stderr"}},
         "root": {"level": level, "handlers": ["default"]},
     });
-    tap.file("logging.json", &config.to_string()).env("SINGER_SDK_LOG_CONFIG", "logging.json")
+    tap.file("logging.json", config.to_string()).env("SINGER_SDK_LOG_CONFIG", "logging.json")
 }
 
 /// Every line of stderr, each of which is one object with the keys of the SDK.

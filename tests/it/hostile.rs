@@ -1,7 +1,8 @@
 //! Answers that no server should give: no panic, no endless memory, no line that is not one JSON object.
 
-use crate::dsl::{Run, Stub, Tap};
+use crate::dsl::{Run, Sentry, Stub, Tap};
 use rstest::rstest;
+use sentry_sandbox::{Fault, FaultKind, Match};
 use serde_json::{Value, json};
 
 /// What becomes of one team that the server writes like this.
@@ -127,4 +128,35 @@ fn every_line_is_one_object_whatever_the_text_holds() {
     run.is_complete();
     assert_eq!(run.record("teams", "1")["name"], odd);
     assert!(run.stdout.split_terminator('\n').all(|line| serde_json::from_str::<Value>(line).is_ok_and(|one| one.is_object())));
+}
+
+#[test]
+fn a_body_beyond_the_cap_is_a_gap_that_says_so_and_is_not_held() {
+    let sentry = Sentry::small();
+    sentry.faults().add(Fault::always(Match::path_end("/teams/"), FaultKind::HugeBody(500 << 20)));
+    let run = Tap::against(&sentry).select(&["teams", "members"]).within_mib(128).run();
+    run.is_incomplete().tells("exceeds 32 MiB").tells("teams").does_not_tell("trying again");
+    run.keys("members").equal(sentry.expected("members"));
+}
+
+#[test]
+fn a_body_just_below_the_cap_is_read_whole() {
+    // Blanks that are no part of the record, and text that is.
+    let text = "x\u{e9}\\u0001 ".repeat((15 << 20) / 10);
+    let body = format!(r#"[{}{{"id": "1", "name": "{text}"}}]"#, " ".repeat((32 << 20) - text.len() - 64));
+    assert!(((31 << 20)..(32 << 20)).contains(&body.len()), "{}", body.len());
+    let stub = Stub::answering("/teams/", &body);
+    let run = Tap::against_stub(&stub).select(&["teams"]).retries(0).within_mib(192).run();
+    run.is_complete();
+    let expected: String = serde_json::from_str(&format!("\"{text}\"")).unwrap();
+    assert!(run.record("teams", "1")["name"] == expected, "the text comes whole");
+}
+
+#[test]
+fn many_repairs_in_one_body_take_no_more_than_their_room() {
+    let row = format!(r#"{{"id": "1", "name": "{}"}}"#, "\\u0000\\ud800".repeat((8 << 20) / 12));
+    let stub = Stub::answering("/teams/", &format!("[{row}]"));
+    let run = Tap::against_stub(&stub).select(&["teams"]).retries(0).within_mib(192).run();
+    run.is_complete().tells("replaced");
+    assert!(run.record("teams", "1")["name"].as_str().unwrap().chars().all(|c| c == '\u{fffd}'));
 }

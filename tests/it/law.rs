@@ -3,32 +3,12 @@
 //!
 //! `LAW_CASES` is how many random cases are tried; each prints the seed by which it can be repeated (`LAW_SEED`).
 
-use crate::dsl::{Run, Sentry, Tap, union};
+use crate::dsl::{Dice, Run, Sentry, Tap, setting, union};
 use chrono::TimeDelta;
-use proptest::prelude::Rng;
-use proptest::test_runner::{RngAlgorithm, TestRng};
-use sentry_sandbox::{FaultKind, Match};
+use sentry_sandbox::{Fault, FaultKind, Match};
 use std::time::Duration;
 
 const STREAMS: [&str; 4] = ["projects", "issues", "events", "releases"];
-
-struct Dice(TestRng);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        Self(TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.0.next_u64() % end as u64).unwrap()
-    }
-}
-
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
 
 /// Four projects over six weeks, with more issues and events than a page holds in one of them.
 fn organization() -> Sentry {
@@ -101,6 +81,14 @@ fn disturb(sentry: &Sentry, dice: &mut Dice) {
     });
 }
 
+/// Some requests in a row are refused, whatever they ask for.
+fn storm(sentry: &Sentry, dice: &mut Dice) {
+    let kinds = [FaultKind::RateLimitedNoHeaders, FaultKind::RateLimited { reset_in_seconds: 1 }, FaultKind::Gone, FaultKind::Status(503)];
+    let fault = Fault { skip: dice.below(120), times: dice.below(25), ..Fault::once(Match::any(), dice.one(&kinds).clone()) };
+    println!("{fault:?}");
+    sentry.faults().add(fault);
+}
+
 fn every_fault() -> Vec<FaultKind> {
     vec![
         FaultKind::Status(500),
@@ -129,20 +117,26 @@ fn every_fault() -> Vec<FaultKind> {
 }
 
 #[test]
-fn runs_that_are_killed_among_faults_and_changes_lose_nothing() {
+fn runs_that_are_broken_off_among_faults_and_changes_lose_nothing() {
     let first = setting("LAW_SEED", 1);
     for seed in first..first + setting("LAW_CASES", 4) {
         let mut dice = Dice::new(seed);
         let sentry = organization();
         sentry.faults().random(0.05, seed, every_fault());
         disturb(&sentry, &mut dice);
+        storm(&sentry, &mut dice);
         let cut = dice.below(450);
-        println!("seed {seed}: killed after line {cut}");
+        let how = *dice.one(&["killed", "killed", "terminated", "left by its reader"]);
+        println!("seed {seed}: {how} after line {cut}");
 
         let mut running = tap(&sentry).retries(1).with("request_timeout_seconds", 1).start();
         running.read_lines(cut);
-        let killed = running.kill();
-        killed.no_state_is_ahead(&sentry, &[]);
+        let killed = match how {
+            "killed" => running.kill(),
+            "terminated" => running.signal("TERM"),
+            _ => running.close_stdout(),
+        };
+        killed.no_state_is_ahead(&sentry, &[]).does_not_tell("panicked");
         // A second one among faults, which may end with gaps, and a last one in peace.
         let second = tap(&sentry).retries(1).with("request_timeout_seconds", 1).state(&killed.state()).run();
         assert!(matches!(second.code, Some(0 | 4)), "{:?}\n{}", second.code, second.stderr);

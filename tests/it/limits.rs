@@ -63,12 +63,13 @@ fn a_limit_lower_than_documented_is_learned_from_the_first_answers() {
 #[test]
 fn a_cap_of_the_user_is_kept() {
     let sentry = busy(8, Limits::none());
-    let run = Tap::against(&sentry).select(&["events"]).with("rate_limit", 10).run();
+    let run = Tap::against(&sentry).select(&["events"]).with("rate_limit", 10).with("concurrency", 1).run();
     run.is_complete();
     let times: Vec<_> = sentry.requests().iter().map(|request| request.at).collect();
-    // Eleven requests cannot come within the time in which ten may be sent, less what one of them was late.
-    for eleven in times.windows(11) {
-        assert!(eleven[10] - eleven[0] > Duration::from_millis(700), "{:?}", eleven[10] - eleven[0]);
+    // The second of these is sent after the first was answered, and the last comes after it was sent: whatever is late
+    // makes the span longer. Between them are nine intervals, as the cap lets one be caught up.
+    for twelve in times.windows(12) {
+        assert!(twelve[11] - twelve[0] >= Duration::from_millis(900), "{:?}", twelve[11] - twelve[0]);
     }
-    assert!(times.len() > 8);
+    assert!(times.len() >= 12, "{}", times.len());
 }

@@ -10,6 +10,7 @@ mod discovery;
 mod dsl;
 mod errors;
 mod features;
+mod fuzz;
 mod hostile;
 mod incremental;
 mod kill;

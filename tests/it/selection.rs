@@ -253,7 +253,7 @@ fn a_replication_key_that_the_stream_cannot_have_is_refused() {
 #[test]
 fn properties_is_the_old_name_of_catalog() {
     let sentry = Sentry::small();
-    let run = Tap::against(&sentry).file("p.json", &catalog(&["teams"]).to_string()).arg("--properties").arg("p.json").run();
+    let run = Tap::against(&sentry).file("p.json", catalog(&["teams"]).to_string()).arg("--properties").arg("p.json").run();
     run.is_complete();
     assert_eq!(run.streams(), BTreeSet::from(["teams"]));
 }

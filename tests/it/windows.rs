@@ -76,6 +76,38 @@ fn years_before_retention_are_probed_and_the_hole_is_told() {
     assert!(sentry.requests().len() < 120, "{} requests", sentry.requests().len());
 }
 
+/// The ends of the hole that a line of the log tells.
+fn hole(line: &str) -> (DateTime<Utc>, DateTime<Utc>) {
+    let (_, dates) = line.split_once("nothing is listed from ").expect("the dates of the hole");
+    let (start, rest) = dates.split_once(" to ").expect("both");
+    let end = rest.split_once(": ").expect("the reason").0;
+    (instant(&json!(start)), instant(&json!(end)))
+}
+
+#[test]
+fn a_bookmark_that_was_left_too_long_is_told_with_the_dates_of_its_hole() {
+    let mut sentry = Sentry::small();
+    sentry.start = sentry.now - TimeDelta::days(1_000);
+    let left = sentry.now - TimeDelta::days(200);
+    let state = |project: u64, start: DateTime<Utc>| json!({"context": {"organization_slug": "acme", "project_id": project.to_string()}, "start": text(start)});
+    let (api, web) = (sentry.project("api"), sentry.project("web"));
+    let partitions = [state(api, left), state(web, sentry.now - TimeDelta::days(30))];
+    let before = Utc::now();
+    let run = Tap::against(&sentry)
+        .select(&["issues", "events"])
+        .with("lookback_minutes", 0)
+        .state(&json!({"bookmarks": {"issues": {"partitions": partitions}, "events": {"partitions": partitions}}}))
+        .run();
+    run.is_complete().keys("events").equal(sentry.expected("events"));
+    let told: Vec<&str> = run.stderr.lines().filter(|line| line.contains("older than what Sentry lists")).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("acme/api: the bookmark") && told[0].contains("WARNING"), "{}", told[0]);
+    let (start, end) = hole(told[0]);
+    assert_eq!(start, left);
+    let retention = TimeDelta::days(90) + TimeDelta::seconds(1);
+    assert!(before - retention <= end && end <= Utc::now() - TimeDelta::days(90), "{end}");
+}
+
 #[test]
 fn a_server_that_keeps_more_than_usual_gives_it_all() {
     let mut sentry = Sentry::holding(|world| {
