@@ -285,6 +285,9 @@ impl Exchange {
         if !headers.absent() || status == StatusCode::OK {
             self.permit.learn(headers);
         }
+        // Never of Sentry's own; of gateways before it.
+        let after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()?.trim().parse::<u64>().ok());
+        let reset_in = headers.reset_in.or(after.map(|seconds| Duration::from_secs(seconds.min(3600))));
         let location = response.headers().get("location").and_then(|v| v.to_str().ok()).map(str::to_owned);
         let next = response.headers().get("link").and_then(|v| v.to_str().ok()).and_then(next_cursor);
         let hits = response.headers().get("x-hits").and_then(|v| v.to_str().ok()?.parse().ok());
@@ -299,7 +302,7 @@ impl Exchange {
         if status == StatusCode::OK {
             return Ok(Page { sent: started, body, next, hits });
         }
-        let kind = failure(status, &body, location, headers);
+        let kind = failure(status, &body, location, RateHeaders { reset_in, ..headers });
         if let Kind::RateLimited { wait, .. } = &kind {
             self.permit.refused(wait.unwrap_or_default());
         }
