@@ -88,6 +88,8 @@ pub enum FaultKind {
     RateLimited { reset_in_seconds: u64 },
     /// 429 from somewhere that tells nothing.
     RateLimitedNoHeaders,
+    /// The same, from a gateway that says in seconds when to come back.
+    RetryAfter(u64),
     /// 429 of the event store, while the rate limit has room.
     QueryTooLarge,
     /// 429 of the database, while the rate limit has room.
@@ -272,6 +274,7 @@ impl FaultKind {
             Self::RateLimitedNoHeaders => {
                 too_many("You are attempting to use this endpoint too frequently. Limit is 40 requests in 1 seconds")
             }
+            Self::RetryAfter(seconds) => too_many("slow down").with("retry-after", &seconds.to_string()),
             Self::QueryTooLarge | Self::WindowLongerThan(_) => {
                 limited(json_too_many("Rate limit exceeded. Please try your query with a smaller date range or fewer projects."), 17, 1)
             }

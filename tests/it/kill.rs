@@ -18,6 +18,7 @@ fn hanging(sentry: &Sentry, kind: FaultKind) -> Running {
 #[case::terminated("TERM", FaultKind::Stall(Duration::from_secs(3600)))]
 #[case::interrupted("INT", FaultKind::Stall(Duration::from_secs(3600)))]
 #[case::while_a_rate_limit_lasts("TERM", FaultKind::RateLimited { reset_in_seconds: 600 })]
+#[case::while_a_gateway_wants_to_be_left_alone("TERM", FaultKind::RetryAfter(3_000))]
 #[case::in_the_middle_of_a_body("TERM", FaultKind::StallBody)]
 fn a_signal_ends_the_run_in_order(#[case] signal: &str, #[case] kind: FaultKind) {
     let sentry = Sentry::small();

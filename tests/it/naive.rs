@@ -120,6 +120,16 @@ fn fact_16_a_rate_limit_is_waited_out_by_its_reset() {
 }
 
 #[test]
+fn fact_16_a_gateway_that_says_when_to_come_back_is_heeded() {
+    let sentry = Sentry::small();
+    sentry.faults().add(Fault::once(Match::path_end("/teams/"), FaultKind::RetryAfter(3)));
+    Tap::against(&sentry).select(&["teams"]).run().is_complete();
+    let times: Vec<_> = sentry.requests().iter().filter(|request| request.path.ends_with("/teams/")).map(|request| request.at).collect();
+    // The back-off alone would be a second at most.
+    assert!(times.len() == 2 && times[1] - times[0] >= Duration::from_secs(3), "{times:?}");
+}
+
+#[test]
 fn fact_17_a_query_that_is_too_large_is_not_repeated_but_made_smaller() {
     let sentry = Sentry::small();
     let issue = sentry.issue("api issue 0");
