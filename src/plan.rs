@@ -146,7 +146,11 @@ pub fn windows(node: &Node, starts: &Starts, settings: &Settings) -> Vec<Window>
             let recent = (settings.now - RETENTION).clamp(whole.start, whole.end);
             let old = Window { end: whole_second(recent), ..whole };
             let recent = Window { start: old.end, ..whole };
-            std::iter::once(old).filter(|w| w.start < w.end).chain(recent.pieces(settings.window)).collect()
+            // What is still to come needs no steps.
+            let present = whole_second(settings.now).clamp(recent.start, recent.end);
+            let past = Window { end: present, ..recent }.pieces(settings.window);
+            let [old, coming] = [old, Window { start: present, ..recent }].map(|w| Some(w).filter(|w| w.start < w.end));
+            old.into_iter().chain(past).chain(coming).collect()
         }
         _ => vec![whole],
     };
@@ -161,7 +165,7 @@ pub fn windows(node: &Node, starts: &Starts, settings: &Settings) -> Vec<Window>
 }
 
 /// Event times are whole seconds; a window must not start inside one.
-fn whole_second(instant: DateTime<Utc>) -> DateTime<Utc> {
+pub fn whole_second(instant: DateTime<Utc>) -> DateTime<Utc> {
     chrono::SubsecRound::trunc_subsecs(instant, 0)
 }
 
@@ -272,6 +276,15 @@ mod tests {
         are_a_partition(&planned, "2025-01-01");
         assert_eq!(planned[0], window("2025-01-01", "2025-11-03"));
         assert!(planned[1..].iter().all(|w| w.length() <= TimeDelta::days(7)));
+    }
+
+    #[test]
+    fn what_is_still_to_come_is_one_piece() {
+        let settings = Settings { now: at("2026-01-20T12:00:00.5Z"), ..settings("2026-01-10") };
+        let planned = planned(&node(&["issues"], None), &settings, &[]);
+        are_a_partition(&planned, "2026-01-10");
+        let cuts: Vec<_> = planned.iter().map(|window| window.end).collect();
+        assert_eq!(cuts, [at("2026-01-17"), at("2026-01-20T12:00:00Z"), at("2026-02-01")]);
     }
 
     #[test]

@@ -476,7 +476,8 @@ impl<'a> Sync<'a> {
     async fn finished(&self, span: &Span<'_>, window: Window) -> Result<(), Failure> {
         self.reach.report.finished(span.node.def, window);
         let reached = lock(&span.progress).finish(window);
-        let Some(start) = reached else { return Ok(()) };
+        // An end in the future is not reached yet: what comes before it is for later runs.
+        let Some(start) = reached.map(|reached| reached.min(plan::whole_second(self.settings.now))) else { return Ok(()) };
         for node in span.node.incremental() {
             if node.emit.as_ref().is_some_and(|selected| selected.ignore_bookmark) {
                 continue;
