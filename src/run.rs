@@ -12,6 +12,7 @@ use crate::progress::Progress;
 use crate::report::Report;
 use crate::state::Bookmarks;
 use crate::sync::Sync;
+use crate::time::format_instant;
 use crate::writer::{Writer, outbox};
 use crate::{about, check, reconcile};
 use std::io::Write;
@@ -50,6 +51,10 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     let selection = Selection::new(catalog, &settings.style)?;
     let state = cli.state.as_deref().map(config::read_json).transpose()?;
     let bookmarks = state.map(Bookmarks::parse).transpose()?.unwrap_or_default();
+    if let Some((stream, start)) = bookmarks.latest().filter(|(_, start)| *start > settings.now + chrono::TimeDelta::hours(1)) {
+        let start = format_instant(start);
+        log::warn!(target: stream, "the bookmark {start} in the state is in the future: nothing that comes before it is extracted; is the state or the clock wrong?");
+    }
     sync(&settings, selection, &bookmarks, cli.check_counts)
 }
 

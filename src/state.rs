@@ -135,6 +135,17 @@ impl Bookmarks {
         self.find(stream)?.get("start")?.as_str()
     }
 
+    /// The bookmark that is furthest ahead, and its stream.
+    pub fn latest(&self) -> Option<(&'static str, DateTime<Utc>)> {
+        let starts = |name: &str| {
+            let entry = self.find(name)?;
+            let partitions = entry.get("partitions").and_then(Value::as_array).into_iter().flatten();
+            let starts = partitions.map(|partition| partition.get("start")).chain([entry.get("start")]);
+            starts.filter_map(|start| parse_instant(start?.as_str()?).ok()).max()
+        };
+        crate::streams::STREAMS.iter().filter_map(|def| Some((def.name, starts(def.name)?))).max_by_key(|(_, start)| *start)
+    }
+
     /// The value of the next STATE message.
     pub fn to_value(&self) -> Value {
         let mut value = self.value.clone();
