@@ -45,7 +45,7 @@ fn a_run_after_which_nothing_happened_brings_nothing_incremental() {
     for stream in ["issues", "events", "releases"] {
         second.keys(stream).equal([0; 0]);
     }
-    assert_eq!(second.bookmark("issues", sentry.project("api")), Some(end));
+    assert!(second.bookmark("issues", sentry.project("api")) >= first.bookmark("issues", sentry.project("api")));
 }
 
 #[test]
@@ -255,6 +255,31 @@ fn an_end_before_the_bookmark_moves_nothing_back() {
     let second = Tap::against(&sentry).until(sentry.now - TimeDelta::days(5)).state(&first.state()).run();
     second.is_complete();
     assert_eq!(second.state(), first.state());
+}
+
+#[test]
+fn an_end_in_the_future_hides_nothing_that_comes_before_it() {
+    let (sentry, issue) = one_issue(1);
+    let tap = Tap::against(&sentry).until(sentry.now + TimeDelta::days(400)).with("lookback_minutes", 0);
+    let first = tap.clone().run();
+    let after = chrono::Utc::now();
+    first.is_complete().keys("events").equal(sentry.expected("events"));
+    assert!(first.bookmark("events", sentry.project("api")) <= Some(after), "what is to come has not been written");
+    assert!(sentry.requests().len() < 40, "{} requests for nothing", sentry.requests().len());
+
+    let event = sentry.world().add_event(issue, after);
+    let second = tap.state(&first.state()).run();
+    second.is_complete().keys("events").include([format!("{}|{event}", sentry.project("api"))]);
+}
+
+#[test]
+fn a_bookmark_in_the_future_is_told() {
+    let (sentry, _) = one_issue(1);
+    let state = |start: chrono::DateTime<chrono::Utc>| json!({"bookmarks": {"events": {"start": text(start)}}});
+    let tap = Tap::against(&sentry).select(&["events"]);
+    let ahead = sentry.now + TimeDelta::days(2);
+    tap.clone().state(&state(ahead)).run().is_complete().tells(&text(ahead)).tells("in the future");
+    tap.state(&state(sentry.now)).run().is_complete().does_not_tell("in the future");
 }
 
 #[test]
