@@ -75,7 +75,7 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_
     let tree: Vec<Node> = plan::tree(selection);
 
     let (outbox, events) = outbox();
-    let (done, writer_done) = std::sync::mpsc::channel();
+    let (done, mut writer_done) = tokio::sync::oneshot::channel();
     let writer = Writer::new(std::io::stdout(), bookmarks.clone(), Arc::clone(&report));
     std::thread::spawn(move || {
         // The receiver may be gone: then nobody waits for the writer any more.
@@ -84,29 +84,40 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_
 
     let progress = Progress::start(&report);
     let runtime = runtime()?;
-    let walked = runtime.block_on(async {
-        let walk = Sync::new(&client, settings, &tree, bookmarks, &report, outbox, check_counts);
-        tokio::select! {
-            ended = walk.run() => Ok(ended),
-            signal = interrupted() => Err(signal),
-            never = count(&report) => match never {},
+    let (walked, written) = runtime.block_on(async {
+        // One for all that follows: a signal must find somebody who waits for it until the end.
+        let mut stopped = std::pin::pin!(interrupted());
+        let walked = {
+            let walk = Sync::new(&client, settings, &tree, bookmarks, &report, outbox, check_counts);
+            tokio::select! {
+                ended = walk.run() => Ok(ended),
+                signal = &mut stopped => Err(signal),
+                never = count(&report) => match never {},
+            }
+        };
+        // The walk and its outbox are gone, so the writer comes to an end, unless nobody reads.
+        let (mut walked, written) = match walked {
+            Ok(ended) => tokio::select! {
+                written = &mut writer_done => (Ok(ended), Some(written)),
+                signal = &mut stopped => (Err(signal), tokio::time::timeout(DRAIN, writer_done).await.ok()),
+            },
+            Err(signal) => (Err(signal), tokio::time::timeout(DRAIN, writer_done).await.ok()),
+        };
+        if check_counts && matches!((&walked, &written), (Ok(Ok(())), Some(Ok(Ok(()))))) {
+            tokio::select! {
+                () = reconcile::run(&client, &report) => {}
+                signal = &mut stopped => walked = Err(signal),
+            }
         }
+        (walked, written)
     });
     // A look-up of a name under way would hold the runtime's end, and so the tap's.
-    let runtime = if walked.is_ok() {
-        Some(runtime)
-    } else {
-        runtime.shutdown_background();
-        None
+    runtime.shutdown_background();
+    let written = match (written, &walked) {
+        (Some(written), _) => written.map_err(|_| Error::Unexpected("the writer failed".to_owned()))?,
+        (None, Err(signal)) => return Err(Error::Interrupted { signal }),
+        (None, Ok(_)) => unreachable!("without a signal the writer is waited for"),
     };
-    // The walk and its outbox are gone, so the writer comes to an end.
-    let written = match &walked {
-        Ok(_) => writer_done.recv().map_err(|_| Error::Unexpected("the writer failed".to_owned()))?,
-        Err(signal) => writer_done.recv_timeout(DRAIN).map_err(|_| Error::Interrupted { signal })?,
-    };
-    if let Some(runtime) = runtime.filter(|_| check_counts && matches!(walked, Ok(Ok(()))) && written.is_ok()) {
-        runtime.block_on(reconcile::run(&client, &report));
-    }
     drop(progress);
     report.log_notes();
     report.log_totals(matches!(walked, Ok(Ok(()))) && report.gaps().is_empty());
