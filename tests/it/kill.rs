@@ -1,8 +1,10 @@
 //! Signals, and readers that stop reading.
 
 use crate::dsl::{Running, Sentry, Tap, union};
+use chrono::TimeDelta;
 use rstest::rstest;
 use sentry_sandbox::{Fault, FaultKind, Match};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 /// A tap that hangs, far longer than a test may take, in the events of one issue, after it has written something.
@@ -43,6 +45,40 @@ fn a_signal_ends_the_run_even_when_nobody_reads() {
     // The pipe is full long before everything is written; nobody reads until the tap is gone.
     let code = running.signal_without_reading("TERM");
     assert_eq!(code, Some(4));
+}
+
+#[test]
+fn a_signal_when_everything_has_been_asked_for_ends_the_run_even_when_nobody_reads() {
+    // Few pages, so that the walk comes to its end.
+    let sentry = Sentry::holding(|world| {
+        let project = world.add_project("api");
+        let issue = world.add_issue(project, "busy");
+        for number in 0..300 {
+            world.add_event(issue, world.clock() - TimeDelta::minutes(number + 1));
+        }
+    });
+    let tap = Tap::against(&sentry).select(&["events"]).with("concurrency", 1);
+    let whole = tap.clone().run();
+    assert!(whole.is_complete().stdout.len() > 2 << 16, "more than a pipe holds: {}", whole.stdout.len());
+    let (last, came) = channel();
+    sentry.faults().on_request(Match::any(), sentry.requests().len() - 1, move |_| last.send(()).unwrap());
+    let running = tap.start();
+    came.recv().unwrap();
+    assert_eq!(running.signal_without_reading("TERM"), Some(4));
+}
+
+#[test]
+fn a_signal_ends_the_comparison_of_counts_too() {
+    let sentry = Sentry::small();
+    sentry.faults().add(Fault::always(Match::path_end("/stats_v2/"), FaultKind::Stall(Duration::from_secs(3600))));
+    let (first, came) = channel();
+    sentry.faults().on_request(Match::path_end("/stats_v2/"), 0, move |_| first.send(()).unwrap());
+    let mut running = Tap::against(&sentry).select(&["events"]).arg("--check-counts").start();
+    // What is left after the schemas fits into the pipe.
+    running.read_to("RECORD");
+    came.recv().unwrap();
+    let run = running.signal("TERM");
+    run.is_incomplete().ends_telling("SIGTERM").keys("events").equal(sentry.expected("events"));
 }
 
 #[test]
