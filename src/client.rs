@@ -13,8 +13,8 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode};
 use secrecy::ExposeSecret;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -128,7 +128,7 @@ pub struct Page {
 pub struct Client {
     http: reqwest::Client,
     /// Keeps no connection: for servers that close theirs after each answer without saying so, as uWSGI does.
-    fresh: reqwest::Client,
+    fresh: LazyLock<reqwest::Client, Box<dyn FnOnce() -> reqwest::Client + Send>>,
     /// How many kept connections turned out to be closed.
     dropped: AtomicUsize,
     base: Url,
@@ -142,9 +142,12 @@ impl Client {
     /// # Errors
     /// When the token, the certificate or the proxy cannot be used.
     pub fn new(settings: &Settings, report: Arc<Report>) -> Result<Self, Error> {
+        let kept = http(settings, settings.concurrency)?;
+        // Reading the system's certificates takes a while, and few servers need this one.
+        let (again, otherwise) = (settings.clone(), kept.clone());
         Ok(Self {
-            http: http(settings, settings.concurrency)?,
-            fresh: http(settings, 0)?,
+            http: kept,
+            fresh: LazyLock::new(Box::new(move || http(&again, 0).unwrap_or(otherwise))),
             dropped: AtomicUsize::new(0),
             base: settings.base_url.clone(),
             throttle: Arc::new(Throttle::new(settings.concurrency, settings.rate_limit)),
@@ -174,7 +177,7 @@ impl Client {
     ///
     /// # Errors
     /// The last failure, after `max_retries` further tries of a transient one.
-    pub async fn get<T>(&self, ask: &Ask, mut parse: impl FnMut(&Page) -> Result<T, Kind>) -> Result<T, ApiError> {
+    pub async fn get<T>(&self, ask: &Ask, mut parse: impl FnMut(&mut Page) -> Result<T, Kind>) -> Result<T, ApiError> {
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(500))
             .with_max_delay(Duration::from_secs(30))
@@ -184,7 +187,7 @@ impl Client {
         let mut fresh = self.dropped.load(Ordering::Relaxed) >= DROPS;
         loop {
             let kind = match self.fetch(ask, fresh).await {
-                Ok(page) => match parse(&page) {
+                Ok(mut page) => match parse(&mut page) {
                     Ok(parsed) => return Ok(parsed),
                     Err(kind) => kind,
                 },
@@ -219,7 +222,7 @@ impl Client {
         let permit = self.throttle.permit(ask.stream.class).await;
         self.report.waiting(ask.stream, -1);
         self.report.waited(ask.stream, permit.waited);
-        let http = if fresh { &self.fresh } else { &self.http };
+        let http = if fresh { &*self.fresh } else { &self.http };
         let task = Exchange { http: http.clone(), ask: ask.clone(), report: Arc::clone(&self.report), timeout: self.timeout, permit };
         AbortOnDropHandle::new(tokio::spawn(task.run()))
             .await

@@ -119,7 +119,7 @@ impl std::fmt::Display for Problem {
 }
 
 /// The settings as the program uses them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     pub token: SecretString,
     pub start_date: DateTime<Utc>,

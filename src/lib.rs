@@ -14,7 +14,7 @@
 //! | [`client`], [`paging`], [`throttle`] | one page: authorisation, cursors, retries, rate budgets |
 //! | [`context`], [`pager`] | where a request hangs; one list page by page |
 //! | [`sync`] | walks the tree; sends records, checkpoints and gaps |
-//! | [`raw`], [`record`], [`message`] | raw JSON to RECORD lines in one pass; the other messages |
+//! | [`raw`], [`record`], [`batch`], [`message`] | raw JSON to RECORD lines in one pass; the other messages |
 //! | [`transform`] | masking and flattening, where asked for |
 //! | [`writer`] | the one owner of stdout and of the outgoing state |
 //! | [`check`], [`about`], [`reconcile`] | `--test`, `--about`, `--check-counts` |
@@ -25,6 +25,7 @@
 //! bookmark is the end of a finished window; a gap holds back the bookmark of its partition for the rest of the run.
 
 pub mod about;
+pub mod batch;
 pub mod catalog;
 pub mod check;
 pub mod cli;

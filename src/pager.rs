@@ -1,5 +1,6 @@
 //! One list, page by page: its records into the outbox, and what its rows tell their children.
 
+use crate::batch::Batch;
 use crate::client::{ApiError, Ask, Client, Kind, Page, malformed};
 use crate::config::Settings;
 use crate::context::Context;
@@ -7,7 +8,7 @@ use crate::error::Error;
 use crate::paging::Cursor;
 use crate::plan::Node;
 use crate::raw::{Document, Place};
-use crate::record::{Batch, Notes};
+use crate::record::Notes;
 use crate::report::Report;
 use crate::streams::{Rows, StreamDef};
 use crate::time::parse_instant;
@@ -199,13 +200,17 @@ impl<'a> Pager<'a> {
         let expected = self.reach.sizes().get(def.name).copied().unwrap_or(256 << 10);
         let room = self.reach.outbox.room(expected * 2).await;
         let mut slugs = Vec::new();
-        let mut parse = |page: &Page| {
+        let mut parse = |page: &mut Page| {
             slugs.clear();
             if let Some(cursor) = page.next.as_ref().filter(|cursor| self.followed.contains(cursor)) {
                 return Err(Kind::RepeatedCursor(cursor.0.clone()));
             }
-            let (batch, rowset) = self.read(page, &mut slugs)?;
-            Ok((batch, rowset, page.next.clone(), page.body.len()))
+            let size = page.body.len();
+            let (mut batch, rowset) = self.read(page, &mut slugs)?;
+            if let Some(batch) = &mut batch {
+                batch.body = std::mem::take(&mut page.body);
+            }
+            Ok((batch, rowset, page.next.clone(), size))
         };
         let answer = match self.reach.client.get(&ask(by_slug), &mut parse).await {
             Err(e) if e.status() == Some(404) && !by_slug && !self.reach.by_id.load(Ordering::Relaxed) && names_project => {
@@ -230,10 +235,7 @@ impl<'a> Pager<'a> {
         self.followed.extend(next.clone());
         self.cursor = next;
         let batch = batch.map(|mut batch| {
-            if let Some(first) = batch.rows.first().filter(|_| self.first_only) {
-                batch.lines.truncate(first.end);
-                batch.rows.truncate(1);
-            }
+            batch.rows.truncate(if self.first_only { 1 } else { usize::MAX });
             batch
         });
         if let Some(batch) = batch.filter(|batch| !batch.rows.is_empty() || batch.notes != Notes::default()) {
@@ -252,9 +254,6 @@ impl<'a> Pager<'a> {
         let frame = emit.map(|selected| selected.projection.frame(|name| self.context.get(name), &extracted).counting(counted));
         let mut batch =
             emit.map(|selected| Batch::new(selected.def, page.sent, self.context.get("project_id").filter(|_| counted.is_some())));
-        if let Some(batch) = &mut batch {
-            batch.lines.reserve(page.body.len() + page.body.len() / 8);
-        }
         let mut references = Vec::new();
         let mut keys = Vec::new();
         let mut places = Vec::new();

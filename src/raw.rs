@@ -6,9 +6,9 @@
 //! masks are shifted to see what follows what. Unlike in simdjson, tokens are not listed: the grammar is checked on the
 //! masks themselves (see `Scan::grammar`), and only brackets, numbers, words and escapes are visited one by one. What
 //! remains is where the outer containers end. Nothing recurses, so no answer, however deeply nested, can exhaust the
-//! stack.
+//! stack. The vectors are as wide as the processor at hand has them, which is found out when the program runs.
 
-use wide::u8x64;
+use fearless_simd::{Level, Simd, SimdBase, SimdFrom, SimdMask, dispatch, u8x64};
 
 /// Containers deeper than this are replaced by `null`: Python's and Rust's JSON parsers, which targets use, give
 /// up at depths from 128 to 1,000, and a line that they refuse stops the whole load.
@@ -54,6 +54,18 @@ pub struct Place {
     depth: u32,
 }
 
+impl Place {
+    #[inline]
+    pub fn start(self) -> usize {
+        self.start as usize
+    }
+
+    #[inline]
+    pub fn end(self) -> usize {
+        self.end as usize
+    }
+}
+
 /// A container: where it ends, and how many listed ones start before that.
 #[derive(Debug, Clone, Copy)]
 struct Container {
@@ -93,14 +105,7 @@ impl<'a> Document<'a> {
             return Err(Malformed { what: "a body of more than 2 GiB", at: 0 });
         }
         let mut scan = Scan { containers: Vec::with_capacity(body.len() / 256), ..Scan::default() };
-        let (blocks, rest) = body.as_chunks::<64>();
-        let mut at = 0;
-        let mut last = [b' '; 64];
-        last[..rest.len()].copy_from_slice(rest);
-        for block in blocks.iter().chain([&last]) {
-            scan.block(body, at, block)?;
-            at += 64;
-        }
+        dispatch!(Level::new(), simd => scan.blocks(simd, body))?;
         scan.finish(body)
     }
 
@@ -113,6 +118,12 @@ impl<'a> Document<'a> {
     #[inline]
     pub fn byte(&self, place: Place) -> u8 {
         self.json[place.start as usize]
+    }
+
+    /// The body.
+    #[inline]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.json
     }
 
     /// A value as it is written.
@@ -164,11 +175,17 @@ impl<'a> Document<'a> {
     /// are open around it in what is written.
     #[inline]
     pub fn copy(&self, place: Place, depth: u32, out: &mut Vec<u8>, repairs: &mut Repairs) {
-        if !self.spread && depth.saturating_add(self.depth) <= MAX_DEPTH && (self.misfits.is_empty() || self.fits(place)) {
+        if self.is_clean(place, depth) {
             out.extend_from_slice(self.text(place));
         } else {
             self.copy_repaired(place, depth, out, repairs);
         }
+    }
+
+    /// Whether a value needs no repair and is on one line, with so many containers around it in what is written.
+    #[inline]
+    pub fn is_clean(&self, place: Place, depth: u32) -> bool {
+        !self.spread && depth.saturating_add(self.depth) <= MAX_DEPTH && (self.misfits.is_empty() || self.fits(place))
     }
 
     /// Copies what is between the quotes of a key, as [`Self::copy`] does.
@@ -317,6 +334,20 @@ impl<'a> Iterator for Members<'_, 'a> {
     }
 }
 
+impl Members<'_, '_> {
+    /// The next one's value, if it stands right behind this label: its key with quotes and colon.
+    #[inline]
+    pub fn next_labelled(&mut self, label: &[u8]) -> Option<Place> {
+        self.0.step()?;
+        let at = self.0.at + label.len();
+        if starts_with(&self.0.doc.json[self.0.at..], label) && !matches!(self.0.doc.json[at], b' ' | b'\n' | b'\r' | b'\t') {
+            self.0.at = at;
+            return Some(self.0.value());
+        }
+        None
+    }
+}
+
 /// See [`Document::elements`].
 pub struct Elements<'d, 'a>(Walk<'d, 'a>);
 
@@ -344,6 +375,19 @@ fn skip_space(json: &[u8], mut at: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// [`slice::starts_with`] for what has the length of most keys: two loads in the place of a call.
+#[inline]
+fn starts_with(text: &[u8], start: &[u8]) -> bool {
+    const HALF: usize = 8;
+    if let (Some(front), Some(back)) = (start.first_chunk::<HALF>(), start.last_chunk::<HALF>())
+        && start.len() <= 2 * HALF
+        && let Some(text) = text.get(..start.len())
+    {
+        return text.first_chunk() == Some(front) && text.last_chunk() == Some(back);
+    }
+    text.starts_with(start)
 }
 
 /// The end of the checked string that starts at `at`.
@@ -448,7 +492,7 @@ fn hex4(json: &[u8], at: usize) -> Option<u32> {
     json.get(at..at + 4)?.iter().try_fold(0, |unit, b| Some(unit << 4 | char::from(*b).to_digit(16)?))
 }
 
-/// What one block leaves to the next: mostly a bit of each mask, where it leaves the block at its high end.
+/// What was found up to a block.
 #[derive(Default)]
 struct Scan {
     containers: Vec<Container>,
@@ -458,6 +502,14 @@ struct Scan {
     /// Where an escape may stand that the high surrogate before it has made whole.
     low_surrogate: usize,
     spread: bool,
+    /// Runs of blocks that hold bytes beyond ASCII, as places in the body.
+    wide: Vec<(usize, usize)>,
+    carry: Carry,
+}
+
+/// What one block leaves to the next: mostly a bit of each mask, where it leaves the block at its high end.
+#[derive(Default, Clone, Copy)]
+struct Carry {
     /// The first byte of the next block is escaped.
     escaped: u64,
     /// All ones where the next block starts in a string.
@@ -485,8 +537,7 @@ struct After {
     open: u64,
     brace: u64,
     comma: u64,
-    first_key: bool,
-    other_key: bool,
+    key: bool,
 }
 
 /// What the bytes of a block outside strings are.
@@ -517,39 +568,59 @@ struct Wrong {
     grammar: u64,
 }
 
+#[expect(clippy::inline_always, reason = "only what is part of one function is compiled for the wider vectors")]
 impl Scan {
-    #[expect(clippy::inline_always, reason = "in its loop it keeps its state in registers: 5 % faster")]
     #[inline(always)]
-    fn block(&mut self, body: &[u8], base: usize, block: &[u8; 64]) -> Result<(), Malformed> {
-        let bytes = u8x64::from(*block);
-        let is = |byte: u8| bytes.simd_eq(u8x64::splat(byte)).to_bitmask();
+    fn blocks<S: Simd>(&mut self, simd: S, body: &[u8]) -> Result<(), Malformed> {
+        let (blocks, rest) = body.as_chunks::<64>();
+        let mut at = 0;
+        // Its own variable, so that it stays in registers.
+        let mut carry = Carry::default();
+        for block in blocks {
+            self.block(simd, body, at, block, &mut carry)?;
+            at += 64;
+        }
+        let mut last = [b' '; 64];
+        last[..rest.len()].copy_from_slice(rest);
+        self.block(simd, body, at, &last, &mut carry)?;
+        self.carry = carry;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn block<S: Simd>(&mut self, simd: S, body: &[u8], base: usize, block: &[u8; 64], carry: &mut Carry) -> Result<(), Malformed> {
+        let bytes = u8x64::simd_from(simd, *block);
+        let is = |byte: u8| bytes.simd_eq(byte).to_bitmask();
         let mut wrong = Wrong::default();
 
+        if bytes.simd_ge(0x80).any_true() {
+            self.wide(base);
+        }
         let backslashes = is(b'\\');
-        let escaped = if backslashes == 0 { std::mem::take(&mut self.escaped) } else { self.escaped(backslashes) };
+        let escaped = if backslashes == 0 { std::mem::take(&mut carry.escaped) } else { carry.escaped(backslashes) };
         let quotes = is(b'"') & !escaped;
         // From each opening quote up to, and without, the closing one.
-        let inside = prefix_xor(quotes) ^ self.string;
-        self.string = spread_top(inside);
+        let inside = prefix_xor(quotes) ^ carry.string;
+        carry.string = spread_top(inside);
         let string = inside | quotes;
 
-        let blank = bytes.min(u8x64::splat(b' ')).simd_eq(bytes).to_bitmask();
+        let blank = bytes.simd_le(b' ').to_bitmask();
         let space = blank & !string;
-        if bytes.min(u8x64::splat(0x1f)).simd_eq(bytes).any() {
+        if bytes.simd_le(0x1f).any_true() {
             self.spread = true;
             wrong.control = blank & !is(b' ') & (string | !(is(b'\n') | is(b'\r') | is(b'\t')));
         }
 
         // `[` and `{`, and `]` and `}`, differ in this one bit.
-        let upper = bytes | u8x64::splat(0x20);
-        let open = upper.simd_eq(u8x64::splat(b'{')).to_bitmask() & !string;
-        let close = upper.simd_eq(u8x64::splat(b'}')).to_bitmask() & !string;
-        let curly = (bytes & u8x64::splat(0x20)).simd_eq(u8x64::splat(0x20)).to_bitmask();
+        let upper = bytes | 0x20;
+        let open = upper.simd_eq(b'{').to_bitmask() & !string;
+        let close = upper.simd_eq(b'}').to_bitmask() & !string;
+        let curly = (bytes & 0x20).simd_eq(0x20).to_bitmask();
         let comma = is(b',') & !string;
         let colon = is(b':') & !string;
         let scalar = !(string | open | close | comma | colon | space);
-        let scalar_start = scalar & !(scalar << 1 | self.scalar);
-        self.scalar = scalar >> 63;
+        let scalar_start = scalar & !(scalar << 1 | carry.scalar);
+        carry.scalar = scalar >> 63;
 
         let tokens = Tokens {
             string,
@@ -565,31 +636,23 @@ impl Scan {
             scalar_start,
         };
         let objects = self.brackets(base, &tokens, &mut wrong);
-        let (grammar, members, elements) = if space == 0 { self.grammar::<false>(&tokens) } else { self.grammar::<true>(&tokens) };
-        wrong.grammar = grammar | (members & !objects) | (elements & objects);
-        if escaped != 0 {
-            self.escapes(body, base, escaped, &mut wrong);
-        }
-        self.scalars(body, base, scalar_start, &mut wrong);
+        wrong.grammar = if space == 0 { carry.grammar::<false>(&tokens, objects) } else { carry.grammar::<true>(&tokens, objects) };
+        wrong.escape = if escaped == 0 { 0 } else { self.escapes(body, base, escaped) };
+        wrong.scalar = self.scalars(body, base, scalar_start);
         if wrong.control | wrong.escape | wrong.scalar | wrong.bracket | wrong.grammar == 0 { Ok(()) } else { Err(wrong.first(base)) }
     }
 
-    /// The bytes behind a backslash that is not itself escaped. In a run of backslashes every second one is; adding the
-    /// starts of runs at odd positions to the runs carries to their ends, which tells where the runs have even length.
-    #[inline]
-    fn escaped(&mut self, backslashes: u64) -> u64 {
-        const EVEN: u64 = 0x5555_5555_5555_5555;
-        let backslashes = backslashes & !self.escaped;
-        let follows = backslashes << 1 | self.escaped;
-        let odd_starts = backslashes & !EVEN & !follows;
-        let (even, overflow) = odd_starts.overflowing_add(backslashes);
-        self.escaped = u64::from(overflow);
-        (EVEN ^ (even << 1)) & follows
+    #[inline(never)]
+    fn wide(&mut self, base: usize) {
+        match self.wide.last_mut() {
+            Some((_, end)) if *end == base => *end += 64,
+            _ => self.wide.push((base, base + 64)),
+        }
     }
 
     /// Matches brackets and lists the containers that are not too deep; returns for each byte whether the container
     /// around it is an object.
-    #[inline]
+    #[inline(always)]
     fn brackets(&mut self, base: usize, tokens: &Tokens, wrong: &mut Wrong) -> u64 {
         let Nesting { mut kinds, mut depth, .. } = self.nesting;
         let mut objects = 0u64.wrapping_sub(kinds & 1);
@@ -632,62 +695,11 @@ impl Scan {
         objects
     }
 
-    /// What follows what. Returns what is wrong wherever it stands, what may only be in an object, and what may only
-    /// be in an array, each at the token that shows it.
-    ///
-    /// - A value follows an opening bracket, a comma, a colon or nothing; anything else follows a value, but for a
-    ///   bracket that closes an empty container.
-    /// - What follows `{` is a string or a bracket. The string after `{` is a key: a colon follows it, and a colon
-    ///   follows nothing but it and strings after commas.
-    /// - So between two brackets only commas depend on what is around them: in an object a string and a colon follow
-    ///   each, in an array neither. Whether they do is known before the next bracket.
-    #[inline]
-    fn grammar<const SPACE: bool>(&mut self, tokens: &Tokens) -> (u64, u64, u64) {
-        let Tokens { string, string_start, string_last, space, open, close, curly, comma, colon, scalar, scalar_start } = *tokens;
-        // The tokens that follow those whose last byte is marked. With white space, adding what falls into a run of it
-        // carries to the run's end.
-        let follow = |last: u64, carry: &mut u64| {
-            let next = last << 1 | *carry;
-            *carry = last >> 63;
-            if SPACE {
-                let (sum, overflow) = (next & space).overflowing_add(space);
-                *carry |= u64::from(overflow);
-                (next | sum) & !space
-            } else {
-                next
-            }
-        };
-        // The same for strings whose first byte is marked.
-        let run = if SPACE { string | space } else { string };
-        let behind = |first: u64, carry: &mut bool| {
-            let (sum, one) = run.overflowing_add(first);
-            let (sum, other) = sum.overflowing_add(u64::from(*carry));
-            *carry = one | other;
-            sum & !run
-        };
-        let after = &mut self.after;
-        let after_value = follow(string_last | close | scalar & !(scalar >> 1), &mut after.value);
-        let after_open = follow(open, &mut after.open);
-        let after_brace = follow(open & curly, &mut after.brace);
-        let after_comma = follow(comma, &mut after.comma);
-        let after_first_key = behind(string_start & after_brace, &mut after.first_key);
-        let after_string = behind(string_start & after_comma, &mut after.other_key);
-
-        let value = string_start | open | scalar_start;
-        let other = close | comma | colon;
-        let wrong = (value & after_value)
-            | (other & !after_value & !(close & after_open))
-            | (after_brace & !(string_start | close))
-            | (colon & !(after_first_key | after_string))
-            | (after_first_key & !colon);
-        let elements = (after_string & !colon) | (after_comma & value & !string_start);
-        (wrong, colon, elements)
-    }
-
-    /// Checks numbers and words.
-    #[inline]
-    fn scalars(&mut self, body: &[u8], base: usize, mut starts: u64, wrong: &mut Wrong) {
+    /// Checks numbers and words; returns those that are neither.
+    #[inline(always)]
+    fn scalars(&mut self, body: &[u8], base: usize, mut starts: u64) -> u64 {
         const ONES: u64 = u64::from_le_bytes([1; 8]);
+        let mut wrong = 0;
         while starts != 0 {
             let at = base + starts.trailing_zeros() as usize;
             let bit = starts & starts.wrapping_neg();
@@ -695,12 +707,15 @@ impl Scan {
             if let Some(chunk) = body.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
                 let word = u64::from_le_bytes(*chunk);
                 // Digits become 0 to 9, and only they stay below 0x80 when 0x76 is added.
+                if *chunk.first_chunk::<4>().unwrap_or(&[0; 4]) == *b"null" && ENDS_SCALAR[chunk[4] as usize] {
+                    continue;
+                }
                 let digits = word ^ (ONES * 0x30);
                 let others = (((digits & (ONES * 0x7f)) + ONES * 0x76) | digits) & (ONES * 0x80);
                 let count = others.trailing_zeros() / 8;
                 let end = if (1..8).contains(&count) && (count == 1 || digits & 0xff != 0) {
                     chunk[count as usize]
-                } else if chunk.starts_with(b"null") || chunk.starts_with(b"true") {
+                } else if chunk.starts_with(b"true") {
                     chunk[4]
                 } else if chunk.starts_with(b"false") {
                     chunk[5]
@@ -712,9 +727,10 @@ impl Scan {
                 }
             }
             if !self.scalar(body, at) {
-                wrong.scalar |= bit;
+                wrong |= bit;
             }
         }
+        wrong
     }
 
     #[inline(never)]
@@ -735,8 +751,10 @@ impl Scan {
         body.get(end).is_none_or(|b| ENDS_SCALAR[*b as usize])
     }
 
-    /// Checks the escapes whose second bytes are marked.
-    fn escapes(&mut self, body: &[u8], base: usize, mut escaped: u64, wrong: &mut Wrong) {
+    /// Checks the escapes whose second bytes are marked; returns those that JSON does not have.
+    #[inline(never)]
+    fn escapes(&mut self, body: &[u8], base: usize, mut escaped: u64) -> u64 {
+        let mut wrong = 0;
         while escaped != 0 {
             let at = base + escaped.trailing_zeros() as usize;
             let bit = escaped & escaped.wrapping_neg();
@@ -753,23 +771,27 @@ impl Scan {
                         self.misfits.push(Misfit { start: narrow(at - 1), end: narrow(at + 5), number: false });
                     }
                     Some(_) => {}
-                    None => wrong.escape |= bit,
+                    None => wrong |= bit,
                 },
-                _ => wrong.escape |= bit,
+                _ => wrong |= bit,
             }
         }
+        wrong
     }
 
     fn finish(mut self, body: &[u8]) -> Result<Document<'_>, Malformed> {
         let malformed = |what, at| Err(Malformed { what, at });
-        if self.string != 0 {
+        if self.carry.string != 0 {
             return malformed("the text ends in a string", body.len());
         }
         if self.nesting.depth > 0 {
             return malformed("the text ends in the middle", body.len());
         }
-        if let Err(e) = std::str::from_utf8(body) {
-            return malformed("a byte that is not UTF-8", e.valid_up_to());
+        // A character is whole within a run: the bytes after its first are beyond ASCII too.
+        for (start, end) in &self.wide {
+            if let Err(e) = std::str::from_utf8(&body[*start..(*end).min(body.len())]) {
+                return malformed("a byte that is not UTF-8", start + e.valid_up_to());
+            }
         }
         let start = skip_space(body, 0);
         let end = match body.get(start) {
@@ -795,6 +817,64 @@ impl Scan {
     }
 }
 
+#[expect(clippy::inline_always, reason = "see above")]
+impl Carry {
+    /// The bytes behind a backslash that is not itself escaped. In a run of backslashes every second one is; adding the
+    /// starts of runs at odd positions to the runs carries to their ends, which tells where the runs have even length.
+    #[inline(always)]
+    fn escaped(&mut self, backslashes: u64) -> u64 {
+        const EVEN: u64 = 0x5555_5555_5555_5555;
+        let backslashes = backslashes & !self.escaped;
+        let follows = backslashes << 1 | self.escaped;
+        let odd_starts = backslashes & !EVEN & !follows;
+        let (even, overflow) = odd_starts.overflowing_add(backslashes);
+        self.escaped = u64::from(overflow);
+        (EVEN ^ (even << 1)) & follows
+    }
+
+    /// What follows what; returns the tokens that may not be where they are.
+    ///
+    /// - A value follows an opening bracket, a comma, a colon or nothing; anything else follows a value, but for a
+    ///   bracket that closes an empty container.
+    /// - What follows `{`, or a comma in an object, is a key or, at first, the closing bracket.
+    /// - A colon follows each key, and nothing else.
+    #[inline(always)]
+    fn grammar<const SPACE: bool>(&mut self, tokens: &Tokens, objects: u64) -> u64 {
+        let Tokens { string, string_start, string_last, space, open, close, curly, comma, colon, scalar, scalar_start } = *tokens;
+        // The tokens that follow those whose last byte is marked. With white space, adding what falls into a run of it
+        // carries to the run's end.
+        let follow = |last: u64, carry: &mut u64| {
+            let next = last << 1 | *carry;
+            *carry = last >> 63;
+            if SPACE {
+                let (sum, overflow) = (next & space).overflowing_add(space);
+                *carry |= u64::from(overflow);
+                (next | sum) & !space
+            } else {
+                next
+            }
+        };
+        let after = &mut self.after;
+        // A scalar's bytes count as its last one: what follows it within is no token.
+        let after_value = follow(string_last | close | scalar, &mut after.value);
+        let after_open = follow(open, &mut after.open);
+        let after_brace = follow(open & curly, &mut after.brace);
+        let after_comma = follow(comma, &mut after.comma);
+        let key_place = after_brace | after_comma & objects;
+        // What follows the strings whose first byte is marked.
+        let run = if SPACE { string | space } else { string };
+        let (sum, one) = run.overflowing_add(string_start & key_place);
+        let (sum, other) = sum.overflowing_add(u64::from(after.key));
+        after.key = one | other;
+        let after_key = sum & !run;
+
+        ((string_start | open | scalar_start) & after_value)
+            | ((close | comma | colon) & !after_value & !(close & after_open))
+            | (key_place & !(string_start | close))
+            | (colon ^ after_key)
+    }
+}
+
 impl Wrong {
     #[cold]
     fn first(&self, base: usize) -> Malformed {
@@ -812,7 +892,7 @@ impl Wrong {
 }
 
 /// Each bit becomes the parity of itself and all below.
-#[inline]
+#[inline(always)]
 fn prefix_xor(mut bits: u64) -> u64 {
     for shift in [1, 2, 4, 8, 16, 32] {
         bits ^= bits << shift;
@@ -821,7 +901,7 @@ fn prefix_xor(mut bits: u64) -> u64 {
 }
 
 /// The highest bit in every place.
-#[inline]
+#[inline(always)]
 fn spread_top(bits: u64) -> u64 {
     0u64.wrapping_sub(bits >> 63)
 }

@@ -3,8 +3,8 @@
 //! Events come in order through one bounded channel. A checkpoint stands behind the records that it covers, so
 //! writing in order is all that keeps STATE true.
 
+use crate::batch::Batch;
 use crate::message::{ActivateVersionMessage, Announced, StateMessage, line};
-use crate::record::Batch;
 use crate::report::{Gap, Report};
 use crate::state::{Bookmarks, Checkpoint, Partition};
 use rustc_hash::FxHashMap;
@@ -185,12 +185,12 @@ impl<W: Write> Writer<W> {
                 records += 1;
                 errors += u64::from(row.counted);
             } else {
-                self.out.write_all(&batch.lines[from..start])?;
+                batch.write(from, start, &mut self.out)?;
                 from = row.end;
             }
             start = row.end;
         }
-        self.out.write_all(&batch.lines[from..])?;
+        batch.write(from, start, &mut self.out)?;
         if let Some(project) = &batch.project {
             self.report.errors(project, errors);
         }
@@ -215,8 +215,9 @@ impl<W: Write> Writer<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::Row;
     use crate::message::SchemaMessage;
-    use crate::record::{Notes, Row};
+    use crate::record::Notes;
     use crate::streams::find;
     use crate::time::parse_instant;
     use serde_json::{Value, json};
@@ -236,10 +237,10 @@ mod tests {
     fn records_at(stream: &str, sent: Instant, rows: &[(u128, u64)]) -> Event {
         let mut batch = Batch { notes: Notes::default(), ..Batch::new(find(stream).expect("a stream"), sent, None) };
         for (key, content) in rows {
-            batch.lines.extend_from_slice(
+            batch.lines.text(&[]).extend_from_slice(
                 format!("{{\"type\":\"RECORD\",\"stream\":\"{stream}\",\"record\":{{\"id\":\"{key}.{content}\"}}}}\n").as_bytes(),
             );
-            batch.rows.push(Row { end: batch.lines.len(), key: *key, content: *content, counted: false });
+            batch.rows.push(Row { end: batch.lines.mark(&[]), key: *key, content: *content, counted: false });
         }
         Event::Records(batch, None)
     }

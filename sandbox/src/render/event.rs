@@ -140,6 +140,8 @@ fn simple(issue: &Issue, event: &Event) -> Value {
 
 fn full(issue: &Issue, event: &Event, frames: usize, crumbs: usize) -> Map<String, Value> {
     let second = window::second_text(event.second());
+    // Beyond 64 bits with a sign, in some events.
+    let big = if event.id.starts_with('0') { 12_345_678_901_234_567_890_u64 } else { 1_234_567_890 };
     let mut record = json!({
         "id": event.id,
         "groupID": issue.id.to_string(),
@@ -158,7 +160,7 @@ fn full(issue: &Issue, event: &Event, frames: usize, crumbs: usize) -> Map<Strin
             "trace": {"trace_id": event.id, "span_id": event.id.get(..16), "op": "queue.task", "status": "internal_error", "type": "trace"},
         },
         "sdk": {"name": "sentry.python", "version": "2.19.2"},
-        "context": {"attempt": 3, "nested": {"list": [1, 2.5, null, true], "deep": {"er": "x"}}, "big": 12_345_678_901_234_567_890_u64},
+        "context": {"attempt": 3, "nested": {"list": [1, 2.5, null, true], "deep": {"er": "x"}}, "big": big},
         "packages": {"sentry-sdk": "2.19.2"},
         "type": issue.kind.event_type,
         "metadata": issue.metadata,

@@ -1,0 +1,175 @@
+//! The RECORD lines of one answer: stretches of its body where values are written as they came, text of ours between.
+//!
+//! Most of a full event is passed on unchanged. It is not copied either: the writer hands the stretches to the system.
+
+use crate::record::Notes;
+use crate::streams::StreamDef;
+use std::io::{self, IoSlice, Write};
+use tokio::time::Instant;
+use xxhash_rust::xxh3::Xxh3;
+
+/// A stretch shorter than this is copied: a piece costs about as much.
+const WORTH_A_PIECE: usize = 256;
+/// Pieces that are handed over at once. Systems take up to 1,024.
+const AT_ONCE: usize = 512;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Body,
+    Text,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    source: Source,
+    start: usize,
+    end: usize,
+}
+
+/// Lines under construction; the body that they are of is borrowed meanwhile.
+#[derive(Debug, Default)]
+pub struct Lines {
+    /// What is not in the body as it must be written.
+    text: Vec<u8>,
+    pieces: Vec<Piece>,
+    /// Up to where `text` is in `pieces`.
+    covered: usize,
+    /// A stretch of the body that may still grow.
+    open: Option<(usize, usize)>,
+}
+
+impl Lines {
+    /// Where text is appended.
+    #[inline]
+    pub fn text(&mut self, body: &[u8]) -> &mut Vec<u8> {
+        if self.open.is_some() {
+            self.close(body);
+        }
+        &mut self.text
+    }
+
+    /// Appends a stretch of the body.
+    #[inline]
+    pub fn stretch(&mut self, body: &[u8], start: usize, end: usize) {
+        match &mut self.open {
+            Some((_, open)) if *open == start => *open = end,
+            _ => {
+                self.close(body);
+                self.open = Some((start, end));
+            }
+        }
+    }
+
+    fn close(&mut self, body: &[u8]) {
+        let Some((start, end)) = self.open.take() else { return };
+        if end - start < WORTH_A_PIECE {
+            self.text.extend_from_slice(&body[start..end]);
+        } else {
+            self.cover();
+            self.pieces.push(Piece { source: Source::Body, start, end });
+        }
+    }
+
+    fn cover(&mut self) {
+        if self.covered < self.text.len() {
+            self.pieces.push(Piece { source: Source::Text, start: self.covered, end: self.text.len() });
+            self.covered = self.text.len();
+        }
+    }
+
+    /// How many pieces all is made of up to here.
+    pub fn mark(&mut self, body: &[u8]) -> usize {
+        self.close(body);
+        self.cover();
+        self.pieces.len()
+    }
+
+    /// A digest of what was appended since the mark.
+    pub fn digest(&mut self, body: &[u8], since: usize) -> u64 {
+        let to = self.mark(body);
+        let mut digest = Xxh3::new();
+        for piece in &self.pieces[since..to] {
+            digest.update(piece.of(body, &self.text));
+        }
+        digest.digest()
+    }
+}
+
+impl Piece {
+    fn of<'a>(&self, body: &'a [u8], text: &'a [u8]) -> &'a [u8] {
+        match self.source {
+            Source::Body => &body[self.start..self.end],
+            Source::Text => &text[self.start..self.end],
+        }
+    }
+}
+
+/// One line of a [`Batch`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// Where the line ends: how many pieces there are up to there.
+    pub end: usize,
+    /// Identity of stream and primary key: 128 bits, so that two keys of any organization differ.
+    pub key: u128,
+    /// Of the record's content; 0 where a record is written once a run whatever it holds.
+    pub content: u64,
+    /// An error in the window that is compared with Sentry's own counts.
+    pub counted: bool,
+}
+
+/// The RECORD lines of one answer.
+#[derive(Debug)]
+pub struct Batch {
+    pub stream: &'static StreamDef,
+    /// When the answer was asked for: what was asked for later is newer.
+    pub sent: Instant,
+    /// The project whose errors are counted.
+    pub project: Option<String>,
+    /// The answer that the lines are of.
+    pub body: Vec<u8>,
+    pub lines: Lines,
+    pub rows: Vec<Row>,
+    pub notes: Notes,
+}
+
+impl Batch {
+    pub fn new(stream: &'static StreamDef, sent: Instant, project: Option<&str>) -> Self {
+        Self {
+            stream,
+            sent,
+            project: project.map(str::to_owned),
+            body: Vec::new(),
+            lines: Lines::default(),
+            rows: Vec::new(),
+            notes: Notes::default(),
+        }
+    }
+
+    /// Writes the pieces from one row's end to another's.
+    ///
+    /// # Errors
+    /// When `out` cannot be written to.
+    pub fn write(&self, from: usize, to: usize, out: &mut impl Write) -> io::Result<()> {
+        for pieces in self.lines.pieces[from..to].chunks(AT_ONCE) {
+            let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece.of(&self.body, &self.lines.text))).collect();
+            let mut left = slices.as_mut_slice();
+            while !left.is_empty() {
+                match out.write_vectored(left) {
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Ok(written) => IoSlice::advance_slices(&mut left, written),
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => return Err(e),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// All lines.
+    #[cfg(test)]
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        self.write(0, self.lines.pieces.len(), &mut all).expect("memory can be written to");
+        all
+    }
+}
