@@ -1,9 +1,13 @@
-"""Compares what a target holds with what the server holds, by primary key: one line a stream, `ok …` or `FAIL …`.
+"""Compares what a target holds with what the server holds, by primary key and by the values of some columns: one line a
+stream, `ok …` or `FAIL …`.
 
-    compare.py NAME --truth TRUTH.json --catalog CATALOG.json [--streams a,b] KIND WHERE
+    compare.py NAME --truth TRUTH --catalog CATALOG.json [--streams a,b] KIND WHERE
 
-KIND and WHERE: `messages FILE` (a tap's output), `jsonl FOLDER`, `csv FOLDER`, `postgres SCHEMA` (libpq's environment
-says which server), `duckdb FILE/SCHEMA`. Tables must have one row a key; files may repeat one.
+TRUTH: what `sentry_api.py … TRUTH` wrote.
+
+KIND and WHERE: `messages FILE` (a tap's output), `jsonl FOLDER`, `csv FOLDER`, `meltanolabs SCHEMA` or
+`pipelinewise SCHEMA`, whose target filled a schema of PostgreSQL (libpq's environment says which server). Tables must
+have one row a key; files may repeat one.
 """
 
 import argparse
@@ -14,9 +18,11 @@ import pathlib
 import subprocess
 import sys
 
+from sentry_api import COLUMNS, plain
+
 
 def read(kind, where, stream, key):
-    """The key of each row, as a list of texts."""
+    """These columns of each row."""
     if kind == "messages":
         with open(where, encoding="utf-8") as lines:
             for line in lines:
@@ -35,24 +41,14 @@ def read(kind, where, stream, key):
             with file.open(encoding="utf-8", newline="") as lines:
                 for record in csv.DictReader(lines):
                     yield [record[k] for k in key]
-    elif kind == "postgres":
+    elif kind in ("meltanolabs", "pipelinewise"):
         found = dict(line.split("\t") for line in psql(
             "select lower(column_name), column_name from information_schema.columns "
             f"where table_schema = '{where}' and table_name = '{stream}'"))
         if found:
-            columns = ", ".join('"' + found[k.lower()] + '"::text' for k in key)
+            columns = ", ".join('"' + found[k.lower()] + '"' for k in key)
             for line in psql(f'select json_build_array({columns}) from "{where}"."{stream}"'):
                 yield json.loads(line)
-    elif kind == "duckdb":
-        import duckdb
-
-        file, schema = where.rsplit("/", 1)
-        with duckdb.connect(file, read_only=True) as database:
-            exists = database.execute(
-                "select count(*) from information_schema.tables where table_schema = ? and table_name = ?", [schema, stream]).fetchone()
-            if exists[0]:
-                columns = ", ".join(f'"{k.lower()}"::varchar' for k in key)
-                yield from map(list, database.execute(f'select {columns} from {schema}."{stream}"').fetchall())
     else:
         sys.exit(f"no kind {kind}")
 
@@ -60,10 +56,6 @@ def read(kind, where, stream, key):
 def psql(query):
     done = subprocess.run(["psql", "-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", query], check=True, capture_output=True, text=True)
     return done.stdout.splitlines()
-
-
-def checksum(keys):
-    return hashlib.md5("\n".join(sorted(json.dumps(k) for k in keys)).encode()).hexdigest()[:12]
 
 
 def main():
@@ -75,23 +67,40 @@ def main():
     parser.add_argument("kind")
     parser.add_argument("where")
     args = parser.parse_args()
-    truth = json.loads(pathlib.Path(args.truth).read_text())
+    truth = json.loads(pathlib.Path(args.truth + ".values.json").read_text(encoding="utf-8"))
     catalog = json.loads(pathlib.Path(args.catalog).read_text())
     keys = {entry["tap_stream_id"]: entry["key_properties"] for entry in catalog["streams"]}
     streams = args.streams.split(",") if args.streams else list(truth)
     bad = 0
     for stream in streams:
-        rows = [tuple(str(part) for part in row) for row in read(args.kind, args.where, stream, keys[stream])]
-        expected, found = {tuple(k) for k in truth[stream]}, set(rows)
-        missing, extra = expected - found, found - expected
+        key, columns = keys[stream], COLUMNS[stream]
+        width = len(key)
+        rows = [tuple(map(plain, row)) for row in read(args.kind, args.where, stream, [*key, *columns])]
+        expected = {tuple(row[:width]): tuple(row[width:]) for row in truth[stream]}
+        if args.kind == "pipelinewise":
+            # That target loads the escapes of JSON for line breaks.
+            expected = {k: tuple(value.replace("\n", "\\n") for value in row) for k, row in expected.items()}
+        # Of rows that repeat a key in a file the last is the newest.
+        found = {row[:width]: row[width:] for row in rows}
+        missing, extra = expected.keys() - found.keys(), found.keys() - expected.keys()
         repeated = len(rows) - len(found) if args.kind not in ("jsonl", "csv") else 0
-        if missing or extra or repeated:
+        other = [
+            f"{k} {column}: {theirs!r}, not {ours!r}"
+            for k in expected.keys() & found.keys()
+            for column, ours, theirs in zip(columns, expected[k], found[k], strict=True)
+            if ours != theirs
+        ]
+        if missing or extra or repeated or other:
             bad += 1
-            print(f"FAIL {args.name}: {stream}: {len(missing)} of {len(expected)} missing {sorted(missing)[:2]}, "
-                  f"{len(extra)} too many {sorted(extra)[:2]}, {repeated} rows repeat a key", flush=True)
+            print(f"FAIL {args.name}: {stream}: {len(missing)} of {len(expected)} missing {sorted(missing)[:2]}, {len(extra)} too many "
+                  f"{sorted(extra)[:2]}, {repeated} rows repeat a key, {len(other)} other values {other[:2]}", flush=True)
         else:
-            print(f"ok {args.name}: {stream}: {len(rows)} rows, keys {checksum(found)}", flush=True)
+            print(f"ok {args.name}: {stream}: {len(rows)} rows, checksum {checksum(found)}", flush=True)
     return 1 if bad else 0
+
+
+def checksum(rows):
+    return hashlib.md5(json.dumps(sorted(rows.items())).encode()).hexdigest()[:12]
 
 
 if __name__ == "__main__":
