@@ -31,8 +31,11 @@ unset PYTHONDONTWRITEBYTECODE
 export UV_COMPILE_BYTECODE=1
 
 pids=() groups=() pg=
+exec 3>&1
 finish() {
   local code=$?
+  # A signal may find the output in the log of a check.
+  exec >&3
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
   for group in "${groups[@]}"; do kill -- "-$group" 2>/dev/null || true; done
   if [ -n "$pg" ]; then as_postgres "$bin/pg_ctl" -D "$pg" -m immediate -w stop >/dev/null 2>&1 || true; fi
