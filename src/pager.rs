@@ -239,7 +239,7 @@ impl<'a> Pager<'a> {
             batch
         });
         if let Some(batch) = batch.filter(|batch| !batch.rows.is_empty() || batch.notes != Notes::default()) {
-            self.reach.outbox.send(Event::Records(batch, Some(room))).await?;
+            self.reach.outbox.send(Event::Records(Box::new(batch), Some(room))).await?;
         }
         Ok(Some(rowset))
     }

@@ -314,6 +314,8 @@ impl<'a> Walk<'_, 'a> {
                     container_end(json, start)
                 }
             }
+            b'n' | b't' => start + 4,
+            b'f' => start + 5,
             _ => start + json[start..].iter().position(|b| ENDS_SCALAR[*b as usize]).unwrap_or(json.len() - start),
         };
         Place { start: narrow(start), end: narrow(self.at), before, depth: narrow(self.depth) }
@@ -340,7 +342,7 @@ impl Members<'_, '_> {
     pub fn next_labelled(&mut self, label: &[u8]) -> Option<Place> {
         self.0.step()?;
         let at = self.0.at + label.len();
-        if starts_with(&self.0.doc.json[self.0.at..], label) && !matches!(self.0.doc.json[at], b' ' | b'\n' | b'\r' | b'\t') {
+        if starts_with(&self.0.doc.json[self.0.at..], label) && self.0.doc.json[at] > b' ' {
             self.0.at = at;
             return Some(self.0.value());
         }
@@ -370,7 +372,13 @@ const fn narrow(at: usize) -> u32 {
 
 /// The first position at or after `at` that is not white space.
 #[inline]
-fn skip_space(json: &[u8], mut at: usize) -> usize {
+fn skip_space(json: &[u8], at: usize) -> usize {
+    // Sentry writes none.
+    if json.get(at).is_some_and(|byte| *byte > b' ') { at } else { skip_spaces(json, at) }
+}
+
+#[inline(never)]
+fn skip_spaces(json: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\n' | b'\r' | b'\t') = json.get(at) {
         at += 1;
     }
@@ -380,14 +388,18 @@ fn skip_space(json: &[u8], mut at: usize) -> usize {
 /// [`slice::starts_with`] for what has the length of most keys: two loads in the place of a call.
 #[inline]
 fn starts_with(text: &[u8], start: &[u8]) -> bool {
-    const HALF: usize = 8;
-    if let (Some(front), Some(back)) = (start.first_chunk::<HALF>(), start.last_chunk::<HALF>())
-        && start.len() <= 2 * HALF
-        && let Some(text) = text.get(..start.len())
-    {
-        return text.first_chunk() == Some(front) && text.last_chunk() == Some(back);
+    #[inline]
+    fn ends<const HALF: usize>(text: &[u8], start: &[u8]) -> Option<bool> {
+        let (front, back) = (start.first_chunk::<HALF>()?, start.last_chunk::<HALF>()?);
+        Some(text.first_chunk() == Some(front) && text.last_chunk() == Some(back))
     }
-    text.starts_with(start)
+    let Some(text) = text.get(..start.len()) else { return false };
+    match start.len() {
+        8..=16 => ends::<8>(text, start),
+        4..8 => ends::<4>(text, start),
+        _ => None,
+    }
+    .unwrap_or_else(|| text == start)
 }
 
 /// The end of the checked string that starts at `at`.
@@ -550,7 +562,7 @@ struct Tokens {
     space: u64,
     open: u64,
     close: u64,
-    /// The curly ones of both.
+    /// Of both, the curly ones; of other bytes, some.
     curly: u64,
     comma: u64,
     colon: u64,
@@ -629,7 +641,7 @@ impl Scan {
             space,
             open,
             close,
-            curly: curly & (open | close),
+            curly,
             comma,
             colon,
             scalar,
@@ -892,6 +904,7 @@ impl Wrong {
 }
 
 /// Each bit becomes the parity of itself and all below.
+#[expect(clippy::inline_always, reason = "see `Scan`")]
 #[inline(always)]
 fn prefix_xor(mut bits: u64) -> u64 {
     for shift in [1, 2, 4, 8, 16, 32] {
@@ -901,6 +914,7 @@ fn prefix_xor(mut bits: u64) -> u64 {
 }
 
 /// The highest bit in every place.
+#[expect(clippy::inline_always, reason = "see `Scan`")]
 #[inline(always)]
 fn spread_top(bits: u64) -> u64 {
     0u64.wrapping_sub(bits >> 63)

@@ -412,22 +412,22 @@ fn keep(doc: &Document<'_>, key: &[u8], value: Place, out: &mut Vec<u8>, first: 
 /// The first time that a member is seen in one object.
 #[derive(Default)]
 struct Seen {
-    most: u128,
-    /// Of members after the first 128, which only a catalog of one's own can have; by 128.
-    rest: Vec<u128>,
+    most: u64,
+    /// Of members after the first 64, by 64.
+    rest: Vec<u64>,
 }
 
 impl Seen {
     fn first(&mut self, i: usize) -> bool {
-        let bits = if i < 128 { &mut self.most } else { self.rest(i / 128) };
-        let bit = 1 << (i % 128);
+        let bits = if i < 64 { &mut self.most } else { self.rest(i / 64) };
+        let bit = 1 << (i % 64);
         let first = *bits & bit == 0;
         *bits |= bit;
         first
     }
 
     #[cold]
-    fn rest(&mut self, block: usize) -> &mut u128 {
+    fn rest(&mut self, block: usize) -> &mut u64 {
         if self.rest.len() < block {
             self.rest.resize(block, 0);
         }

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 /// What the walk tells the writer.
 #[derive(Debug)]
 pub enum Event {
-    Records(Batch, Option<OwnedSemaphorePermit>),
+    Records(Box<Batch>, Option<OwnedSemaphorePermit>),
     /// The partitions of an incremental stream in this run.
     Plan(&'static str, Vec<Partition>),
     Checkpoint(Checkpoint),
@@ -242,7 +242,7 @@ mod tests {
             );
             batch.rows.push(Row { end: batch.lines.mark(&[]), key: *key, content: *content, counted: false });
         }
-        Event::Records(batch, None)
+        Event::Records(Box::new(batch), None)
     }
 
     fn records(stream: &str, rows: &[(u128, u64)]) -> Event {

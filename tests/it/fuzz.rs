@@ -12,11 +12,11 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use tap_sentry::batch::Batch;
 use tap_sentry::catalog::{RecordStyle, Selected, Selection};
 use tap_sentry::config::{self, Settings};
 use tap_sentry::error::Error;
 use tap_sentry::raw::Document;
-use tap_sentry::record::Batch;
 use tap_sentry::state::{Bookmarks, Checkpoint, Partition};
 use tap_sentry::streams::STREAMS;
 use tap_sentry::transform::{MaskMode, Masking};
@@ -351,11 +351,14 @@ fn project(selected: &Selected, body: &[u8], validator: Option<&jsonschema::Vali
         }
     }
     assert_eq!(batch.rows.len(), rows.len());
-    assert!(batch.lines.len() <= 3 * body.len() + 1_000 * rows.len(), "{} of {} bytes", batch.lines.len(), body.len());
-    let mut start = 0;
+    batch.body = body.to_vec();
+    let (mut start, mut size) = (0, 0);
     for row in &batch.rows {
-        let line = &batch.lines[start..row.end];
+        let mut line = Vec::new();
+        batch.write(start, row.end, &mut line).expect("memory can be written to");
         start = row.end;
+        size += line.len();
+        let line = line.as_slice();
         let text = String::from_utf8_lossy(line);
         let (last, line) = line.split_last().unwrap();
         assert!(*last == b'\n' && !line.contains(&b'\n'), "{text}");
@@ -370,7 +373,7 @@ fn project(selected: &Selected, body: &[u8], validator: Option<&jsonschema::Vali
             }
         }
     }
-    assert_eq!(start, batch.lines.len());
+    assert!(size <= 3 * body.len() + 1_000 * rows.len(), "{size} of {} bytes", body.len());
     batch.rows.len()
 }
 
