@@ -16,10 +16,10 @@ pub struct Cli {
     #[command(flatten)]
     pub mode: Mode,
     /// Which streams and fields to sync; without it all that are selected by default
-    #[arg(long, value_name = "FILE", alias = "properties", short_alias = 'p', conflicts_with_all = ["discover", "about"])]
+    #[arg(long, value_name = "FILE", alias = "properties", short_alias = 'p')]
     pub catalog: Option<PathBuf>,
     /// Where the last run ended: the value of its last STATE message
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["discover", "about", "test"])]
+    #[arg(short, long, value_name = "FILE")]
     pub state: Option<PathBuf>,
     /// After the sync, compare the errors extracted with those that Sentry accepted, by project
     #[arg(long, conflicts_with_all = ["discover", "about", "test", "generate"])]

@@ -44,10 +44,10 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
         return Err(Error::NoConfig);
     }
     let settings = Settings::new(config::load(&cli.config)?)?;
-    let catalog = cli.catalog.as_deref().map(config::read_json).transpose()?;
     if let Some(what) = cli.mode.test.as_deref() {
         return check::run(&settings, what == "schema");
     }
+    let catalog = cli.catalog.as_deref().map(config::read_json).transpose()?;
     let selection = Selection::new(catalog, &settings.style)?;
     let state = cli.state.as_deref().map(config::read_json).transpose()?;
     let bookmarks = state.map(Bookmarks::parse).transpose()?.unwrap_or_default();
@@ -88,14 +88,18 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_
         // One for all that follows: a signal must find somebody who waits for it until the end.
         let mut stopped = std::pin::pin!(interrupted());
         let walked = {
-            let walk = Sync::new(&client, settings, &tree, bookmarks, &report, outbox, check_counts);
+            // Gone with the walk, so that the writer comes to its end.
+            let outbox = outbox;
+            let walk = Sync::new(&client, settings, &tree, bookmarks, &report, outbox.clone(), check_counts);
             tokio::select! {
                 ended = walk.run() => Ok(ended),
+                // What waits for an answer or for a limit would not find out before it has one.
+                () = outbox.closed() => Ok(Err(Stop::Closed)),
                 signal = &mut stopped => Err(signal),
                 never = count(&report) => match never {},
             }
         };
-        // The walk and its outbox are gone, so the writer comes to an end, unless nobody reads.
+        // The walk is over, and the writer comes to an end, unless nobody reads.
         let (mut walked, written) = match walked {
             Ok(ended) => tokio::select! {
                 written = &mut writer_done => (Ok(ended), Some(written)),

@@ -7,7 +7,6 @@ use serde_json::Value;
 #[rstest]
 #[case::an_unknown_option(&["--unicorns"])]
 #[case::two_modes(&["--discover", "--about"])]
-#[case::a_state_for_discovery(&["--discover", "--state", "s.json"])]
 #[case::a_format_of_nothing(&["--format", "json"])]
 #[case::an_argument_too_many(&["sync"])]
 #[case::nothing_at_all(&[])]
@@ -15,6 +14,20 @@ fn wrong_use_ends_with_2_and_prints_nothing(#[case] args: &[&str]) {
     let run = args.iter().fold(Tap::bare(), |tap, arg| tap.arg(arg)).run();
     run.ends_with(2).prints_nothing();
     assert!(!run.stderr.is_empty());
+}
+
+/// `meltano invoke tap-sentry --about` gives the catalog and the state of the last run along, whatever is asked for.
+#[rstest]
+#[case::discovery("--discover")]
+#[case::about("--about")]
+#[case::test("--test=schema")]
+fn a_mode_passes_over_the_catalog_and_the_state_that_come_along(#[case] mode: &str) {
+    let sentry = Sentry::holding(|_| {});
+    let tap = Tap::against(&sentry);
+    let alone = tap.clone().arg(mode).run();
+    let run = tap.select(&["teams"]).state(&serde_json::json!({"bookmarks": {}})).arg(mode).run();
+    run.ends_with(0);
+    assert_eq!(run.stdout, alone.stdout);
 }
 
 #[test]
