@@ -219,11 +219,19 @@ impl Entry {
             };
         }
         match self.metadata(path) {
-            Some(metadata) => explicit(metadata).unwrap_or(true),
-            None => true,
+            Some(metadata) => explicit(metadata),
+            // What preceded metadata stands in the schema.
+            None => path
+                .iter()
+                .try_fold(&self.schema, |schema, name| schema.get("properties")?.get(name))
+                .and_then(Value::as_object)
+                .and_then(explicit),
         }
+        .unwrap_or(true)
     }
 
+    /// In a discovered catalog the entry and its metadata repeat the stream's own values, so what differs from them was
+    /// chosen: first that of the entry, where Meltano and the SDK write, then that of the metadata.
     fn select(&self, def: &'static StreamDef, style: &RecordStyle) -> Result<Selected, CatalogError> {
         let wrong = |text: &str| CatalogError::Stream { stream: def.name.to_owned(), text: text.to_owned() };
         let root = self.metadata(&[]);
@@ -236,7 +244,7 @@ impl Entry {
         let key: Vec<String> = self
             .key_properties
             .clone()
-            .filter(|keys| !keys.is_empty())
+            .filter(|keys| !keys.is_empty() && *keys != def.key)
             .or_else(|| listed(root.and_then(|r| r.get("table-key-properties").or_else(|| r.get("table_key_properties")))))
             .unwrap_or_else(|| def.key.iter().map(ToString::to_string).collect());
         for name in key.iter().map(String::as_str).chain(def.replication_key()) {
@@ -248,17 +256,12 @@ impl Entry {
             }
         }
 
+        let text = |names: &[&str]| names.iter().find_map(|name| root?.get(*name)?.as_str());
         let method = self
             .replication_method
             .as_deref()
-            .or_else(|| {
-                root.and_then(|r| {
-                    r.get("replication-method")
-                        .or_else(|| r.get("replication_method"))
-                        .or_else(|| r.get("forced-replication-method"))?
-                        .as_str()
-                })
-            })
+            .filter(|method| *method != method_name(def))
+            .or_else(|| text(&["replication-method", "replication_method", "forced-replication-method"]))
             .unwrap_or_else(|| method_name(def));
         let ignore_bookmark = match (method, def.replication) {
             ("FULL_TABLE", Replication::Incremental { .. }) => true,
@@ -274,7 +277,8 @@ impl Entry {
         let replication_key = self
             .replication_key
             .as_deref()
-            .or_else(|| root.and_then(|r| r.get("replication-key").or_else(|| r.get("replication_key"))?.as_str()));
+            .filter(|key| Some(*key) != def.replication_key())
+            .or_else(|| text(&["replication-key", "replication_key"]));
         if let (Some(asked), Some(own)) = (replication_key, def.replication_key())
             && asked != own
             && !ignore_bookmark
@@ -286,9 +290,6 @@ impl Entry {
         let chosen = |path: &[&str]| (1..=path.len()).all(|n| (n == 1 && automatic(path[0])) || self.is_selected(&path[..n]));
         let projection = Projection::new(def, &schema, &chosen, style.keep_unknown_fields);
         prune(&mut schema, &mut Vec::new(), &chosen);
-        if let Some(object) = schema.as_object_mut() {
-            object.remove("selected");
-        }
         let mut transform = Transform::new(def.name, key.clone(), style.masking.as_ref(), style.flatten);
         if let Some(transform) = &mut transform {
             schema = transform.schema(&schema);
@@ -310,8 +311,15 @@ fn explicit(metadata: &Map<String, Value>) -> Option<bool> {
     }
 }
 
-/// Removes deselected properties at every depth, but not inside lists.
+/// Removes deselected properties at every depth, but not inside lists, and what selected before there was metadata.
 fn prune(schema: &mut Value, path: &mut Vec<String>, chosen: &dyn Fn(&[&str]) -> bool) {
+    if let Some(object) = schema.as_object_mut() {
+        object.retain(|keyword, _| !matches!(keyword.as_str(), "selected" | "selected-by-default" | "inclusion"));
+        if let Some(required) = object.get_mut("required").and_then(Value::as_array_mut) {
+            required
+                .retain(|name| name.as_str().is_none_or(|name| chosen(&path.iter().map(String::as_str).chain([name]).collect::<Vec<_>>())));
+        }
+    }
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
     properties.retain(|name, property| {
         path.push(name.clone());

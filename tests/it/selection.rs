@@ -151,6 +151,48 @@ fn the_selected_of_before_metadata_still_counts() {
 }
 
 #[test]
+fn the_selected_of_before_metadata_counts_for_properties_too() {
+    let sentry = Sentry::small();
+    let mut catalog = catalog(&[]);
+    catalog["streams"].as_array_mut().unwrap().retain(|entry| entry["tap_stream_id"] == "issues");
+    let issues = entry(&mut catalog, "issues");
+    issues["metadata"] = json!([]);
+    issues["schema"]["selected"] = json!(true);
+    let properties = &mut issues["schema"]["properties"];
+    properties["id"]["inclusion"] = json!("automatic");
+    for (name, selected) in [("id", false), ("title", false), ("culprit", true)] {
+        properties[name]["selected"] = json!(selected);
+    }
+    properties["project"]["properties"]["name"]["selected"] = json!(false);
+    let run = Tap::against(&sentry).catalog(catalog).run();
+    run.is_complete().is_valid();
+    let emitted = &run.schema("issues")["schema"]["properties"];
+    assert!(emitted.get("title").is_none() && emitted["project"]["properties"].get("name").is_none());
+    for name in ["id", "culprit"] {
+        assert!(emitted[name].get("selected").is_none() && emitted[name].get("inclusion").is_none(), "{}", emitted[name]);
+    }
+    for record in run.records("issues") {
+        assert!(record.get("title").is_none() && record["id"].is_string() && record["culprit"].is_string());
+        assert!(record["project"].get("name").is_none() && record["project"]["slug"].is_string());
+    }
+}
+
+#[test]
+fn what_a_catalog_requires_shrinks_with_the_selection() {
+    let sentry = Sentry::small();
+    let mut catalog = catalog(&["issues"]);
+    let issues = entry(&mut catalog, "issues");
+    issues["schema"]["required"] = json!(["id", "title"]);
+    issues["schema"]["properties"]["project"]["required"] = json!(["name", "slug"]);
+    metadata(issues, &["title"])["selected"] = json!(false);
+    metadata(issues, &["project", "name"])["selected"] = json!(false);
+    let run = Tap::against(&sentry).catalog(catalog).run();
+    run.is_complete().is_valid();
+    let schema = &run.schema("issues")["schema"];
+    assert_eq!((&schema["required"], &schema["properties"]["project"]["required"]), (&json!(["id"]), &json!(["slug"])));
+}
+
+#[test]
 fn a_stream_of_which_nothing_is_said_follows_its_default() {
     let sentry = Sentry::small();
     let mut catalog = catalog(&[]);
@@ -240,6 +282,26 @@ fn full_table_ignores_the_bookmark_and_leaves_it_where_it_is() {
         assert_eq!(run.state(), first.state(), "{place}");
         assert!(run.schema("events").get("bookmark_properties").is_none());
     }
+}
+
+/// In a discovered catalog the entry repeats the defaults, and people edit the metadata.
+#[test]
+fn metadata_that_was_edited_counts_though_the_entry_repeats_the_default() {
+    let sentry = Sentry::small();
+    let first = Tap::against(&sentry).select(&["events"]).run();
+    for name in ["replication-method", "forced-replication-method"] {
+        let mut catalog = catalog(&["events", "teams"]);
+        metadata(entry(&mut catalog, "events"), &[])[name] = json!("FULL_TABLE");
+        metadata(entry(&mut catalog, "teams"), &[])["table-key-properties"] = json!(["slug"]);
+        let run = Tap::against(&sentry).catalog(catalog).state(&first.state()).run();
+        run.is_complete().is_valid();
+        run.keys("events").equal(sentry.expected("events"));
+        assert_eq!(run.state(), first.state(), "{name}");
+        assert_eq!(run.schema("teams")["key_properties"], json!(["slug"]));
+    }
+    let mut catalog = catalog(&["events"]);
+    metadata(entry(&mut catalog, "events"), &[])["replication-key"] = json!("dateReceived");
+    Tap::against(&sentry).catalog(catalog).run().ends_with(1).prints_nothing().ends_telling("`dateReceived`");
 }
 
 #[test]
