@@ -39,7 +39,7 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
         let bookmarks = Bookmarks::default();
         crate::run::runtime()?.block_on(async {
             let organizations = Sync::new(&client, settings, &tree, &bookmarks, &report, outbox.clone(), false).organizations().await?;
-            let mut check = Check { reach: Reach::new(&client, settings, &report, outbox), lines: Vec::new(), failed: 0 };
+            let mut check = Check { reach: Reach::new(&client, settings, &report, outbox), lines: Vec::new(), failed: Vec::new() };
             for slug in organizations {
                 check.lines.push(format!("{:<16} answers", format!("organization {slug}")));
                 for node in &tree {
@@ -50,7 +50,10 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
             for line in lines {
                 log::info!(target: "test", "{line}");
             }
-            if failed == 0 { Ok(()) } else { Err(Stop::Error(Error::Test { failed })) }
+            match failed.first() {
+                None => Ok(()),
+                Some(first) => Err(Stop::Error(Error::Test { failed: failed.len(), first: first.clone() })),
+            }
         })
     };
     let written = writing.join().map_err(|_| Error::Unexpected("the writer failed".to_owned()))?;
@@ -64,7 +67,8 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
 struct Check<'a> {
     reach: Reach<'a>,
     lines: Vec<String>,
-    failed: usize,
+    /// Streams whose endpoint failed, with the reason.
+    failed: Vec<String>,
 }
 
 impl Check<'_> {
@@ -85,8 +89,9 @@ impl Check<'_> {
                     Err(Failure::Stop(stop)) => return Err(stop),
                     Err(Failure::Api(e)) if e.status() == Some(404) && node.def.parent.is_some() => outcome = "answers, without a row",
                     Err(Failure::Api(e)) => {
-                        self.failed += 1;
-                        self.lines.push(format!("{name:<16} FAILS: {}", reason(node.def, &e)));
+                        let reason = reason(node.def, &e);
+                        self.lines.push(format!("{name:<16} FAILS: {reason}"));
+                        self.failed.push(format!("{name}: {reason}"));
                         outcome = "";
                         break;
                     }

@@ -23,14 +23,14 @@ pub enum Error {
     Setup(String),
     #[error("Sentry refused the token: {0}; set `api_token` to a valid token")]
     Authentication(ApiError),
-    #[error("incomplete: {gaps} {} could not be extracted; the state stays behind what is missing, and the next run asks for it again", if *gaps == 1 { "part" } else { "parts" })]
-    Incomplete { gaps: usize },
+    #[error("incomplete: {gaps} {} could not be extracted: {first}; the state stays behind what is missing, and the next run asks for it again", if *gaps == 1 { "part" } else { "parts" })]
+    Incomplete { gaps: usize, first: String },
     #[error("stopped by {signal}; the state covers what was written before")]
     Interrupted { signal: &'static str },
     #[error("cannot write to stdout: {0}")]
     Stdout(std::io::Error),
-    #[error("{failed} of the streams' endpoints did not answer")]
-    Test { failed: usize },
+    #[error("{failed} of the streams' endpoints did not answer; {first}")]
+    Test { failed: usize, first: String },
     #[error("unexpected: {0}")]
     Unexpected(String),
 }

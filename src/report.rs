@@ -56,6 +56,12 @@ pub struct Gap {
     pub reason: String,
 }
 
+impl std::fmt::Display for Gap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {}: {}", self.streams.join(", "), self.partition, self.reason)
+    }
+}
+
 #[derive(Debug)]
 pub struct Report {
     started: Instant,
@@ -251,7 +257,7 @@ impl Report {
             table.push('\n');
         }
         for gap in self.gaps() {
-            let _ = writeln!(table, "missing: {} of {}: {}", gap.streams.join(", "), gap.partition, gap.reason);
+            let _ = writeln!(table, "missing: {gap}");
         }
         table
     }

@@ -131,9 +131,9 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_
         Err(signal) => Err(Error::Interrupted { signal }),
         Ok(Err(Stop::Error(error))) => Err(error),
         Ok(Err(Stop::Closed)) => Err(Error::Unexpected("the writer ended early".to_owned())),
-        Ok(Ok(())) => match report.gaps().len() {
-            0 => Ok(()),
-            gaps => Err(Error::Incomplete { gaps }),
+        Ok(Ok(())) => match report.gaps().as_slice() {
+            [] => Ok(()),
+            gaps @ [first, ..] => Err(Error::Incomplete { gaps: gaps.len(), first: first.to_string() }),
         },
     }
 }

@@ -370,3 +370,14 @@ fn a_storm_that_does_not_end_leaves_a_true_state_from_which_the_next_run_goes_on
         union(stream, &[&first, &second]).equal(sentry.expected(stream));
     }
 }
+
+/// `meltano config test` shows the last line only.
+#[rstest]
+#[case::a_sync(&[])]
+#[case::a_test(&["--test"])]
+fn the_last_line_names_the_first_cause(#[case] args: &[&str]) {
+    let sentry = Sentry::small();
+    sentry.faults().add(Fault::always(Match::path_end("/teams/"), FaultKind::Status(403)));
+    let run = args.iter().fold(Tap::against(&sentry), |tap, arg| tap.arg(arg)).run();
+    run.is_incomplete().ends_telling("teams").ends_telling("HTTP 403").ends_telling("needs the scope");
+}
