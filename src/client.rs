@@ -173,11 +173,17 @@ impl Client {
     }
 
     /// Asks until `parse` accepts an answer or the failure is final. `parse` runs at each answer with status 200:
-    /// what it refuses is a wrong answer and is asked for again.
+    /// what it refuses is a wrong answer and is asked for again. Each try takes `room` for its answer; that of the
+    /// last is returned.
     ///
     /// # Errors
     /// The last failure, after `max_retries` further tries of a transient one.
-    pub async fn get<T>(&self, ask: &Ask, mut parse: impl FnMut(&mut Page) -> Result<T, Kind>) -> Result<T, ApiError> {
+    pub async fn get<T, R, F: Future<Output = R>>(
+        &self,
+        ask: &Ask,
+        room: impl Fn() -> F,
+        mut parse: impl FnMut(&mut Page) -> Result<T, Kind>,
+    ) -> Result<(T, R), ApiError> {
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(500))
             .with_max_delay(Duration::from_secs(30))
@@ -186,9 +192,9 @@ impl Client {
             .build();
         let mut fresh = self.dropped.load(Ordering::Relaxed) >= DROPS;
         loop {
-            let kind = match self.fetch(ask, fresh).await {
-                Ok(mut page) => match parse(&mut page) {
-                    Ok(parsed) => return Ok(parsed),
+            let kind = match self.fetch(ask, &room, fresh).await {
+                Ok((mut page, room)) => match parse(&mut page) {
+                    Ok(parsed) => return Ok((parsed, room)),
                     Err(kind) => kind,
                 },
                 Err(kind) => kind,
@@ -217,9 +223,9 @@ impl Client {
     }
 
     /// One request in a task of its own: a target that stalls must not starve requests in flight.
-    async fn fetch(&self, ask: &Ask, fresh: bool) -> Result<Page, Kind> {
+    async fn fetch<R, F: Future<Output = R>>(&self, ask: &Ask, room: impl Fn() -> F, fresh: bool) -> Result<(Page, R), Kind> {
         self.report.waiting(ask.stream, 1);
-        let permit = self.throttle.permit(ask.stream.class).await;
+        let (permit, room) = self.throttle.permit(ask.stream.class, room).await;
         self.report.waiting(ask.stream, -1);
         self.report.waited(ask.stream, permit.waited);
         let http = if fresh { &*self.fresh } else { &self.http };
@@ -227,6 +233,7 @@ impl Client {
         AbortOnDropHandle::new(tokio::spawn(task.run()))
             .await
             .unwrap_or_else(|e| Err(Kind::Transport(format!("the request's task failed: {e}"))))
+            .map(|page| (page, room))
     }
 }
 
@@ -363,10 +370,11 @@ fn rate_headers(headers: &HeaderMap) -> RateHeaders {
     RateHeaders {
         limit: number("x-sentry-rate-limit-limit"),
         remaining: number("x-sentry-rate-limit-remaining"),
-        // Epoch seconds of the server. Its `Date` tells them from ours, to the second: it counts where the clocks differ.
+        // Epoch seconds of the server. Its `Date` tells them from ours, in whole seconds that have begun: it counts where
+        // ours cannot be the same. A reset told too late would be taken for that of a longer window.
         reset_in: reset.filter(|r| r.is_finite()).map(|reset| {
             let ours = Utc::now();
-            let now = date.filter(|date| (*date - ours).abs() > TimeDelta::seconds(2)).unwrap_or(ours);
+            let now = date.filter(|date| !(TimeDelta::zero()..=TimeDelta::seconds(2)).contains(&(ours - *date))).unwrap_or(ours);
             #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era are exact in 53 bits")]
             let now = now.timestamp_millis() as f64 / 1000.0;
             Duration::from_secs_f64((reset - now).clamp(0.0, 3600.0))
@@ -450,6 +458,14 @@ mod tests {
         let told = rate_headers(&headers(&[reset.clone(), ("date", server.to_rfc2822())])).reset_in;
         assert_eq!(told, Some(Duration::from_secs(3)));
         assert!(rate_headers(&headers(&[reset])).reset_in > Some(Duration::from_secs(500)), "without a date ours is all there is");
+    }
+
+    #[test]
+    fn a_clock_that_is_slow_by_little_makes_no_window_longer() {
+        let server = Utc::now() + TimeDelta::milliseconds(1_800);
+        let reset = ("x-sentry-rate-limit-reset", (server.timestamp() + 1).to_string());
+        let told = rate_headers(&headers(&[reset, ("date", server.to_rfc2822())])).reset_in;
+        assert_eq!(told, Some(Duration::from_secs(1)));
     }
 
     #[test]

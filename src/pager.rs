@@ -17,6 +17,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::OwnedSemaphorePermit;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// What ends the whole run.
@@ -81,6 +82,12 @@ impl<'a> Reach<'a> {
         Self { client, settings, report, outbox, sizes: Mutex::default(), by_slug: AtomicBool::new(false), by_id: AtomicBool::new(false) }
     }
 
+    /// Room for a page of the stream, with its records.
+    async fn room(&self, def: &StreamDef) -> OwnedSemaphorePermit {
+        let size = self.sizes().get(def.name).copied().unwrap_or(256 << 10);
+        self.outbox.room(size * 2).await
+    }
+
     fn sizes(&self) -> MutexGuard<'_, HashMap<&'static str, usize>> {
         self.sizes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -113,9 +120,9 @@ pub struct ByProject {
 pub struct Rowset {
     pub references: Vec<Reference>,
     pub keys: Vec<u128>,
-    /// The instants of the first and the last row.
-    /// Of each row, where asked for. Epoch seconds.
+    /// The instant of each row, where asked for. Epoch seconds.
     pub instants: Vec<Option<i64>>,
+    /// The instants of the first and the last row.
     pub edges: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pub hits: Option<u64>,
     pub more: bool,
@@ -197,8 +204,7 @@ impl<'a> Pager<'a> {
         let by_slug = self.reach.by_slug.load(Ordering::Relaxed);
         let ask =
             |by_slug: bool| Ask { stream: def, url: self.reach.client.url(&self.context.path(def, by_slug), &query), page: self.page };
-        let expected = self.reach.sizes().get(def.name).copied().unwrap_or(256 << 10);
-        let room = self.reach.outbox.room(expected * 2).await;
+        let room = || self.reach.room(def);
         let mut slugs = Vec::new();
         let mut parse = |page: &mut Page| {
             slugs.clear();
@@ -212,9 +218,9 @@ impl<'a> Pager<'a> {
             }
             Ok((batch, rowset, page.next.clone(), size))
         };
-        let answer = match self.reach.client.get(&ask(by_slug), &mut parse).await {
+        let answer = match self.reach.client.get(&ask(by_slug), room, &mut parse).await {
             Err(e) if e.status() == Some(404) && !by_slug && !self.reach.by_id.load(Ordering::Relaxed) && names_project => {
-                let answer = self.reach.client.get(&ask(true), &mut parse).await;
+                let answer = self.reach.client.get(&ask(true), room, &mut parse).await;
                 if answer.is_ok() {
                     log::debug!(target: def.name, "this server knows projects by slug only");
                     self.reach.by_slug.store(true, Ordering::Relaxed);
@@ -228,7 +234,7 @@ impl<'a> Pager<'a> {
                 answer
             }
         };
-        let (batch, rowset, next, size) = answer?;
+        let ((batch, rowset, next, size), room) = answer?;
         self.reach.sizes().insert(def.name, size);
         self.slugs.append(&mut slugs);
         self.done = next.is_none();

@@ -1,6 +1,6 @@
 //! `--check-counts`: the errors that were extracted against those that Sentry says it accepted.
 
-use crate::client::{Ask, Client, Kind};
+use crate::client::{Ask, Client, Kind, Page};
 use crate::context::Context;
 use crate::plan::Window;
 use crate::report::{Counted, Report};
@@ -59,14 +59,13 @@ async fn accepted(client: &Client, place: &Context, window: Window) -> Result<u6
         let mut query = place.query(&STATS, false, &[]);
         query.extend([("start", format_instant(piece.start)), ("end", format_instant(piece.end))]);
         let ask = Ask { stream: &STATS, url: client.url(&place.path(&STATS, false), &query), page: 1 };
-        sum += client
-            .get(&ask, |page| {
-                let body: Value = serde_json::from_slice(&page.body).map_err(|e| Kind::Body(e.to_string()))?;
-                let groups = body.get("groups").and_then(Value::as_array).ok_or_else(|| Kind::Body("expected `groups`".to_owned()))?;
-                let quantity = |group: &Value| group.pointer("/totals/sum(quantity)").and_then(Value::as_u64).unwrap_or(0);
-                Ok(groups.iter().map(quantity).sum::<u64>())
-            })
-            .await?;
+        let parse = |page: &mut Page| {
+            let body: Value = serde_json::from_slice(&page.body).map_err(|e| Kind::Body(e.to_string()))?;
+            let groups = body.get("groups").and_then(Value::as_array).ok_or_else(|| Kind::Body("expected `groups`".to_owned()))?;
+            let quantity = |group: &Value| group.pointer("/totals/sum(quantity)").and_then(Value::as_u64).unwrap_or(0);
+            Ok(groups.iter().map(quantity).sum::<u64>())
+        };
+        sum += client.get(&ask, || async {}, parse).await?.0;
     }
     Ok(sum)
 }

@@ -429,7 +429,7 @@ impl<'a> Sync<'a> {
         let (Some(_), Some(def)) = (context.get("project_id"), crate::streams::find("project_detail")) else { return false };
         let gone = async |by_slug| {
             let ask = Ask { stream: def, url: self.reach.client.url(&context.path(def, by_slug), &[]), page: 1 };
-            self.reach.client.get(&ask, |_| Ok(())).await.is_err_and(|e| e.status() == Some(404))
+            self.reach.client.get(&ask, || async {}, |_| Ok(())).await.is_err_and(|e| e.status() == Some(404))
         };
         gone(false).await && gone(true).await
     }

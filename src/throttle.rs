@@ -261,12 +261,15 @@ impl Throttle {
         self.gates.iter().find(|(c, _)| *c == class).map(|(_, gate)| gate).expect("a gate for each class")
     }
 
-    pub async fn permit(&self, class: Class) -> Permit {
+    /// `room` is for what the answer will hold. It is taken when the class lets the request go and no earlier: what
+    /// waits for a slow class must take none from the others.
+    pub async fn permit<R, F: Future<Output = R>>(&self, class: Class, room: impl Fn() -> F) -> (Permit, R) {
         let gate = Arc::clone(self.gate(class));
         let _turn = gate.turn.lock().await;
         let mut waited = Duration::ZERO;
         loop {
             waited += gate.open().await;
+            let room = room().await;
             // The cap's turn is taken last and only briefly, so that no class waits for another's window in it.
             let cap_turn = match &self.cap {
                 Some(cap) => Some(cap.turn.lock().await),
@@ -288,7 +291,7 @@ impl Throttle {
                 cap.ended(now, None);
             }
             drop((budget, cap_turn));
-            return Permit { gate: Arc::clone(&gate), headers: None, waited, _in_flight: in_flight };
+            return (Permit { gate: Arc::clone(&gate), headers: None, waited, _in_flight: in_flight }, room);
         }
     }
 }
@@ -431,6 +434,10 @@ mod tests {
         assert!((20..=21).contains(&begun.len()), "{}", begun.len());
     }
 
+    async fn permit(throttle: &Throttle, class: Class) -> Permit {
+        throttle.permit(class, || async {}).await.0
+    }
+
     /// Asks for so many permits at once and holds each for a while. Returns the most that were held together.
     async fn hold(throttle: &Arc<Throttle>, class: Class, count: usize, held: Duration) -> usize {
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -438,7 +445,7 @@ mod tests {
             .map(|_| {
                 let (throttle, now, most) = (Arc::clone(throttle), Arc::clone(&now), Arc::clone(&most));
                 tokio::spawn(async move {
-                    let _permit = throttle.permit(class).await;
+                    let _permit = permit(&throttle, class).await;
                     most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     tokio::time::sleep(held).await;
                     now.fetch_sub(1, Ordering::SeqCst);
@@ -469,9 +476,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_closed_class_never_holds_up_another() {
         let throttle = Arc::new(Throttle::new(1, Some(1_000.0)));
-        throttle.permit(Class::Releases).await.refused(600 * SECOND);
+        permit(&throttle, Class::Releases).await.refused(600 * SECOND);
         let waiting = Arc::clone(&throttle);
-        let waiting = tokio::spawn(async move { waiting.permit(Class::Releases).await.waited });
+        let waiting = tokio::spawn(async move { permit(&waiting, Class::Releases).await.waited });
         tokio::task::yield_now().await;
         let started = Instant::now();
         hold(&throttle, Class::Default, 10, Duration::ZERO).await;
@@ -490,7 +497,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_learned_concurrency_holds_and_an_end_wakes_who_waits() {
         let throttle = Arc::new(Throttle::new(8, None));
-        throttle.permit(Class::Members).await.learn(RateHeaders { concurrent_limit: Some(2), ..headers(40, 39, SECOND) });
+        permit(&throttle, Class::Members).await.learn(RateHeaders { concurrent_limit: Some(2), ..headers(40, 39, SECOND) });
         let started = Instant::now();
         assert_eq!(hold(&throttle, Class::Members, 10, SECOND).await, 2);
         assert!(started.elapsed() < 7 * SECOND, "{:?}", started.elapsed());

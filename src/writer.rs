@@ -54,7 +54,12 @@ impl Outbox {
         self.events.send(event).await.map_err(|_| Closed)
     }
 
-    /// Room for an answer of about that many bytes, taken before it is asked for and given back when its records
+    /// Returns when the writer is gone.
+    pub async fn closed(&self) {
+        self.events.closed().await;
+    }
+
+    /// Room for an answer of about that many bytes, taken just before it is asked for and given back when its records
     /// have been written.
     pub async fn room(&self, bytes: usize) -> OwnedSemaphorePermit {
         let kib = u32::try_from((bytes / 1024).clamp(16, ROOM_KIB / 2)).unwrap_or(u32::MAX);

@@ -126,3 +126,31 @@ fn a_reader_that_closes_the_pipe_resumes_from_what_it_has_read() {
         union(stream, &[&run, &second]).equal(sentry.expected(stream));
     }
 }
+
+#[test]
+fn a_reader_that_closes_the_pipe_ends_the_run_also_while_answers_are_awaited() {
+    let sentry = Sentry::holding(|world| {
+        let project = world.add_project("api");
+        let [busy, silent, later] = ["busy", "silent", "later"].map(|title| world.add_issue(project, title));
+        for number in 0..300 {
+            world.add_event(busy, world.clock() - TimeDelta::minutes(number + 1));
+        }
+        world.add_event(silent, world.clock() - TimeDelta::minutes(1));
+        world.add_event(later, world.clock() - TimeDelta::days(2));
+    });
+    let (asked, came) = channel();
+    for title in ["silent", "later"] {
+        let list = Match::path(format!("/issues/{}/events/", sentry.issue(title)));
+        let asked = asked.clone();
+        sentry.faults().on_request(list.clone(), 0, move |_| asked.send(()).unwrap());
+        sentry.faults().add(Fault::always(list, FaultKind::Stall(Duration::from_secs(3600))));
+    }
+    let tap = Tap::against(&sentry).select(&["events"]).with("concurrency", 2).with("request_timeout_seconds", 3_000);
+    let mut running = tap.start();
+    running.read_to("RECORD");
+    // Both are asked for once all of the busy one is with the writer: more than the pipe holds.
+    for _ in 0..2 {
+        came.recv().unwrap();
+    }
+    running.close_stdout().ends_with(5).does_not_tell("panicked");
+}

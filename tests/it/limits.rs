@@ -2,7 +2,7 @@
 
 use crate::dsl::{Sentry, Tap};
 use chrono::TimeDelta;
-use sentry_sandbox::{Class, Limit, Limits, Options, World};
+use sentry_sandbox::{Class, Fault, FaultKind, Limit, Limits, Match, Options, World};
 use std::time::Duration;
 
 /// One project with so many issues of one event each.
@@ -72,4 +72,20 @@ fn a_cap_of_the_user_is_kept() {
         assert!(twelve[11] - twelve[0] >= Duration::from_millis(900), "{:?}", twelve[11] - twelve[0]);
     }
     assert!(times.len() >= 12, "{}", times.len());
+}
+
+#[test]
+fn a_closed_class_takes_no_room_from_the_others() {
+    let sentry = busy(40, Limits::none());
+    for issue in sentry.issues_of("api") {
+        let detail = Match::path_end(format!("/issues/{issue}/"));
+        sentry.faults().add(Fault::always(detail, FaultKind::RateLimited { reset_in_seconds: 3_000 }));
+    }
+    let mut running = Tap::against(&sentry).select(&["issue_detail", "events"]).with("concurrency", 32).start();
+    let mut events = 0;
+    while events < sentry.expected("events").len() {
+        let line = running.line().expect("all events while the details are refused");
+        events += usize::from(line["type"] == "RECORD" && line["stream"] == "events");
+    }
+    running.signal("TERM").is_incomplete().ends_telling("SIGTERM").keys("events").equal(sentry.expected("events"));
 }
