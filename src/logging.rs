@@ -27,7 +27,12 @@ enum Style {
 /// Sets the log up. The level is that of `-v`/`-q`, else `TAP_SENTRY_LOGLEVEL`, `LOGLEVEL`, `SINGER_LOG_LEVEL`, else
 /// that of the file that `SINGER_SDK_LOG_CONFIG` names, else `RUST_LOG`, else info.
 pub fn init(cli: &Cli) {
-    let (style, configured) = std::env::var_os("SINGER_SDK_LOG_CONFIG").map_or((Style::Console, None), |path| sdk_config(Path::new(&path)));
+    let file = std::env::var_os("SINGER_SDK_LOG_CONFIG").filter(|path| !path.is_empty());
+    let (style, configured, problem) = match file.map(|path| sdk_config(Path::new(&path))) {
+        None => (Style::Console, None, None),
+        Some(Ok((style, level))) => (style, level, None),
+        Some(Err(problem)) => (Style::Console, None, Some(problem)),
+    };
     let named = ["TAP_SENTRY_LOGLEVEL", "LOGLEVEL", "SINGER_LOG_LEVEL"].iter().find_map(|name| level(&std::env::var(name).ok()?));
     let own = match (cli.quiet, cli.verbose) {
         (true, _) => Some(LevelFilter::Error),
@@ -73,6 +78,9 @@ pub fn init(cli: &Cli) {
             }
         })
         .init();
+    if let Some(problem) = problem {
+        log::warn!("SINGER_SDK_LOG_CONFIG has no effect: {problem}");
+    }
 }
 
 /// A name from a file or an answer may hold line breaks, or what moves a terminal's cursor.
@@ -81,10 +89,11 @@ fn one_line(message: String) -> String {
     if message.contains(char::is_control) { message.chars().map(plain).collect() } else { message }
 }
 
-/// The formatter and the level of a logging configuration as Meltano writes it.
-fn sdk_config(path: &Path) -> (Style, Option<LevelFilter>) {
-    let Some(config) = std::fs::read(path).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok()) else {
-        return (Style::Console, None);
+/// The formatter and the level of a logging configuration: JSON as Meltano writes it, or YAML as people do.
+fn sdk_config(path: &Path) -> Result<(Style, Option<LevelFilter>), String> {
+    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    let Ok(config) = serde_json::from_str::<Value>(&text) else {
+        return yaml(&text).ok_or_else(|| format!("{} is no logging configuration", path.display()));
     };
     let formatters: Vec<&Value> = config.get("formatters").and_then(Value::as_object).map(|map| map.values().collect()).unwrap_or_default();
     let style =
@@ -95,7 +104,27 @@ fn sdk_config(path: &Path) -> (Style, Option<LevelFilter>) {
         } else {
             Style::Console
         };
-    (style, config.pointer("/root/level").and_then(Value::as_str).and_then(level))
+    Ok((style, config.pointer("/root/level").and_then(Value::as_str).and_then(level)))
+}
+
+/// The same of block YAML, line by line: two of its sections matter, and a value of each.
+fn yaml(text: &str) -> Option<(Style, Option<LevelFilter>)> {
+    let bare = |text: &str| text.trim().trim_matches(['"', '\'']).to_owned();
+    let (mut section, mut style, mut root_level, mut found) = (String::new(), Style::Console, None, false);
+    for line in text.lines().map(|line| line.split(" #").next().unwrap_or_default()) {
+        let Some((key, value)) = line.split_once(':').map(|(key, value)| (bare(key), bare(value))) else { continue };
+        if !line.starts_with([' ', '\t']) {
+            found |= key == "formatters" || key == "root";
+            section = key;
+        } else if section == "formatters" && value.ends_with("StructuredFormatter") {
+            style = Style::Structured;
+        } else if section == "formatters" && key == "format" && value == "%(message)s" && style == Style::Console {
+            style = Style::Bare;
+        } else if section == "root" && key == "level" {
+            root_level = level(&value);
+        }
+    }
+    found.then_some((style, root_level))
 }
 
 /// One line as the SDK's `StructuredFormatter` writes it.
@@ -157,7 +186,7 @@ mod tests {
     fn style_of(config: &Value) -> (Style, Option<LevelFilter>) {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), config.to_string()).expect("written");
-        sdk_config(file.path())
+        sdk_config(file.path()).expect("a configuration")
     }
 
     #[test]
@@ -167,7 +196,15 @@ mod tests {
         assert_eq!(style_of(&structured), (Style::Structured, Some(LevelFilter::Debug)));
         let bare = json!({"formatters": {"singer_formatter": {"format": "%(message)s"}}, "root": {"level": "WARNING"}});
         assert_eq!(style_of(&bare), (Style::Bare, Some(LevelFilter::Warn)));
-        assert_eq!(sdk_config(Path::new("/nonexistent")), (Style::Console, None));
+        assert!(sdk_config(Path::new("/nonexistent")).is_err());
+    }
+
+    #[test]
+    fn a_configuration_in_yaml_serves_as_well() {
+        let own = "formatters:\n  a:\n    (): x.StructuredFormatter\n  b:\n    format: '%(message)s'\nroot:\n  level: \"DEBUG\" # all\n";
+        assert_eq!(yaml(own), Some((Style::Structured, Some(LevelFilter::Debug))));
+        assert_eq!(yaml("formatters:\n  a:\n    format: \"%(message)s\"\nloggers:\n  x:\n    level: DEBUG\n"), Some((Style::Bare, None)));
+        assert_eq!(yaml("version: 1\n# formatters:\n"), None);
     }
 
     #[test]

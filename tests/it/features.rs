@@ -510,3 +510,29 @@ fn about_names_the_capabilities_that_the_tap_has() {
         }
     }
 }
+
+/// The SDK reads the file as YAML, of which JSON is only one form.
+#[rstest]
+#[case::as_the_sdk_documents_it(
+    "version: 1\nformatters:\n  structured: # for machines\n    (): singer_sdk.logging.StructuredFormatter\nhandlers:\n  default:\n    class: logging.StreamHandler\n    level: DEBUG\nroot:\n  level: WARNING\n  handlers: [default]\n"
+)]
+#[case::quoted("root:\n    \"level\": 'WARNING'\nformatters:\n  a:\n    \"()\": \"singer_sdk.logging.StructuredFormatter\"\n")]
+fn a_log_configuration_may_be_yaml(#[case] config: &str) {
+    let sentry = Sentry::small();
+    sentry.faults().add(Fault::always(Match::path_end("/teams/"), FaultKind::Status(403)));
+    let tap = Tap::against(&sentry).select(&["teams", "projects"]).file("logging.yaml", config);
+    let run = tap.env("SINGER_SDK_LOG_CONFIG", "logging.yaml").run();
+    run.is_incomplete();
+    let lines = lines(&run);
+    assert!(!lines.is_empty() && lines.iter().all(|line| line["level"] == "error" || line["level"] == "warning"), "{lines:?}");
+}
+
+#[rstest]
+#[case::missing(None)]
+#[case::of_another_kind(Some("{{{"))]
+fn a_log_configuration_that_cannot_be_used_is_told(#[case] config: Option<&str>) {
+    let sentry = Sentry::small();
+    let tap = Tap::against(&sentry).select(&["teams"]).env("SINGER_SDK_LOG_CONFIG", "logging.json");
+    let tap = config.into_iter().fold(tap, |tap, config| tap.file("logging.json", config));
+    tap.run().is_complete().tells("SINGER_SDK_LOG_CONFIG").tells("logging.json").tells(" | INFO ");
+}
