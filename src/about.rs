@@ -95,8 +95,8 @@ fn text() -> String {
 
 fn markdown() -> String {
     format!(
-        "# tap-sentry {VERSION}\n\n{DESCRIPTION}\n\nCapabilities: {}\n\n## Settings\n\n{}\n## Streams\n\n{}",
-        CAPABILITIES.iter().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", "),
+        "# tap-sentry {VERSION}\n\n{DESCRIPTION}\n\n## Capabilities\n\n{}\n\n## Settings\n\n{}\n## Streams\n\n{}",
+        CAPABILITIES.iter().map(|c| format!("- `{c}`")).collect::<Vec<_>>().join("\n"),
         settings_table(),
         streams_table()
     )
