@@ -301,10 +301,13 @@ impl Exchange {
         let location = response.headers().get("location").and_then(|v| v.to_str().ok()).map(str::to_owned);
         let next = response.headers().get("link").and_then(|v| v.to_str().ok()).and_then(next_cursor);
         let hits = response.headers().get("x-hits").and_then(|v| v.to_str().ok()?.parse().ok());
-        let body = match self.body(response).await {
+        let body = match self.body(response, started).await {
             Ok(body) => body,
             Err(kind) => {
-                self.log(status, started, 0, headers);
+                // What breaks off has been told by `transport`.
+                if matches!(kind, Kind::BodyTooLarge) {
+                    self.log(status, started, 0, headers);
+                }
                 return Err(kind);
             }
         };
@@ -319,8 +322,7 @@ impl Exchange {
         Err(kind)
     }
 
-    async fn body(&self, mut response: Response) -> Result<Vec<u8>, Kind> {
-        let started = Instant::now();
+    async fn body(&self, mut response: Response, started: Instant) -> Result<Vec<u8>, Kind> {
         let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         let mut body = Vec::with_capacity(expected.min(MAX_BODY));
         while let Some(chunk) = response.chunk().await.map_err(|e| self.transport(&e, started))? {

@@ -381,3 +381,17 @@ fn the_last_line_names_the_first_cause(#[case] args: &[&str]) {
     let run = args.iter().fold(Tap::against(&sentry), |tap, arg| tap.arg(arg)).run();
     run.is_incomplete().ends_telling("teams").ends_telling("HTTP 403").ends_telling("needs the scope");
 }
+
+#[rstest]
+#[case::reset(FaultKind::Reset)]
+#[case::cut(FaultKind::CutBody)]
+#[case::corrupt(FaultKind::CorruptBody)]
+#[case::too_large(FaultKind::HugeBody(40 << 20))]
+#[case::status(FaultKind::Status(500))]
+fn a_request_that_fails_is_counted_once(#[case] kind: FaultKind) {
+    let sentry = Sentry::small();
+    sentry.faults().add(Fault::once(Match::path_end("/releases/"), kind));
+    let run = Tap::against(&sentry).select(&["releases"]).run();
+    let timed = run.stderr.lines().filter(|line| line.contains("http_request_duration")).count();
+    assert_eq!(timed, sentry.requests().len(), "{}", run.stderr);
+}
