@@ -125,8 +125,8 @@ pub struct Batch {
     pub sent: Instant,
     /// The project whose errors are counted.
     pub project: Option<String>,
-    /// The answer that the lines are of.
-    pub body: Vec<u8>,
+    /// The answer that the lines are of; empty where they have nothing of it.
+    body: Vec<u8>,
     pub lines: Lines,
     pub rows: Vec<Row>,
     pub notes: Notes,
@@ -142,6 +142,13 @@ impl Batch {
             lines: Lines::default(),
             rows: Vec::new(),
             notes: Notes::default(),
+        }
+    }
+
+    /// Keeps the body that the lines are of, if they have stretches of it.
+    pub fn keep(&mut self, body: Vec<u8>) {
+        if self.lines.pieces.iter().any(|piece| piece.source == Source::Body) {
+            self.body = body;
         }
     }
 
@@ -171,5 +178,96 @@ impl Batch {
         let mut all = Vec::new();
         self.write(0, self.lines.pieces.len(), &mut all).expect("memory can be written to");
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Takes so many bytes at a time, and is interrupted before each.
+    struct Sip {
+        taken: Vec<u8>,
+        most: usize,
+        interrupted: bool,
+    }
+
+    impl Write for Sip {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.interrupted = !self.interrupted;
+            if self.interrupted {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let bytes = &bytes[..bytes.len().min(self.most)];
+            self.taken.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            self.write(&slices.iter().flat_map(|slice| slice.iter().copied()).take(self.most).collect::<Vec<_>>())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn batch() -> Batch {
+        Batch::new(crate::streams::find("teams").expect("a stream"), Instant::now(), None)
+    }
+
+    proptest! {
+        /// A part is text, or a stretch of the body that begins behind the last one or elsewhere; or a row ends.
+        #[test]
+        fn lines_are_what_was_appended_however_little_is_taken_at_once(
+            parts in proptest::collection::vec((0..4u8, 0..600usize, 1..700usize), 0..40),
+            most in 1..3_000usize,
+        ) {
+            let body: Vec<u8> = (0..=250).cycle().take(4_000).collect();
+            let (mut batch, mut rows, mut row, mut last) = (batch(), Vec::new(), Vec::new(), 0);
+            let mut began = 0;
+            for (kind, start, length) in parts.into_iter().chain([(3, 0, 0)]) {
+                match kind {
+                    0 => {
+                        batch.lines.text(&body).extend(std::iter::repeat_n(b'x', length));
+                        row.extend(std::iter::repeat_n(b'x', length));
+                    }
+                    1 | 2 => {
+                        let start = if kind == 1 { start } else { last };
+                        last = (start + length).min(body.len());
+                        batch.lines.stretch(&body, start, last);
+                        row.extend_from_slice(&body[start..last]);
+                    }
+                    _ => {
+                        let digest = batch.lines.digest(&body, began);
+                        prop_assert_eq!(digest, xxhash_rust::xxh3::xxh3_64(&row), "it is of the bytes, however they are stored");
+                        began = batch.lines.mark(&body);
+                        rows.push((began, std::mem::take(&mut row)));
+                    }
+                }
+            }
+            batch.keep(body);
+            let mut from = 0;
+            for (end, expected) in &rows {
+                let mut out = Sip { taken: Vec::new(), most, interrupted: false };
+                batch.write(from, *end, &mut out).expect("memory can be written to");
+                prop_assert_eq!(&out.taken, expected);
+                from = *end;
+            }
+            prop_assert_eq!(batch.bytes(), rows.into_iter().flat_map(|(_, row)| row).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_body_of_which_nothing_is_written_is_not_kept() {
+        let body = vec![b'x'; 10_000];
+        for (length, kept) in [(WORTH_A_PIECE - 1, 0), (WORTH_A_PIECE, 10_000)] {
+            let mut batch = batch();
+            batch.lines.stretch(&body, 0, length);
+            batch.lines.mark(&body);
+            batch.keep(body.clone());
+            assert_eq!((batch.body.len(), batch.bytes()), (kept, vec![b'x'; length]));
+        }
     }
 }

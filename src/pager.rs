@@ -214,7 +214,7 @@ impl<'a> Pager<'a> {
             let size = page.body.len();
             let (mut batch, rowset) = self.read(page, &mut slugs)?;
             if let Some(batch) = &mut batch {
-                batch.body = std::mem::take(&mut page.body);
+                batch.keep(std::mem::take(&mut page.body));
             }
             Ok((batch, rowset, page.next.clone(), size))
         };

@@ -222,7 +222,6 @@ mod tests {
     use super::*;
     use crate::batch::Row;
     use crate::message::SchemaMessage;
-    use crate::record::Notes;
     use crate::streams::find;
     use crate::time::parse_instant;
     use serde_json::{Value, json};
@@ -240,7 +239,7 @@ mod tests {
 
     /// Records of `(key, content)`.
     fn records_at(stream: &str, sent: Instant, rows: &[(u128, u64)]) -> Event {
-        let mut batch = Batch { notes: Notes::default(), ..Batch::new(find(stream).expect("a stream"), sent, None) };
+        let mut batch = Batch::new(find(stream).expect("a stream"), sent, None);
         for (key, content) in rows {
             batch.lines.text(&[]).extend_from_slice(
                 format!("{{\"type\":\"RECORD\",\"stream\":\"{stream}\",\"record\":{{\"id\":\"{key}.{content}\"}}}}\n").as_bytes(),

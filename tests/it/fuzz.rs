@@ -351,7 +351,7 @@ fn project(selected: &Selected, body: &[u8], validator: Option<&jsonschema::Vali
         }
     }
     assert_eq!(batch.rows.len(), rows.len());
-    batch.body = body.to_vec();
+    batch.keep(body.to_vec());
     let (mut start, mut size) = (0, 0);
     for row in &batch.rows {
         let mut line = Vec::new();
