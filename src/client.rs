@@ -3,7 +3,7 @@
 use crate::config::Settings;
 use crate::error::Error;
 use crate::paging::{Cursor, next_cursor};
-use crate::raw;
+use crate::raw::{self, Body};
 use crate::report::Report;
 use crate::streams::StreamDef;
 use crate::throttle::{Class, RateHeaders, Throttle};
@@ -118,7 +118,7 @@ impl Ask {
 pub struct Page {
     /// When it was asked for.
     pub sent: Instant,
-    pub body: Vec<u8>,
+    pub body: Body,
     pub next: Option<Cursor>,
     /// `X-Hits`: how many rows the search estimates in all, capped by the server at 1,000.
     pub hits: Option<u64>,
@@ -311,25 +311,25 @@ impl Exchange {
                 return Err(kind);
             }
         };
-        self.log(status, started, body.len(), headers);
+        self.log(status, started, body.bytes().len(), headers);
         if status == StatusCode::OK {
             return Ok(Page { sent: started, body, next, hits });
         }
-        let kind = failure(status, &body, location, RateHeaders { reset_in, ..headers });
+        let kind = failure(status, body.bytes(), location, RateHeaders { reset_in, ..headers });
         if let Kind::RateLimited { wait, .. } = &kind {
             self.permit.refused(wait.unwrap_or_default());
         }
         Err(kind)
     }
 
-    async fn body(&self, mut response: Response, started: Instant) -> Result<Vec<u8>, Kind> {
+    async fn body(&self, mut response: Response, started: Instant) -> Result<Body, Kind> {
         let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-        let mut body = Vec::with_capacity(expected.min(MAX_BODY));
+        let mut body = Body::expecting(expected.min(MAX_BODY));
         while let Some(chunk) = response.chunk().await.map_err(|e| self.transport(&e, started))? {
-            if body.len() + chunk.len() > MAX_BODY {
+            if body.bytes().len() + chunk.len() > MAX_BODY {
                 return Err(Kind::BodyTooLarge);
             }
-            body.extend_from_slice(&chunk);
+            body.push(&chunk);
         }
         Ok(body)
     }

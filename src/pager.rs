@@ -211,10 +211,10 @@ impl<'a> Pager<'a> {
             if let Some(cursor) = page.next.as_ref().filter(|cursor| self.followed.contains(cursor)) {
                 return Err(Kind::RepeatedCursor(cursor.0.clone()));
             }
-            let size = page.body.len();
+            let size = page.body.bytes().len();
             let (mut batch, rowset) = self.read(page, &mut slugs)?;
             if let Some(batch) = &mut batch {
-                batch.keep(std::mem::take(&mut page.body));
+                batch.keep(page.body.take());
             }
             Ok((batch, rowset, page.next.clone(), size))
         };
@@ -251,15 +251,15 @@ impl<'a> Pager<'a> {
     }
 
     /// Makes records and references of a body.
-    fn read(&self, page: &Page, slugs: &mut Vec<String>) -> Result<(Option<Batch>, Rowset), Kind> {
-        let doc = Document::parse(&page.body).map_err(malformed)?;
+    fn read(&self, page: &mut Page, slugs: &mut Vec<String>) -> Result<(Option<Batch>, Rowset), Kind> {
+        let Page { sent, body, next, hits } = page;
+        let doc = body.document().map_err(malformed)?;
         let def = self.node.def;
         let extracted = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
         let emit = self.node.emit.as_ref().filter(|_| self.emit);
         let counted = self.context.get("project_id").filter(|_| def.name == "events").and_then(|id| self.reach.report.counts_errors(id));
         let frame = emit.map(|selected| selected.projection.frame(|name| self.context.get(name), &extracted).counting(counted));
-        let mut batch =
-            emit.map(|selected| Batch::new(selected.def, page.sent, self.context.get("project_id").filter(|_| counted.is_some())));
+        let mut batch = emit.map(|selected| Batch::new(selected.def, *sent, self.context.get("project_id").filter(|_| counted.is_some())));
         let mut references = Vec::new();
         let mut keys = Vec::new();
         let mut places = Vec::new();
@@ -307,7 +307,7 @@ impl<'a> Pager<'a> {
         let instant = |row: Place| parse_instant(&doc.scalar_text(doc.lookup(row, &[def.replication_key()?])?)?).ok();
         let edges = places.first().zip(places.last()).and_then(|(first, last)| Some((instant(*first)?, instant(*last)?)));
         let instants = places.iter().filter(|_| self.want_instants).map(|row| Some(instant(*row)?.timestamp())).collect();
-        Ok((batch, Rowset { references, keys, instants, edges, hits: page.hits, more: page.next.is_some() }))
+        Ok((batch, Rowset { references, keys, instants, edges, hits: *hits, more: next.is_some() }))
     }
 
     /// What the row tells its children; `None` when it lacks what they need.

@@ -14,6 +14,9 @@ use fearless_simd::{Level, Simd, SimdBase, SimdFrom, SimdMask, dispatch, u8x64};
 /// up at depths from 128 to 1,000, and a line that they refuse stops the whole load.
 pub const MAX_DEPTH: u32 = 100;
 
+/// Positions have 32 bits.
+const LARGEST: usize = 1 << 31;
+
 /// Containers that this many others are open around are not listed. Rows are looked into less deeply; what is deeper
 /// is copied.
 const LISTED: usize = 4;
@@ -40,6 +43,60 @@ pub struct Repairs {
 impl Repairs {
     pub fn any(self) -> bool {
         self.characters + self.numbers + self.depth > 0
+    }
+}
+
+/// A body that is checked while it arrives.
+///
+/// What comes in is copied a block at a time, right before it is looked at: the copy costs next to nothing then.
+#[derive(Debug, Default)]
+pub struct Body {
+    bytes: Vec<u8>,
+    scan: Scan,
+    /// What is wrong; the rest is only kept.
+    wrong: Option<Malformed>,
+}
+
+impl Body {
+    /// An empty one, with room for so many bytes.
+    pub fn expecting(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), scan: Scan::expecting(bytes), wrong: None }
+    }
+
+    /// Appends what was received.
+    pub fn push(&mut self, received: &[u8]) {
+        let Self { bytes, scan, wrong } = self;
+        if wrong.is_some() || scan.cut {
+            bytes.extend_from_slice(received);
+        } else {
+            *wrong = dispatch!(Level::new(), simd => scan.received(simd, bytes, received)).err();
+        }
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The bytes; nothing is left.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(self).bytes
+    }
+
+    /// The whole body as JSON. To be asked for once.
+    ///
+    /// # Errors
+    /// As [`Document::parse`].
+    pub fn document(&mut self) -> Result<Document<'_>, Malformed> {
+        let Self { bytes, scan, wrong } = self;
+        let mut scan = std::mem::take(scan);
+        if scan.cut || bytes.len() > LARGEST {
+            return Document::parse(bytes);
+        }
+        if let Some(wrong) = wrong {
+            return Err(*wrong);
+        }
+        dispatch!(Level::new(), simd => scan.rest(simd, bytes))?;
+        scan.finish(bytes)
     }
 }
 
@@ -100,12 +157,11 @@ impl<'a> Document<'a> {
     /// # Errors
     /// When the body is not UTF-8, or not one JSON value and nothing else.
     pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
-        // Positions have 32 bits.
-        if body.len() > 1 << 31 {
+        if body.len() > LARGEST {
             return Err(Malformed { what: "a body of more than 2 GiB", at: 0 });
         }
-        let mut scan = Scan { containers: Vec::with_capacity(body.len() / 256), ..Scan::default() };
-        dispatch!(Level::new(), simd => scan.blocks(simd, body))?;
+        let mut scan = Scan::expecting(body.len());
+        dispatch!(Level::new(), simd => scan.rest(simd, body))?;
         scan.finish(body)
     }
 
@@ -505,8 +561,14 @@ fn hex4(json: &[u8], at: usize) -> Option<u32> {
 }
 
 /// What was found up to a block.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Scan {
+    /// Where that block ends.
+    at: usize,
+    /// Nothing more comes in.
+    whole: bool,
+    /// A number went on where what had arrived ended, so it is not known whether it is one.
+    cut: bool,
     containers: Vec<Container>,
     misfits: Vec<Misfit>,
     nesting: Nesting,
@@ -520,7 +582,7 @@ struct Scan {
 }
 
 /// What one block leaves to the next: mostly a bit of each mask, where it leaves the block at its high end.
-#[derive(Default, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Carry {
     /// The first byte of the next block is escaped.
     escaped: u64,
@@ -531,7 +593,7 @@ struct Carry {
 }
 
 /// The open containers.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Nesting {
     depth: u32,
     /// A bit for each of the innermost, up to 64 of them: whether it is an object. The lowest is the innermost.
@@ -543,7 +605,7 @@ struct Nesting {
 }
 
 /// Whether the next token follows one of a kind.
-#[derive(Default, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy)]
 struct After {
     value: u64,
     open: u64,
@@ -582,19 +644,50 @@ struct Wrong {
 
 #[expect(clippy::inline_always, reason = "only what is part of one function is compiled for the wider vectors")]
 impl Scan {
+    /// For a body of about so many bytes.
+    fn expecting(bytes: usize) -> Self {
+        Self { containers: Vec::with_capacity(bytes / 256), ..Self::default() }
+    }
+
+    /// Appends to the body what of it was received, and checks all blocks but the last ones: a number or an escape is
+    /// looked at beyond the block that it starts in.
     #[inline(always)]
-    fn blocks<S: Simd>(&mut self, simd: S, body: &[u8]) -> Result<(), Malformed> {
-        let (blocks, rest) = body.as_chunks::<64>();
-        let mut at = 0;
+    fn received<S: Simd>(&mut self, simd: S, body: &mut Vec<u8>, received: &[u8]) -> Result<(), Malformed> {
+        let (head, received) = received.split_at(received.len().min(body.len().next_multiple_of(64) - body.len()));
+        let (blocks, tail) = received.as_chunks::<64>();
+        body.reserve(head.len() + received.len());
+        body.extend_from_slice(head);
         // Its own variable, so that it stays in registers.
-        let mut carry = Carry::default();
+        let mut carry = self.carry;
+        let mut wrong = Ok(());
         for block in blocks {
-            self.block(simd, body, at, block, &mut carry)?;
-            at += 64;
+            body.extend_from_slice(block);
+            if let Some(before) = body.get(self.at..self.at + 64).and_then(|block| block.first_chunk())
+                && body.len() - self.at >= 128
+                && wrong.is_ok()
+            {
+                wrong = self.block(simd, body, self.at, before, &mut carry);
+                self.at += 64;
+            }
+        }
+        body.extend_from_slice(tail);
+        self.carry = carry;
+        wrong
+    }
+
+    /// Checks the blocks that are left when the whole body is there.
+    #[inline(always)]
+    fn rest<S: Simd>(&mut self, simd: S, body: &[u8]) -> Result<(), Malformed> {
+        self.whole = true;
+        let (blocks, rest) = body[self.at..].as_chunks::<64>();
+        let mut carry = self.carry;
+        for block in blocks {
+            self.block(simd, body, self.at, block, &mut carry)?;
+            self.at += 64;
         }
         let mut last = [b' '; 64];
         last[..rest.len()].copy_from_slice(rest);
-        self.block(simd, body, at, &last, &mut carry)?;
+        self.block(simd, body, self.at, &last, &mut carry)?;
         self.carry = carry;
         Ok(())
     }
@@ -748,6 +841,10 @@ impl Scan {
     #[inline(never)]
     fn scalar(&mut self, body: &[u8], at: usize) -> bool {
         let Some(rest) = body.get(at..) else { return false };
+        if !self.whole && !rest.iter().any(|b| ENDS_SCALAR[*b as usize]) {
+            self.cut = true;
+            return true;
+        }
         let end = match rest.first() {
             Some(b't') if rest.starts_with(b"true") => at + 4,
             Some(b'f') if rest.starts_with(b"false") => at + 5,
@@ -924,6 +1021,7 @@ fn spread_top(bits: u64) -> u64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use rstest::rstest;
 
     fn copied(json: &str) -> (String, Repairs) {
         let (mut out, mut repairs) = (Vec::new(), Repairs::default());
@@ -952,6 +1050,15 @@ mod tests {
     /// Whether we and `serde_json` agree on it; whatever comes out of a copy, `serde_json` reads.
     fn agree(json: &[u8]) {
         let ours = Document::parse(json);
+        for piece in [1, 7, 63, 64, 65, 130] {
+            let mut body = Body::expecting(json.len());
+            json.chunks(piece).for_each(|piece| body.push(piece));
+            match (&ours, body.document()) {
+                (Ok(whole), Ok(pieces)) => assert_eq!(format!("{pieces:?}"), format!("{whole:?}")),
+                (whole, pieces) => assert_eq!(whole.as_ref().err(), pieces.err().as_ref(), "in pieces of {piece}"),
+            }
+            assert_eq!(body.take(), json);
+        }
         let theirs = serde_json::from_slice::<serde_json::Value>(json);
         match &ours {
             Ok(doc) => {
@@ -1039,6 +1146,20 @@ mod tests {
         assert_eq!(lookup(&["a", "d"]), None);
         assert_eq!(lookup(&["a", "c", "d"]), None);
         assert_eq!(lookup(&[]), Some(&json[..]));
+    }
+
+    #[rstest]
+    #[case::at_every_place_of_two_blocks("1234567890123456789012345678901234567890")]
+    #[case::longer_than_what_is_looked_ahead(&"7".repeat(300))]
+    #[case::a_word("false")]
+    #[case::an_escape("\"\\ud83d\\ude00\"")]
+    #[case::no_number("-")]
+    #[case::no_word("nul")]
+    fn what_arrives_in_pieces_is_what_arrives_at_once(#[case] value: &str) {
+        for before in 0..140 {
+            agree(format!("[\"{}\",{value}]", "x".repeat(before)).as_bytes());
+            agree(format!("{}{value}", " ".repeat(before)).as_bytes());
+        }
     }
 
     #[test]

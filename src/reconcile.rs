@@ -60,7 +60,7 @@ async fn accepted(client: &Client, place: &Context, window: Window) -> Result<u6
         query.extend([("start", format_instant(piece.start)), ("end", format_instant(piece.end))]);
         let ask = Ask { stream: &STATS, url: client.url(&place.path(&STATS, false), &query), page: 1 };
         let parse = |page: &mut Page| {
-            let body: Value = serde_json::from_slice(&page.body).map_err(|e| Kind::Body(e.to_string()))?;
+            let body: Value = serde_json::from_slice(page.body.bytes()).map_err(|e| Kind::Body(e.to_string()))?;
             let groups = body.get("groups").and_then(Value::as_array).ok_or_else(|| Kind::Body("expected `groups`".to_owned()))?;
             let quantity = |group: &Value| group.pointer("/totals/sum(quantity)").and_then(Value::as_u64).unwrap_or(0);
             Ok(groups.iter().map(quantity).sum::<u64>())
