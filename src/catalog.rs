@@ -4,7 +4,7 @@ use crate::error::brief;
 use crate::message::{Announced, SchemaMessage};
 use crate::record::Projection;
 use crate::streams::{Replication, STREAMS, StreamDef};
-use crate::transform::{Masking, Transform};
+use crate::transform::{Flattening, Masking, Transform};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -121,8 +121,7 @@ fn describe(schema: &Value, breadcrumb: &mut Vec<String>, metadata: &mut Vec<Met
 pub struct RecordStyle {
     pub keep_unknown_fields: bool,
     pub masking: Option<Masking>,
-    /// Levels to flatten.
-    pub flatten: Option<u32>,
+    pub flatten: Option<Flattening>,
     /// Version of full-table streams.
     pub version: Option<i64>,
 }
@@ -290,9 +289,14 @@ impl Entry {
         let chosen = |path: &[&str]| (1..=path.len()).all(|n| (n == 1 && automatic(path[0])) || self.is_selected(&path[..n]));
         let projection = Projection::new(def, &schema, &chosen, style.keep_unknown_fields);
         prune(&mut schema, &mut Vec::new(), &chosen);
-        let mut transform = Transform::new(def.name, key.clone(), style.masking.as_ref(), style.flatten);
+        let mut transform = Transform::new(def.name, key.clone(), style.masking.as_ref(), style.flatten.as_ref());
         if let Some(transform) = &mut transform {
-            schema = transform.schema(&schema);
+            schema = transform.schema(&schema).map_err(|column| {
+                wrong(&format!(
+                    "flattening makes two columns `{}`; change flattening_max_key_length or flattening_separator",
+                    brief(&column)
+                ))
+            })?;
         }
         let version = style.version.filter(|_| matches!(def.replication, Replication::FullTable));
         let bookmark_properties = def.replication_key().filter(|_| !ignore_bookmark).map(|key| vec![key.to_owned()]);

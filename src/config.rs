@@ -4,7 +4,7 @@
 use crate::catalog::RecordStyle;
 use crate::error::{Error, brief};
 use crate::time::parse_instant;
-use crate::transform::{MaskMode, Masking};
+use crate::transform::{Flattening, MaskMode, Masking};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use jsonschema::error::ValidationErrorKind;
 use schemars::JsonSchema;
@@ -103,6 +103,12 @@ pub struct Config {
     /// Levels of nested objects that become columns when flattening is enabled.
     #[schemars(title = "Flattening depth", range(min = 0, max = 10), extend("default" = 1))]
     flattening_max_depth: Option<u32>,
+    /// Between the names of a flattened column.
+    #[schemars(title = "Flattening separator", extend("default" = "__"))]
+    flattening_separator: Option<String>,
+    /// Flattened columns as long as this or longer are shortened, as the Singer SDK does.
+    #[schemars(title = "Flattened column length", range(min = 1, max = 1000), extend("default" = 255))]
+    flattening_max_key_length: Option<u32>,
 }
 
 /// One mistake: which key, what is wrong, what to do.
@@ -382,7 +388,11 @@ impl Settings {
             style: RecordStyle {
                 keep_unknown_fields: flag("keep_unknown_fields"),
                 masking,
-                flatten: flag("flattening_enabled").then(|| number("flattening_max_depth", 1)),
+                flatten: flag("flattening_enabled").then(|| Flattening {
+                    depth: number("flattening_max_depth", 1),
+                    separator: text("flattening_separator").unwrap_or("__").to_owned(),
+                    max_key_length: number("flattening_max_key_length", 255) as usize,
+                }),
                 version: flag("emit_activate_version_messages").then(|| now.timestamp()),
             },
         })

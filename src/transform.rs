@@ -7,8 +7,55 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
-/// Between the names of a flattened column, as the Singer SDK writes it.
-const SEPARATOR: &str = "__";
+/// How nested objects become columns. The defaults, and how long names are shortened, are the Singer SDK's.
+#[derive(Debug, Clone)]
+pub struct Flattening {
+    /// Levels of nested objects that become columns.
+    pub depth: u32,
+    /// Between the names of a column.
+    pub separator: String,
+    /// Columns are shorter than this, as far as shortening each of their names makes them so.
+    pub max_key_length: usize,
+}
+
+impl Default for Flattening {
+    fn default() -> Self {
+        Self { depth: 1, separator: "__".to_owned(), max_key_length: 255 }
+    }
+}
+
+impl Flattening {
+    fn column(&self, path: &[&str]) -> String {
+        let mut names: Vec<String> = path.iter().map(ToString::to_string).collect();
+        let mut column = names.join(&self.separator);
+        for i in 0..names.len() {
+            if column.chars().count() < self.max_key_length {
+                break;
+            }
+            names[i] = shortened(&names[i]);
+            column = names.join(&self.separator);
+        }
+        column
+    }
+}
+
+/// The capitals of a name in camel case, or its first three letters when that is one or none.
+fn shortened(name: &str) -> String {
+    let mut camel = String::new();
+    let mut start = true;
+    for c in name.chars() {
+        match (start, c) {
+            (false, '_') => start = true,
+            (true, c) => {
+                camel.extend(c.to_uppercase());
+                start = false;
+            }
+            (false, c) => camel.push(c),
+        }
+    }
+    camel.retain(|c| !c.is_ascii_lowercase());
+    if camel.chars().count() > 1 { camel.to_lowercase() } else { name.chars().take(3).collect::<String>().to_lowercase() }
+}
 
 /// Keys that hold personal data wherever they stand, for the preset; any key that ends in `email` is another.
 const PERSONAL: &[&str] = &["emails", "ip_address", "ipAddress", "username", "avatarUrl", "avatar", "headers", "cookies", "inviterName"];
@@ -47,32 +94,70 @@ pub struct Transform {
     preset: bool,
     mask: Option<(MaskMode, String)>,
     keep: Vec<String>,
-    /// Levels of nested objects that become columns.
-    flatten: Option<u32>,
+    flatten: Option<Flattening>,
+    /// Columns whose name is never shortened: SCHEMA names them as keys.
+    named: Vec<String>,
     flat_schema: Map<String, Value>,
 }
 
 impl Transform {
     /// `None` when the stream's records stay as they are. `keep` are the columns of the key, which are never masked.
-    pub fn new(stream: &str, keep: Vec<String>, masking: Option<&Masking>, flatten: Option<u32>) -> Option<Self> {
+    pub fn new(stream: &str, keep: Vec<String>, masking: Option<&Masking>, flatten: Option<&Flattening>) -> Option<Self> {
         let paths: Vec<Vec<String>> =
             masking.iter().flat_map(|m| &m.paths).filter(|(name, _)| name == "*" || name == stream).map(|(_, path)| path.clone()).collect();
         let preset = masking.is_some_and(|m| m.preset);
         let mask = masking.filter(|_| preset || !paths.is_empty()).map(|m| (m.mode, m.salt.clone()));
-        (mask.is_some() || flatten.is_some()).then_some(Self { paths, preset, mask, keep, flatten, flat_schema: Map::new() })
+        let replication_key = crate::streams::find(stream).and_then(crate::streams::StreamDef::replication_key);
+        let named = keep.iter().cloned().chain(replication_key.map(str::to_owned)).collect();
+        (mask.is_some() || flatten.is_some()).then(|| Self {
+            paths,
+            preset,
+            mask,
+            keep,
+            flatten: flatten.cloned(),
+            named,
+            flat_schema: Map::new(),
+        })
     }
 
     /// The schema of the changed records.
-    pub fn schema(&mut self, schema: &Value) -> Value {
-        let Some(depth) = self.flatten else { return schema.clone() };
+    ///
+    /// # Errors
+    /// A column that two properties would have.
+    pub fn schema(&mut self, schema: &Value) -> Result<Value, String> {
+        let Some(flattening) = &self.flatten else { return Ok(schema.clone()) };
         let mut flat = Map::new();
         for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            flatten_schema(name, property, depth, &mut flat);
+            self.flatten_schema(flattening, &[name], property, &mut flat)?;
         }
         self.flat_schema.clone_from(&flat);
         let mut schema = schema.clone();
         schema["properties"] = Value::Object(flat);
-        schema
+        Ok(schema)
+    }
+
+    fn column(&self, flattening: &Flattening, path: &[&str]) -> String {
+        match path {
+            [name] if self.named.iter().any(|named| named == name) => (*name).to_owned(),
+            _ => flattening.column(path),
+        }
+    }
+
+    fn flatten_schema(&self, flattening: &Flattening, path: &[&str], schema: &Value, out: &mut Map<String, Value>) -> Result<(), String> {
+        let is = |kind: &str| schema["type"] == kind || schema["type"].as_array().is_some_and(|types| types.iter().any(|t| t == kind));
+        let property = match schema.get("properties").and_then(Value::as_object) {
+            Some(properties) if path.len() <= flattening.depth as usize && !properties.is_empty() => {
+                return properties
+                    .iter()
+                    .try_for_each(|(key, property)| self.flatten_schema(flattening, &[path, &[key.as_str()]].concat(), property, out));
+            }
+            _ if is("object") || is("array") => json!({"type": ["string", "null"], "description": "JSON as text."}),
+            _ => schema.clone(),
+        };
+        match out.insert(self.column(flattening, path), property) {
+            None => Ok(()),
+            Some(_) => Err(self.column(flattening, path)),
+        }
     }
 
     pub fn apply(&self, mut record: Map<String, Value>) -> Map<String, Value> {
@@ -88,47 +173,31 @@ impl Transform {
                 record.extend(kept);
             }
         }
-        let Some(depth) = self.flatten else { return record };
+        let Some(flattening) = &self.flatten else { return record };
         let mut flat = Map::new();
         for (name, value) in record {
-            self.flatten(&name, value, depth, &mut flat);
+            self.flatten(flattening, &[&name], value, &mut flat);
         }
         flat
     }
 
-    fn flatten(&self, name: &str, value: Value, depth: u32, out: &mut Map<String, Value>) {
+    fn flatten(&self, flattening: &Flattening, path: &[&str], value: Value, out: &mut Map<String, Value>) {
+        let column = self.column(flattening, path);
         match value {
             // A declared object has columns of its own; a free-form one is one column of text.
-            Value::Object(map) if depth > 0 && !self.flat_schema.contains_key(name) => {
+            Value::Object(map) if path.len() <= flattening.depth as usize && !self.flat_schema.contains_key(&column) => {
                 for (key, value) in map {
-                    self.flatten(&format!("{name}{SEPARATOR}{key}"), value, depth - 1, out);
+                    self.flatten(flattening, &[path, &[key.as_str()]].concat(), value, out);
                 }
             }
             Value::Object(_) | Value::Array(_) => {
-                out.insert(name.to_owned(), json!(value.to_string()));
+                out.insert(column, json!(value.to_string()));
             }
             // The null of an object that has columns of its own has no column.
-            Value::Null if !self.flat_schema.contains_key(name) => {}
+            Value::Null if !self.flat_schema.contains_key(&column) => {}
             scalar => {
-                out.insert(name.to_owned(), scalar);
+                out.insert(column, scalar);
             }
-        }
-    }
-}
-
-fn flatten_schema(name: &str, schema: &Value, depth: u32, out: &mut Map<String, Value>) {
-    let is = |kind: &str| schema["type"] == kind || schema["type"].as_array().is_some_and(|types| types.iter().any(|t| t == kind));
-    match schema.get("properties").and_then(Value::as_object) {
-        Some(properties) if depth > 0 && !properties.is_empty() => {
-            for (key, property) in properties {
-                flatten_schema(&format!("{name}{SEPARATOR}{key}"), property, depth - 1, out);
-            }
-        }
-        _ if is("object") || is("array") => {
-            out.insert(name.to_owned(), json!({"type": ["string", "null"], "description": "JSON as text."}));
-        }
-        _ => {
-            out.insert(name.to_owned(), schema.clone());
         }
     }
 }
@@ -264,12 +333,22 @@ mod tests {
             "free": {"type": ["object", "null"]},
             "list": {"type": ["array", "null"]},
         }});
-        let mut transform = Transform::new("x", Vec::new(), None, Some(1)).expect("flattens");
-        let flat = transform.schema(&schema);
+        let mut transform = Transform::new("x", Vec::new(), None, Some(&Flattening::default())).expect("flattens");
+        let flat = transform.schema(&schema).expect("no column twice");
         let columns: Vec<_> = flat["properties"].as_object().expect("an object").keys().cloned().collect();
         assert_eq!(columns, ["id", "a__b", "a__d", "free", "list"]);
         let record = apply(&transform, json!({"id": "1", "a": {"b": {"c": 1}, "d": "x"}, "free": {"k": 1}, "list": [1]}));
         assert_eq!(record, json!({"id": "1", "a__b": r#"{"c":1}"#, "a__d": "x", "free": r#"{"k":1}"#, "list": "[1]"}));
         assert_eq!(apply(&transform, json!({"id": "1", "a": null, "free": null})), json!({"id": "1", "free": null}));
+    }
+
+    #[test]
+    fn long_names_are_shortened_as_the_sdk_does() {
+        let column = |max_key_length, path: &[&str]| Flattening { max_key_length, ..Flattening::default() }.column(path);
+        assert_eq!(column(255, &["foo", "bar", "baz"]), "foo__bar__baz");
+        // flatten_key of singer_sdk.helpers._flattening, 0.54.9
+        assert_eq!(column(14, &["project", "platform"]), "pro__platform");
+        assert_eq!(column(12, &["organization_slug"]), "os");
+        assert_eq!(column(3, &["nextEventID", "first_seen_at"]), "neid__fsa");
     }
 }

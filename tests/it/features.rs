@@ -189,6 +189,29 @@ fn flat_records_have_no_nested_value_and_fit_their_schema(#[values(0, 1, 3)] dep
 }
 
 #[test]
+fn flattened_columns_have_the_separator_and_the_length_that_was_asked_for() {
+    let sentry = recent();
+    let tap = Tap::against(&sentry).select(&["issues", "releases"]).with("flattening_enabled", true).with("flattening_max_depth", 1);
+    let dotted = tap.clone().with("flattening_separator", ".").run();
+    dotted.is_complete().is_valid();
+    let short = tap.clone().with("flattening_max_key_length", 17).run();
+    short.is_complete().is_valid();
+    for issue in dotted.records("issues") {
+        assert!(issue["project.slug"].is_string() && issue.get("project__slug").is_none(), "{issue}");
+    }
+    for issue in short.records("issues") {
+        // As the Singer SDK shortens: parents first, to their capitals or three letters.
+        assert!(issue["pro__platform"].is_string() && issue["project__slug"].is_string() && issue["id"].is_string(), "{issue}");
+        assert!(issue["os"].is_string() && issue["lastSeen"].is_string(), "{issue}");
+    }
+    for release in short.records("releases") {
+        assert!(release["organization_slug"].is_string() && release["dateCreated"].is_string(), "the key keeps its name: {release}");
+    }
+    let run = tap.with("flattening_max_key_length", 3).run();
+    run.ends_with(1).prints_nothing().ends_telling("flattening_max_key_length");
+}
+
+#[test]
 fn masking_comes_before_flattening() {
     let sentry = recent();
     let run = Tap::against(&sentry)

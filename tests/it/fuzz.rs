@@ -19,7 +19,7 @@ use tap_sentry::error::Error;
 use tap_sentry::raw::Document;
 use tap_sentry::state::{Bookmarks, Checkpoint, Partition};
 use tap_sentry::streams::STREAMS;
-use tap_sentry::transform::{MaskMode, Masking};
+use tap_sentry::transform::{Flattening, MaskMode, Masking};
 use tap_sentry::{plan, time};
 
 /// Values of other types, and at the edges of what JSON and time can say.
@@ -243,7 +243,7 @@ fn any_catalog_is_refused_by_name_or_followed() {
         let mut one = catalog(&[def.name]);
         let stream = entry(&mut one, def.name).clone();
         let Some(value) = read(&almost(&json!({"streams": [stream]}), dice)) else { return };
-        let flatten = dice.hits(300).then_some(2);
+        let flatten = dice.hits(300).then(Flattening::default);
         match Selection::new(Some(value), &RecordStyle { flatten, ..RecordStyle::default() }) {
             Ok(selection) => {
                 usable += 1;
@@ -420,7 +420,7 @@ fn answers() -> Vec<(&'static str, Value)> {
 
 fn masked() -> RecordStyle {
     let masking = Masking { paths: vec![("*".to_owned(), vec!["x".to_owned()])], preset: true, mode: MaskMode::Hash, salt: "s".to_owned() };
-    RecordStyle { masking: Some(masking), flatten: Some(2), ..RecordStyle::default() }
+    RecordStyle { masking: Some(masking), flatten: Some(Flattening { depth: 2, ..Flattening::default() }), ..RecordStyle::default() }
 }
 
 #[rstest]
