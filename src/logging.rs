@@ -1,11 +1,14 @@
 //! Log lines on stderr: as the Singer SDK prints them, or as JSON where Meltano asks for it.
 
 use crate::cli::Cli;
+use crate::error::brief;
 use crate::progress;
 use crate::streams;
 use chrono::{Local, Utc};
 use log::{Level, LevelFilter, Record};
 use serde_json::{Value, json};
+use serde_saphyr::UserMessageFormatter;
+use serde_saphyr::options::DuplicateKeyPolicy;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
@@ -89,13 +92,19 @@ fn one_line(message: String) -> String {
     if message.contains(char::is_control) { message.chars().map(plain).collect() } else { message }
 }
 
-/// The formatter and the level of a logging configuration: JSON as Meltano writes it, or YAML as people do.
+/// The formatter and the level of a logging configuration: YAML, of which the JSON that Meltano writes is a part.
 fn sdk_config(path: &Path) -> Result<(Style, Option<LevelFilter>), String> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-    let Ok(config) = serde_json::from_str::<Value>(&text) else {
-        return yaml(&text).ok_or_else(|| format!("{} is no logging configuration", path.display()));
-    };
-    let formatters: Vec<&Value> = config.get("formatters").and_then(Value::as_object).map(|map| map.values().collect()).unwrap_or_default();
+    // As Python reads it: of equal keys the last.
+    let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::LastWins, with_snippet: false };
+    let no_configuration = |why: &str| format!("{} is no logging configuration: {}", path.display(), brief(why));
+    let config: Value = serde_saphyr::from_str_with_options(&text, options)
+        .map_err(|e| no_configuration(&e.render_with_formatter(&UserMessageFormatter)))?;
+    let (formatters, root) = (config.get("formatters"), config.get("root"));
+    if formatters.or(root).is_none() {
+        return Err(no_configuration("it has neither `formatters` nor `root`"));
+    }
+    let formatters: Vec<&Value> = formatters.and_then(Value::as_object).map(|map| map.values().collect()).unwrap_or_default();
     let style =
         if formatters.iter().any(|f| f.get("()").and_then(Value::as_str).is_some_and(|class| class.ends_with("StructuredFormatter"))) {
             Style::Structured
@@ -104,27 +113,7 @@ fn sdk_config(path: &Path) -> Result<(Style, Option<LevelFilter>), String> {
         } else {
             Style::Console
         };
-    Ok((style, config.pointer("/root/level").and_then(Value::as_str).and_then(level)))
-}
-
-/// The same of block YAML, line by line: two of its sections matter, and a value of each.
-fn yaml(text: &str) -> Option<(Style, Option<LevelFilter>)> {
-    let bare = |text: &str| text.trim().trim_matches(['"', '\'']).to_owned();
-    let (mut section, mut style, mut root_level, mut found) = (String::new(), Style::Console, None, false);
-    for line in text.lines().map(|line| line.split(" #").next().unwrap_or_default()) {
-        let Some((key, value)) = line.split_once(':').map(|(key, value)| (bare(key), bare(value))) else { continue };
-        if !line.starts_with([' ', '\t']) {
-            found |= key == "formatters" || key == "root";
-            section = key;
-        } else if section == "formatters" && value.ends_with("StructuredFormatter") {
-            style = Style::Structured;
-        } else if section == "formatters" && key == "format" && value == "%(message)s" && style == Style::Console {
-            style = Style::Bare;
-        } else if section == "root" && key == "level" {
-            root_level = level(&value);
-        }
-    }
-    found.then_some((style, root_level))
+    Ok((style, root.and_then(|root| root.get("level")?.as_str()).and_then(level)))
 }
 
 /// One line as the SDK's `StructuredFormatter` writes it.
@@ -182,29 +171,84 @@ fn level(name: &str) -> Option<LevelFilter> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
 
-    fn style_of(config: &Value) -> (Style, Option<LevelFilter>) {
+    fn read(config: &str) -> Result<(Style, Option<LevelFilter>), String> {
         let file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), config.to_string()).expect("written");
-        sdk_config(file.path()).expect("a configuration")
+        std::fs::write(file.path(), config).expect("written");
+        sdk_config(file.path())
+    }
+
+    const STRUCTURED: (Style, Option<LevelFilter>) = (Style::Structured, Some(LevelFilter::Debug));
+
+    #[rstest]
+    #[case::of_meltano_for_json(
+        r#"{"formatters": {"singer_formatter": {"()": "singer_sdk.logging.StructuredFormatter"}}, "root": {"level": "DEBUG"}}"#,
+        STRUCTURED
+    )]
+    #[case::of_meltano(
+        r#"{"formatters": {"singer_formatter": {"format": "%(message)s"}}, "root": {"level": "WARNING"}}"#,
+        (Style::Bare, Some(LevelFilter::Warn))
+    )]
+    #[case::indented_by_tabs(
+        "{\n\t\"formatters\":{\n\t\t\"a\":{\"()\":\"x\\u002eStructuredFormatter\"}},\"root\":{\"level\":\"debug\"}}",
+        STRUCTURED
+    )]
+    #[case::in_blocks(
+        "formatters:\n  a:\n    (): x.StructuredFormatter\n  b:\n    format: '%(message)s'\nroot:\n  level: \"DEBUG\" # all\n",
+        STRUCTURED
+    )]
+    #[case::in_flow("formatters: {a: {(): x.StructuredFormatter}}\nroot: {level: DEBUG, handlers: [default]}\n", STRUCTURED)]
+    #[case::with_an_anchor(
+        "x: &x {(): x.StructuredFormatter}\nformatters: {a: *x, b: {<<: *x}}\nroot: {level: INFO, level: DEBUG}\n",
+        STRUCTURED
+    )]
+    #[case::whose_level_is_of_a_logger(
+        "formatters:\n  a:\n    format: \"%(message)s\"\nloggers:\n  x:\n    level: DEBUG\n",
+        (Style::Bare, None)
+    )]
+    #[case::of_other_types("formatters: [1]\nroot: DEBUG\n", (Style::Console, None))]
+    fn a_configuration_chooses_style_and_level(#[case] config: &str, #[case] chosen: (Style, Option<LevelFilter>)) {
+        assert_eq!(read(config), Ok(chosen));
+    }
+
+    #[rstest]
+    #[case::empty("", "neither")]
+    #[case::of_comments("version: 1\n# formatters:\n", "neither")]
+    #[case::json_without_a_section(r#"{"version": 1}"#, "neither")]
+    #[case::a_list("[formatters]", "neither")]
+    #[case::a_text("formatters", "neither")]
+    #[case::cut("{\"formatters\": {", "line 1, column")]
+    #[case::two_documents("root: {}\n---\nroot: {}\n", "document")]
+    #[case::an_alias_of_itself("root: &a [*a]\n", "Recursive")]
+    #[case::nul("\0", "line 1, column 1")]
+    fn what_is_no_configuration_is_told(#[case] config: &str, #[case] told: &str) {
+        let error = read(config).expect_err("no configuration");
+        assert!(error.contains("is no logging configuration: ") && error.contains(told), "{error}");
+        assert!(!error.contains('\n'), "{error}");
     }
 
     #[test]
-    fn a_configuration_of_meltano_chooses_style_and_level() {
-        let structured =
-            json!({"formatters": {"singer_formatter": {"()": "singer_sdk.logging.StructuredFormatter"}}, "root": {"level": "DEBUG"}});
-        assert_eq!(style_of(&structured), (Style::Structured, Some(LevelFilter::Debug)));
-        let bare = json!({"formatters": {"singer_formatter": {"format": "%(message)s"}}, "root": {"level": "WARNING"}});
-        assert_eq!(style_of(&bare), (Style::Bare, Some(LevelFilter::Warn)));
-        assert!(sdk_config(Path::new("/nonexistent")).is_err());
+    fn a_file_that_is_not_there_is_told() {
+        assert!(sdk_config(Path::new("/nonexistent")).is_err_and(|error| error.starts_with("cannot read ")));
     }
 
+    /// A test has the stack of a thread, which is smaller than that of the tap.
     #[test]
-    fn a_configuration_in_yaml_serves_as_well() {
-        let own = "formatters:\n  a:\n    (): x.StructuredFormatter\n  b:\n    format: '%(message)s'\nroot:\n  level: \"DEBUG\" # all\n";
-        assert_eq!(yaml(own), Some((Style::Structured, Some(LevelFilter::Debug))));
-        assert_eq!(yaml("formatters:\n  a:\n    format: \"%(message)s\"\nloggers:\n  x:\n    level: DEBUG\n"), Some((Style::Bare, None)));
-        assert_eq!(yaml("version: 1\n# formatters:\n"), None);
+    fn a_configuration_that_explodes_is_refused() {
+        let aliases: Vec<String> = (1..30).map(|i| format!("a{i}: &a{i} [{}]", vec![format!("*a{}", i - 1); 9].join(", "))).collect();
+        let nested = |open: &str, close: &str| format!("root: {}1{}", open.repeat(200_000), close.repeat(200_000));
+        let deeper: String = (0..2_000).map(|depth| " ".repeat(depth) + "root:\n").collect();
+        for config in [
+            nested("[", ""),
+            nested("[", "]"),
+            nested("{\"a\":", "}"),
+            format!("-{}", " -".repeat(200_000)),
+            deeper,
+            format!("a0: &a0 [1]\n{}", aliases.join("\n")),
+        ] {
+            read(&config).expect_err("too much");
+        }
     }
 
     #[test]

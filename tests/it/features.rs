@@ -553,6 +553,7 @@ fn a_log_configuration_may_be_yaml(#[case] config: &str) {
 #[rstest]
 #[case::missing(None)]
 #[case::of_another_kind(Some("{{{"))]
+#[case::without_a_section(Some(r#"{"version": 1}"#))]
 fn a_log_configuration_that_cannot_be_used_is_told(#[case] config: Option<&str>) {
     let sentry = Sentry::small();
     let tap = Tap::against(&sentry).select(&["teams"]).env("SINGER_SDK_LOG_CONFIG", "logging.json");
