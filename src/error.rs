@@ -1,6 +1,7 @@
 //! What can end a run, and the exit code that each end has.
 
 use crate::client::ApiError;
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -54,10 +55,17 @@ impl Error {
     }
 }
 
+/// A name from a file or an answer may hold line breaks, or what moves a terminal's cursor.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    if text.contains(char::is_control) { text.chars().map(plain).collect() } else { Cow::Borrowed(text) }
+}
+
 /// A text that came from outside, for a message: on one line and not endless.
 pub fn brief(text: &str) -> String {
     const MOST: usize = 200;
-    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    let cut = if text.chars().nth(MOST).is_some() { "…" } else { "" };
-    text.chars().take(MOST).map(plain).collect::<String>() + cut
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => one_line(&text[..end]).into_owned() + "…",
+        None => one_line(text).into_owned(),
+    }
 }

@@ -1,7 +1,7 @@
 //! Log lines on stderr: as the Singer SDK prints them, or as JSON where Meltano asks for it.
 
 use crate::cli::Cli;
-use crate::error::brief;
+use crate::error::{brief, one_line};
 use crate::progress;
 use crate::streams;
 use chrono::{Local, Utc};
@@ -64,7 +64,8 @@ pub fn init(cli: &Cli) {
     builder
         .target(env_logger::Target::Pipe(Box::new(progress::Stderr)))
         .format(move |out, record| {
-            let message = one_line(record.args().to_string());
+            let text = record.args().to_string();
+            let message = one_line(&text);
             if message.starts_with(METRIC) && !metrics && record.level() <= Level::Info {
                 return Ok(());
             }
@@ -84,12 +85,6 @@ pub fn init(cli: &Cli) {
     if let Some(problem) = problem {
         log::warn!("SINGER_SDK_LOG_CONFIG has no effect: {problem}");
     }
-}
-
-/// A name from a file or an answer may hold line breaks, or what moves a terminal's cursor.
-fn one_line(message: String) -> String {
-    let plain = |c: char| if c.is_control() { c.escape_default().collect() } else { String::from(c) };
-    if message.contains(char::is_control) { message.chars().map(plain).collect() } else { message }
 }
 
 /// The formatter and the level of a logging configuration: YAML, of which the JSON that Meltano writes is a part.
