@@ -7,10 +7,11 @@ use crate::streams::{Replication, STREAMS, StreamDef};
 use crate::transform::{Flattening, Masking, Transform};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use serde_path_to_error::Segment;
 
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
-    #[error("the catalog is not usable: {0}")]
+    #[error("the catalog is not usable: {0}; --discover prints one that is")]
     Shape(String),
     #[error("catalog, stream `{stream}`: {text}")]
     Stream { stream: String, text: String },
@@ -26,6 +27,7 @@ pub struct Catalog {
 
 /// One stream of a catalog. Lenient where it is read: catalogs are edited by people and by Meltano.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(expecting = "an object with `tap_stream_id`")]
 pub struct Entry {
     #[serde(alias = "stream_id")]
     pub tap_stream_id: String,
@@ -46,18 +48,30 @@ pub struct Entry {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(expecting = "an object with `breadcrumb` and `metadata`")]
 pub struct Metadata {
     pub breadcrumb: Vec<String>,
     pub metadata: Map<String, Value>,
 }
 
 impl Catalog {
-    /// Entry by entry, so that an error can name the place.
-    fn read(value: Value) -> Result<Self, CatalogError> {
-        let wrong = |text: &str| CatalogError::Shape(text.to_owned());
-        let Value::Object(mut catalog) = value else { return Err(wrong("it must be a JSON object")) };
-        let Some(Value::Array(streams)) = catalog.remove("streams") else { return Err(wrong("`streams` must be a list")) };
-        streams.into_iter().enumerate().map(|(i, entry)| Entry::read(i, entry)).collect::<Result<_, _>>().map(|streams| Self { streams })
+    fn read(mut value: Value) -> Result<Self, CatalogError> {
+        let Some(streams) = value.get_mut("streams").and_then(Value::as_array_mut) else {
+            return Err(CatalogError::Shape("it must be an object whose `streams` are a list".to_owned()));
+        };
+        for entry in streams.iter_mut().filter_map(Value::as_object_mut).filter(|entry| entry.contains_key("tap_stream_id")) {
+            // Its alias, which would be the same key again.
+            entry.remove("stream_id");
+        }
+        serde_path_to_error::deserialize(&value).map_err(|error| {
+            let entry = error.path().iter().find_map(|segment| match segment {
+                Segment::Seq { index } => Some(&value["streams"][index]),
+                _ => None,
+            });
+            let name = entry.and_then(|entry| entry.get("tap_stream_id").or_else(|| entry.get("stream_id"))?.as_str());
+            let stream = name.map(|name| format!(" (stream `{}`)", brief(name))).unwrap_or_default();
+            CatalogError::Shape(format!("`{}`{stream}: {}", error.path(), brief(&error.inner().to_string())))
+        })
     }
 }
 
@@ -179,23 +193,6 @@ impl Selection {
 }
 
 impl Entry {
-    fn read(i: usize, mut value: Value) -> Result<Self, CatalogError> {
-        if let Some(entry) = value.as_object_mut().filter(|entry| entry.contains_key("tap_stream_id")) {
-            entry.remove("stream_id");
-        }
-        serde_json::from_value(value.clone()).map_err(|error| {
-            let fails = |key: &str, part: &Value| {
-                let mut alone = json!({"tap_stream_id": ""});
-                alone[if key == "stream_id" { "tap_stream_id" } else { key }] = part.clone();
-                serde_json::from_value::<Self>(alone).is_err()
-            };
-            let key = value.as_object().into_iter().flatten().find(|(key, part)| fails(key, part));
-            let key = key.map(|(key, _)| format!(".{key}")).unwrap_or_default();
-            let name = value.get("tap_stream_id").and_then(Value::as_str).map(|name| format!(" ({})", brief(name)));
-            CatalogError::Shape(format!("`streams[{i}]{key}`{}: {}", name.unwrap_or_default(), brief(&error.to_string())))
-        })
-    }
-
     fn metadata(&self, path: &[&str]) -> Option<&Map<String, Value>> {
         self.metadata
             .iter()
@@ -471,6 +468,7 @@ mod tests {
         assert!(matches!(new(json!({"streams": []})), Err(CatalogError::Nothing)));
         assert!(matches!(new(json!({"streams": [{"tap_stream_id": "unicorns"}]})), Err(CatalogError::Nothing)));
         assert!(matches!(new(json!({"streams": [{"stream_id": "teams"}, {"tap_stream_id": "unicorns"}]})), Ok(1)));
+        assert!(matches!(new(json!({"streams": [{"stream_id": "teams", "tap_stream_id": "teams"}]})), Ok(1)));
     }
 
     #[test]

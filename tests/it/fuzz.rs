@@ -483,13 +483,28 @@ fn a_file_that_is_nested_without_end_is_named(#[values("--state", "--catalog", "
 #[case::a_breadcrumb_of_another_type(
     "--catalog",
     r#"{"streams": [{"tap_stream_id": "issues", "metadata": [{"breadcrumb": 5, "metadata": {}}]}]}"#,
-    "`streams[0].metadata`"
+    "`streams[0].metadata[0].breadcrumb` (stream `issues`)"
 )]
 #[case::a_name_of_another_type(
     "--catalog",
     r#"{"streams": [{"tap_stream_id": "teams"}, {"tap_stream_id": 7}]}"#,
     "`streams[1].tap_stream_id`"
 )]
+#[case::an_entry_without_a_name("--catalog", r#"{"streams": [{"stream": "issues"}]}"#, "`streams[0]`: missing field `tap_stream_id`")]
+#[case::a_breadcrumb_of_an_entry_without_a_name(
+    "--catalog",
+    r#"{"streams": [{"tap_stream_id": "teams"}, {"metadata": [{"metadata": {}}]}]}"#,
+    "`streams[1].metadata[0]`: missing field `breadcrumb`"
+)]
+#[case::an_entry_of_another_type("--catalog", r#"{"streams": ["issues"]}"#, "`streams[0]`")]
+#[case::a_flag_of_another_type(
+    "--catalog",
+    r#"{"streams": [{"tap_stream_id": "teams"}, {"stream_id": "issues", "tap_stream_id": "issues", "selected": "yes"}]}"#,
+    "`streams[1].selected` (stream `issues`)"
+)]
+#[case::a_name_of_another_type_by_its_alias("--catalog", r#"{"streams": [{"stream_id": 7}]}"#, "`streams[0].stream_id`")]
+#[case::of_an_entry_named_by_its_alias("--catalog", r#"{"streams": [{"stream_id": "teams", "selected": 1}]}"#, "(stream `teams`)")]
+#[case::the_list_alone("--catalog", r#"[[{"tap_stream_id": "issues"}]]"#, "`streams`")]
 #[case::a_number_too_large("--config", r#"{"concurrency": 123456789012345678901234567890}"#, "`concurrency`")]
 #[case::a_header_of_two_lines("--config", r#"{"user_agent": "a\r\nX-Other: b"}"#, "`user_agent`")]
 #[case::a_token_with_nul("--config", r#"{"api_token": "a\u0000b"}"#, "`api_token`")]
