@@ -17,6 +17,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tap_sentry::catalog::{RecordStyle, Selection};
 use tempfile::TempDir;
 
 /// No run of a test takes longer than this, unless it hangs.
@@ -289,6 +290,20 @@ impl Tap {
         let stdout = String::from_utf8(output.stdout).unwrap();
         let run = Run::new(output.status.code(), &stdout, String::from_utf8(output.stderr).unwrap());
         run.keeps_to_the_protocol();
+        run
+    }
+
+    /// Goes on from the last of the earlier runs, with which it makes a whole of every selected stream.
+    #[track_caller]
+    pub fn completes(self, sentry: &Sentry, earlier: &[&Run]) -> Run {
+        let selection = Selection::new(self.catalog.clone(), &RecordStyle::default()).unwrap();
+        let end = instant(&self.config.as_ref().unwrap()["end_date"]);
+        let run = self.state(&earlier.last().unwrap().state()).run();
+        run.is_complete();
+        let runs = [earlier, &[&run]].concat();
+        for selected in selection.0 {
+            union(selected.def.name, &runs).equal(sentry.expected_until(selected.def.name, end));
+        }
         run
     }
 

@@ -1,6 +1,6 @@
 //! What goes wrong: healed it costs nothing, lasting it is a gap that is told, and never is anything lost.
 
-use crate::dsl::{Sentry, Tap, union};
+use crate::dsl::{Sentry, Tap};
 use chrono::TimeDelta;
 use rstest::rstest;
 use sentry_sandbox::{EXPIRED_TOKEN, Fault, FaultKind, INTEGRATION_TOKEN, Match, NARROW_TOKEN, ORGANIZATION_TOKEN, SSO_TOKEN};
@@ -119,11 +119,7 @@ fn what_lasts_in_a_list_is_a_gap_that_the_next_run_fills(#[case] list: &str) {
     }
 
     sentry.faults().clear();
-    let second = patient(&sentry).state(&first.state()).run();
-    second.is_complete();
-    for stream in ["issues", "events"] {
-        union(stream, &[&first, &second]).equal(sentry.expected(stream));
-    }
+    patient(&sentry).completes(&sentry, &[&first]);
 }
 
 #[test]
@@ -140,11 +136,7 @@ fn a_list_of_issues_that_fails_holds_back_its_project_alone() {
     }
     first.keys("releases").equal(sentry.expected("releases"));
     sentry.faults().clear();
-    let second = tap.state(&first.state()).run();
-    second.is_complete();
-    for stream in ["issues", "events"] {
-        union(stream, &[&first, &second]).equal(sentry.expected(stream));
-    }
+    tap.completes(&sentry, &[&first]);
 }
 
 #[test]
@@ -159,9 +151,7 @@ fn a_bookmark_of_an_earlier_run_stays_where_it_is_at_a_gap() {
     second.is_incomplete();
     assert_eq!(second.bookmark("events", api), Some(middle));
     sentry.faults().clear();
-    let third = Tap::against(&sentry).state(&second.state()).run();
-    third.is_complete();
-    union("events", &[&first, &second, &third]).equal(sentry.expected("events"));
+    Tap::against(&sentry).completes(&sentry, &[&first, &second]);
 }
 
 #[test]
@@ -183,9 +173,7 @@ fn a_window_that_fails_keeps_what_was_finished_before_it() {
     let reached = first.bookmark("events", project);
     assert!(reached.is_some() && reached < Some(sentry.end), "{reached:?}");
     sentry.faults().clear();
-    let second = tap.state(&first.state()).run();
-    second.is_complete();
-    union("events", &[&first, &second]).equal(sentry.expected("events"));
+    tap.completes(&sentry, &[&first]);
 }
 
 #[rstest]
@@ -364,11 +352,7 @@ fn a_storm_that_does_not_end_leaves_a_true_state_from_which_the_next_run_goes_on
     asked.sort();
     assert!(asked.chunk_by(|a, b| a == b).all(|same| same.len() <= 2), "one more try of each");
     sentry.faults().clear();
-    let second = Tap::against(&sentry).state(&first.state()).run();
-    second.is_complete();
-    for stream in ["projects", "teams", "issues", "events", "releases"] {
-        union(stream, &[&first, &second]).equal(sentry.expected(stream));
-    }
+    Tap::against(&sentry).completes(&sentry, &[&first]);
 }
 
 /// `meltano config test` shows the last line only.

@@ -1,6 +1,6 @@
 //! Signals, and readers that stop reading.
 
-use crate::dsl::{Running, Sentry, Tap, union};
+use crate::dsl::{Running, Sentry, Tap};
 use chrono::TimeDelta;
 use rstest::rstest;
 use sentry_sandbox::{Fault, FaultKind, Match};
@@ -30,11 +30,7 @@ fn a_signal_ends_the_run_in_order(#[case] signal: &str, #[case] kind: FaultKind)
     assert!(run.states().last().is_some());
 
     sentry.faults().clear();
-    let second = Tap::against(&sentry).state(&run.state()).run();
-    second.is_complete();
-    for stream in ["issues", "events", "releases"] {
-        union(stream, &[&run, &second]).equal(sentry.expected(stream));
-    }
+    Tap::against(&sentry).completes(&sentry, &[&run]);
 }
 
 #[test]
@@ -89,11 +85,7 @@ fn what_was_written_before_a_kill_is_true() {
     let run = running.kill();
     run.no_state_is_ahead(&sentry, &[]);
     sentry.faults().clear();
-    let second = Tap::against(&sentry).state(&run.state()).run();
-    second.is_complete();
-    for stream in ["issues", "events", "releases"] {
-        union(stream, &[&run, &second]).equal(sentry.expected(stream));
-    }
+    Tap::against(&sentry).completes(&sentry, &[&run]);
 }
 
 #[test]
@@ -105,11 +97,7 @@ fn a_signal_ends_the_run_in_order_while_every_class_is_closed() {
     let run = running.signal("TERM");
     run.is_incomplete().no_state_is_ahead(&sentry, &[]).ends_telling("SIGTERM");
     sentry.faults().clear();
-    let second = Tap::against(&sentry).state(&run.state()).run();
-    second.is_complete();
-    for stream in ["issues", "events", "releases"] {
-        union(stream, &[&run, &second]).equal(sentry.expected(stream));
-    }
+    Tap::against(&sentry).completes(&sentry, &[&run]);
 }
 
 #[test]
@@ -120,11 +108,7 @@ fn a_reader_that_closes_the_pipe_resumes_from_what_it_has_read() {
     running.read_to("STATE");
     let run = running.close_stdout();
     run.ends_with(5).does_not_tell("panicked").does_not_tell("ERROR    | tap-sentry.");
-    let second = Tap::against(&sentry).with("fetch_event_details", true).state(&run.state()).run();
-    second.is_complete();
-    for stream in ["issues", "events", "releases"] {
-        union(stream, &[&run, &second]).equal(sentry.expected(stream));
-    }
+    Tap::against(&sentry).with("fetch_event_details", true).completes(&sentry, &[&run]);
 }
 
 #[test]
