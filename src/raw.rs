@@ -17,6 +17,9 @@ pub const MAX_DEPTH: u32 = 100;
 /// Positions have 32 bits.
 const LARGEST: usize = 1 << 31;
 
+/// Bytes that are copied before they are looked at.
+const AT_ONCE: usize = 4096;
+
 /// Containers that this many others are open around are not listed. Rows are looked into less deeply; what is deeper
 /// is copied.
 const LISTED: usize = 4;
@@ -48,7 +51,7 @@ impl Repairs {
 
 /// A body that is checked while it arrives.
 ///
-/// What comes in is copied a block at a time, right before it is looked at: the copy costs next to nothing then.
+/// What comes in is copied little by little, right before it is looked at: the nearest cache still holds it then.
 #[derive(Debug, Default)]
 pub struct Body {
     bytes: Vec<u8>,
@@ -149,7 +152,7 @@ pub struct Document<'a> {
     misfits: Vec<Misfit>,
     /// There are line breaks or tabs between tokens.
     spread: bool,
-    /// How many containers are open at most.
+    /// No more containers than these are open at once.
     depth: u32,
 }
 
@@ -572,7 +575,6 @@ struct Scan {
     containers: Vec<Container>,
     misfits: Vec<Misfit>,
     nesting: Nesting,
-    depth: u32,
     /// Where an escape may stand that the high surrogate before it has made whole.
     low_surrogate: usize,
     spread: bool,
@@ -593,15 +595,27 @@ struct Carry {
 }
 
 /// The open containers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Nesting {
-    depth: u32,
-    /// A bit for each of the innermost, up to 64 of them: whether it is an object. The lowest is the innermost.
+    /// Whether the innermost are objects, the lowest bit being the innermost of all; above the last of them a bit is set.
     kinds: u64,
-    /// The same of those around, by 64.
+    /// The same of those around, by [`Nesting::MOST`].
     outer: Vec<u64>,
     /// Which containers the outermost are.
     open: [u32; LISTED],
+    /// How many times `MOST` were open at once.
+    deepest: usize,
+}
+
+impl Nesting {
+    /// How many fit into `kinds`.
+    const MOST: usize = 63;
+}
+
+impl Default for Nesting {
+    fn default() -> Self {
+        Self { kinds: 1, outer: Vec::new(), open: [0; LISTED], deepest: 0 }
+    }
 }
 
 /// Whether the next token follows one of a kind.
@@ -609,12 +623,11 @@ struct Nesting {
 struct After {
     value: u64,
     open: u64,
-    brace: u64,
-    comma: u64,
-    key: bool,
+    key_place: u64,
+    key: u64,
 }
 
-/// What the bytes of a block outside strings are.
+/// What the bytes of a block are.
 #[derive(Clone, Copy)]
 struct Tokens {
     /// Strings with their quotes.
@@ -628,12 +641,16 @@ struct Tokens {
     curly: u64,
     comma: u64,
     colon: u64,
-    scalar: u64,
     scalar_start: u64,
+    /// What follows a number or a word.
+    after_scalar: u64,
+    /// In strings, what follows a backslash.
+    escaped: u64,
+    /// Control characters where they may not be.
+    control: u64,
 }
 
 /// Kinds of error, in a mask of where they are.
-#[derive(Default)]
 struct Wrong {
     control: u64,
     escape: u64,
@@ -653,50 +670,52 @@ impl Scan {
     /// looked at beyond the block that it starts in.
     #[inline(always)]
     fn received<S: Simd>(&mut self, simd: S, body: &mut Vec<u8>, received: &[u8]) -> Result<(), Malformed> {
-        let (head, received) = received.split_at(received.len().min(body.len().next_multiple_of(64) - body.len()));
-        let (blocks, tail) = received.as_chunks::<64>();
-        body.reserve(head.len() + received.len());
-        body.extend_from_slice(head);
-        // Its own variable, so that it stays in registers.
-        let mut carry = self.carry;
-        let mut wrong = Ok(());
-        for block in blocks {
-            body.extend_from_slice(block);
-            if let Some(before) = body.get(self.at..self.at + 64).and_then(|block| block.first_chunk())
-                && body.len() - self.at >= 128
-                && wrong.is_ok()
-            {
-                wrong = self.block(simd, body, self.at, before, &mut carry);
-                self.at += 64;
+        body.reserve(received.len());
+        let mut checked = Ok(());
+        for part in received.chunks(AT_ONCE) {
+            body.extend_from_slice(part);
+            if checked.is_ok() {
+                let ready = body.len().saturating_sub(64).max(self.at);
+                checked = self.blocks(simd, body, body[self.at..ready].as_chunks().0);
             }
         }
-        body.extend_from_slice(tail);
-        self.carry = carry;
-        wrong
+        checked
     }
 
     /// Checks the blocks that are left when the whole body is there.
     #[inline(always)]
     fn rest<S: Simd>(&mut self, simd: S, body: &[u8]) -> Result<(), Malformed> {
         self.whole = true;
-        let (blocks, rest) = body[self.at..].as_chunks::<64>();
-        let mut carry = self.carry;
-        for block in blocks {
-            self.block(simd, body, self.at, block, &mut carry)?;
-            self.at += 64;
-        }
+        let (blocks, rest) = body[self.at..].as_chunks();
         let mut last = [b' '; 64];
         last[..rest.len()].copy_from_slice(rest);
-        self.block(simd, body, self.at, &last, &mut carry)?;
+        self.blocks(simd, body, blocks)?;
+        self.blocks(simd, body, &[last])
+    }
+
+    /// Checks the next blocks. The tokens of each are found before those of the one before it are checked: neither needs
+    /// the other, so the processor does both at once.
+    #[inline(always)]
+    fn blocks<S: Simd>(&mut self, simd: S, body: &[u8], blocks: &[[u8; 64]]) -> Result<(), Malformed> {
+        let Some((first, others)) = blocks.split_first() else { return Ok(()) };
+        // Its own variable, so that it stays in registers.
+        let mut carry = self.carry;
+        let mut tokens = self.tokens(simd, self.at, first, &mut carry);
+        for block in others {
+            let next = self.tokens(simd, self.at + 64, block, &mut carry);
+            self.check(body, &tokens, &mut carry)?;
+            tokens = next;
+        }
+        self.check(body, &tokens, &mut carry)?;
         self.carry = carry;
         Ok(())
     }
 
+    /// What the bytes of a block are.
     #[inline(always)]
-    fn block<S: Simd>(&mut self, simd: S, body: &[u8], base: usize, block: &[u8; 64], carry: &mut Carry) -> Result<(), Malformed> {
+    fn tokens<S: Simd>(&mut self, simd: S, base: usize, block: &[u8; 64], carry: &mut Carry) -> Tokens {
         let bytes = u8x64::simd_from(simd, *block);
         let is = |byte: u8| bytes.simd_eq(byte).to_bitmask();
-        let mut wrong = Wrong::default();
 
         if bytes.simd_ge(0x80).any_true() {
             self.wide(base);
@@ -711,9 +730,10 @@ impl Scan {
 
         let blank = bytes.simd_le(b' ').to_bitmask();
         let space = blank & !string;
+        let mut control = 0;
         if bytes.simd_le(0x1f).any_true() {
             self.spread = true;
-            wrong.control = blank & !is(b' ') & (string | !(is(b'\n') | is(b'\r') | is(b'\t')));
+            control = blank & !is(b' ') & (string | !(is(b'\n') | is(b'\r') | is(b'\t')));
         }
 
         // `[` and `{`, and `]` and `}`, differ in this one bit.
@@ -724,10 +744,10 @@ impl Scan {
         let comma = is(b',') & !string;
         let colon = is(b':') & !string;
         let scalar = !(string | open | close | comma | colon | space);
-        let scalar_start = scalar & !(scalar << 1 | carry.scalar);
+        let behind = scalar << 1 | carry.scalar;
         carry.scalar = scalar >> 63;
 
-        let tokens = Tokens {
+        Tokens {
             string,
             string_start: quotes & inside,
             string_last: quotes & !inside,
@@ -737,14 +757,27 @@ impl Scan {
             curly,
             comma,
             colon,
-            scalar,
-            scalar_start,
-        };
-        let objects = self.brackets(base, &tokens, &mut wrong);
-        wrong.grammar = if space == 0 { carry.grammar::<false>(&tokens, objects) } else { carry.grammar::<true>(&tokens, objects) };
-        wrong.escape = if escaped == 0 { 0 } else { self.escapes(body, base, escaped) };
-        wrong.scalar = self.scalars(body, base, scalar_start);
-        if wrong.control | wrong.escape | wrong.scalar | wrong.bracket | wrong.grammar == 0 { Ok(()) } else { Err(wrong.first(base)) }
+            scalar_start: scalar & !behind,
+            after_scalar: behind & !scalar,
+            escaped,
+            control,
+        }
+    }
+
+    /// Checks the tokens of the block at `self.at`, and moves on.
+    #[inline(always)]
+    fn check(&mut self, body: &[u8], tokens: &Tokens, carry: &mut Carry) -> Result<(), Malformed> {
+        let base = self.at;
+        let (objects, bracket) = self.brackets(base, tokens);
+        let grammar = if tokens.space == 0 { carry.grammar::<false>(tokens, objects) } else { carry.grammar::<true>(tokens, objects) };
+        let escape = if tokens.escaped == 0 { 0 } else { self.escapes(body, base, tokens.escaped) };
+        let scalar = self.scalars(body, base, tokens.scalar_start);
+        let control = tokens.control;
+        if control | escape | scalar | bracket | grammar != 0 {
+            return Err(Wrong { control, escape, scalar, bracket, grammar }.first(base));
+        }
+        self.at += 64;
+        Ok(())
     }
 
     #[inline(never)]
@@ -756,48 +789,70 @@ impl Scan {
     }
 
     /// Matches brackets and lists the containers that are not too deep; returns for each byte whether the container
-    /// around it is an object.
+    /// around it is an object, and a bracket that closes none.
     #[inline(always)]
-    fn brackets(&mut self, base: usize, tokens: &Tokens, wrong: &mut Wrong) -> u64 {
-        let Nesting { mut kinds, mut depth, .. } = self.nesting;
+    fn brackets(&mut self, base: usize, tokens: &Tokens) -> (u64, u64) {
+        let mut kinds = self.nesting.kinds;
         let mut objects = 0u64.wrapping_sub(kinds & 1);
         let mut brackets = tokens.open | tokens.close;
         while brackets != 0 {
             let bit = brackets & brackets.wrapping_neg();
-            let at = narrow(base) + brackets.trailing_zeros();
-            brackets ^= bit;
+            let before = kinds;
             let curly = u64::from(tokens.curly & bit != 0);
             if tokens.open & bit != 0 {
-                if let Some(index) = self.nesting.open.get_mut(depth as usize) {
-                    *index = narrow(self.containers.len());
-                    self.containers.push(Container { end: 0, next: 0 });
+                if kinds < 1 << LISTED {
+                    self.list(kinds);
                 }
-                if depth % 64 == 0 {
-                    self.nesting.outer.push(kinds);
+                if kinds >> Nesting::MOST != 0 {
+                    kinds = self.spill(kinds);
                 }
                 kinds = kinds << 1 | curly;
-                depth += 1;
-                self.depth = self.depth.max(depth);
             } else {
-                if depth == 0 || kinds & 1 != curly {
-                    wrong.bracket |= bit;
-                    break;
+                if kinds & 1 != curly {
+                    return (0, bit);
                 }
-                depth -= 1;
-                kinds = if depth % 64 == 0 { self.nesting.outer.pop().unwrap_or(0) } else { kinds >> 1 };
-                if let Some(index) = self.nesting.open.get(depth as usize) {
-                    let next = narrow(self.containers.len());
-                    if let Some(container) = self.containers.get_mut(*index as usize) {
-                        container.end = at + 1;
-                        container.next = next;
+                kinds >>= 1;
+                if kinds < 1 << LISTED {
+                    kinds = self.unlist(kinds, narrow(base) + brackets.trailing_zeros() + 1);
+                    if kinds == 0 {
+                        return (0, bit);
                     }
                 }
             }
-            let behind = !(bit | (bit - 1));
-            objects = (objects & !behind) | (0u64.wrapping_sub(kinds & 1) & behind);
+            brackets ^= bit;
+            // From here on, if that has changed.
+            objects ^= 0u64.wrapping_sub((before ^ kinds) & 1) & bit.wrapping_neg();
         }
-        (self.nesting.kinds, self.nesting.depth) = (kinds, depth);
-        objects
+        self.nesting.kinds = kinds;
+        (objects, 0)
+    }
+
+    /// A container begins, and few are open around it.
+    #[inline(never)]
+    fn list(&mut self, kinds: u64) {
+        let depth = kinds.ilog2() as usize;
+        if self.nesting.outer.is_empty() {
+            self.nesting.open[depth] = narrow(self.containers.len());
+            self.containers.push(Container { end: 0, next: 0 });
+        }
+    }
+
+    /// A container ends, and few are open around it; returns the kinds of these, and 0 where none was open.
+    #[inline(never)]
+    fn unlist(&mut self, kinds: u64, end: u32) -> u64 {
+        if kinds > 0 && self.nesting.outer.is_empty() {
+            let next = narrow(self.containers.len());
+            let container = &mut self.containers[self.nesting.open[kinds.ilog2() as usize] as usize];
+            (container.end, container.next) = (end, next);
+        }
+        if kinds == 1 { self.nesting.outer.pop().unwrap_or(kinds) } else { kinds }
+    }
+
+    #[cold]
+    fn spill(&mut self, kinds: u64) -> u64 {
+        self.nesting.outer.push(kinds);
+        self.nesting.deepest = self.nesting.deepest.max(self.nesting.outer.len());
+        1
     }
 
     /// Checks numbers and words; returns those that are neither.
@@ -893,7 +948,7 @@ impl Scan {
         if self.carry.string != 0 {
             return malformed("the text ends in a string", body.len());
         }
-        if self.nesting.depth > 0 {
+        if self.nesting.kinds != 1 {
             return malformed("the text ends in the middle", body.len());
         }
         // A character is whole within a run: the bytes after its first are beyond ASCII too.
@@ -921,7 +976,7 @@ impl Scan {
             containers: self.containers,
             misfits: self.misfits,
             spread: self.spread,
-            depth: self.depth,
+            depth: narrow((self.nesting.deepest + 1) * Nesting::MOST),
         })
     }
 }
@@ -943,17 +998,17 @@ impl Carry {
 
     /// What follows what; returns the tokens that may not be where they are.
     ///
-    /// - A value follows an opening bracket, a comma, a colon or nothing; anything else follows a value, but for a
-    ///   bracket that closes an empty container.
+    /// - A comma, a colon or a closing bracket follows each value, and nothing else, but for a bracket that closes an
+    ///   empty container.
     /// - What follows `{`, or a comma in an object, is a key or, at first, the closing bracket.
     /// - A colon follows each key, and nothing else.
     #[inline(always)]
     fn grammar<const SPACE: bool>(&mut self, tokens: &Tokens, objects: u64) -> u64 {
-        let Tokens { string, string_start, string_last, space, open, close, curly, comma, colon, scalar, scalar_start } = *tokens;
+        let Tokens { string, string_start, string_last, space, open, close, curly, comma, colon, after_scalar, .. } = *tokens;
         // The tokens that follow those whose last byte is marked. With white space, adding what falls into a run of it
         // carries to the run's end.
-        let follow = |last: u64, carry: &mut u64| {
-            let next = last << 1 | *carry;
+        let follow = |last: u64, carry: &mut u64, more: u64| {
+            let next = last << 1 | *carry | more;
             *carry = last >> 63;
             if SPACE {
                 let (sum, overflow) = (next & space).overflowing_add(space);
@@ -964,23 +1019,16 @@ impl Carry {
             }
         };
         let after = &mut self.after;
-        // A scalar's bytes count as its last one: what follows it within is no token.
-        let after_value = follow(string_last | close | scalar, &mut after.value);
-        let after_open = follow(open, &mut after.open);
-        let after_brace = follow(open & curly, &mut after.brace);
-        let after_comma = follow(comma, &mut after.comma);
-        let key_place = after_brace | after_comma & objects;
+        let after_value = follow(string_last | close, &mut after.value, after_scalar);
+        let after_open = follow(open, &mut after.open, 0);
+        let key_place = follow(open & curly | comma & objects, &mut after.key_place, 0);
         // What follows the strings whose first byte is marked.
         let run = if SPACE { string | space } else { string };
-        let (sum, one) = run.overflowing_add(string_start & key_place);
-        let (sum, other) = sum.overflowing_add(u64::from(after.key));
-        after.key = one | other;
+        let (sum, overflow) = run.overflowing_add(string_start & key_place | after.key);
+        after.key = u64::from(overflow);
         let after_key = sum & !run;
 
-        ((string_start | open | scalar_start) & after_value)
-            | ((close | comma | colon) & !after_value & !(close & after_open))
-            | (key_place & !(string_start | close))
-            | (colon ^ after_key)
+        ((after_value ^ (close | comma | colon)) & !(close & after_open)) | (key_place & !(string_start | close)) | (colon ^ after_key)
     }
 }
 
@@ -1123,6 +1171,19 @@ mod tests {
         let (json, repairs) = copied(&format!("[{}1,{{\"a\":[]}}{},[[2]],\"\\u0000\"]", "[".repeat(98), "]".repeat(98)));
         assert_eq!(json, format!("[{}1,{{\"a\":null}}{},[[2]],\"\u{fffd}\"]", "[".repeat(98), "]".repeat(98)));
         assert_eq!(repairs, Repairs { characters: 1, numbers: 0, depth: 1 });
+    }
+
+    #[test]
+    fn kinds_of_containers_are_known_at_every_depth() {
+        for depth in [1, 3, 4, 5, 62, 63, 64, 65, 100, 120] {
+            let (open, close): (String, Vec<&str>) = (0..depth).map(|i| if i % 3 == 0 { ("{\"k\":", "}") } else { ("[", "]") }).unzip();
+            let close: String = close.into_iter().rev().collect();
+            for inner in ["1", "1,2", "1,\"a\":2", "\"a\":2", "}", "]", "[1]}", "{}]", "", "{\"a\":[1,2],\"b\":3}"] {
+                agree(format!("{open}{inner}{close}").as_bytes());
+                agree(format!("[{open}{inner}{close},{{\"x\":{open}{inner}{close}}}]").as_bytes());
+                agree(format!("{open}{inner}{close}]").as_bytes());
+            }
+        }
     }
 
     #[test]
