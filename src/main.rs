@@ -4,7 +4,17 @@ use clap::Parser;
 use std::process::ExitCode;
 use tap_sentry::{cli::Cli, error::Error, logging, run};
 
+/// Pages of megabytes come and go by the thousand. glibc maps the memory of each anew, and the system clears it each
+/// time, until a larger block was freed: from then on it keeps so much (`mallopt(3)`, `M_MMAP_THRESHOLD`). Other
+/// allocators take no notice. Nothing is written to the block, so it costs no memory; where even that is not granted,
+/// nothing changes.
+fn keep_memory_of_pages() {
+    let mut block = Vec::<u8>::new();
+    let _ = std::hint::black_box(&mut block).try_reserve_exact(24 << 20);
+}
+
 fn main() -> ExitCode {
+    keep_memory_of_pages();
     let cli = Cli::parse();
     logging::init(&cli);
     match run::run(&cli) {

@@ -17,8 +17,8 @@ pub const MAX_DEPTH: u32 = 100;
 /// Positions have 32 bits.
 const LARGEST: usize = 1 << 31;
 
-/// Bytes that are copied before they are looked at.
-const AT_ONCE: usize = 4096;
+/// Bytes that are copied before they are looked at: little for a cache, much for the work of beginning.
+const AT_ONCE: usize = 32 << 10;
 
 /// Containers that this many others are open around are not listed. Rows are looked into less deeply; what is deeper
 /// is copied.
@@ -51,7 +51,7 @@ impl Repairs {
 
 /// A body that is checked while it arrives.
 ///
-/// What comes in is copied little by little, right before it is looked at: the nearest cache still holds it then.
+/// What comes in is copied little by little, right before it is looked at: a near cache still holds it then.
 #[derive(Debug, Default)]
 pub struct Body {
     bytes: Vec<u8>,
@@ -396,12 +396,14 @@ impl<'a> Iterator for Members<'_, 'a> {
 }
 
 impl Members<'_, '_> {
-    /// The next one's value, if it stands right behind this label: its key with quotes and colon.
+    /// The next one's value, if it stands right behind this label: a comma, unless it is the first, and its key with
+    /// quotes and colon.
     #[inline]
     pub fn next_labelled(&mut self, label: &[u8]) -> Option<Place> {
-        self.0.step()?;
-        let at = self.0.at + label.len();
-        if starts_with(&self.0.doc.json[self.0.at..], label) && self.0.doc.json[at] > b' ' {
+        let json = self.0.doc.json;
+        let start = self.0.at + usize::from(json[self.0.at] == b',');
+        let at = start + label.len();
+        if starts_with(&json[start..], label) && json[at] > b' ' {
             self.0.at = at;
             return Some(self.0.value());
         }
@@ -456,6 +458,7 @@ fn starts_with(text: &[u8], start: &[u8]) -> bool {
     match start.len() {
         8..=16 => ends::<8>(text, start),
         4..8 => ends::<4>(text, start),
+        17..=32 => ends::<16>(text, start),
         _ => None,
     }
     .unwrap_or_else(|| text == start)
