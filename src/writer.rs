@@ -92,7 +92,8 @@ impl Written {
             return false;
         }
         if self.young.len() >= Self::GENERATION {
-            self.old = std::mem::take(&mut self.young);
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
         }
         self.young.insert(key, Version { content, sent });
         true
