@@ -6,7 +6,8 @@
 //! ```
 //! `start` of a partition is the end of its last finished window: everything before it has been written. `start` of
 //! the stream is the smallest of the run's partitions; alone, as the older Python tap wrote it, it counts for every
-//! partition. Everything else that came in goes out again unchanged.
+//! partition. A partition of a whole organization, as earlier versions wrote for releases, counts for its projects
+//! while none of them has one. Everything else that came in goes out again unchanged.
 
 use crate::error::brief;
 use crate::time::{format_instant, parse_instant};
@@ -24,8 +25,11 @@ impl Partition {
     }
 
     fn is(&self, context: &Value) -> bool {
-        context.as_object().is_some_and(|map| map.len() == self.0.len())
-            && self.0.iter().all(|(name, value)| context.get(name).and_then(Value::as_str) == Some(value))
+        context.as_object().is_some_and(|map| map.len() == self.0.len()) && self.holds(context)
+    }
+
+    fn holds(&self, context: &Value) -> bool {
+        self.0.iter().all(|(name, value)| context.get(name).and_then(Value::as_str) == Some(value))
     }
 }
 
@@ -91,27 +95,25 @@ impl Bookmarks {
 
     /// Where the partition was left, if it was ever.
     pub fn start(&self, stream: &str, partition: &Partition) -> Option<DateTime<Utc>> {
-        let entry = self.value.get("bookmarks")?.get(stream)?;
+        let entry = self.find(stream)?;
         match entry.get("partitions").and_then(Value::as_array) {
-            Some(partitions) => partitions.iter().find(|p| p.get("context").is_some_and(|c| partition.is(c)))?.get("start"),
+            Some(partitions) => own(partitions, partition).or_else(|| whole(partitions, partition))?.get("start"),
             None => entry.get("start"),
         }
         .and_then(Value::as_str)
         .and_then(|text| parse_instant(text).ok())
     }
 
-    /// Names the partitions of this run. A `start` without partitions is written into each of them, so that a
-    /// project that appears later starts at `start_date` and not there.
+    /// Names the partitions of this run. What counts for all of them is written into each, so that a project that
+    /// appears later starts at `start_date` and not there.
     pub fn plan(&mut self, stream: &'static str, partitions: Vec<Partition>) {
-        if self.find(stream).is_some_and(|entry| entry.get("start").is_some() && entry.get("partitions").is_none()) {
-            let starts: Vec<_> = partitions.iter().map(|partition| self.start(stream, partition)).collect();
-            for (partition, start) in partitions.iter().zip(starts) {
-                if let Some(start) = start {
-                    self.set(stream, partition, start);
-                }
+        let starts: Vec<_> = partitions.iter().map(|partition| self.start(stream, partition)).collect();
+        for (partition, start) in partitions.iter().zip(&starts) {
+            let known = self.find(stream).and_then(|entry| entry.get("partitions")?.as_array()).and_then(|list| own(list, partition));
+            if let (None, Some(start)) = (known, start) {
+                self.set(stream, partition, *start);
             }
         }
-        let starts: Vec<_> = partitions.iter().map(|partition| self.start(stream, partition)).collect();
         self.planned.entry(stream).or_default().extend(partitions.into_iter().zip(starts));
     }
 
@@ -184,6 +186,18 @@ impl Bookmarks {
     }
 }
 
+/// The partition's own entry.
+fn own<'a>(partitions: &'a [Value], partition: &Partition) -> Option<&'a Value> {
+    partitions.iter().find(|p| p.get("context").is_some_and(|c| partition.is(c)))
+}
+
+/// That of its whole organization, if it is the only one there.
+fn whole<'a>(partitions: &'a [Value], partition: &Partition) -> Option<&'a Value> {
+    let organization = Partition(partition.0.iter().take(1).cloned().collect());
+    let mut within = partitions.iter().filter(|p| p.get("context").is_some_and(|c| organization.holds(c)));
+    within.next().filter(|p| organization.is(&p["context"]) && within.next().is_none())
+}
+
 fn check(stream: &str, entry: &Value) -> Result<(), StateError> {
     let Some(entry) = entry.as_object() else {
         return Err(StateError(format!("`bookmarks.{stream}` must be an object")));
@@ -234,6 +248,18 @@ mod tests {
         let value = bookmarks.to_value();
         assert_eq!(value["bookmarks"]["issues"]["start"], "2026-01-01T00:00:00Z");
         assert_eq!((&value["bookmarks"]["other"], &value["x"]), (&json!(1), &json!([1])));
+    }
+
+    #[test]
+    fn a_bookmark_of_an_organization_counts_for_every_project_of_the_run() {
+        let entry = json!({"start": "2026-01-01T00:00:00Z", "partitions": [
+            {"context": {"organization_slug": "other"}, "start": "2026-03-01T00:00:00Z"},
+            {"context": {"organization_slug": "acme"}, "start": "2026-01-01T00:00:00Z"}]});
+        let mut bookmarks = Bookmarks::parse(json!({"bookmarks": {"issues": entry}})).expect("a state");
+        bookmarks.plan("issues", vec![project("1"), project("2")]);
+        assert!(bookmarks.apply(&checkpoint("1", "2026-02-01")));
+        assert_eq!(bookmarks.start("issues", &project("2")), Some(at("2026-01-01")));
+        assert_eq!(bookmarks.start("issues", &project("3")), None, "a project that appears later starts at start_date");
     }
 
     #[test]
