@@ -105,6 +105,8 @@ pub struct Reference {
     pub total: Option<u64>,
     /// Its child rows are also in the list of the whole project.
     pub by_project: bool,
+    /// A project that the token cannot read, as the list has it; of an integration that may be wrong.
+    pub no_access: bool,
 }
 
 /// A list of the child rows of many parents at once.
@@ -323,7 +325,8 @@ impl<'a> Pager<'a> {
         let count = activity.and_then(|activity| get(&[activity.count])).and_then(|text| text.parse().ok());
         let category = activity.and_then(|activity| get(&[activity.category]));
         let total = activity.and_then(|activity| get(activity.total)).and_then(|text| text.parse().ok());
-        Some(Reference { bind, last, count, total, by_project: category.is_none_or(|category| category == "error") })
+        let no_access = self.node.def.chosen_by_slug && doc.lookup(row, &["hasAccess"]).is_some_and(|place| doc.text(place) == b"false");
+        Some(Reference { bind, last, count, total, by_project: category.is_none_or(|category| category == "error"), no_access })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use crate::catalog::{Selected, Selection};
 use crate::config::Settings;
+use crate::context::Context;
+use crate::pager::Reference;
 use crate::state::{Bookmarks, Partition};
 use crate::streams::{Replication, STREAMS, StreamDef};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -10,6 +12,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub const RETENTION: TimeDelta = TimeDelta::days(90);
 /// Windows are not made smaller than this, however often the server refuses them.
 pub const LEAST_WINDOW: TimeDelta = TimeDelta::hours(1);
+
+/// All projects that the token can read.
+const EVERY_PROJECT: &str = "-1";
+/// Project ids that an address has room for.
+const PROJECTS_AT_ONCE: usize = 100;
 
 /// One stream in the tree of the run.
 #[derive(Debug)]
@@ -93,10 +100,10 @@ impl std::fmt::Display for Window {
 }
 
 /// Where the streams of one partition start in this run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Starts(Vec<Start>);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Start {
     stream: &'static str,
     /// By the bookmark.
@@ -132,6 +139,61 @@ impl Starts {
         let streams = node.streams();
         self.0.iter().filter(|start| streams.contains(&start.stream)).map(|start| start.low).min()
     }
+}
+
+/// Partitions that are asked for together, since they start alike.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Group {
+    pub starts: Starts,
+    pub partitions: Vec<Partition>,
+    /// The values of `{projects}`.
+    pub projects: Vec<String>,
+    /// Where it is a gap when it fails, if not in each of the partitions.
+    whole: Option<Partition>,
+}
+
+impl Group {
+    pub fn one(node: &Node, partition: Partition, settings: &Settings, bookmarks: &Bookmarks) -> Self {
+        let starts = Starts::new(node, &partition, settings, bookmarks);
+        Self { starts, partitions: vec![partition], projects: Vec::new(), whole: None }
+    }
+
+    /// All projects of an organization whose projects are not known.
+    pub fn unlisted(node: &Node, organization: &Context, settings: &Settings, bookmarks: &Bookmarks) -> Self {
+        Self { projects: vec![EVERY_PROJECT.to_owned()], ..Self::one(node, organization.partition(), settings, bookmarks) }
+    }
+
+    /// Where it is a gap when it fails.
+    pub fn parts(&self) -> &[Partition] {
+        self.whole.as_ref().map_or(&self.partitions, std::slice::from_ref)
+    }
+}
+
+/// The projects by where they start: all in one, in most runs. One that is new, or was left behind, is not covered by
+/// the bookmark of the others; one that the token may not read would spoil a request for the others.
+pub fn groups(node: &Node, organization: &Context, projects: &[Reference], settings: &Settings, bookmarks: &Bookmarks) -> Vec<Group> {
+    let mut alike: Vec<(bool, Starts, Vec<Partition>)> = Vec::new();
+    for project in projects {
+        let partition = organization.with(&project.bind).partition();
+        let starts = Starts::new(node, &partition, settings, bookmarks);
+        match alike.iter_mut().find(|(no_access, known, _)| *no_access == project.no_access && *known == starts) {
+            Some((.., partitions)) => partitions.push(partition),
+            None => alike.push((project.no_access, starts, vec![partition])),
+        }
+    }
+    let every = settings.projects.is_everything() && alike.iter().filter(|(no_access, ..)| !no_access).count() == 1;
+    let mut groups = Vec::new();
+    for (no_access, starts, partitions) in alike {
+        if every && !no_access {
+            groups.push(Group { starts, partitions, projects: vec![EVERY_PROJECT.to_owned()], whole: Some(organization.partition()) });
+            continue;
+        }
+        groups.extend(partitions.chunks(PROJECTS_AT_ONCE).map(|some| {
+            let ids = some.iter().flat_map(|partition| &partition.0).filter(|(name, _)| *name == "project_id").map(|(_, id)| id.clone());
+            Group { starts: starts.clone(), partitions: some.to_vec(), projects: ids.collect(), whole: None }
+        }));
+    }
+    groups
 }
 
 /// The windows of one partition, oldest first. The first also spans the refresh: it needs no steps of its own.

@@ -11,8 +11,8 @@ pub struct StreamDef {
     pub key: &'static [&'static str],
     /// Below `/api/0/`; a `{parameter}` is taken from the context and percent-encoded.
     pub path: &'static str,
-    /// Sent with each request. A value may be a `{parameter}`; `{projects}` repeats for each chosen project, or is
-    /// `-1` (all that the token can see) when no choice was made.
+    /// Sent with each request. A value may be a `{parameter}`; `{projects}` repeats for each project of a
+    /// [`crate::plan::Group`], or is `-1`: all that the token can see.
     pub query: &'static [(&'static str, &'static str)],
     /// Added to `query` when `fetch_event_details` is set.
     pub details_query: &'static [(&'static str, &'static str)],
@@ -375,6 +375,13 @@ mod tests {
             if let Some(parent) = def.parent {
                 assert!(STREAMS[..i].iter().any(|d| d.name == parent.stream), "{}", def.name);
             }
+        }
+    }
+
+    #[test]
+    fn every_bookmark_is_of_a_project() {
+        for def in STREAMS.iter().filter(|def| def.walk().is_some()) {
+            assert!(def.query.iter().any(|(_, value)| ["{project_id}", "{projects}"].contains(value)), "{}", def.name);
         }
     }
 

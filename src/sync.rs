@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::context::Context;
 use crate::error::Error;
 use crate::pager::{ByProject, Failure, PAGE_SIZE, Pager, Reach, Reference, Stop};
-use crate::plan::{self, LEAST_WINDOW, Node, Progress, RETENTION, Starts, Window};
+use crate::plan::{self, Group, LEAST_WINDOW, Node, Progress, RETENTION, Starts, Window};
 use crate::reconcile::whole_hours;
 use crate::report::{Gap, Report};
 use crate::state::{Bookmarks, Checkpoint, Partition};
@@ -68,15 +68,14 @@ struct Claim {
     rows: Arc<OnceCell<Vec<i64>>>,
 }
 
-/// What the windows of one partition share.
+/// What the windows of one group share.
 struct Span<'a> {
     node: &'a Node,
     walk: Walk,
     /// Those of the walk's passes that list anything here.
     passes: Vec<&'static Pass>,
-    context: Context,
-    starts: Starts,
-    projects: &'a [String],
+    context: &'a Context,
+    group: &'a Group,
     progress: Mutex<Progress>,
     claims: Mutex<HashMap<u128, Claim>>,
     /// Windows are not asked for in one piece when longer than this: the server has refused such.
@@ -170,20 +169,13 @@ impl<'a> Sync<'a> {
     async fn organization(&self, slug: String) -> Result<(), Stop> {
         let context = Context(vec![("organization_slug", slug)]);
         let listing = self.tree.iter().find(|node| node.def.chosen_by_slug);
-        // A choice of projects must be known before anything is asked for by project.
-        let by_project = self.tree.iter().any(|node| node.def.query.iter().any(|(_, value)| *value == "{projects}"));
+        // An incremental list of the organization has its bookmarks by project.
+        let by_project = self.tree.iter().any(|node| node.def.walk().is_some());
         let unlisted = Node { def: crate::streams::find("projects").expect("a stream of the table"), emit: None, children: Vec::new() };
-        let chosen = !self.settings.projects.is_everything();
-        let listing = listing.or((chosen && by_project).then_some(&unlisted));
+        let listing = listing.or(by_project.then_some(&unlisted));
         let projects = match listing {
             Some(node) => self.projects(node, &context).await?,
-            None => Some(Vec::new()),
-        };
-        let ids: Vec<String> = match &projects {
-            Some(projects) if chosen => {
-                projects.iter().filter_map(|p| p.bind.iter().find(|(n, _)| *n == "project_id")).map(|(_, id)| id.clone()).collect()
-            }
-            _ => vec!["-1".to_owned()],
+            None => None,
         };
         let below = async {
             match (listing, &projects) {
@@ -193,12 +185,23 @@ impl<'a> Sync<'a> {
         };
         let others = self.tree.iter().filter(|node| !node.def.chosen_by_slug);
         let others = others.map(|node| async {
-            if projects.is_none() && chosen && node.def.query.iter().any(|(_, value)| *value == "{projects}") {
-                return self.gap(node, &context, "the list of projects is missing").await;
+            match node.def.walk() {
+                Some(walk) => self.groups(node, walk, &context, projects.as_deref()).await,
+                None => self.node(node, &context).await,
             }
-            self.node(node, &context, &ids).await
         });
         futures::try_join!(below, async { join_all(others).await.into_iter().collect::<Result<Vec<()>, Stop>>() }).map(drop)
+    }
+
+    /// An incremental list of the organization, for each group of projects that start alike.
+    async fn groups(&self, node: &Node, walk: Walk, context: &Context, projects: Option<&[Reference]>) -> Result<(), Stop> {
+        let groups = match projects {
+            Some(projects) => plan::groups(node, context, projects, self.settings, self.bookmarks),
+            None if self.settings.projects.is_everything() => vec![Group::unlisted(node, context, self.settings, self.bookmarks)],
+            None => return self.gap(node, context, "the list of projects is missing").await,
+        };
+        self.plan_partitions(node, groups.iter().flat_map(|group| group.partitions.clone()).collect()).await?;
+        join_all(groups.iter().map(|group| self.windows(node, walk, context, group))).await.into_iter().collect()
     }
 
     /// The chosen projects; `None` when their list could not be read.
@@ -233,7 +236,12 @@ impl<'a> Sync<'a> {
                         return Err(Stop::Error(Error::Setup(text)));
                     }
                     Err(Failure::Api(e)) => {
-                        self.gap(node, context, &reason(node.def, &e)).await?;
+                        let needed = node.emit.is_some() || !node.children.is_empty() || !self.settings.projects.is_everything();
+                        if needed {
+                            self.gap(node, context, &reason(node.def, &e)).await?;
+                        } else {
+                            log::warn!(target: node.def.name, "{}: {e}; what is asked for has one bookmark for all projects", context.label());
+                        }
                         return Ok(None);
                     }
                 }
@@ -270,13 +278,11 @@ impl<'a> Sync<'a> {
     }
 
     /// One node that hangs at `context`.
-    fn node<'b>(&'b self, node: &'b Node, context: &'b Context, projects: &'b [String]) -> BoxFuture<'b, Result<(), Stop>> {
+    fn node<'b>(&'b self, node: &'b Node, context: &'b Context) -> BoxFuture<'b, Result<(), Stop>> {
         async move {
             if let Some(walk) = node.def.walk() {
-                if context.get("project_id").is_none() {
-                    self.plan_partitions(node, vec![context.partition()]).await?;
-                }
-                return self.windows(node, walk, context, projects).await;
+                let group = Group::one(node, context.partition(), self.settings, self.bookmarks);
+                return self.windows(node, walk, context, &group).await;
             }
             match self.rows(node, context, None).await {
                 Ok(()) => Ok(()),
@@ -296,27 +302,26 @@ impl<'a> Sync<'a> {
         let lanes = nodes.iter().map(|node| async move {
             stream::iter(references.iter().map(Ok::<_, Stop>))
                 .try_for_each_concurrent(self.settings.concurrency, |reference| async move {
-                    self.node(node, &context.with(&reference.bind), &[]).await
+                    self.node(node, &context.with(&reference.bind)).await
                 })
                 .await
         });
         join_all(lanes).await.into_iter().collect()
     }
 
-    /// The windows of one partition.
-    async fn windows(&self, node: &Node, walk: Walk, context: &Context, projects: &[String]) -> Result<(), Stop> {
-        let starts = Starts::new(node, &context.partition(), self.settings, self.bookmarks);
-        let windows = plan::windows(node, &starts, self.settings);
+    /// The windows of one group.
+    async fn windows(&self, node: &Node, walk: Walk, context: &Context, group: &Group) -> Result<(), Stop> {
+        let windows = plan::windows(node, &group.starts, self.settings);
         let Some(first) = windows.first() else { return Ok(()) };
         let whole = Window { start: first.start, end: self.settings.end };
-        let passes = match self.live(node, walk, context, projects, whole, windows.len()).await {
+        let passes = match self.live(node, walk, context, &group.projects, whole, windows.len()).await {
             Ok(passes) => passes,
             Err(Failure::Stop(stop)) => return Err(stop),
-            Err(Failure::Api(e)) => return self.refused(node, context, whole, &e).await,
+            Err(Failure::Api(e)) => return self.refused(node, context, group, whole, &e).await,
         };
         self.reach.report.planned(node.def, whole);
         if let Some(start) =
-            node.children.iter().filter(|child| self.check_counts && child.def.name == "events").find_map(|child| starts.own(child))
+            node.children.iter().filter(|child| self.check_counts && child.def.name == "events").find_map(|child| group.starts.own(child))
         {
             let window = whole_hours(Window { start, end: self.settings.end });
             self.reach.report.count_errors(context.clone(), window);
@@ -325,9 +330,8 @@ impl<'a> Sync<'a> {
             node,
             walk,
             passes,
-            context: context.clone(),
-            starts,
-            projects,
+            context,
+            group,
             progress: Mutex::new(Progress::new(first.start)),
             claims: Mutex::default(),
             stride: Mutex::new(None),
@@ -350,7 +354,7 @@ impl<'a> Sync<'a> {
                         if failed.fetch_add(1, Ordering::Relaxed) > 0 {
                             return Ok(());
                         }
-                        self.refused(node, context, window, &e).await
+                        self.refused(node, context, group, window, &e).await
                     }
                 }
             })
@@ -373,13 +377,13 @@ impl<'a> Sync<'a> {
         }
     }
 
-    /// A window could not be listed: its partition ends here, as a gap unless its project is no longer there.
-    async fn refused(&self, node: &Node, context: &Context, window: Window, error: &ApiError) -> Result<(), Stop> {
+    /// A window could not be listed: its group ends here, as a gap unless its project is no longer there.
+    async fn refused(&self, node: &Node, context: &Context, group: &Group, window: Window, error: &ApiError) -> Result<(), Stop> {
         if error.status() == Some(403) && self.vanished(context).await {
             log::warn!(target: node.def.name, "{} has vanished and is passed over", context.label());
             return Ok(());
         }
-        self.gap(node, context, &format!("{window}: {}", reason(node.def, error))).await
+        self.gaps(node, group, &format!("{window}: {}", reason(node.def, error))).await
     }
 
     /// The passes that list anything in the whole span. Most projects of a large organization are idle, and most
@@ -445,9 +449,10 @@ impl<'a> Sync<'a> {
                 return Ok(());
             }
             if span.walk.windowed && window.length() > self.settings.window && window.end <= self.settings.now - RETENTION {
-                let listed =
-                    try_join_all(span.passes.iter().map(|pass| self.lists(span.node.def, &span.context, span.projects, pass, window)))
-                        .await?;
+                let listed = try_join_all(
+                    span.passes.iter().map(|pass| self.lists(span.node.def, span.context, &span.group.projects, pass, window)),
+                )
+                .await?;
                 if !listed.contains(&true) {
                     self.hole(span, window);
                     return self.finished(span, window).await;
@@ -478,14 +483,12 @@ impl<'a> Sync<'a> {
         let reached = lock(&span.progress).finish(window);
         // An end in the future is not reached yet: what comes before it is for later runs.
         let Some(start) = reached.map(|reached| reached.min(plan::whole_second(self.settings.now))) else { return Ok(()) };
-        for node in span.node.incremental() {
-            if node.emit.as_ref().is_some_and(|selected| selected.ignore_bookmark) {
-                continue;
-            }
-            let checkpoint = Checkpoint { stream: node.def.name, partition: span.context.partition(), start };
-            self.reach.outbox.send(Event::Checkpoint(checkpoint)).await?;
-        }
-        Ok(())
+        let streams =
+            span.node.incremental().into_iter().filter(|node| !node.emit.as_ref().is_some_and(|selected| selected.ignore_bookmark));
+        let checkpoints = streams.flat_map(|node| {
+            span.group.partitions.iter().map(|partition| Checkpoint { stream: node.def.name, partition: partition.clone(), start })
+        });
+        Ok(self.reach.outbox.send(Event::Checkpoints(checkpoints.collect())).await?)
     }
 
     /// The rows of one window, and then their children.
@@ -541,9 +544,9 @@ impl<'a> Sync<'a> {
 
     async fn list_by(&self, span: &Span<'_>, pass: &Pass, window: Window, page_size: usize, found: &mut Found) -> Result<(), Failure> {
         let mut pager = Pager::new(&self.reach, span.node, span.context.clone(), window_query(pass, window));
-        pager.projects = span.projects;
+        pager.projects = &span.group.projects;
         pager.page_size = page_size;
-        pager.emit &= span.starts.own(span.node).is_some_and(|start| start < window.end);
+        pager.emit &= span.group.starts.own(span.node).is_some_and(|start| start < window.end);
         while let Some(page) = pager.next().await? {
             found.pages += 1;
             if found.pages == 1 {
@@ -562,7 +565,8 @@ impl<'a> Sync<'a> {
 
     /// One stream below the rows of a window.
     async fn lane(&self, span: &Span<'_>, node: &Node, window: Window, references: &[Reference]) -> Result<(), Failure> {
-        let Some(start) = span.starts.walked(node) else { return Ok(()) };
+        let starts = &span.group.starts;
+        let Some(start) = starts.walked(node) else { return Ok(()) };
         let part = Window { start: start.max(window.start), ..window };
         if part.start >= part.end {
             return Ok(());
@@ -574,8 +578,8 @@ impl<'a> Sync<'a> {
             let id = |r: &Reference| r.bind.iter().find(|(name, _)| *name == "issue_id").map(|(_, id)| id.clone());
             let list = ByProject { def: list, listed: together.iter().filter_map(|r| id(r)).collect(), strangers: Mutex::default() };
             let expected = together.iter().map(|r| r.count).sum();
-            let scope = Scope { window: part, starts: &span.starts, expected, by_project: Some(&list), instants: None };
-            match self.rows(node, &span.context, Some(scope)).await {
+            let scope = Scope { window: part, starts, expected, by_project: Some(&list), instants: None };
+            match self.rows(node, span.context, Some(scope)).await {
                 Ok(()) => {
                     // Their issues are hidden, merged or new: the list of the issue itself tells.
                     strangers = lock(&list.strangers)
@@ -586,6 +590,7 @@ impl<'a> Sync<'a> {
                             count: None,
                             total: None,
                             by_project: false,
+                            no_access: false,
                         })
                         .collect::<Vec<_>>();
                     due = others.into_iter().chain(&strangers).collect();
@@ -619,7 +624,7 @@ impl<'a> Sync<'a> {
                             ""
                         };
                         let reason = format!("{}: {}{rest}", context.label(), reason(node.def, &e));
-                        self.gap(node, &span.context, &reason).await.map_err(Failure::Stop)
+                        self.gaps(node, span.group, &reason).await.map_err(Failure::Stop)
                     }
                     Err(stop) => Err(stop),
                 }
@@ -634,7 +639,7 @@ impl<'a> Sync<'a> {
         let context = span.context.with(&reference.bind);
         let scope = Scope {
             window: part,
-            starts: &span.starts,
+            starts: &span.group.starts,
             expected: reference.count.filter(|_| part == window),
             by_project: None,
             instants: None,
@@ -832,7 +837,19 @@ impl<'a> Sync<'a> {
     }
 
     async fn gap(&self, node: &Node, context: &Context, reason: &str) -> Result<(), Stop> {
-        let gap = Gap { streams: node.streams(), partition: context.partition(), reason: reason.to_owned() };
+        self.gap_at(node, context.partition(), reason).await
+    }
+
+    /// A gap in each part of a group.
+    async fn gaps(&self, node: &Node, group: &Group, reason: &str) -> Result<(), Stop> {
+        for partition in group.parts() {
+            self.gap_at(node, partition.clone(), reason).await?;
+        }
+        Ok(())
+    }
+
+    async fn gap_at(&self, node: &Node, partition: Partition, reason: &str) -> Result<(), Stop> {
+        let gap = Gap { streams: node.streams(), partition, reason: reason.to_owned() };
         Ok(self.reach.outbox.send(Event::Gap(gap)).await?)
     }
 }

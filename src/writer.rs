@@ -20,7 +20,8 @@ pub enum Event {
     Records(Box<Batch>, Option<OwnedSemaphorePermit>),
     /// The partitions of an incremental stream in this run.
     Plan(&'static str, Vec<Partition>),
-    Checkpoint(Checkpoint),
+    /// Reached together, told by one STATE.
+    Checkpoints(Vec<Checkpoint>),
     Gap(Gap),
     /// The walk came to its end.
     Done,
@@ -154,11 +155,13 @@ impl<W: Write> Writer<W> {
                     drop(room);
                 }
                 Event::Plan(stream, partitions) => self.bookmarks.plan(stream, partitions),
-                Event::Checkpoint(checkpoint) => {
-                    if !self.is_withheld(&checkpoint) && self.bookmarks.apply(&checkpoint) {
-                        self.dirty = true;
-                        if let Some(start) = self.bookmarks.least(checkpoint.stream) {
-                            self.report.bookmark(checkpoint.stream, start.to_owned());
+                Event::Checkpoints(checkpoints) => {
+                    for checkpoint in checkpoints {
+                        if !self.is_withheld(&checkpoint) && self.bookmarks.apply(&checkpoint) {
+                            self.dirty = true;
+                            if let Some(start) = self.bookmarks.least(checkpoint.stream) {
+                                self.report.bookmark(checkpoint.stream, start.to_owned());
+                            }
                         }
                     }
                 }
@@ -259,7 +262,8 @@ mod tests {
     }
 
     fn checkpoint(stream: &'static str, project: &str, start: &str) -> Event {
-        Event::Checkpoint(Checkpoint { stream, partition: partition(&["acme", project]), start: parse_instant(start).expect("an instant") })
+        let start = parse_instant(start).expect("an instant");
+        Event::Checkpoints(vec![Checkpoint { stream, partition: partition(&["acme", project]), start }])
     }
 
     fn gap(streams: &[&'static str], parts: &[&str]) -> Event {

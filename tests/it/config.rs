@@ -160,7 +160,7 @@ fn several_organizations_are_extracted_each() {
     let run = Tap::against(&sentry).without("organization").select(&["releases"]).run();
     run.is_complete().keys("releases").equal(["acme|api@1.0", "acme|web@1.0", "other|api@1.0", "other|web@1.0"]);
     let partitions = run.state()["bookmarks"]["releases"]["partitions"].clone();
-    assert_eq!(partitions.as_array().unwrap().len(), 2, "{partitions}");
+    assert_eq!(partitions.as_array().unwrap().len(), 4, "{partitions}");
 }
 
 #[test]

@@ -138,7 +138,7 @@ impl Sentry {
         self.world().expected(stream, self.start, end)
     }
 
-    /// Keys of the issues or events of one project with activity in `[from, to)`.
+    /// Keys of the issues, events or releases of one project with activity in `[from, to)`.
     fn expected_of_project(&self, stream: &str, project: u64, from: DateTime<Utc>, to: DateTime<Utc>) -> BTreeSet<String> {
         let world = self.world();
         let window = world.retained(Seconds::new(from, to));
@@ -149,6 +149,11 @@ impl Sentry {
         match stream {
             "issues" | "issue_detail" => {
                 issues.filter(|issue| issue.seen(window, &[]).is_some()).map(|issue| issue.id.to_string()).collect()
+            }
+            "releases" => {
+                let of_project = world.releases.iter().filter(|release| release.projects.contains(&project));
+                let of_project = of_project.filter(|release| from <= release.date_created && release.date_created < to);
+                of_project.map(|release| format!("{ORGANIZATION}|{}", release.version)).collect()
             }
             _ => issues.flat_map(|issue| issue.events_in(window).map(move |event| format!("{project}|{}", event.id()))).collect(),
         }
@@ -686,7 +691,7 @@ impl Run {
     /// Whatever a bookmark of a STATE covers was printed before it, by this run or by the earlier ones.
     #[track_caller]
     pub fn no_state_is_ahead(&self, sentry: &Sentry, earlier: &[&Run]) -> &Self {
-        for stream in ["issues", "events"] {
+        for stream in ["issues", "events", "releases"] {
             if !self.streams().contains(stream) {
                 continue;
             }
