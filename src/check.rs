@@ -87,7 +87,7 @@ impl Check<'_> {
                     }
                     Ok(None) => outcome = "answers, without a row",
                     Err(Failure::Stop(stop)) => return Err(stop),
-                    Err(Failure::Api(e)) if e.status() == Some(404) && node.def.parent.is_some() => outcome = "answers, without a row",
+                    Err(Failure::Api(e)) if e.not_there() && node.def.parent.is_some() => outcome = "answers, without a row",
                     Err(Failure::Api(e)) => {
                         let reason = reason(node.def, &e);
                         self.lines.push(format!("{name:<16} FAILS: {reason}"));

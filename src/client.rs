@@ -44,6 +44,10 @@ pub struct ApiError {
 pub enum Kind {
     #[error("HTTP {status}: {detail}")]
     Status { status: u16, detail: String },
+    /// 404 in Sentry's own words. One without a word is a [`Kind::Status`]: a feature that is off, or a gateway that
+    /// does not know the organization; and with a gateway's words a wrong answer.
+    #[error("HTTP 404: {0}")]
+    NotThere(String),
     #[error("HTTP 429, too many requests: {detail}")]
     RateLimited { detail: String, wait: Option<Duration> },
     #[error("HTTP {status}, the query covers too much: {detail}")]
@@ -79,7 +83,7 @@ impl Kind {
             | Self::Transport(_)
             | Self::Body(_)
             | Self::RepeatedCursor(_) => true,
-            Self::QueryTooLarge { .. } | Self::BodyTooLarge | Self::Certificate(_) | Self::Redirect(_) => false,
+            Self::NotThere(_) | Self::QueryTooLarge { .. } | Self::BodyTooLarge | Self::Certificate(_) | Self::Redirect(_) => false,
         }
     }
 }
@@ -89,8 +93,14 @@ impl ApiError {
         match self.kind {
             Kind::Status { status, .. } | Kind::QueryTooLarge { status, .. } => Some(status),
             Kind::RateLimited { .. } => Some(429),
+            Kind::NotThere(_) => Some(404),
             _ => None,
         }
+    }
+
+    /// Whether Sentry itself says that what was asked for is not there.
+    pub fn not_there(&self) -> bool {
+        matches!(self.kind, Kind::NotThere(_))
     }
 }
 
@@ -387,6 +397,7 @@ fn rate_headers(headers: &HeaderMap) -> RateHeaders {
 
 /// What an answer with another status than 200 means.
 fn failure(status: StatusCode, body: &[u8], location: Option<String>, rate: RateHeaders) -> Kind {
+    let own_words = serde_json::from_slice::<serde_json::Value>(body).is_ok_and(|body| body.get("detail").is_some());
     let detail = detail(body);
     let too_wide = |text: &str| text.to_lowercase().contains("smaller date range");
     match status.as_u16() {
@@ -397,6 +408,8 @@ fn failure(status: StatusCode, body: &[u8], location: Option<String>, rate: Rate
             let wait = if rate.remaining.is_none_or(|left| left == 0) { rate.reset_in } else { None };
             Kind::RateLimited { detail, wait }
         }
+        404 if own_words => Kind::NotThere(detail),
+        404 if !body.trim_ascii().is_empty() => Kind::Body(format!("HTTP 404: {detail}")),
         300..400 => match location {
             Some(location) => Kind::Redirect(location),
             None => Kind::Status { status: status.as_u16(), detail },
@@ -490,6 +503,20 @@ mod tests {
             ("", "no text"),
         ] {
             assert_eq!(detail(body.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn only_sentrys_own_words_say_that_something_is_not_there() {
+        let kind = |body: &str| failure(StatusCode::NOT_FOUND, body.as_bytes(), None, RateHeaders::default());
+        for body in [r#"{"detail":"The requested resource does not exist"}"#, r#"{"detail":"Event not found"}"#] {
+            assert!(matches!(kind(body), Kind::NotThere(_)), "{body}");
+        }
+        for body in ["<html><h1>404 Not Found</h1></html>", "default backend - 404", r#"{"message":"no Route matched"}"#, r#""detail""#] {
+            assert!(kind(body).transient(), "{body}");
+        }
+        for body in ["", "\r\n"] {
+            assert!(matches!(kind(body), Kind::Status { status: 404, .. }), "{body:?}");
         }
     }
 

@@ -221,7 +221,7 @@ impl<'a> Pager<'a> {
             Ok((batch, rowset, page.next.clone(), size))
         };
         let answer = match self.reach.client.get(&ask(by_slug), room, &mut parse).await {
-            Err(e) if e.status() == Some(404) && !by_slug && !self.reach.by_id.load(Ordering::Relaxed) && names_project => {
+            Err(e) if e.not_there() && !by_slug && !self.reach.by_id.load(Ordering::Relaxed) && names_project => {
                 let answer = self.reach.client.get(&ask(true), room, &mut parse).await;
                 if answer.is_ok() {
                     log::debug!(target: def.name, "this server knows projects by slug only");

@@ -287,7 +287,7 @@ impl<'a> Sync<'a> {
             match self.rows(node, context, None).await {
                 Ok(()) => Ok(()),
                 Err(Failure::Stop(stop)) => Err(stop),
-                Err(Failure::Api(e)) if e.status() == Some(404) && node.def.parent.is_some() => {
+                Err(Failure::Api(e)) if e.not_there() && node.def.parent.is_some() => {
                     log::warn!(target: node.def.name, "{} has vanished and is passed over", context.label());
                     Ok(())
                 }
@@ -613,7 +613,7 @@ impl<'a> Sync<'a> {
                         failures.store(0, Ordering::Relaxed);
                         Ok(())
                     }
-                    Err(Failure::Api(e)) if e.status() == Some(404) => {
+                    Err(Failure::Api(e)) if e.not_there() => {
                         log::warn!(target: node.def.name, "{} has vanished and is passed over", context.label());
                         Ok(())
                     }
@@ -822,7 +822,7 @@ impl<'a> Sync<'a> {
                     .rows(node, &context, scope.map(|scope| Scope { expected: None, by_project: None, instants: None, ..scope }))
                     .await
                 {
-                    Err(Failure::Api(e)) if e.status() == Some(404) => {
+                    Err(Failure::Api(e)) if e.not_there() => {
                         log::warn!(target: node.def.name, "{} has vanished and is passed over", context.label());
                         Ok(())
                     }

@@ -84,6 +84,10 @@ impl Target<'_> {
 pub enum FaultKind {
     /// A status with the body it really has: 500 and 504 as JSON, 502 and 503 as a balancer's page, 404 empty, ...
     Status(u16),
+    /// 404 in Sentry's own words.
+    NotThere,
+    /// 404 with what a gateway before Sentry says.
+    NoBackend(&'static str),
     /// 429 with headers that name the end of the window.
     RateLimited { reset_in_seconds: u64 },
     /// 429 from somewhere that tells nothing.
@@ -266,6 +270,8 @@ impl FaultKind {
     pub(crate) fn refusal(&self) -> Option<Problem> {
         Some(match self {
             Self::Status(status) => status_problem(*status),
+            Self::NotThere => Problem::not_found(),
+            Self::NoBackend(body) => Problem::text(StatusCode::NOT_FOUND, HTML, *body),
             Self::RateLimited { reset_in_seconds } => limited(
                 too_many("You are attempting to use this endpoint too frequently. Limit is 40 requests in 1 seconds"),
                 0,

@@ -30,8 +30,12 @@ fn kinds() -> Vec<FaultKind> {
         FaultKind::WrongShape,
         FaultKind::Null,
         FaultKind::HugeBody(40 << 20),
+        FaultKind::NoBackend(NO_BACKEND),
     ]
 }
+
+/// As a gateway says it that has lost the server behind it.
+const NO_BACKEND: &str = "<html><head><title>404 Not Found</title></head><body><h1>404 Not Found</h1><hr>nginx</body></html>";
 
 /// A project for each kind, with an issue of three events, so that one run meets them all.
 fn one_project_each(kinds: &[FaultKind]) -> (Sentry, Vec<(u64, u64)>) {
@@ -93,7 +97,7 @@ fn what_heals_in_a_list_of_issues_costs_nothing() {
 #[case::of_issues("/issues/")]
 fn what_lasts_in_a_list_is_a_gap_that_the_next_run_fills(#[case] list: &str) {
     let mut kinds = kinds();
-    kinds.extend([FaultKind::Status(400), FaultKind::Redirect("https://elsewhere.invalid/".to_owned())]);
+    kinds.extend([FaultKind::Status(400), FaultKind::Status(404), FaultKind::Redirect("https://elsewhere.invalid/".to_owned())]);
     let (sentry, projects) = one_project_each(&kinds);
     let whole = sentry.world().add_project("whole");
     let issue = sentry.world().add_issue(whole, "nothing is wrong here");
@@ -239,6 +243,19 @@ fn an_issue_that_vanishes_before_its_events_are_read_is_passed_over() {
     assert_eq!(run.bookmark("events", sentry.project("api")), Some(sentry.end));
 }
 
+/// Where the stream asks for what belongs to one row.
+fn paths_of_one(sentry: &Sentry, stream: &str) -> Vec<Match> {
+    let (project, issue) = (sentry.project("web"), sentry.issue("web issue 0"));
+    let event = sentry.world().issues[&issue].events[0].id.clone();
+    match stream {
+        "events" => vec![Match::path_end(format!("/issues/{issue}/events/"))],
+        "issue_detail" => vec![Match::path_end(format!("/issues/{issue}/"))],
+        "event_detail" => vec![Match::path_end(format!("/events/{event}/"))],
+        "release" => vec![Match::path("/releases/web%40")],
+        _ => vec![Match::path_end(format!("/projects/acme/{project}/")), Match::path_end("/projects/acme/web/")],
+    }
+}
+
 #[rstest]
 #[case::of_an_issue("issue_detail")]
 #[case::of_an_event("event_detail")]
@@ -246,21 +263,38 @@ fn an_issue_that_vanishes_before_its_events_are_read_is_passed_over() {
 #[case::of_a_project("project_detail")]
 fn a_404_of_one_object_is_no_gap(#[case] stream: &'static str) {
     let sentry = Sentry::small();
-    let (project, issue) = (sentry.project("web"), sentry.issue("web issue 0"));
-    let event = sentry.world().issues[&issue].events[0].id.clone();
-    let paths = match stream {
-        "issue_detail" => vec![format!("/issues/{issue}/")],
-        "event_detail" => vec![format!("/events/{event}/")],
-        "release" => vec!["/releases/web".to_owned()],
-        _ => vec![format!("/projects/acme/{project}/"), "/projects/acme/web/".to_owned()],
-    };
-    for path in paths {
-        sentry.faults().add(Fault::always(Match::path_end(path.clone()), FaultKind::Status(404)));
-        sentry.faults().add(Fault::always(Match::path(path).and_path("web%40"), FaultKind::Status(404)));
+    for path in paths_of_one(&sentry, stream) {
+        sentry.faults().add(Fault::always(path, FaultKind::NotThere));
     }
     let run = Tap::against(&sentry).select(&[stream]).run();
     run.is_complete().tells("has vanished");
     assert_eq!(run.keys(stream).set().len() + 1, sentry.expected(stream).len());
+}
+
+#[rstest]
+fn a_404_that_is_not_sentrys_own_is_a_gap(
+    #[values("events", "issue_detail", "event_detail", "release", "project_detail")] stream: &'static str,
+    #[values(NO_BACKEND, "default backend - 404", r#"{"message":"no Route matched with those values"}"#, "")] body: &'static str,
+) {
+    let sentry = Sentry::small();
+    for path in paths_of_one(&sentry, stream) {
+        sentry.faults().add(Fault::always(path, FaultKind::NoBackend(body)));
+    }
+    let tap = Tap::against(&sentry).select(&[stream]).with("emit_activate_version_messages", true);
+    let first = tap.clone().retries(0).run();
+    first.is_incomplete().tells("HTTP 404").does_not_tell("has vanished").no_state_is_ahead(&sentry, &[]);
+    assert_eq!(first.of_type("ACTIVATE_VERSION").count(), 0, "the stream is not whole");
+    sentry.faults().clear();
+    tap.completes(&sentry, &[&first]);
+}
+
+#[test]
+fn a_404_that_is_not_sentrys_own_does_not_say_that_projects_are_known_by_slug() {
+    let sentry = Sentry::small();
+    let project = sentry.project("web");
+    sentry.faults().add(Fault::once(Match::path_end(format!("/projects/acme/{project}/")), FaultKind::NoBackend(NO_BACKEND)));
+    Tap::against(&sentry).select(&["project_detail"]).run().is_complete().keys("project_detail").equal(sentry.expected("project_detail"));
+    assert_eq!((sentry.faults().fired(), sentry.asked("/projects/acme/web/")), (1, 0));
 }
 
 #[test]

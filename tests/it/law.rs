@@ -98,6 +98,7 @@ fn every_fault() -> Vec<FaultKind> {
         FaultKind::QueryTooLarge,
         FaultKind::QueryTimeout,
         FaultKind::Gone,
+        FaultKind::NoBackend("default backend - 404"),
         FaultKind::Reset,
         FaultKind::CutBody,
         FaultKind::CorruptBody,
