@@ -94,7 +94,7 @@ impl<'a> Reach<'a> {
 }
 
 /// What a row tells its children.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reference {
     pub bind: Vec<(&'static str, String)>,
     /// When it was last active in the window.

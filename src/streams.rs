@@ -299,6 +299,9 @@ pub static STREAMS: &[StreamDef] = &[
     },
 ];
 
+/// The list that partitions come from.
+pub static PROJECTS: &StreamDef = &STREAMS[0];
+
 /// How the organizations of a token are found when none is configured; not a stream.
 pub static ORGANIZATIONS: StreamDef = StreamDef { name: "organizations", path: "organizations/", columns: &[], ..FULL_TABLE };
 
@@ -328,6 +331,11 @@ pub fn find(name: &str) -> Option<&'static StreamDef> {
 impl StreamDef {
     pub fn children(&self) -> impl Iterator<Item = &'static StreamDef> {
         STREAMS.iter().filter(|def| def.parent.is_some_and(|parent| parent.stream == self.name))
+    }
+
+    /// The stream that has each of these rows as one object.
+    pub fn detail(&self) -> Option<&'static Self> {
+        self.children().find(|def| def.rows == Rows::Object)
     }
 
     pub fn replication_key(&self) -> Option<&'static str> {

@@ -3,7 +3,7 @@
 //! The order of what one partition sends is what keeps the state true: a window's checkpoint is sent after the
 //! records of the window and of all its children, and a gap before any checkpoint that it must hold back.
 
-use crate::client::{ApiError, Ask, Client, Kind};
+use crate::client::{ApiError, Ask, Client, Kind, Page, malformed};
 use crate::config::Settings;
 use crate::context::Context;
 use crate::error::Error;
@@ -12,7 +12,7 @@ use crate::plan::{self, Group, LEAST_WINDOW, Node, Progress, RETENTION, Starts, 
 use crate::reconcile::whole_hours;
 use crate::report::{Gap, Report};
 use crate::state::{Bookmarks, Checkpoint, Partition};
-use crate::streams::{ORGANIZATIONS, Pass, Rows, StreamDef, Walk};
+use crate::streams::{ORGANIZATIONS, PROJECTS, Pass, Rows, StreamDef, Walk};
 use crate::time::format_instant;
 use crate::writer::{Closed, Event, Outbox};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -66,6 +66,13 @@ struct Claim {
     total: Option<u64>,
     /// The instants of its rows, once they have been read. Epoch seconds.
     rows: Arc<OnceCell<Vec<i64>>>,
+}
+
+/// The child of a listed row that is not there, in Sentry's own words.
+struct Missing<'a> {
+    node: &'a Node,
+    bind: Vec<(&'static str, String)>,
+    error: ApiError,
 }
 
 /// What the windows of one group share.
@@ -171,7 +178,7 @@ impl<'a> Sync<'a> {
         let listing = self.tree.iter().find(|node| node.def.chosen_by_slug);
         // An incremental list of the organization has its bookmarks by project.
         let by_project = self.tree.iter().any(|node| node.def.walk().is_some());
-        let unlisted = Node { def: crate::streams::find("projects").expect("a stream of the table"), emit: None, children: Vec::new() };
+        let unlisted = Node { def: PROJECTS, emit: None, children: Vec::new() };
         let listing = listing.or(by_project.then_some(&unlisted));
         let projects = match listing {
             Some(node) => self.projects(node, &context).await?,
@@ -379,7 +386,7 @@ impl<'a> Sync<'a> {
 
     /// A window could not be listed: its group ends here, as a gap unless its project is no longer there.
     async fn refused(&self, node: &Node, context: &Context, group: &Group, window: Window, error: &ApiError) -> Result<(), Stop> {
-        if error.status() == Some(403) && self.vanished(context).await {
+        if error.status() == Some(403) && self.vanished(PROJECTS, context).await {
             log::warn!(target: node.def.name, "{} has vanished and is passed over", context.label());
             return Ok(());
         }
@@ -428,14 +435,25 @@ impl<'a> Sync<'a> {
         }
     }
 
-    /// Whether the project of the context is no longer there: a deleted one makes a list answer 403.
-    async fn vanished(&self, context: &Context) -> bool {
-        let (Some(_), Some(def)) = (context.get("project_id"), crate::streams::find("project_detail")) else { return false };
+    /// Whether the row of `listing` that the context names is no longer there, or another answers in its place: by its
+    /// own detail. A deleted project makes a list answer 403, and an issue under way into another its events 404.
+    async fn vanished(&self, listing: &StreamDef, context: &Context) -> bool {
+        let Some(def) = listing.detail() else { return false };
+        let Some((name, path)) = def.parent.and_then(|parent| parent.bind.first()) else { return false };
+        let Some(id) = context.get(name) else { return false };
         let gone = async |by_slug| {
             let ask = Ask { stream: def, url: self.reach.client.url(&context.path(def, by_slug), &[]), page: 1 };
-            self.reach.client.get(&ask, || async {}, |_| Ok(())).await.is_err_and(|e| e.status() == Some(404))
+            let itself = |page: &mut Page| {
+                let doc = page.body.document().map_err(malformed)?;
+                let found = doc.lookup(doc.root(), path).and_then(|place| doc.scalar_text(place));
+                found.map(|found| found == id).ok_or_else(|| Kind::Body(format!("an object without its {}", path.join("."))))
+            };
+            match self.reach.client.get(&ask, || async {}, itself).await {
+                Ok((itself, ())) => !itself,
+                Err(e) => e.not_there(),
+            }
         };
-        gone(false).await && gone(true).await
+        gone(false).await && (*name != "project_id" || gone(true).await)
     }
 
     /// One window: asked for whole, or in pieces when the server cannot answer so much at once.
@@ -492,12 +510,57 @@ impl<'a> Sync<'a> {
     }
 
     /// The rows of one window, and then their children.
+    ///
+    /// A row whose child is not there has vanished since it was listed: deleted, or merged into a row that may have been
+    /// read already. The list tells which, so it is read again, and of its rows those that are new or have changed.
     async fn listing(&self, span: &Span<'_>, window: Window) -> Result<(), Failure> {
+        let mut listed = self.listed(span, window).await?;
+        let mut missing = self.lanes(span, window, &listed).await?;
+        for _ in 0..REPEATS {
+            if missing.is_empty() {
+                return Ok(());
+            }
+            log::info!(target: span.node.def.name, "{}: {window}: rows have vanished; listing it again", span.context.label());
+            listed.retain(|reference| missing.iter().all(|missing| missing.bind != reference.bind));
+            let read: HashSet<Reference> = listed.into_iter().collect();
+            listed = self.listed(span, window).await?;
+            for gone in missing.iter().filter(|missing| listed.iter().all(|reference| missing.bind != reference.bind)) {
+                self.passed_over(span, gone).await.map_err(Failure::Stop)?;
+            }
+            // Each by itself: what was read of it for all windows, or of all rows together, was another state.
+            let due = listed.iter().filter(|reference| !read.contains(reference));
+            let due: Vec<Reference> = due.map(|due| Reference { total: None, by_project: false, ..due.clone() }).collect();
+            missing = self.lanes(span, window, &due).await?;
+        }
+        for Missing { node, bind, error } in missing {
+            let reason = format!("{}: {error}, though it is listed", span.context.with(&bind).label());
+            self.gaps(node, span.group, &reason).await.map_err(Failure::Stop)?;
+        }
+        Ok(())
+    }
+
+    /// What is no longer listed is a gap only if it still answers itself.
+    async fn passed_over(&self, span: &Span<'_>, gone: &Missing<'_>) -> Result<(), Stop> {
+        let context = span.context.with(&gone.bind);
+        if self.vanished(span.node.def, &context).await {
+            log::warn!(target: gone.node.def.name, "{} has vanished and is passed over", context.label());
+            return Ok(());
+        }
+        self.gaps(gone.node, span.group, &format!("{}: {}, though it answers itself", context.label(), gone.error)).await
+    }
+
+    /// What all queries of a window list.
+    async fn listed(&self, span: &Span<'_>, window: Window) -> Result<Vec<Reference>, Failure> {
         let passes = try_join_all(span.passes.iter().map(|pass| self.pass(span, pass, window))).await?;
         let mut seen = HashSet::new();
-        let references: Vec<Reference> = passes.into_iter().flatten().filter(|r| seen.insert(r.bind.clone())).collect();
-        let lanes = span.node.children.iter().map(|node| self.lane(span, node, window, &references));
-        join_all(lanes).await.into_iter().collect()
+        Ok(passes.into_iter().flatten().filter(|r| seen.insert(r.bind.clone())).collect())
+    }
+
+    /// All streams below the rows of a window. Returns what was not there.
+    async fn lanes<'b>(&self, span: &Span<'b>, window: Window, references: &[Reference]) -> Result<Vec<Missing<'b>>, Failure> {
+        let lanes = span.node.children.iter().map(|node| self.lane(span, node, window, references));
+        let missing = join_all(lanes).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(missing.into_iter().flatten().collect())
     }
 
     /// One query of a window. Returns what was listed.
@@ -564,12 +627,18 @@ impl<'a> Sync<'a> {
     }
 
     /// One stream below the rows of a window.
-    async fn lane(&self, span: &Span<'_>, node: &Node, window: Window, references: &[Reference]) -> Result<(), Failure> {
+    async fn lane<'b>(
+        &self,
+        span: &Span<'_>,
+        node: &'b Node,
+        window: Window,
+        references: &[Reference],
+    ) -> Result<Vec<Missing<'b>>, Failure> {
         let starts = &span.group.starts;
-        let Some(start) = starts.walked(node) else { return Ok(()) };
+        let Some(start) = starts.walked(node) else { return Ok(Vec::new()) };
         let part = Window { start: start.max(window.start), ..window };
         if part.start >= part.end {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut due: Vec<&Reference> = references.iter().filter(|r| r.last.is_none_or(|last| last >= part.start)).collect();
         let strangers;
@@ -602,6 +671,7 @@ impl<'a> Sync<'a> {
             }
         }
         let failures = &AtomicUsize::new(0);
+        let missing = &Mutex::new(Vec::new());
         stream::iter(due.into_iter().map(Ok))
             .try_for_each_concurrent(self.settings.concurrency, |reference| async move {
                 if failures.load(Ordering::Relaxed) >= FAILURES_IN_A_ROW {
@@ -613,8 +683,8 @@ impl<'a> Sync<'a> {
                         failures.store(0, Ordering::Relaxed);
                         Ok(())
                     }
-                    Err(Failure::Api(e)) if e.not_there() => {
-                        log::warn!(target: node.def.name, "{} has vanished and is passed over", context.label());
+                    Err(Failure::Api(error)) if error.not_there() => {
+                        lock(missing).push(Missing { node, bind: reference.bind.clone(), error });
                         Ok(())
                     }
                     Err(Failure::Api(e)) => {
@@ -629,7 +699,8 @@ impl<'a> Sync<'a> {
                     Err(stop) => Err(stop),
                 }
             })
-            .await
+            .await?;
+        Ok(std::mem::take(&mut *lock(missing)))
     }
 
     /// One parent's rows in a window. A list that fits on a page is read once to the end of the run, and an object

@@ -3,6 +3,7 @@
 use crate::dsl::{Sentry, Tap};
 use chrono::TimeDelta;
 use rstest::rstest;
+use sentry_sandbox::world::{Kind, Status, World};
 use sentry_sandbox::{EXPIRED_TOKEN, Fault, FaultKind, INTEGRATION_TOKEN, Match, NARROW_TOKEN, ORGANIZATION_TOKEN, SSO_TOKEN};
 use std::time::Duration;
 
@@ -257,9 +258,7 @@ fn paths_of_one(sentry: &Sentry, stream: &str) -> Vec<Match> {
 }
 
 #[rstest]
-#[case::of_an_issue("issue_detail")]
 #[case::of_an_event("event_detail")]
-#[case::of_a_release("release")]
 #[case::of_a_project("project_detail")]
 fn a_404_of_one_object_is_no_gap(#[case] stream: &'static str) {
     let sentry = Sentry::small();
@@ -269,6 +268,52 @@ fn a_404_of_one_object_is_no_gap(#[case] stream: &'static str) {
     let run = Tap::against(&sentry).select(&[stream]).run();
     run.is_complete().tells("has vanished");
     assert_eq!(run.keys(stream).set().len() + 1, sentry.expected(stream).len());
+}
+
+#[rstest]
+#[case::events_of_an_issue("events")]
+#[case::an_issue("issue_detail")]
+#[case::a_release("release")]
+fn what_is_not_there_although_its_row_is_listed_is_a_gap(#[case] stream: &'static str) {
+    let sentry = Sentry::small();
+    for path in paths_of_one(&sentry, stream) {
+        sentry.faults().add(Fault::always(path, FaultKind::NotThere));
+    }
+    let tap = Tap::against(&sentry).select(&[stream]).with("window_days", 90);
+    let first = tap.clone().run();
+    first.is_incomplete().tells("though it is listed").does_not_tell("has vanished").no_state_is_ahead(&sentry, &[]);
+    assert_eq!(sentry.faults().fired(), 4, "it is asked for with each look at the list");
+    sentry.faults().clear();
+    tap.completes(&sentry, &[&first]);
+}
+
+#[rstest]
+#[case::they_move_to_the_other(|world: &mut World, child, survivor| world.merge(child, survivor))]
+#[case::it_comes_back(|world: &mut World, child, _| world.issue_mut(child).status = Status::Unresolved)]
+fn events_of_an_issue_whose_merge_is_under_way_are_read_when_it_ends(#[case] end: fn(&mut World, u64, u64)) {
+    let sentry = Sentry::small();
+    let (project, child, survivor) = (sentry.project("web"), sentry.issue("web issue 0"), sentry.issue("web issue 1"));
+    let list = Match::path_end("/issues/").query(format!("project={project}&")).query("limit=100");
+    sentry.faults().on_request(Match::path(format!("/issues/{child}/events/")), 0, move |world| {
+        world.issue_mut(child).status = Status::PendingMerge;
+    });
+    // The two queries of the window, and then again.
+    sentry.faults().on_request(list, 2, move |world| end(world, child, survivor));
+    let run = Tap::against(&sentry).select(&["issues", "events"]).with("window_days", 90).run();
+    run.is_complete().tells("listing it again").keys("events").equal(sentry.expected("events"));
+    assert_eq!(run.bookmark("events", project), Some(sentry.end));
+}
+
+#[test]
+fn an_issue_that_is_hidden_but_answers_itself_is_a_gap_when_its_events_are_not_there() {
+    let sentry = Sentry::small();
+    let (project, hidden) = (sentry.project("web"), sentry.issue("web issue 0"));
+    let events = Match::path(format!("/issues/{hidden}/events/"));
+    sentry.faults().on_request(events.clone(), 0, move |world| world.issue_mut(hidden).kind = Kind::EXPERIMENT);
+    sentry.faults().add(Fault::always(events, FaultKind::NotThere));
+    let run = Tap::against(&sentry).select(&["events"]).with("window_days", 90).run();
+    run.is_incomplete().tells("though it answers itself");
+    assert_eq!(run.bookmark("events", project), None);
 }
 
 #[rstest]
