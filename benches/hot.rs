@@ -4,7 +4,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Value, json};
 use std::hint::black_box;
 use tap_sentry::batch::{Batch, Lines};
-use tap_sentry::paging::next_cursor;
+use tap_sentry::paging::next_page;
 use tap_sentry::raw::Document;
 use tap_sentry::record::Projection;
 use tap_sentry::streams::find;
@@ -75,7 +75,7 @@ fn hot(criterion: &mut Criterion) {
         });
     });
     group.finish();
-    criterion.bench_function("next cursor", |bencher| bencher.iter(|| next_cursor(black_box(LINK))));
+    criterion.bench_function("next cursor", |bencher| bencher.iter(|| next_page(black_box(LINK))));
 }
 
 criterion_group!(benches, hot);

@@ -2,7 +2,7 @@
 
 use crate::config::Settings;
 use crate::error::Error;
-use crate::paging::{Cursor, next_cursor};
+use crate::paging::{Next, next_page};
 use crate::raw::{self, Body};
 use crate::report::Report;
 use crate::streams::StreamDef;
@@ -65,8 +65,9 @@ pub enum Kind {
     Certificate(String),
     #[error("not the JSON that was asked for: {0}")]
     Body(String),
-    #[error("the next cursor `{0}` is one that was already followed")]
-    RepeatedCursor(String),
+    /// The pages of a list that do not follow one another.
+    #[error("{0}")]
+    Paging(String),
     #[error("redirected to {0}, which is not the configured origin; set `base_url` to the server's own address")]
     Redirect(String),
 }
@@ -77,12 +78,7 @@ impl Kind {
         match self {
             // 410 with a message is a brown-out of an endpoint that still exists; see sentry/api/helpers/deprecation.py.
             Self::Status { status, .. } => matches!(status, 408 | 410 | 425 | 500..),
-            Self::RateLimited { .. }
-            | Self::Timeout(_)
-            | Self::Dropped(_)
-            | Self::Transport(_)
-            | Self::Body(_)
-            | Self::RepeatedCursor(_) => true,
+            Self::RateLimited { .. } | Self::Timeout(_) | Self::Dropped(_) | Self::Transport(_) | Self::Body(_) | Self::Paging(_) => true,
             Self::NotThere(_) | Self::QueryTooLarge { .. } | Self::BodyTooLarge | Self::Certificate(_) | Self::Redirect(_) => false,
         }
     }
@@ -129,7 +125,8 @@ pub struct Page {
     /// When it was asked for.
     pub sent: Instant,
     pub body: Body,
-    pub next: Option<Cursor>,
+    /// `None`: no header tells.
+    pub next: Option<Next>,
     /// `X-Hits`: how many rows the search estimates in all, capped by the server at 1,000.
     pub hits: Option<u64>,
 }
@@ -309,7 +306,7 @@ impl Exchange {
         let after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()?.trim().parse::<u64>().ok());
         let reset_in = headers.reset_in.or(after.map(|seconds| Duration::from_secs(seconds.min(3600))));
         let location = response.headers().get("location").and_then(|v| v.to_str().ok()).map(str::to_owned);
-        let next = response.headers().get("link").and_then(|v| v.to_str().ok()).and_then(next_cursor);
+        let next = response.headers().get_all("link").iter().find_map(|v| next_page(v.to_str().ok()?));
         let hits = response.headers().get("x-hits").and_then(|v| v.to_str().ok()?.parse().ok());
         let body = match self.body(response, started).await {
             Ok(body) => body,

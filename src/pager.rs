@@ -5,7 +5,7 @@ use crate::client::{ApiError, Ask, Client, Kind, Page, malformed};
 use crate::config::Settings;
 use crate::context::Context;
 use crate::error::Error;
-use crate::paging::Cursor;
+use crate::paging::{Cursor, Next};
 use crate::plan::Node;
 use crate::raw::{Document, Place};
 use crate::record::Notes;
@@ -124,6 +124,8 @@ pub struct Rowset {
     pub keys: Vec<u128>,
     /// The instant of each row, where asked for. Epoch seconds.
     pub instants: Vec<Option<i64>>,
+    /// How many rows it has, also those that were left out.
+    rows: usize,
     /// The instants of the first and the last row.
     pub edges: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pub hits: Option<u64>,
@@ -132,6 +134,10 @@ pub struct Rowset {
 
 /// Rows on a page: the most that Sentry gives.
 pub const PAGE_SIZE: usize = 100;
+
+/// Filters that a server applies to the rows of a page may leave none. So many such pages in succession would be 100,000
+/// rows: more likely the list has no end.
+const EMPTY_PAGES: usize = 1_000;
 
 /// Walks one list page by page.
 pub struct Pager<'a> {
@@ -152,6 +158,8 @@ pub struct Pager<'a> {
     cursor: Option<Cursor>,
     followed: HashSet<Cursor>,
     page: usize,
+    /// Pages without a row, up to the latest.
+    empty: usize,
     done: bool,
     /// Every slug that was listed, chosen or not.
     pub slugs: Vec<String>,
@@ -180,6 +188,7 @@ impl<'a> Pager<'a> {
             cursor: None,
             followed: HashSet::new(),
             page: 0,
+            empty: 0,
             done: false,
             slugs: Vec::new(),
         }
@@ -210,15 +219,13 @@ impl<'a> Pager<'a> {
         let mut slugs = Vec::new();
         let mut parse = |page: &mut Page| {
             slugs.clear();
-            if let Some(cursor) = page.next.as_ref().filter(|cursor| self.followed.contains(cursor)) {
-                return Err(Kind::RepeatedCursor(cursor.0.clone()));
-            }
             let size = page.body.bytes().len();
             let (mut batch, rowset) = self.read(page, &mut slugs)?;
+            let next = self.follow(page.next.take(), rowset.rows)?;
             if let Some(batch) = &mut batch {
                 batch.keep(page.body.take());
             }
-            Ok((batch, rowset, page.next.clone(), size))
+            Ok((batch, rowset, next, size))
         };
         let answer = match self.reach.client.get(&ask(by_slug), room, &mut parse).await {
             Err(e) if e.not_there() && !by_slug && !self.reach.by_id.load(Ordering::Relaxed) && names_project => {
@@ -239,6 +246,7 @@ impl<'a> Pager<'a> {
         let ((batch, rowset, next, size), room) = answer?;
         self.reach.sizes().insert(def.name, size);
         self.slugs.append(&mut slugs);
+        self.empty = if rowset.rows == 0 { self.empty + 1 } else { 0 };
         self.done = next.is_none();
         self.followed.extend(next.clone());
         self.cursor = next;
@@ -250,6 +258,24 @@ impl<'a> Pager<'a> {
             self.reach.outbox.send(Event::Records(Box::new(batch), Some(room))).await?;
         }
         Ok(Some(rowset))
+    }
+
+    /// The cursor of the next page, if one follows; an error when what the page says of it cannot be.
+    fn follow(&self, next: Option<Next>, rows: usize) -> Result<Option<Cursor>, Kind> {
+        match next {
+            Some(Next::Page(Cursor(cursor))) if rows == 0 && self.empty + 1 >= EMPTY_PAGES => {
+                Err(Kind::Paging(format!("{EMPTY_PAGES} empty pages in succession, and the next cursor is `{cursor}`")))
+            }
+            Some(Next::Page(cursor)) if self.followed.contains(&cursor) => {
+                Err(Kind::Paging(format!("the next cursor `{}` is one that was already followed", cursor.0)))
+            }
+            Some(Next::Page(cursor)) => Ok(Some(cursor)),
+            // Sentry tells with every page of a list; only what it answers without looking has no header, and few rows.
+            None if rows >= self.page_size && matches!(self.node.def.rows, Rows::Pages { .. }) => {
+                Err(Kind::Paging("a full page that does not tell whether another follows".to_owned()))
+            }
+            Some(Next::Nothing) | None => Ok(None),
+        }
     }
 
     /// Makes records and references of a body.
@@ -265,7 +291,9 @@ impl<'a> Pager<'a> {
         let mut references = Vec::new();
         let mut keys = Vec::new();
         let mut places = Vec::new();
+        let mut rows = 0;
         let mut row = |row: Place| -> Result<(), Kind> {
+            rows += 1;
             let get = |name| doc.lookup(row, &[name]).and_then(|place| doc.scalar_text(place)).unwrap_or_default();
             if let Some(list) = self.by_project {
                 let parent = get("groupID");
@@ -309,7 +337,7 @@ impl<'a> Pager<'a> {
         let instant = |row: Place| parse_instant(&doc.scalar_text(doc.lookup(row, &[def.replication_key()?])?)?).ok();
         let edges = places.first().zip(places.last()).and_then(|(first, last)| Some((instant(*first)?, instant(*last)?)));
         let instants = places.iter().filter(|_| self.want_instants).map(|row| Some(instant(*row)?.timestamp())).collect();
-        Ok((batch, Rowset { references, keys, instants, edges, hits: *hits, more: next.is_some() }))
+        Ok((batch, Rowset { references, keys, instants, rows, edges, hits: *hits, more: matches!(next, Some(Next::Page(_))) }))
     }
 
     /// What the row tells its children; `None` when it lacks what they need.

@@ -4,19 +4,27 @@
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(pub String);
 
-/// The cursor of the next page, where the header says that there is one.
+/// What follows a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    Page(Cursor),
+    Nothing,
+}
+
+/// What the header says of the next page, if anything.
 ///
 /// Sentry always names both neighbours, `previous` first, each with `results="true"` or `"false"`. Only the `cursor`
 /// attribute of `rel="next"` with `results="true"` is taken: the URL beside it is built from the server's own idea of
 /// its address, which may be another host, and its query is not encoded.
 /// (<https://docs.sentry.io/api/pagination/>; `sentry/api/base.py`, `build_cursor_link`)
-pub fn next_cursor(link: &str) -> Option<Cursor> {
+pub fn next_page(link: &str) -> Option<Next> {
     links(link).find_map(|attributes| {
         let get = |name| attributes.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
-        (get("rel") == Some("next") && get("results") == Some("true"))
-            .then(|| get("cursor").filter(|cursor| !cursor.is_empty()))
-            .flatten()
-            .map(|cursor| Cursor(cursor.to_owned()))
+        match (get("rel")?, get("results")?) {
+            ("next", "true") => get("cursor").filter(|cursor| !cursor.is_empty()).map(|cursor| Next::Page(Cursor(cursor.to_owned()))),
+            ("next", "false") => Some(Next::Nothing),
+            _ => None,
+        }
     })
 }
 
@@ -49,22 +57,29 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case::more(r#"<https://sentry.io/api/0/x/?&cursor=0:0:1>; rel="previous"; results="false"; cursor="0:0:1", <https://sentry.io/api/0/x/?&cursor=0:100:0>; rel="next"; results="true"; cursor="0:100:0""#, Some("0:100:0"))]
-    #[case::last(r#"<https://a/?&cursor=0:0:1>; rel="previous"; results="true"; cursor="0:0:1", <https://a/?&cursor=0:100:0>; rel="next"; results="false"; cursor="0:100:0""#, None)]
-    #[case::comma_and_semicolon_in_the_url(r#"<https://a/?q=a,b;c&cursor=1>; rel="previous"; results="true"; cursor="1", <https://a/?q=a,b;c>; rel="next"; results="true"; cursor="Zm9v+/==:0:0""#, Some("Zm9v+/==:0:0"))]
-    #[case::unquoted("<u>; rel=next; results=true; cursor=1:2:0", Some("1:2:0"))]
-    #[case::other_order(r#"<u>; cursor="c"; results="true"; rel="next""#, Some("c"))]
+    #[case::more(r#"<https://sentry.io/api/0/x/?&cursor=0:0:1>; rel="previous"; results="false"; cursor="0:0:1", <https://sentry.io/api/0/x/?&cursor=0:100:0>; rel="next"; results="true"; cursor="0:100:0""#, page("0:100:0"))]
+    #[case::last(r#"<https://a/?&cursor=0:0:1>; rel="previous"; results="true"; cursor="0:0:1", <https://a/?&cursor=0:100:0>; rel="next"; results="false"; cursor="0:100:0""#, Some(Next::Nothing))]
+    #[case::comma_and_semicolon_in_the_url(r#"<https://a/?q=a,b;c&cursor=1>; rel="previous"; results="true"; cursor="1", <https://a/?q=a,b;c>; rel="next"; results="true"; cursor="Zm9v+/==:0:0""#, page("Zm9v+/==:0:0"))]
+    #[case::unquoted("<u>; rel=next; results=true; cursor=1:2:0", page("1:2:0"))]
+    #[case::other_order(r#"<u>; cursor="c"; results="true"; rel="next""#, page("c"))]
     #[case::empty_cursor(r#"<u>; rel="next"; results="true"; cursor="""#, None)]
     #[case::nothing("", None)]
     #[case::cut(r#"<u>; rel="next"; results="true"; cursor="#, None)]
-    fn the_next_cursor(#[case] header: &str, #[case] expected: Option<&str>) {
-        assert_eq!(next_cursor(header).map(|c| c.0).as_deref(), expected);
+    #[case::no_results(r#"<u>; rel="next"; cursor="1:0:0""#, None)]
+    #[case::previous_only(r#"<u>; rel="previous"; results="false"; cursor="1:0:1""#, None)]
+    fn what_a_header_says_of_the_next_page(#[case] header: &str, #[case] expected: Option<Next>) {
+        assert_eq!(next_page(header), expected);
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "what a case expects")]
+    fn page(cursor: &str) -> Option<Next> {
+        Some(Next::Page(Cursor(cursor.to_owned())))
     }
 
     proptest! {
         #[test]
         fn any_header_is_read_without_a_panic(header in r#"[<>;,="a-z0-9: ]{0,80}"#) {
-            let _ = next_cursor(&header);
+            let _ = next_page(&header);
         }
     }
 }

@@ -118,6 +118,8 @@ pub enum FaultKind {
     StallBody,
     /// `next` leads to the page just read, with results.
     RepeatCursor,
+    /// A page without its `Link` header.
+    NoLink,
     /// Half of the page, and `next` says that nothing follows; the hits still tell.
     EndEarly,
     /// The last row of a page that is not the last page is on no page.

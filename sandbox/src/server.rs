@@ -418,7 +418,7 @@ fn spoil(reply: Reply, fault: Option<&FaultKind>, head: &Head<'_>) -> Draft {
                 misplace(&mut page, fault, head);
             }
             let link = cursor::link_header(head.path, &head.query_without_cursor(), &page.previous, &page.next);
-            if let Ok(link) = HeaderValue::from_str(&link) {
+            if let Some(link) = HeaderValue::from_str(&link).ok().filter(|_| fault != Some(&FaultKind::NoLink)) {
                 headers.insert(header::LINK, link);
             }
             if let Some(hits) = page.hits {

@@ -35,6 +35,69 @@ fn a_cursor_that_comes_back_once_is_asked_for_again() {
     assert_eq!(sentry.faults().fired(), 1);
 }
 
+/// More than a page of everything.
+fn crowd() -> Sentry {
+    Sentry::holding(|world| {
+        for id in 1_000..1_120 {
+            let slug = format!("team-{id}");
+            world.teams.push(Team { id, slug, ..world.teams[0].clone() });
+            world.members.push(Member { id, user: None, email: format!("{id}@example.com"), ..world.members[0].clone() });
+            world.add_project(&format!("idle-{id}"));
+        }
+        let project = world.add_project("api");
+        for number in 0..120 {
+            let at = world.clock() - TimeDelta::minutes(number + 1);
+            world.add_release(&format!("api@{number}"), project, at);
+            let issue = world.add_issue(project, "one of many");
+            for event in 0..if number == 0 { 120 } else { 1 } {
+                world.add_event(issue, at - TimeDelta::seconds(event));
+            }
+        }
+    })
+}
+
+#[rstest]
+#[case::of_issues("issues", "/issues/")]
+#[case::of_events("events", "/events/")]
+#[case::of_releases("releases", "/releases/")]
+#[case::of_members("members", "/members/")]
+#[case::of_teams("teams", "/teams/")]
+#[case::of_projects("projects", "/projects/")]
+fn a_full_page_that_does_not_tell_of_the_next_is_not_the_last(#[case] stream: &'static str, #[case] path: &str) {
+    let sentry = crowd();
+    let tap = Tap::against(&sentry).select(&[stream]).with("project_slugs", if stream == "projects" { "*" } else { "api" });
+    let pages = Match::path_end(path).query("100");
+    sentry.faults().add(Fault::once(pages.clone(), FaultKind::NoLink));
+    tap.clone().run().is_complete().keys(stream).equal(sentry.expected(stream));
+    assert_eq!(sentry.faults().fired(), 1);
+
+    sentry.faults().add(Fault::always(pages, FaultKind::NoLink));
+    let first = tap.clone().retries(0).run();
+    first.is_incomplete().tells("does not tell whether another follows").no_state_is_ahead(&sentry, &[]);
+    sentry.faults().clear();
+    tap.completes(&sentry, &[&first]);
+}
+
+#[test]
+fn a_probe_that_does_not_tell_of_more_is_asked_again() {
+    let sentry = Sentry::small();
+    sentry.faults().add(Fault::once(Match::path_end("/issues/").query("query=&"), FaultKind::NoLink));
+    let run = Tap::against(&sentry).select(&["issues"]).run();
+    run.is_complete().tells("trying again").keys("issues").equal(sentry.expected("issues"));
+}
+
+#[test]
+fn a_list_of_empty_pages_without_end_is_a_gap() {
+    let sentry = Sentry::small();
+    sentry.faults().add(Fault::always(Match::path_end("/teams/"), FaultKind::EmptyPageMore));
+    let tap = Tap::against(&sentry).select(&["teams"]);
+    let first = tap.clone().retries(0).run();
+    first.is_incomplete().tells("1000 empty pages in succession");
+    assert_eq!(sentry.asked("/teams/"), 1_000);
+    sentry.faults().clear();
+    tap.completes(&sentry, &[&first]);
+}
+
 #[rstest]
 #[case::of_issues("issues", "/issues/")]
 #[case::of_events("events", "/events/")]
