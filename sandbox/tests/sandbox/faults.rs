@@ -31,6 +31,10 @@ fn statuses_have_their_real_bodies() {
     assert!(body(408).1.contains("request-timeout"));
     assert!(body(410).1.contains("message"));
     assert!(body(404).1.is_empty());
+    let own = under(FaultKind::NotThere).1.expect("an answer");
+    assert_eq!((own.status, own.detail().as_str()), (404, "The requested resource does not exist"));
+    let gateway = under(FaultKind::NoBackend("default backend - 404")).1.expect("an answer");
+    assert_eq!((gateway.status, gateway.body.as_slice()), (404, &b"default backend - 404"[..]));
 }
 
 #[test]
@@ -95,6 +99,7 @@ fn pages_repeat_end_early_lose_rows_or_are_empty() {
     assert_eq!(walked(FaultKind::RepeatCursor, 0), all + 100);
     assert_eq!(walked(FaultKind::LoseRow, 0), all - 1);
     assert_eq!(walked(FaultKind::EndEarly, 0), 50);
+    assert_eq!(walked(FaultKind::NoLink, 0), 100);
     assert_eq!(walked(FaultKind::EmptyPageMore, 0), all);
     assert_eq!(walked(FaultKind::EmptyPageMore, 1), all);
     let search = "/organizations/acme/issues/?query=&project=-1&limit=20";
