@@ -11,7 +11,7 @@ use crate::plan::{self, Node, RETENTION, Window};
 use crate::report::Report;
 use crate::state::Bookmarks;
 use crate::streams::{Pass, Rows};
-use crate::sync::{Sync, pinned, reason, window_query};
+use crate::sync::{Sync, reason};
 use crate::writer::{Writer, outbox};
 use futures::future::{BoxFuture, FutureExt};
 use std::sync::Arc;
@@ -115,13 +115,12 @@ impl Check<'_> {
             start: settings.start_date.max(settings.end - RETENTION).min(settings.end - chrono::TimeDelta::hours(1)),
             end: settings.end,
         };
-        let query = match (node.def.walk(), node.def.replication_key()) {
-            (Some(walk), _) => walk.passes.first().map(|pass: &Pass| window_query(pass, window)).unwrap_or_default(),
-            (None, Some(_)) if node.def.rows != Rows::Object => pinned(window).to_vec(),
-            _ => Vec::new(),
-        };
+        let walk = node.def.walk();
+        let listed_by_time = walk.is_some() || node.def.replication_key().is_some() && node.def.rows != Rows::Object;
+        let query = walk.and_then(|walk| walk.passes.first()).map(Pass::parameters).unwrap_or_default();
         let everything = ["-1".to_owned()];
         let mut pager = Pager::new(&self.reach, node, place.clone(), query);
+        pager.window = listed_by_time.then_some(window);
         pager.page_size = TRIES;
         pager.first_only = true;
         pager.projects = &everything;

@@ -7,7 +7,7 @@ use crate::raw::{self, Body};
 use crate::report::Report;
 use crate::streams::StreamDef;
 use crate::throttle::{Class, RateHeaders, Throttle};
-use backon::{BackoffBuilder, ExponentialBuilder};
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
@@ -74,12 +74,14 @@ pub enum Kind {
 
 impl Kind {
     /// Whether the same request may succeed later.
-    fn transient(&self) -> bool {
+    fn transient(&self, ask: &Ask) -> bool {
         match self {
+            // Often a quota of the event store, which passes; but a smaller window is the better question.
+            Self::QueryTooLarge { .. } => !ask.divisible,
             // 410 with a message is a brown-out of an endpoint that still exists; see sentry/api/helpers/deprecation.py.
             Self::Status { status, .. } => matches!(status, 408 | 410 | 425 | 500..),
             Self::RateLimited { .. } | Self::Timeout(_) | Self::Dropped(_) | Self::Transport(_) | Self::Body(_) | Self::Paging(_) => true,
-            Self::NotThere(_) | Self::QueryTooLarge { .. } | Self::BodyTooLarge | Self::Certificate(_) | Self::Redirect(_) => false,
+            Self::NotThere(_) | Self::BodyTooLarge | Self::Certificate(_) | Self::Redirect(_) => false,
         }
     }
 }
@@ -107,6 +109,8 @@ pub struct Ask {
     pub url: Url,
     /// Counted from 1, for the log.
     pub page: usize,
+    /// Less can be asked for: a query that covers too much is told at once and not tried again.
+    pub divisible: bool,
 }
 
 impl Ask {
@@ -191,12 +195,7 @@ impl Client {
         room: impl Fn() -> F,
         mut parse: impl FnMut(&mut Page) -> Result<T, Kind>,
     ) -> Result<(T, R), ApiError> {
-        let mut delays = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(500))
-            .with_max_delay(Duration::from_secs(30))
-            .with_max_times(self.max_retries as usize)
-            .with_jitter()
-            .build();
+        let mut delays = back_off().take(self.max_retries as usize);
         let mut fresh = self.dropped.load(Ordering::Relaxed) >= DROPS;
         loop {
             let kind = match self.fetch(ask, &room, fresh).await {
@@ -214,7 +213,7 @@ impl Client {
                 log::debug!(target: ask.stream.name, "GET {}: {kind}; trying again on a new connection", ask.path());
                 continue;
             }
-            let delay = if kind.transient() { delays.next() } else { None };
+            let delay = if kind.transient(ask) { delays.next() } else { None };
             let Some(delay) = delay else {
                 return Err(ApiError { path: ask.path(), kind });
             };
@@ -227,6 +226,13 @@ impl Client {
             self.report.retried(ask.stream);
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Waits after so many refusals in succession of what was then asked for in smaller parts: as long as for a further
+    /// try of it, and not at all where none is wanted.
+    pub async fn pause(&self, refusals: usize) {
+        let delay = back_off().take(self.max_retries as usize).take(refusals).last();
+        tokio::time::sleep(delay.unwrap_or_default()).await;
     }
 
     /// One request in a task of its own: a target that stalls must not starve requests in flight.
@@ -242,6 +248,16 @@ impl Client {
             .unwrap_or_else(|e| Err(Kind::Transport(format!("the request's task failed: {e}"))))
             .map(|page| (page, room))
     }
+}
+
+/// How long to wait before each further try; without end.
+fn back_off() -> ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(500))
+        .with_max_delay(Duration::from_secs(30))
+        .without_max_times()
+        .with_jitter()
+        .build()
 }
 
 /// An HTTP client that keeps at most so many connections.
@@ -510,7 +526,7 @@ mod tests {
             assert!(matches!(kind(body), Kind::NotThere(_)), "{body}");
         }
         for body in ["<html><h1>404 Not Found</h1></html>", "default backend - 404", r#"{"message":"no Route matched"}"#, r#""detail""#] {
-            assert!(kind(body).transient(), "{body}");
+            assert!(matches!(kind(body), Kind::Body(_)), "{body}");
         }
         for body in ["", "\r\n"] {
             assert!(matches!(kind(body), Kind::Status { status: 404, .. }), "{body:?}");

@@ -6,12 +6,12 @@ use crate::config::Settings;
 use crate::context::Context;
 use crate::error::Error;
 use crate::paging::{Cursor, Next};
-use crate::plan::Node;
+use crate::plan::{Node, Window};
 use crate::raw::{Document, Place};
 use crate::record::Notes;
 use crate::report::Report;
 use crate::streams::{Rows, StreamDef};
-use crate::time::parse_instant;
+use crate::time::{format_instant, parse_instant};
 use crate::writer::{Closed, Event, Outbox};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -145,6 +145,8 @@ pub struct Pager<'a> {
     node: &'a Node,
     context: Context,
     query: Vec<(&'static str, String)>,
+    /// Of the rows, where the list is asked for by one.
+    pub window: Option<Window>,
     pub bind: Vec<(&'static str, &'static [&'static str])>,
     pub projects: &'a [String],
     pub page_size: usize,
@@ -179,6 +181,7 @@ impl<'a> Pager<'a> {
             node,
             context,
             query,
+            window: None,
             bind,
             projects: &[],
             first_only: false,
@@ -205,6 +208,10 @@ impl<'a> Pager<'a> {
         let settings = self.reach.settings;
         let mut query = self.context.query(def, settings.fetch_event_details, self.projects);
         query.extend(self.query.iter().cloned());
+        if let Some(Window { start, end }) = self.window {
+            // With `Z`: Sentry reads naive times in the server's own zone.
+            query.extend([("start", format_instant(start)), ("end", format_instant(end))]);
+        }
         if let Rows::Pages { size } = def.rows {
             query.push((size, self.page_size.to_string()));
         }
@@ -213,8 +220,12 @@ impl<'a> Pager<'a> {
         }
         let names_project = def.path.contains("{project_id}");
         let by_slug = self.reach.by_slug.load(Ordering::Relaxed);
-        let ask =
-            |by_slug: bool| Ask { stream: def, url: self.reach.client.url(&self.context.path(def, by_slug), &query), page: self.page };
+        let ask = |by_slug: bool| Ask {
+            stream: def,
+            url: self.reach.client.url(&self.context.path(def, by_slug), &query),
+            page: self.page,
+            divisible: self.window.is_some_and(|window| window.is_divisible()),
+        };
         let room = || self.reach.room(def);
         let mut slugs = Vec::new();
         let mut parse = |page: &mut Page| {

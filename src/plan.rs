@@ -73,6 +73,11 @@ impl Window {
         self.end - self.start
     }
 
+    /// Whether less may be asked for at once.
+    pub fn is_divisible(&self) -> bool {
+        self.length() > LEAST_WINDOW
+    }
+
     /// Two halves at a whole second.
     pub fn halves(&self) -> [Self; 2] {
         let middle = self.start + TimeDelta::seconds(self.length().num_seconds() / 2);

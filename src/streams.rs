@@ -89,6 +89,12 @@ pub struct Pass {
     pub optional: bool,
 }
 
+impl Pass {
+    pub fn parameters(&self) -> Vec<(&'static str, String)> {
+        self.query.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub struct Activity {
     /// When it was last active.

@@ -13,7 +13,6 @@ use crate::reconcile::whole_hours;
 use crate::report::{Gap, Report};
 use crate::state::{Bookmarks, Checkpoint, Partition};
 use crate::streams::{ORGANIZATIONS, PROJECTS, Pass, Rows, StreamDef, Walk};
-use crate::time::format_instant;
 use crate::writer::{Closed, Event, Outbox};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::{BoxFuture, FutureExt, join_all, try_join_all};
@@ -85,20 +84,33 @@ struct Span<'a> {
     group: &'a Group,
     progress: Mutex<Progress>,
     claims: Mutex<HashMap<u128, Claim>>,
-    /// Windows are not asked for in one piece when longer than this: the server has refused such.
-    stride: Mutex<Option<TimeDelta>>,
+    stride: Mutex<Stride>,
+}
+
+/// How windows are cut, once the server has refused one.
+#[derive(Default)]
+struct Stride {
+    /// None is asked for in one piece that is longer.
+    longest: Option<TimeDelta>,
+    /// How often it was made smaller without an answer since.
+    halvings: usize,
 }
 
 impl Span<'_> {
-    fn shrink(&self, refused: Window) {
+    /// Returns the length of the parts to ask for instead, and how many halvings there have been in succession: what
+    /// windows side by side learn alike is one.
+    fn shrink(&self, refused: Window) -> (TimeDelta, usize) {
         let half = (refused.length() / 2).max(LEAST_WINDOW);
         let mut stride = lock(&self.stride);
-        *stride = Some(stride.map_or(half, |stride| stride.min(half)));
+        if stride.longest.is_none_or(|longest| half < longest) {
+            *stride = Stride { longest: Some(half), halvings: stride.halvings + 1 };
+        }
+        (half, stride.halvings)
     }
 
     fn grow(&self, limit: TimeDelta) {
         let mut stride = lock(&self.stride);
-        *stride = stride.map(|stride| (stride * 2).min(limit));
+        *stride = Stride { longest: stride.longest.map(|longest| (longest * 2).min(limit)), halvings: 0 };
     }
 
     /// The claim on a parent's rows, made now if there is none; `None` where each window asks for itself.
@@ -341,7 +353,7 @@ impl<'a> Sync<'a> {
             group,
             progress: Mutex::new(Progress::new(first.start)),
             claims: Mutex::default(),
-            stride: Mutex::new(None),
+            stride: Mutex::default(),
         };
         if span.passes.is_empty() {
             self.hole(span, whole);
@@ -424,7 +436,8 @@ impl<'a> Sync<'a> {
         window: Window,
     ) -> Result<bool, Failure> {
         let silent = Node { def, emit: None, children: Vec::new() };
-        let mut pager = Pager::new(&self.reach, &silent, context.clone(), window_query(pass, window));
+        let mut pager = Pager::new(&self.reach, &silent, context.clone(), pass.parameters());
+        pager.window = Some(window);
         pager.page_size = 1;
         pager.projects = projects;
         match pager.next().await {
@@ -442,7 +455,7 @@ impl<'a> Sync<'a> {
         let Some((name, path)) = def.parent.and_then(|parent| parent.bind.first()) else { return false };
         let Some(id) = context.get(name) else { return false };
         let gone = async |by_slug| {
-            let ask = Ask { stream: def, url: self.reach.client.url(&context.path(def, by_slug), &[]), page: 1 };
+            let ask = Ask { stream: def, url: self.reach.client.url(&context.path(def, by_slug), &[]), page: 1, divisible: false };
             let itself = |page: &mut Page| {
                 let doc = page.body.document().map_err(malformed)?;
                 let found = doc.lookup(doc.root(), path).and_then(|place| doc.scalar_text(place));
@@ -459,7 +472,7 @@ impl<'a> Sync<'a> {
     /// One window: asked for whole, or in pieces when the server cannot answer so much at once.
     fn window<'b>(&'b self, span: &'b Span<'b>, window: Window) -> BoxFuture<'b, Result<(), Failure>> {
         async move {
-            let stride = *lock(&span.stride);
+            let stride = lock(&span.stride).longest;
             if let Some(stride) = stride.filter(|stride| window.length() > *stride) {
                 for piece in window.pieces(stride) {
                     self.window(span, piece).await?;
@@ -485,10 +498,14 @@ impl<'a> Sync<'a> {
                     span.grow(self.settings.window);
                     self.finished(span, window).await
                 }
-                Err(Failure::Api(ApiError { kind: Kind::QueryTooLarge { .. }, .. })) if window.length() > LEAST_WINDOW => {
+                Err(Failure::Api(ApiError { kind: Kind::QueryTooLarge { .. }, .. })) if window.is_divisible() => {
                     log::info!(target: span.node.def.name, "{}: {window} is too much for one query; halving it", span.context.label());
-                    span.shrink(window);
-                    self.window(span, window).await
+                    let (half, halvings) = span.shrink(window);
+                    self.reach.client.pause(halvings).await;
+                    for piece in window.pieces(half) {
+                        self.window(span, piece).await?;
+                    }
+                    Ok(())
                 }
                 Err(failure) => Err(failure),
             }
@@ -606,7 +623,8 @@ impl<'a> Sync<'a> {
     }
 
     async fn list_by(&self, span: &Span<'_>, pass: &Pass, window: Window, page_size: usize, found: &mut Found) -> Result<(), Failure> {
-        let mut pager = Pager::new(&self.reach, span.node, span.context.clone(), window_query(pass, window));
+        let mut pager = Pager::new(&self.reach, span.node, span.context.clone(), pass.parameters());
+        pager.window = Some(window);
         pager.projects = &span.group.projects;
         pager.page_size = page_size;
         pager.emit &= span.group.starts.own(span.node).is_some_and(|start| start < window.end);
@@ -764,28 +782,34 @@ impl<'a> Sync<'a> {
     /// All rows of one list or object, and their children.
     fn rows<'b>(&'b self, node: &'b Node, context: &'b Context, scope: Option<Scope<'b>>) -> BoxFuture<'b, Result<(), Failure>> {
         async move {
-            let mut page_size = PAGE_SIZE;
-            loop {
+            let (mut page_size, mut halvings) = (PAGE_SIZE, 0);
+            let mut due = vec![scope];
+            while let Some(scope) = due.pop() {
                 let error = match self.walk(node, context, scope, page_size).await {
+                    Ok(()) => {
+                        halvings = 0;
+                        continue;
+                    }
                     Err(Failure::Api(error)) => error,
-                    ended => return ended,
+                    Err(stop) => return Err(stop),
                 };
-                let whole = scope.map(|scope| scope.window).filter(|window| window.length() > LEAST_WINDOW);
-                match (&error.kind, whole) {
+                match (&error.kind, scope) {
                     (Kind::BodyTooLarge, _) if page_size > 1 && matches!(node.def.rows, Rows::Pages { .. }) => {
+                        due.push(scope);
                         page_size = (page_size / 5).max(1);
                         log::info!(target: node.def.name, "{}: a page is too large; asking for {page_size} rows at a time", context.label());
                     }
-                    (Kind::QueryTooLarge { .. }, Some(whole)) => {
-                        log::info!(target: node.def.name, "{}: {whole} is too much for one query; halving it", context.label());
-                        for window in whole.halves() {
-                            self.rows(node, context, scope.map(|scope| Scope { window, expected: None, ..scope })).await?;
-                        }
-                        return Ok(());
+                    (Kind::QueryTooLarge { .. }, Some(whole)) if node.def.rows != Rows::Object && whole.window.is_divisible() => {
+                        log::info!(target: node.def.name, "{}: {} is too much for one query; halving it", context.label(), whole.window);
+                        // The older half is next.
+                        due.extend(whole.window.halves().map(|window| Some(Scope { window, expected: None, ..whole })).into_iter().rev());
+                        halvings += 1;
+                        self.reach.client.pause(halvings).await;
                     }
                     _ => return Err(error.into()),
                 }
             }
+            Ok(())
         }
         .boxed()
     }
@@ -857,8 +881,8 @@ impl<'a> Sync<'a> {
         page_size: usize,
         keys: &mut HashSet<u128>,
     ) -> Result<Vec<DateTime<Utc>>, Failure> {
-        let query = scope.filter(|_| node.def.rows != Rows::Object).map(|scope| pinned(scope.window).to_vec());
-        let mut pager = Pager::new(&self.reach, node, context.clone(), query.unwrap_or_default());
+        let mut pager = Pager::new(&self.reach, node, context.clone(), Vec::new());
+        pager.window = scope.filter(|_| node.def.rows != Rows::Object).map(|scope| scope.window);
         pager.page_size = page_size;
         pager.by_project = scope.and_then(|scope| scope.by_project);
         pager.want_instants = scope.is_some_and(|scope| scope.instants.is_some());
@@ -947,15 +971,6 @@ struct Found {
     pages: usize,
     hits: Option<u64>,
     oldest: Option<DateTime<Utc>>,
-}
-
-/// `start` and `end` with `Z`: Sentry reads naive times in the server's own zone.
-pub fn window_query(pass: &Pass, window: Window) -> Vec<(&'static str, String)> {
-    pass.query.iter().map(|(name, value)| (*name, (*value).to_owned())).chain(pinned(window)).collect()
-}
-
-pub fn pinned(window: Window) -> [(&'static str, String); 2] {
-    [("start", format_instant(window.start)), ("end", format_instant(window.end))]
 }
 
 /// An older server does not know an optional query.

@@ -64,6 +64,80 @@ fn a_window_is_not_halved_below_an_hour() {
     assert!(least >= Some(TimeDelta::minutes(59)), "{least:?}");
 }
 
+/// So many seconds at least lie between each of these requests and the next.
+#[track_caller]
+fn are_apart(requests: &[Request], least: &[f64]) {
+    let apart: Vec<f64> = requests.windows(2).map(|two| (two[1].at - two[0].at).as_secs_f64()).collect();
+    assert!(least.iter().zip(&apart).all(|(least, apart)| apart >= least), "{apart:?}");
+}
+
+#[rstest]
+#[case::a_window_of_a_list("/releases/", &["releases"])]
+#[case::a_list_below_an_issue("/events/", &["events"])]
+fn smaller_windows_are_asked_for_after_a_pause_that_grows(#[case] end: &str, #[case] streams: &[&'static str]) {
+    let sentry = Sentry::holding(|world| {
+        let project = world.add_project("api");
+        let issue = world.add_issue(project, "the issue");
+        world.add_event(issue, world.clock() - TimeDelta::minutes(1));
+        world.add_release("api@1.0", project, world.clock() - TimeDelta::minutes(1));
+    });
+    sentry.faults().add(Fault { times: 2, ..Fault::once(Match::path_end(end), FaultKind::QueryTooLarge) });
+    let run = Tap::against(&sentry).select(streams).with("window_days", 30).run();
+    run.is_complete().tells("halving").keys(streams[0]).equal(sentry.expected(streams[0]));
+    let asked: Vec<Request> = sentry.requests().into_iter().filter(|request| request.path.ends_with(end)).collect();
+    are_apart(&asked, &[0.5, 1.0]);
+    let lengths: Vec<_> = asked.iter().filter_map(window).map(|(start, end)| (end - start).num_hours()).collect();
+    assert_eq!(lengths[..3], [240, 120, 60]);
+}
+
+#[rstest]
+#[case::quota(FaultKind::QueryTooLarge)]
+#[case::time_out(FaultKind::Status(504))]
+fn what_has_no_smaller_window_is_asked_for_again(#[case] kind: FaultKind) {
+    let mut sentry = Sentry::small();
+    let issue = sentry.issue("api issue 0");
+    let event = {
+        let (mut world, at) = (sentry.world(), sentry.now - TimeDelta::minutes(30));
+        world.add_event(issue, at)
+    };
+    // Not longer than the least window.
+    sentry.start = sentry.now - TimeDelta::hours(1);
+    let project = sentry.project("api");
+    let places = [
+        Match::path_end("/projects/"),
+        Match::path_end(format!("/projects/acme/{project}/")),
+        Match::path_end("/teams/"),
+        Match::path_end("/users/"),
+        Match::path_end("/members/"),
+        Match::path_end("/releases/"),
+        Match::path_end("/acme/issues/"),
+        Match::path_end(format!("/issues/{issue}/")),
+        Match::path_end(format!("/issues/{issue}/events/")),
+        Match::path_end(format!("/events/{event}/")),
+    ];
+    for place in &places {
+        sentry.faults().add(Fault::once(place.clone(), kind.clone()));
+    }
+    let streams =
+        ["projects", "project_detail", "teams", "users", "members", "releases", "issues", "issue_detail", "events", "event_detail"];
+    let run = Tap::against(&sentry).select(&streams).retries(1).run();
+    assert_eq!(sentry.faults().fired(), places.len());
+    run.is_complete().does_not_tell("halving");
+    for stream in streams {
+        run.keys(stream).equal(sentry.expected(stream));
+    }
+}
+
+#[test]
+fn an_object_is_never_asked_for_in_halves() {
+    let sentry = Sentry::small();
+    let end = format!("/issues/{}/", sentry.issue("api issue 0"));
+    sentry.faults().add(Fault::always(Match::path_end(end.clone()), FaultKind::Status(504)));
+    let run = Tap::against(&sentry).select(&["issue_detail"]).with("window_days", 30).retries(1).run();
+    run.is_incomplete().does_not_tell("halving");
+    assert_eq!(sentry.asked(&end), 2, "and one more try");
+}
+
 #[test]
 fn years_before_retention_are_probed_and_the_hole_is_told() {
     let mut sentry = Sentry::small();
