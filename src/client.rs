@@ -24,6 +24,9 @@ use url::Url;
 /// fewer rows.
 pub const MAX_BODY: usize = 32 << 20;
 
+/// A server is not believed that it refuses for longer, and a request does not sit out more.
+const LONGEST_REFUSAL: Duration = Duration::from_secs(3600);
+
 /// How rustls begins what it says of a certificate.
 const UNTRUSTED: &str = "invalid peer certificate";
 
@@ -188,14 +191,15 @@ impl Client {
     /// last is returned.
     ///
     /// # Errors
-    /// The last failure, after `max_retries` further tries of a transient one.
+    /// The last failure, after `max_retries` further tries of a transient one. What a rate limit refuses until a time
+    /// that it tells is no failure, for an hour in all.
     pub async fn get<T, R, F: Future<Output = R>>(
         &self,
         ask: &Ask,
         room: impl Fn() -> F,
         mut parse: impl FnMut(&mut Page) -> Result<T, Kind>,
     ) -> Result<(T, R), ApiError> {
-        let mut delays = back_off().take(self.max_retries as usize);
+        let mut patience = Patience { delays: back_off().take(self.max_retries as usize), refused_since: None };
         let mut fresh = self.dropped.load(Ordering::Relaxed) >= DROPS;
         loop {
             let kind = match self.fetch(ask, &room, fresh).await {
@@ -213,14 +217,8 @@ impl Client {
                 log::debug!(target: ask.stream.name, "GET {}: {kind}; trying again on a new connection", ask.path());
                 continue;
             }
-            let delay = if kind.transient(ask) { delays.next() } else { None };
-            let Some(delay) = delay else {
+            let Some(wait) = patience.wait(&kind, ask) else {
                 return Err(ApiError { path: ask.path(), kind });
-            };
-            let wait = match kind {
-                // The server says when; jitter keeps several taps of one organization apart.
-                Kind::RateLimited { wait: Some(wait), .. } => wait + delay.min(Duration::from_millis(500)) / 4,
-                _ => delay,
             };
             log::warn!(target: ask.stream.name, "GET {}: {kind}; trying again in {:.1} s", ask.path(), wait.as_secs_f64());
             self.report.retried(ask.stream);
@@ -258,6 +256,28 @@ fn back_off() -> ExponentialBackoff {
         .without_max_times()
         .with_jitter()
         .build()
+}
+
+/// What is left of the patience with one request.
+struct Patience {
+    delays: std::iter::Take<ExponentialBackoff>,
+    /// When the first refusal came that told its end.
+    refused_since: Option<Instant>,
+}
+
+impl Patience {
+    /// How long to wait before another try; `None`: there is none.
+    fn wait(&mut self, failed: &Kind, ask: &Ask) -> Option<Duration> {
+        // An end that is here already tells nothing.
+        if let Kind::RateLimited { wait: Some(told), .. } = failed
+            && !told.is_zero()
+            && self.refused_since.get_or_insert_with(Instant::now).elapsed() + *told <= LONGEST_REFUSAL
+        {
+            // Jitter keeps several taps of one organization apart.
+            return Some(*told + back_off().next().unwrap_or_default() / 4);
+        }
+        if failed.transient(ask) { self.delays.next() } else { None }
+    }
 }
 
 /// An HTTP client that keeps at most so many connections.
@@ -320,7 +340,7 @@ impl Exchange {
         }
         // Never of Sentry's own; of gateways before it.
         let after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()?.trim().parse::<u64>().ok());
-        let reset_in = headers.reset_in.or(after.map(|seconds| Duration::from_secs(seconds.min(3600))));
+        let reset_in = headers.reset_in.or(after.map(|seconds| Duration::from_secs(seconds).min(LONGEST_REFUSAL)));
         let location = response.headers().get("location").and_then(|v| v.to_str().ok()).map(str::to_owned);
         let next = response.headers().get_all("link").iter().find_map(|v| next_page(v.to_str().ok()?));
         let hits = response.headers().get("x-hits").and_then(|v| v.to_str().ok()?.parse().ok());
@@ -402,7 +422,7 @@ fn rate_headers(headers: &HeaderMap) -> RateHeaders {
             let now = date.filter(|date| !(TimeDelta::zero()..=TimeDelta::seconds(2)).contains(&(ours - *date))).unwrap_or(ours);
             #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era are exact in 53 bits")]
             let now = now.timestamp_millis() as f64 / 1000.0;
-            Duration::from_secs_f64((reset - now).clamp(0.0, 3600.0))
+            Duration::from_secs_f64((reset - now).clamp(0.0, LONGEST_REFUSAL.as_secs_f64()))
         }),
         concurrent_limit: number("x-sentry-rate-limit-concurrentlimit"),
     }
@@ -494,6 +514,40 @@ mod tests {
         let reset = ("x-sentry-rate-limit-reset", (server.timestamp() + 1).to_string());
         let told = rate_headers(&headers(&[reset, ("date", server.to_rfc2822())])).reset_in;
         assert_eq!(told, Some(Duration::from_secs(1)));
+    }
+
+    /// How many tries of a request end in this failure, and how long they wait for one another.
+    async fn tries(max_retries: usize, failed: &Kind) -> (usize, Duration) {
+        let ask = Ask {
+            stream: crate::streams::find("teams").expect("a stream"),
+            url: Url::parse("https://sentry.io/api/0/").expect("a URL"),
+            page: 1,
+            divisible: false,
+        };
+        let mut patience = Patience { delays: back_off().take(max_retries), refused_since: None };
+        let (started, mut tries) = (Instant::now(), 1);
+        while let Some(wait) = patience.wait(failed, &ask) {
+            tokio::time::sleep(wait).await;
+            tries += 1;
+        }
+        (tries, started.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_that_tells_its_end_is_sat_out_for_an_hour_in_all() {
+        let refused = |seconds| Kind::RateLimited { detail: String::new(), wait: Some(Duration::from_secs(seconds)) };
+        assert_eq!(tries(0, &refused(3600)).await.0, 2);
+        let (often, waited) = tries(0, &refused(1)).await;
+        assert!((2_800..=3_200).contains(&often), "{often}");
+        assert!((3_599..=3_600).contains(&waited.as_secs()), "{waited:?}");
+        assert_eq!(tries(3, &refused(3600)).await.0, 5, "then it is a failure like others");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_that_tells_no_end_is_a_failure() {
+        for wait in [None, Some(Duration::ZERO)] {
+            assert_eq!(tries(3, &Kind::RateLimited { detail: String::new(), wait }).await.0, 4);
+        }
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub struct Config {
     /// How long to wait for one answer. Seconds.
     #[schemars(title = "Request timeout", range(min = 1, max = 3600), extend("default" = 60))]
     request_timeout_seconds: Option<u32>,
-    /// Further tries of a request that failed for a passing reason.
+    /// Further tries of a request that failed for a passing reason. A rate limit that says when it ends is waited for and does not count.
     #[schemars(title = "Retries", range(min = 0, max = 100), extend("default" = 8))]
     max_retries: Option<u32>,
     /// User-Agent header of every request.

@@ -74,6 +74,17 @@ fn a_cap_of_the_user_is_kept() {
     assert!(times.len() >= 12, "{}", times.len());
 }
 
+/// Others share the limit, and use it up again and again.
+#[test]
+fn a_refusal_that_says_when_it_ends_is_no_failed_try() {
+    let sentry = Sentry::small();
+    let refusals = Fault { times: 3, ..Fault::once(Match::path_end("/teams/"), FaultKind::RateLimited { reset_in_seconds: 1 }) };
+    sentry.faults().add(refusals);
+    let run = Tap::against(&sentry).select(&["teams"]).retries(0).run();
+    run.is_complete().keys("teams").equal(sentry.expected("teams"));
+    assert_eq!(sentry.faults().fired(), 3);
+}
+
 #[test]
 fn a_closed_class_takes_no_room_from_the_others() {
     let sentry = busy(40, Limits::none());
