@@ -69,6 +69,12 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Error> {
 }
 
 fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_counts: bool) -> Result<(), Error> {
+    let runtime = runtime()?;
+    // Before anything is written, and to the end one for all: a signal must find somebody who waits for it.
+    let stopped = {
+        let _entered = runtime.enter();
+        interrupted()
+    };
     let report = Arc::new(Report::default());
     let client = Client::new(settings, Arc::clone(&report))?;
     let streams: Vec<Announced> = selection.0.iter().map(|selected| selected.announced.clone()).collect();
@@ -83,10 +89,8 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_
     });
 
     let progress = Progress::start(&report);
-    let runtime = runtime()?;
     let (walked, written) = runtime.block_on(async {
-        // One for all that follows: a signal must find somebody who waits for it until the end.
-        let mut stopped = std::pin::pin!(interrupted());
+        let mut stopped = std::pin::pin!(stopped);
         let walked = {
             // Gone with the walk, so that the writer comes to its end.
             let outbox = outbox;
@@ -152,13 +156,14 @@ async fn count(report: &Report) -> std::convert::Infallible {
     }
 }
 
-/// Waits for SIGTERM or ctrl-c.
-async fn interrupted() -> &'static str {
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = int.recv() => "ctrl-c",
+/// Catches SIGTERM and ctrl-c from now on; what is returned waits for one.
+fn interrupted() -> impl Future<Output = &'static str> {
+    let caught = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async {
+        let (Ok(mut term), Ok(mut int)) = caught else { return std::future::pending().await };
+        tokio::select! {
+            _ = term.recv() => "SIGTERM",
+            _ = int.recv() => "ctrl-c",
+        }
     }
 }

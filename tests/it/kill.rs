@@ -33,6 +33,19 @@ fn a_signal_ends_the_run_in_order(#[case] signal: &str, #[case] kind: FaultKind)
     Tap::against(&sentry).completes(&sentry, &[&run]);
 }
 
+#[rstest]
+#[case::terminated("TERM", "SIGTERM")]
+#[case::interrupted("INT", "ctrl-c")]
+fn a_signal_at_the_first_line_ends_the_run_in_order(#[case] signal: &str, #[case] told: &str) {
+    let sentry = Sentry::small();
+    sentry.faults().add(Fault::always(Match::any(), FaultKind::Stall(Duration::from_secs(3600))));
+    for _ in 0..20 {
+        let mut running = Tap::against(&sentry).start();
+        running.read_lines(1);
+        running.signal(signal).is_incomplete().ends_telling(told);
+    }
+}
+
 #[test]
 fn a_signal_ends_the_run_even_when_nobody_reads() {
     let sentry = Sentry::seeded();
