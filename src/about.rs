@@ -131,10 +131,19 @@ pub fn settings() -> Vec<Setting> {
                 Some(other) => other.to_string(),
             },
             title: text(&property["title"]),
-            description: text(&property["description"]).split_whitespace().collect::<Vec<_>>().join(" "),
+            description: text(&property["description"]).split_whitespace().collect::<Vec<_>>().join(" ") + &bounds(property),
             secret: property.get("secret").is_some(),
         })
         .collect()
+}
+
+/// What a number may be, as a sentence.
+fn bounds(property: &Value) -> String {
+    let bound = |keyword: &str| property.get(keyword).and_then(Value::as_f64);
+    match (bound("minimum"), bound("maximum")) {
+        (Some(least), Some(most)) => format!(" From {least} to {most}."),
+        _ => String::new(),
+    }
 }
 
 /// The table of README.

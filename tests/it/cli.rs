@@ -76,6 +76,7 @@ fn about_names_all_settings_and_streams(#[case] format: &[&str]) {
     for setting in tap_sentry::about::settings() {
         assert!(run.stdout.contains(&setting.name), "{}", setting.name);
     }
+    assert!(run.stdout.contains("Days. From 1 to 90."), "the bounds of `window_days`");
     for stream in tap_sentry::streams::STREAMS {
         assert!(run.stdout.contains(stream.name), "{}", stream.name);
     }
