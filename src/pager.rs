@@ -299,9 +299,9 @@ impl<'a> Pager<'a> {
         let counted = self.context.get("project_id").filter(|_| def.name == "events").and_then(|id| self.reach.report.counts_errors(id));
         let frame = emit.map(|selected| selected.projection.frame(|name| self.context.get(name), &extracted).counting(counted));
         let mut batch = emit.map(|selected| Batch::new(selected.def, *sent, self.context.get("project_id").filter(|_| counted.is_some())));
-        let mut references = Vec::new();
-        let mut keys = Vec::new();
-        let mut places = Vec::new();
+        let mut references = Vec::with_capacity(PAGE_SIZE);
+        let mut keys = Vec::with_capacity(PAGE_SIZE);
+        let mut places = Vec::with_capacity(PAGE_SIZE);
         let mut rows = 0;
         let mut row = |row: Place| -> Result<(), Kind> {
             rows += 1;
