@@ -779,91 +779,98 @@ impl<'a> Sync<'a> {
         at_once < one_by_one * 0.8
     }
 
-    /// All rows of one list or object, and their children.
+    /// All rows of one list or object, and their children: in one walk, in parts where that is too much for the server,
+    /// and again where rows are missing.
     fn rows<'b>(&'b self, node: &'b Node, context: &'b Context, scope: Option<Scope<'b>>) -> BoxFuture<'b, Result<(), Failure>> {
         async move {
+            let expected = scope.filter(|_| node.def.rows != Rows::Object).and_then(|scope| scope.expected);
+            let mut keys = HashSet::new();
             let (mut page_size, mut halvings) = (PAGE_SIZE, 0);
-            let mut due = vec![scope];
-            while let Some(scope) = due.pop() {
-                let error = match self.walk(node, context, scope, page_size).await {
-                    Ok(()) => {
-                        halvings = 0;
-                        continue;
+            let mut parts = vec![scope];
+            for look in 0..=REPEATS {
+                let before = keys.len();
+                let mut due: Vec<_> = std::mem::take(&mut parts).into_iter().rev().collect();
+                while let Some(scope) = due.pop() {
+                    let error = match self.walk(node, context, scope, page_size, &mut keys).await {
+                        Ok(()) => {
+                            halvings = 0;
+                            parts.push(scope);
+                            continue;
+                        }
+                        Err(Failure::Api(error)) => error,
+                        Err(stop) => return Err(stop),
+                    };
+                    match (&error.kind, scope) {
+                        (Kind::BodyTooLarge, _) if page_size > 1 && matches!(node.def.rows, Rows::Pages { .. }) => {
+                            due.push(scope);
+                            page_size = (page_size / 5).max(1);
+                            log::info!(target: node.def.name, "{}: a page is too large; asking for {page_size} rows at a time", context.label());
+                        }
+                        (Kind::QueryTooLarge { .. }, Some(whole)) if node.def.rows != Rows::Object && whole.window.is_divisible() => {
+                            log::info!(target: node.def.name, "{}: {} is too much for one query; halving it", context.label(), whole.window);
+                            // The older half is next. How many rows each holds is not known.
+                            due.extend(whole.window.halves().map(|window| Some(Scope { window, expected: None, ..whole })).into_iter().rev());
+                            halvings += 1;
+                            self.reach.client.pause(halvings).await;
+                        }
+                        _ => return Err(error.into()),
                     }
-                    Err(Failure::Api(error)) => error,
-                    Err(stop) => return Err(stop),
-                };
-                match (&error.kind, scope) {
-                    (Kind::BodyTooLarge, _) if page_size > 1 && matches!(node.def.rows, Rows::Pages { .. }) => {
-                        due.push(scope);
-                        page_size = (page_size / 5).max(1);
-                        log::info!(target: node.def.name, "{}: a page is too large; asking for {page_size} rows at a time", context.label());
-                    }
-                    (Kind::QueryTooLarge { .. }, Some(whole)) if node.def.rows != Rows::Object && whole.window.is_divisible() => {
-                        log::info!(target: node.def.name, "{}: {} is too much for one query; halving it", context.label(), whole.window);
-                        // The older half is next.
-                        due.extend(whole.window.halves().map(|window| Some(Scope { window, expected: None, ..whole })).into_iter().rev());
-                        halvings += 1;
-                        self.reach.client.pause(halvings).await;
-                    }
-                    _ => return Err(error.into()),
                 }
+                if expected.is_none_or(|expected| keys.len() as u64 >= expected) {
+                    return Ok(());
+                }
+                if look > 0 && keys.len() == before {
+                    break;
+                }
+            }
+            if let (Some(expected), Some(Scope { window, .. })) = (expected, scope) {
+                log::warn!(target: node.def.name, "{}: the list of {window} promised {expected} rows and holds {}", context.label(), keys.len());
             }
             Ok(())
         }
         .boxed()
     }
 
-    /// One walk over a list, and another where rows are missing.
-    async fn walk(&self, node: &Node, context: &Context, scope: Option<Scope<'_>>, page_size: usize) -> Result<(), Failure> {
-        let mut keys = HashSet::new();
-        let torn = self.walk_once(node, context, scope, page_size, &mut keys).await?;
-        if node.def.offset_paged && scope.is_none() && matches!(node.def.rows, Rows::Pages { .. }) {
-            return self.repeat(node, context, page_size, keys).await;
-        }
-        let Some(scope) = scope.filter(|_| !matches!(node.def.rows, Rows::Object)) else { return Ok(()) };
-        let Scope { window, expected, .. } = scope;
-        let complete = |keys: &HashSet<u128>| expected.is_some_and(|expected| keys.len() as u64 >= expected);
-        if complete(&keys) || (torn.is_empty() && expected.is_none()) {
+    /// One walk over a list, and another look at what its pages may have torn apart.
+    async fn walk(
+        &self,
+        node: &Node,
+        context: &Context,
+        scope: Option<Scope<'_>>,
+        page_size: usize,
+        keys: &mut HashSet<u128>,
+    ) -> Result<(), Failure> {
+        let torn = self.walk_once(node, context, scope, page_size, keys).await?;
+        let Some(scope) = scope else {
+            let moves = node.def.offset_paged && matches!(node.def.rows, Rows::Pages { .. });
+            return if moves { self.repeat(node, context, page_size, keys).await } else { Ok(()) };
+        };
+        if scope.expected.is_some_and(|expected| keys.len() as u64 >= expected) {
             return Ok(());
         }
         // Rows of one second have no order, so those at a page's edge may come twice or not at all. Asked for alone,
         // a second fits on a page.
         for second in torn {
-            let alone = Window { start: second.max(window.start), end: (second + TimeDelta::seconds(1)).min(window.end) };
+            let alone = Window { start: second.max(scope.window.start), end: (second + TimeDelta::seconds(1)).min(scope.window.end) };
             for _ in 0..REPEATS {
                 let before = keys.len();
-                let torn = self.walk_once(node, context, Some(Scope { window: alone, ..scope }), page_size, &mut keys).await?;
+                let torn = self.walk_once(node, context, Some(Scope { window: alone, ..scope }), page_size, keys).await?;
                 if torn.is_empty() || keys.len() == before {
                     break;
                 }
             }
         }
-        let Some(expected) = expected else { return Ok(()) };
-        for _ in 0..REPEATS {
-            let before = keys.len();
-            if complete(&keys) {
-                return Ok(());
-            }
-            self.walk_once(node, context, Some(scope), page_size, &mut keys).await?;
-            if keys.len() == before {
-                break;
-            }
-        }
-        if !complete(&keys) {
-            log::warn!(target: node.def.name, "{}: the list of {window} promised {expected} rows and holds {}", context.label(), keys.len());
-        }
         Ok(())
     }
 
     /// Walks a list paged by offset again while that brings rows which were skipped; a single page skips none.
-    async fn repeat(&self, node: &Node, context: &Context, page_size: usize, mut keys: HashSet<u128>) -> Result<(), Failure> {
+    async fn repeat(&self, node: &Node, context: &Context, page_size: usize, keys: &mut HashSet<u128>) -> Result<(), Failure> {
         for _ in 0..REPEATS {
             let before = keys.len();
             if before < page_size {
                 break;
             }
-            self.walk_once(node, context, None, page_size, &mut keys).await?;
+            self.walk_once(node, context, None, page_size, keys).await?;
             if keys.len() == before {
                 break;
             }

@@ -6,6 +6,7 @@ use rstest::rstest;
 use sentry_sandbox::world::{Member, Team};
 use sentry_sandbox::{Fault, FaultKind, Match};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 #[test]
 fn the_cursor_of_each_next_link_is_sent_back_to_the_configured_host() {
@@ -157,6 +158,24 @@ fn a_list_of_events_that_ends_early_is_taken_up_again_however_many_windows_it_sp
     let run = Tap::against(&sentry).select(&["events"]).run();
     run.is_complete().keys("events").equal(sentry.expected("events"));
     assert_eq!(sentry.faults().fired(), 1);
+}
+
+#[test]
+fn a_list_of_events_that_is_asked_for_in_halves_and_ends_early_is_taken_up_again() {
+    let sentry = Sentry::holding(|world| {
+        let project = world.add_project("api");
+        let issue = world.add_issue(project, "hourly");
+        for hour in 0..118 {
+            world.add_event(issue, world.clock() - TimeDelta::hours(hour + 1));
+        }
+    });
+    let events = Match::path_end("/events/");
+    sentry.faults().add(Fault::always(events.clone(), FaultKind::WindowLongerThan(Duration::from_secs(6 * 86_400))));
+    // The first page of the newer half, after the refusal and the older half.
+    sentry.faults().add(Fault { skip: 2, ..Fault::once(events, FaultKind::EndEarly) });
+    let run = Tap::against(&sentry).select(&["events"]).with("window_days", 30).run();
+    run.is_complete().tells("halving").keys("events").equal(sentry.expected("events"));
+    assert_eq!(sentry.faults().fired(), 2);
 }
 
 #[test]
