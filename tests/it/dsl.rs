@@ -695,6 +695,8 @@ impl Run {
             if !self.streams().contains(stream) {
                 continue;
             }
+            // An issue that took in another lies in the other's windows too, by now; it is written with its own.
+            let survivors: BTreeSet<String> = sentry.world().merged.values().filter(|_| stream == "issues").map(u64::to_string).collect();
             let mut written: BTreeSet<String> =
                 earlier.iter().flat_map(|run| run.records(stream)).map(|record| key_of(stream, record)).collect();
             for (at, message) in self.messages.iter().enumerate() {
@@ -709,7 +711,7 @@ impl Run {
                     let project = partition["context"]["project_id"].as_str().unwrap().parse().unwrap();
                     let reached = instant(&partition["start"]);
                     let due = sentry.expected_of_project(stream, project, sentry.start, reached);
-                    let missing: Vec<_> = due.difference(&written).take(5).collect();
+                    let missing: Vec<_> = due.difference(&written).filter(|key| !survivors.contains(*key)).take(5).collect();
                     assert!(missing.is_empty(), "message {at}: {stream} of {project} until {reached} lacks {missing:?}");
                 }
             }
