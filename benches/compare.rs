@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use wait4::{ResUse, Wait4};
 
@@ -103,17 +104,44 @@ struct Used {
 }
 
 fn measure(mut command: Command) -> Used {
-    let started = Instant::now();
-    let child = command.stdout(Stdio::null()).spawn().expect(TAP);
-    used(child, started)
+    Running::new(command.stdout(Stdio::null())).ended()
 }
 
-fn used(child: Child, started: Instant) -> Used {
-    let ResUse { status, rusage } = child.wait4().expect("the child's usage");
-    assert!(status.success(), "{status}");
-    #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
-    let mib = rusage.maxrss as f64 / f64::from(1 << 20);
-    Used { cpu: (rusage.utime + rusage.stime).as_secs_f64(), wall: started.elapsed().as_secs_f64(), mib }
+/// A process that is measured.
+struct Running {
+    child: Child,
+    started: Instant,
+    peak: JoinHandle<f64>,
+}
+
+impl Running {
+    fn new(command: &mut Command) -> Self {
+        let started = Instant::now();
+        let child = command.spawn().expect(TAP);
+        Self { peak: peak(child.id()), child, started }
+    }
+
+    fn ended(self) -> Used {
+        let ResUse { status, rusage } = self.child.wait4().expect("the child's usage");
+        assert!(status.success(), "{status}");
+        let mib = self.peak.join().expect("the watcher");
+        Used { cpu: (rusage.utime + rusage.stime).as_secs_f64(), wall: self.started.elapsed().as_secs_f64(), mib }
+    }
+}
+
+/// Watches the peak memory of a process while it lives. What `wait4` reports instead begins with that of the process
+/// that started it, which holds the sandbox.
+fn peak(pid: u32) -> JoinHandle<f64> {
+    std::thread::spawn(move || {
+        let mut mib = 0.0;
+        let peak =
+            |status: String| status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+        while let Some(kib) = std::fs::read_to_string(format!("/proc/{pid}/status")).ok().and_then(peak) {
+            mib = kib / 1024.0;
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        mib
+    })
 }
 
 /// CPU of a full sync against curl's for the same pages, the best of three.
@@ -146,14 +174,13 @@ fn memory() {
         row(&["fast reader", &events.to_string(), &format!("{:.1}", used.mib), &format!("{:.0} s", used.wall)]);
     }
     let bench = Bench::new((4, 250, 100, 10_000), |options| options);
-    let started = Instant::now();
-    let mut child = bench.tap(&["events"], &json!({"fetch_event_details": true})).stdout(Stdio::piped()).spawn().expect(TAP);
-    let mut out = child.stdout.take().expect("a pipe");
+    let mut running = Running::new(bench.tap(&["events"], &json!({"fetch_event_details": true})).stdout(Stdio::piped()));
+    let mut out = running.child.stdout.take().expect("a pipe");
     let mut buffer = vec![0; 1 << 20];
     while out.read(&mut buffer).expect("the pipe") > 0 {
         std::thread::sleep(Duration::from_micros(500));
     }
-    let used = used(child, started);
+    let used = running.ended();
     row(&["slow reader", "100000", &format!("{:.1}", used.mib), &format!("{:.0} s", used.wall)]);
 }
 

@@ -40,6 +40,9 @@ pub struct Sync<'a> {
     tree: &'a [Node],
     bookmarks: &'a Bookmarks,
     check_counts: bool,
+    /// Lists below the rows of a window are not asked for in one piece when longer than this, by stream: the server has
+    /// refused such.
+    longest: Mutex<HashMap<&'static str, TimeDelta>>,
     /// Said once: that `start_date` is older than what Sentry lists.
     hole_told: AtomicBool,
 }
@@ -114,7 +117,7 @@ impl Span<'_> {
     }
 
     /// The claim on a parent's rows, made now if there is none; `None` where each window asks for itself.
-    fn claim(&self, node: &Node, part: Window, reference: &Reference) -> Option<Claim> {
+    fn claim(&self, node: &Node, from: DateTime<Utc>, reference: &Reference) -> Option<Claim> {
         if node.def.rows != Rows::Object && !fits_a_page(node.def, reference) {
             return None;
         }
@@ -123,9 +126,7 @@ impl Span<'_> {
         let room = claims.len() < CLAIMS;
         match claims.entry(xxh3_128(parent.as_bytes())) {
             Entry::Occupied(known) => Some(known.get().clone()),
-            Entry::Vacant(vacant) => {
-                room.then(|| vacant.insert(Claim { from: part.start, total: reference.total, rows: Arc::default() }).clone())
-            }
+            Entry::Vacant(vacant) => room.then(|| vacant.insert(Claim { from, total: reference.total, rows: Arc::default() }).clone()),
         }
     }
 }
@@ -146,6 +147,7 @@ impl<'a> Sync<'a> {
             tree,
             bookmarks,
             check_counts,
+            longest: Mutex::default(),
             hole_told: AtomicBool::new(false),
         }
     }
@@ -660,7 +662,9 @@ impl<'a> Sync<'a> {
         }
         let mut due: Vec<&Reference> = references.iter().filter(|r| r.last.is_none_or(|last| last >= part.start)).collect();
         let strangers;
-        if let Some(list) = node.def.by_project.filter(|list| part == window && self.prefers(list, node.def, part, &due)) {
+        if let Some(list) =
+            node.def.by_project.filter(|list| part == window && self.prefers(list, node.def, part, self.at_once(starts, node, part), &due))
+        {
             let (together, others): (Vec<_>, Vec<_>) = due.iter().copied().partition(|r| r.by_project);
             let id = |r: &Reference| r.bind.iter().find(|(name, _)| *name == "issue_id").map(|(_, id)| id.clone());
             let list = ByProject { def: list, listed: together.iter().filter_map(|r| id(r)).collect(), strangers: Mutex::default() };
@@ -721,9 +725,15 @@ impl<'a> Sync<'a> {
         Ok(std::mem::take(&mut *lock(missing)))
     }
 
-    /// One parent's rows in a window. A list that fits on a page is read once to the end of the run, and an object
-    /// once, by the first window that meets the parent; later windows only see whether something is missing. Their
-    /// checkpoints still stand behind its rows: they wait for them here.
+    /// What is read at once of a parent whose rows fit on a page, however many windows they lie in: all of the run.
+    fn at_once(&self, starts: &Starts, node: &Node, part: Window) -> Window {
+        let start = starts.walked(node).unwrap_or(part.start).max(self.settings.now - RETENTION);
+        Window { start: start.min(part.start), end: self.settings.end }
+    }
+
+    /// One parent's rows in a window. A list that fits on a page is read once for all windows, and an object once, by the
+    /// first that meets the parent; the others only see whether something is missing. Their checkpoints still stand
+    /// behind its rows: they wait for them here.
     async fn child(&self, span: &Span<'_>, node: &Node, window: Window, part: Window, reference: &Reference) -> Result<(), Failure> {
         let context = span.context.with(&reference.bind);
         let scope = Scope {
@@ -733,12 +743,13 @@ impl<'a> Sync<'a> {
             by_project: None,
             instants: None,
         };
-        let Some(claim) = span.claim(node, part, reference).filter(|claim| claim.total == reference.total) else {
+        let from = self.at_once(scope.starts, node, part).start;
+        let Some(claim) = span.claim(node, from, reference).filter(|claim| claim.total == reference.total) else {
             return self.rows(node, &context, Some(scope)).await;
         };
         let object = node.def.rows == Rows::Object;
         if claim.from > part.start && !object {
-            // A later window was first, as windows run side by side.
+            // This server lists more than is usual, and a later window was first.
             let rest = Window { end: part.end.min(claim.from), ..part };
             return self
                 .rows(node, &context, Some(Scope { window: rest, expected: scope.expected.filter(|_| rest == window), ..scope }))
@@ -746,7 +757,7 @@ impl<'a> Sync<'a> {
         }
         let read = async || {
             let instants = Mutex::default();
-            let whole = Window { end: self.settings.end, ..part };
+            let whole = Window { start: claim.from, end: self.settings.end };
             self.rows(node, &context, Some(Scope { window: whole, expected: None, instants: Some(&instants), ..scope })).await?;
             Ok::<_, Failure>(std::mem::take(&mut *lock(&instants)))
         };
@@ -766,14 +777,14 @@ impl<'a> Sync<'a> {
 
     /// Whether the list of the whole project takes clearly less time than a list for each parent: few rows in many
     /// parents.
-    fn prefers(&self, list: &StreamDef, own: &StreamDef, part: Window, due: &[&Reference]) -> bool {
+    fn prefers(&self, list: &StreamDef, own: &StreamDef, part: Window, whole: Window, due: &[&Reference]) -> bool {
         let pages = |rows: u64| rows.div_ceil(PAGE_SIZE as u64).max(1);
         let together: Vec<&&Reference> = due.iter().filter(|r| r.by_project).collect();
         let Some(rows) = together.iter().map(|r| r.count).sum::<Option<u64>>().filter(|_| together.len() > 1) else { return false };
         let (once, each): (Vec<&Reference>, Vec<&Reference>) = together.into_iter().partition(|r| fits_a_page(own, r));
         // What is read once for all windows counts for this one by its part of them.
-        let left = (self.settings.end - part.start).num_seconds().max(1).unsigned_abs();
-        let once = (once.len() as u64 * part.length().num_seconds().unsigned_abs()).div_ceil(left);
+        let all = whole.length().num_seconds().max(1).unsigned_abs();
+        let once = (once.len() as u64 * part.length().num_seconds().unsigned_abs()).div_ceil(all);
         let one_by_one = self.reach.client.estimate(own.class, once + each.iter().filter_map(|r| r.count).map(pages).sum::<u64>());
         let at_once = self.reach.client.estimate(list.class, pages(rows));
         at_once < one_by_one * 0.8
@@ -786,7 +797,10 @@ impl<'a> Sync<'a> {
             let expected = scope.filter(|_| node.def.rows != Rows::Object).and_then(|scope| scope.expected);
             let mut keys = HashSet::new();
             let (mut page_size, mut halvings) = (PAGE_SIZE, 0);
-            let mut parts = vec![scope];
+            let mut parts = match scope.filter(|_| node.def.rows != Rows::Object) {
+                Some(scope) => self.pieces(node, scope),
+                None => vec![scope],
+            };
             for look in 0..=REPEATS {
                 let before = keys.len();
                 let mut due: Vec<_> = std::mem::take(&mut parts).into_iter().rev().collect();
@@ -808,8 +822,9 @@ impl<'a> Sync<'a> {
                         }
                         (Kind::QueryTooLarge { .. }, Some(whole)) if node.def.rows != Rows::Object && whole.window.is_divisible() => {
                             log::info!(target: node.def.name, "{}: {} is too much for one query; halving it", context.label(), whole.window);
-                            // The older half is next. How many rows each holds is not known.
-                            due.extend(whole.window.halves().map(|window| Some(Scope { window, expected: None, ..whole })).into_iter().rev());
+                            self.learn(node, Some(whole.window.length()));
+                            // The older part is next.
+                            due.extend(self.pieces(node, whole).into_iter().rev());
                             halvings += 1;
                             self.reach.client.pause(halvings).await;
                         }
@@ -817,6 +832,7 @@ impl<'a> Sync<'a> {
                     }
                 }
                 if expected.is_none_or(|expected| keys.len() as u64 >= expected) {
+                    self.learn(node, None);
                     return Ok(());
                 }
                 if look > 0 && keys.len() == before {
@@ -829,6 +845,31 @@ impl<'a> Sync<'a> {
             Ok(())
         }
         .boxed()
+    }
+
+    /// The parts in which a list is asked for: one, unless the server has refused as much. How many rows each holds is
+    /// not known.
+    fn pieces<'b>(&self, node: &Node, scope: Scope<'b>) -> Vec<Option<Scope<'b>>> {
+        match lock(&self.longest).get(node.def.name).filter(|longest| scope.window.length() > **longest) {
+            Some(longest) => {
+                scope.window.pieces(*longest).into_iter().map(|window| Some(Scope { window, expected: None, ..scope })).collect()
+            }
+            None => vec![Some(scope)],
+        }
+    }
+
+    /// A list of this length was too much, so that half of it is asked for from now on; or it was not, and more is tried.
+    fn learn(&self, node: &Node, refused: Option<TimeDelta>) {
+        let mut longest = lock(&self.longest);
+        match (refused, longest.get_mut(node.def.name)) {
+            (Some(refused), known) => {
+                let half = (refused / 2).max(LEAST_WINDOW);
+                let half = known.map_or(half, |known| half.min(*known));
+                longest.insert(node.def.name, half);
+            }
+            (None, Some(known)) => *known = (*known * 2).min(RETENTION),
+            (None, None) => {}
+        }
     }
 
     /// One walk over a list, and another look at what its pages may have torn apart.

@@ -231,3 +231,22 @@ fn nothing_is_asked_twice_in_a_run(#[case] streams: &[&str]) {
     let twice: Vec<_> = asked.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| &pair[0]).collect();
     assert!(twice.is_empty(), "{twice:#?}");
 }
+
+#[test]
+fn a_list_of_events_that_fits_on_a_page_is_asked_for_once_however_many_windows_it_spans() {
+    let sentry = Sentry::holding(|world| {
+        let project = world.add_project("api");
+        for number in 0..5 {
+            let issue = world.add_issue(project, &format!("daily {number}"));
+            for day in 0..9 {
+                world.add_event(issue, world.clock() - TimeDelta::days(day) - TimeDelta::hours(number + 1));
+            }
+        }
+    });
+    // The first window is the last to be listed.
+    let first = Match::path_end("/issues/").query("limit=100").query(format!("start={}", text(sentry.start)));
+    sentry.faults().add(Fault::once(first, FaultKind::Stall(Duration::from_millis(500))));
+    let run = Tap::against(&sentry).select(&["events"]).with("window_days", 1).run();
+    run.is_complete().no_state_is_ahead(&sentry, &[]).keys("events").equal(sentry.expected("events")).are_distinct();
+    assert_eq!(sentry.asked("/events/"), 5);
+}
