@@ -78,6 +78,11 @@ impl Window {
         self.length() > LEAST_WINDOW
     }
 
+    /// What to ask for at once when this was too much: half of it, in whole seconds.
+    pub fn half(&self) -> TimeDelta {
+        TimeDelta::seconds(self.length().num_seconds() / 2).max(LEAST_WINDOW)
+    }
+
     /// Two halves at a whole second.
     pub fn halves(&self) -> [Self; 2] {
         let middle = self.start + TimeDelta::seconds(self.length().num_seconds() / 2);

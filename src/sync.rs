@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::context::Context;
 use crate::error::Error;
 use crate::pager::{ByProject, Failure, PAGE_SIZE, Pager, Reach, Reference, Stop};
-use crate::plan::{self, Group, LEAST_WINDOW, Node, Progress, RETENTION, Starts, Window};
+use crate::plan::{self, Group, Node, Progress, RETENTION, Starts, Window};
 use crate::reconcile::whole_hours;
 use crate::report::{Gap, Report};
 use crate::state::{Bookmarks, Checkpoint, Partition};
@@ -103,7 +103,7 @@ impl Span<'_> {
     /// Returns the length of the parts to ask for instead, and how many halvings there have been in succession: what
     /// windows side by side learn alike is one.
     fn shrink(&self, refused: Window) -> (TimeDelta, usize) {
-        let half = (refused.length() / 2).max(LEAST_WINDOW);
+        let half = refused.half();
         let mut stride = lock(&self.stride);
         if stride.longest.is_none_or(|longest| half < longest) {
             *stride = Stride { longest: Some(half), halvings: stride.halvings + 1 };
@@ -822,7 +822,7 @@ impl<'a> Sync<'a> {
                         }
                         (Kind::QueryTooLarge { .. }, Some(whole)) if node.def.rows != Rows::Object && whole.window.is_divisible() => {
                             log::info!(target: node.def.name, "{}: {} is too much for one query; halving it", context.label(), whole.window);
-                            self.learn(node, Some(whole.window.length()));
+                            self.learn(node, Some(whole.window));
                             // The older part is next.
                             due.extend(self.pieces(node, whole).into_iter().rev());
                             halvings += 1;
@@ -858,13 +858,12 @@ impl<'a> Sync<'a> {
         }
     }
 
-    /// A list of this length was too much, so that half of it is asked for from now on; or it was not, and more is tried.
-    fn learn(&self, node: &Node, refused: Option<TimeDelta>) {
+    /// So much was too much, so that half of it is asked for from now on; or it was not, and more is tried.
+    fn learn(&self, node: &Node, refused: Option<Window>) {
         let mut longest = lock(&self.longest);
         match (refused, longest.get_mut(node.def.name)) {
             (Some(refused), known) => {
-                let half = (refused / 2).max(LEAST_WINDOW);
-                let half = known.map_or(half, |known| half.min(*known));
+                let half = known.map_or(refused.half(), |known| refused.half().min(*known));
                 longest.insert(node.def.name, half);
             }
             (None, Some(known)) => *known = (*known * 2).min(RETENTION),
