@@ -66,8 +66,8 @@ struct Claim {
     from: DateTime<Utc>,
     /// How many rows the parent had in all when they were asked for.
     total: Option<u64>,
-    /// The instants of its rows, once they have been read. Epoch seconds.
-    rows: Arc<OnceCell<Vec<i64>>>,
+    /// The instants of its rows, once they have been read, in epoch seconds; or why they cannot be.
+    rows: Arc<OnceCell<Result<Vec<i64>, ApiError>>>,
 }
 
 /// The child of a listed row that is not there, in Sentry's own words.
@@ -732,8 +732,8 @@ impl<'a> Sync<'a> {
     }
 
     /// One parent's rows in a window. A list that fits on a page is read once for all windows, and an object once, by the
-    /// first that meets the parent; the others only see whether something is missing. Their checkpoints still stand
-    /// behind its rows: they wait for them here.
+    /// first that meets the parent; the others only see whether something is missing, or that it failed. Their
+    /// checkpoints still stand behind its rows: they wait for them here.
     async fn child(&self, span: &Span<'_>, node: &Node, window: Window, part: Window, reference: &Reference) -> Result<(), Failure> {
         let context = span.context.with(&reference.bind);
         let scope = Scope {
@@ -758,16 +758,15 @@ impl<'a> Sync<'a> {
         let read = async || {
             let instants = Mutex::default();
             let whole = Window { start: claim.from, end: self.settings.end };
-            self.rows(node, &context, Some(Scope { window: whole, expected: None, instants: Some(&instants), ..scope })).await?;
-            Ok::<_, Failure>(std::mem::take(&mut *lock(&instants)))
+            match self.rows(node, &context, Some(Scope { window: whole, expected: None, instants: Some(&instants), ..scope })).await {
+                Ok(()) => Ok(Ok(std::mem::take(&mut *lock(&instants)))),
+                // What is not there may be a merge that is under way: the window's next look asks again.
+                Err(Failure::Api(e)) if !e.not_there() => Ok(Err(e)),
+                Err(failure) => Err(failure),
+            }
         };
-        let seen = claim
-            .rows
-            .get_or_try_init(read)
-            .await?
-            .iter()
-            .filter(|at| part.start.timestamp() <= **at && **at < part.end.timestamp())
-            .count() as u64;
+        let instants = claim.rows.get_or_try_init(read).await?.as_ref().map_err(Clone::clone)?;
+        let seen = instants.iter().filter(|at| part.start.timestamp() <= **at && **at < part.end.timestamp()).count() as u64;
         // Fewer rows than the list of parents counts here: the answer was cut short, or they have come since.
         if !object && scope.expected.is_some_and(|expected| seen < expected) {
             return self.rows(node, &context, Some(scope)).await;

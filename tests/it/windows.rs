@@ -232,9 +232,9 @@ fn nothing_is_asked_twice_in_a_run(#[case] streams: &[&str]) {
     assert!(twice.is_empty(), "{twice:#?}");
 }
 
-#[test]
-fn a_list_of_events_that_fits_on_a_page_is_asked_for_once_however_many_windows_it_spans() {
-    let sentry = Sentry::holding(|world| {
+/// Five issues with an event a day.
+fn daily() -> Sentry {
+    Sentry::holding(|world| {
         let project = world.add_project("api");
         for number in 0..5 {
             let issue = world.add_issue(project, &format!("daily {number}"));
@@ -242,11 +242,32 @@ fn a_list_of_events_that_fits_on_a_page_is_asked_for_once_however_many_windows_i
                 world.add_event(issue, world.clock() - TimeDelta::days(day) - TimeDelta::hours(number + 1));
             }
         }
-    });
+    })
+}
+
+#[test]
+fn a_list_of_events_that_fits_on_a_page_is_asked_for_once_however_many_windows_it_spans() {
+    let sentry = daily();
     // The first window is the last to be listed.
     let first = Match::path_end("/issues/").query("limit=100").query(format!("start={}", text(sentry.start)));
     sentry.faults().add(Fault::once(first, FaultKind::Stall(Duration::from_millis(500))));
     let run = Tap::against(&sentry).select(&["events"]).with("window_days", 1).run();
     run.is_complete().no_state_is_ahead(&sentry, &[]).keys("events").equal(sentry.expected("events")).are_distinct();
     assert_eq!(sentry.asked("/events/"), 5);
+}
+
+#[rstest]
+#[case::events("events", "/events/")]
+#[case::details("issue_detail", "/")]
+fn what_is_asked_for_once_a_run_is_not_tried_again_by_each_window(#[case] stream: &'static str, #[case] path: &str) {
+    let sentry = daily();
+    let issue = sentry.expected("issues").into_iter().next().expect("an issue");
+    let path = format!("/issues/{issue}{path}");
+    sentry.faults().add(Fault::always(Match::path_end(&path), FaultKind::Status(500)));
+    let first = Tap::against(&sentry).select(&["issues", stream]).with("window_days", 1).retries(0).run();
+    first.is_incomplete().no_state_is_ahead(&sentry, &[]).tells(&issue);
+    assert_eq!(sentry.asked(&path), 1);
+
+    sentry.faults().clear();
+    Tap::against(&sentry).select(&["issues", stream]).with("window_days", 1).completes(&sentry, &[&first]);
 }
