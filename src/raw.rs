@@ -4,11 +4,11 @@
 //! to cost little more than reading the memory, after [simdjson](https://arxiv.org/abs/1902.08318), whose first stage
 //! it is: a bit for each byte of a block says what the byte is, quotes and backslashes tell strings from the rest, and
 //! masks are shifted to see what follows what. Unlike in simdjson, tokens are not listed: the grammar is checked on the
-//! masks themselves (see `Scan::grammar`), and only brackets, numbers, words and escapes are visited one by one. What
+//! masks themselves (see `Carry::grammar`), and only brackets, numbers, words and escapes are visited one by one. What
 //! remains is where the outer containers end. Nothing recurses, so no answer, however deeply nested, can exhaust the
 //! stack. The vectors are as wide as the processor at hand has them, which is found out when the program runs.
 
-use fearless_simd::{Level, Simd, SimdBase, SimdFrom, SimdMask, dispatch, u8x64};
+use fearless_simd::{Bytes, Level, Simd, SimdBase, SimdFrom, SimdMask, dispatch, i8x64, u8x64};
 
 /// Containers deeper than this are replaced by `null`: Python's and Rust's JSON parsers, which targets use, give
 /// up at depths from 128 to 1,000, and a line that they refuse stops the whole load.
@@ -56,23 +56,21 @@ impl Repairs {
 pub struct Body {
     bytes: Vec<u8>,
     scan: Scan,
-    /// What is wrong; the rest is only kept.
-    wrong: Option<Malformed>,
 }
 
 impl Body {
     /// An empty one, with room for so many bytes.
     pub fn expecting(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), scan: Scan::expecting(bytes), wrong: None }
+        Self { bytes: Vec::with_capacity(bytes), scan: Scan::expecting(bytes) }
     }
 
-    /// Appends what was received.
+    /// Appends what was received. After something wrong the rest is only kept.
     pub fn push(&mut self, received: &[u8]) {
-        let Self { bytes, scan, wrong } = self;
-        if wrong.is_some() || scan.cut {
+        let Self { bytes, scan } = self;
+        if scan.wrong.is_some() || scan.cut {
             bytes.extend_from_slice(received);
         } else {
-            *wrong = dispatch!(Level::new(), simd => scan.received(simd, bytes, received)).err();
+            dispatch!(Level::new(), simd => scan.received(simd, bytes, received));
         }
     }
 
@@ -90,15 +88,14 @@ impl Body {
     /// # Errors
     /// As [`Document::parse`].
     pub fn document(&mut self) -> Result<Document<'_>, Malformed> {
-        let Self { bytes, scan, wrong } = self;
+        let Self { bytes, scan } = self;
         let mut scan = std::mem::take(scan);
         if scan.cut || bytes.len() > LARGEST {
             return Document::parse(bytes);
         }
-        if let Some(wrong) = wrong {
-            return Err(*wrong);
+        if scan.wrong.is_none() {
+            dispatch!(Level::new(), simd => scan.rest(simd, bytes));
         }
-        dispatch!(Level::new(), simd => scan.rest(simd, bytes))?;
         scan.finish(bytes)
     }
 }
@@ -164,7 +161,7 @@ impl<'a> Document<'a> {
             return Err(Malformed { what: "a body of more than 2 GiB", at: 0 });
         }
         let mut scan = Scan::expecting(body.len());
-        dispatch!(Level::new(), simd => scan.rest(simd, body))?;
+        dispatch!(Level::new(), simd => scan.rest(simd, body));
         scan.finish(body)
     }
 
@@ -586,9 +583,11 @@ struct Scan {
     /// Runs of blocks that hold bytes beyond ASCII, as places in the body.
     wide: Vec<(usize, usize)>,
     carry: Carry,
+    /// What is wrong first of all.
+    wrong: Option<Malformed>,
 }
 
-/// What one block leaves to the next: mostly a bit of each mask, where it leaves the block at its high end.
+/// What one block leaves to the next: mostly the highest bit of each mask.
 #[derive(Debug, Default, Clone, Copy)]
 struct Carry {
     /// The first byte of the next block is escaped.
@@ -623,13 +622,23 @@ impl Default for Nesting {
     }
 }
 
-/// Whether the next token follows one of a kind.
-#[derive(Debug, Default, Clone, Copy)]
+/// What the next token follows: the highest bit of each.
+#[derive(Debug, Clone, Copy)]
 struct After {
-    value: u64,
     open: u64,
-    key_place: u64,
+    /// An opening bracket or a comma.
+    first: u64,
+    /// These or a colon.
+    separator: u64,
+    /// A key: the lowest bit.
     key: u64,
+}
+
+impl Default for After {
+    fn default() -> Self {
+        // A value comes first, as after a separator.
+        Self { open: 0, first: 0, separator: 1 << 63, key: 0 }
+    }
 }
 
 /// What the bytes of a block are.
@@ -638,7 +647,6 @@ struct Tokens {
     /// Strings with their quotes.
     string: u64,
     string_start: u64,
-    string_last: u64,
     space: u64,
     open: u64,
     close: u64,
@@ -647,21 +655,8 @@ struct Tokens {
     comma: u64,
     colon: u64,
     scalar_start: u64,
-    /// What follows a number or a word.
-    after_scalar: u64,
     /// In strings, what follows a backslash.
     escaped: u64,
-    /// Control characters where they may not be.
-    control: u64,
-}
-
-/// Kinds of error, in a mask of where they are.
-struct Wrong {
-    control: u64,
-    escape: u64,
-    scalar: u64,
-    bracket: u64,
-    grammar: u64,
 }
 
 #[expect(clippy::inline_always, reason = "only what is part of one function is compiled for the wider vectors")]
@@ -674,46 +669,44 @@ impl Scan {
     /// Appends to the body what of it was received, and checks all blocks but the last ones: a number or an escape is
     /// looked at beyond the block that it starts in.
     #[inline(always)]
-    fn received<S: Simd>(&mut self, simd: S, body: &mut Vec<u8>, received: &[u8]) -> Result<(), Malformed> {
+    fn received<S: Simd>(&mut self, simd: S, body: &mut Vec<u8>, received: &[u8]) {
         body.reserve(received.len());
-        let mut checked = Ok(());
         for part in received.chunks(AT_ONCE) {
             body.extend_from_slice(part);
-            if checked.is_ok() {
+            if self.wrong.is_none() {
                 let ready = body.len().saturating_sub(64).max(self.at);
-                checked = self.blocks(simd, body, body[self.at..ready].as_chunks().0);
+                self.blocks(simd, body, body[self.at..ready].as_chunks().0);
             }
         }
-        checked
     }
 
     /// Checks the blocks that are left when the whole body is there.
     #[inline(always)]
-    fn rest<S: Simd>(&mut self, simd: S, body: &[u8]) -> Result<(), Malformed> {
+    fn rest<S: Simd>(&mut self, simd: S, body: &[u8]) {
         self.whole = true;
         let (blocks, rest) = body[self.at..].as_chunks();
         let mut last = [b' '; 64];
         last[..rest.len()].copy_from_slice(rest);
-        self.blocks(simd, body, blocks)?;
-        self.blocks(simd, body, &[last])
+        self.blocks(simd, body, blocks);
+        self.blocks(simd, body, &[last]);
     }
 
     /// Checks the next blocks. The tokens of each are found before those of the one before it are checked: neither needs
     /// the other, so the processor does both at once.
     #[inline(always)]
-    fn blocks<S: Simd>(&mut self, simd: S, body: &[u8], blocks: &[[u8; 64]]) -> Result<(), Malformed> {
-        let Some((first, others)) = blocks.split_first() else { return Ok(()) };
-        // Its own variable, so that it stays in registers.
-        let mut carry = self.carry;
-        let mut tokens = self.tokens(simd, self.at, first, &mut carry);
+    fn blocks<S: Simd>(&mut self, simd: S, body: &[u8], blocks: &[[u8; 64]]) {
+        let Some((first, others)) = blocks.split_first() else { return };
+        // Their own variables, so that they stay in registers.
+        let (mut at, mut carry) = (self.at, self.carry);
+        let mut tokens = self.tokens(simd, at, first, &mut carry);
         for block in others {
-            let next = self.tokens(simd, self.at + 64, block, &mut carry);
-            self.check(body, &tokens, &mut carry)?;
+            let next = self.tokens(simd, at + 64, block, &mut carry);
+            self.check(body, at, &tokens, &mut carry);
+            at += 64;
             tokens = next;
         }
-        self.check(body, &tokens, &mut carry)?;
-        self.carry = carry;
-        Ok(())
+        self.check(body, at, &tokens, &mut carry);
+        (self.at, self.carry) = (at + 64, carry);
     }
 
     /// What the bytes of a block are.
@@ -722,9 +715,6 @@ impl Scan {
         let bytes = u8x64::simd_from(simd, *block);
         let is = |byte: u8| bytes.simd_eq(byte).to_bitmask();
 
-        if bytes.simd_ge(0x80).any_true() {
-            self.wide(base);
-        }
         let backslashes = is(b'\\');
         let escaped = if backslashes == 0 { std::mem::take(&mut carry.escaped) } else { carry.escaped(backslashes) };
         let quotes = is(b'"') & !escaped;
@@ -735,10 +725,18 @@ impl Scan {
 
         let blank = bytes.simd_le(b' ').to_bitmask();
         let space = blank & !string;
-        let mut control = 0;
-        if bytes.simd_le(0x1f).any_true() {
-            self.spread = true;
-            control = blank & !is(b' ') & (string | !(is(b'\n') | is(b'\r') | is(b'\t')));
+        // With a sign, bytes beyond ASCII are below the blank too; mostly there are neither.
+        if bytes.bitcast::<i8x64<S>>().simd_lt(0x20).any_true() {
+            if bytes.simd_ge(0x80).any_true() {
+                self.wide(base);
+            }
+            if bytes.simd_le(0x1f).any_true() {
+                self.spread = true;
+                let control = blank & !is(b' ') & (string | !(is(b'\n') | is(b'\r') | is(b'\t')));
+                if control != 0 {
+                    self.found(base, control, "a control character");
+                }
+            }
         }
 
         // `[` and `{`, and `]` and `}`, differ in this one bit.
@@ -749,40 +747,34 @@ impl Scan {
         let comma = is(b',') & !string;
         let colon = is(b':') & !string;
         let scalar = !(string | open | close | comma | colon | space);
-        let behind = scalar << 1 | carry.scalar;
-        carry.scalar = scalar >> 63;
+        let behind = scalar << 1 | carry.scalar >> 63;
+        carry.scalar = scalar;
 
-        Tokens {
-            string,
-            string_start: quotes & inside,
-            string_last: quotes & !inside,
-            space,
-            open,
-            close,
-            curly,
-            comma,
-            colon,
-            scalar_start: scalar & !behind,
-            after_scalar: behind & !scalar,
-            escaped,
-            control,
+        Tokens { string, string_start: quotes & inside, space, open, close, curly, comma, colon, scalar_start: scalar & !behind, escaped }
+    }
+
+    /// Checks the tokens of the block at `base`.
+    #[inline(always)]
+    fn check(&mut self, body: &[u8], base: usize, tokens: &Tokens, carry: &mut Carry) {
+        let objects = self.brackets(base, tokens);
+        let misplaced = if tokens.space == 0 { carry.grammar::<false>(tokens, objects) } else { carry.grammar::<true>(tokens, objects) };
+        if tokens.escaped != 0 {
+            self.escapes(body, base, tokens.escaped);
+        }
+        self.scalars(body, base, tokens.scalar_start);
+        if misplaced != 0 {
+            self.found(base, misplaced, "a token that JSON does not allow here");
         }
     }
 
-    /// Checks the tokens of the block at `self.at`, and moves on.
-    #[inline(always)]
-    fn check(&mut self, body: &[u8], tokens: &Tokens, carry: &mut Carry) -> Result<(), Malformed> {
-        let base = self.at;
-        let (objects, bracket) = self.brackets(base, tokens);
-        let grammar = if tokens.space == 0 { carry.grammar::<false>(tokens, objects) } else { carry.grammar::<true>(tokens, objects) };
-        let escape = if tokens.escaped == 0 { 0 } else { self.escapes(body, base, tokens.escaped) };
-        let scalar = self.scalars(body, base, tokens.scalar_start);
-        let control = tokens.control;
-        if control | escape | scalar | bracket | grammar != 0 {
-            return Err(Wrong { control, escape, scalar, bracket, grammar }.first(base));
+    /// Something is wrong where a byte of the block is marked. What follows it may seem wrong for that alone.
+    #[cold]
+    #[inline(never)]
+    fn found(&mut self, base: usize, marked: u64, what: &'static str) {
+        let at = base + marked.trailing_zeros() as usize;
+        if self.wrong.is_none_or(|wrong| at < wrong.at) {
+            self.wrong = Some(Malformed { what, at });
         }
-        self.at += 64;
-        Ok(())
     }
 
     #[inline(never)]
@@ -794,14 +786,15 @@ impl Scan {
     }
 
     /// Matches brackets and lists the containers that are not too deep; returns for each byte whether the container
-    /// around it is an object, and a bracket that closes none.
+    /// around it is an object.
     #[inline(always)]
-    fn brackets(&mut self, base: usize, tokens: &Tokens) -> (u64, u64) {
+    fn brackets(&mut self, base: usize, tokens: &Tokens) -> u64 {
         let mut kinds = self.nesting.kinds;
         let mut objects = 0u64.wrapping_sub(kinds & 1);
         let mut brackets = tokens.open | tokens.close;
         while brackets != 0 {
             let bit = brackets & brackets.wrapping_neg();
+            let until = brackets ^ brackets.wrapping_sub(1);
             let before = kinds;
             let curly = u64::from(tokens.curly & bit != 0);
             if tokens.open & bit != 0 {
@@ -813,27 +806,27 @@ impl Scan {
                 }
                 kinds = kinds << 1 | curly;
             } else {
-                if kinds & 1 != curly {
-                    return (0, bit);
-                }
+                let right = kinds & 1 == curly;
                 kinds >>= 1;
                 if kinds < 1 << LISTED {
                     kinds = self.unlist(kinds, narrow(base) + brackets.trailing_zeros() + 1);
-                    if kinds == 0 {
-                        return (0, bit);
-                    }
+                }
+                if !right || kinds == 0 {
+                    self.found(base, bit, "a bracket that closes no such container");
+                    kinds = 1;
+                    break;
                 }
             }
             brackets ^= bit;
-            // From here on, if that has changed.
-            objects ^= 0u64.wrapping_sub((before ^ kinds) & 1) & bit.wrapping_neg();
+            // From the next byte on, if that has changed.
+            objects ^= 0u64.wrapping_sub((before ^ kinds) & 1) & !until;
         }
         self.nesting.kinds = kinds;
-        (objects, 0)
+        objects
     }
 
     /// A container begins, and few are open around it.
-    #[inline(never)]
+    #[inline(always)]
     fn list(&mut self, kinds: u64) {
         let depth = kinds.ilog2() as usize;
         if self.nesting.outer.is_empty() {
@@ -843,7 +836,7 @@ impl Scan {
     }
 
     /// A container ends, and few are open around it; returns the kinds of these, and 0 where none was open.
-    #[inline(never)]
+    #[inline(always)]
     fn unlist(&mut self, kinds: u64, end: u32) -> u64 {
         if kinds > 0 && self.nesting.outer.is_empty() {
             let next = narrow(self.containers.len());
@@ -860,11 +853,10 @@ impl Scan {
         1
     }
 
-    /// Checks numbers and words; returns those that are neither.
+    /// Checks numbers and words.
     #[inline(always)]
-    fn scalars(&mut self, body: &[u8], base: usize, mut starts: u64) -> u64 {
+    fn scalars(&mut self, body: &[u8], base: usize, mut starts: u64) {
         const ONES: u64 = u64::from_le_bytes([1; 8]);
-        let mut wrong = 0;
         while starts != 0 {
             let at = base + starts.trailing_zeros() as usize;
             let bit = starts & starts.wrapping_neg();
@@ -892,10 +884,9 @@ impl Scan {
                 }
             }
             if !self.scalar(body, at) {
-                wrong |= bit;
+                self.found(base, bit, "neither a number nor a word of JSON");
             }
         }
-        wrong
     }
 
     #[inline(never)]
@@ -920,9 +911,9 @@ impl Scan {
         body.get(end).is_none_or(|b| ENDS_SCALAR[*b as usize])
     }
 
-    /// Checks the escapes whose second bytes are marked; returns those that JSON does not have.
+    /// Checks the escapes whose second bytes are marked.
     #[inline(never)]
-    fn escapes(&mut self, body: &[u8], base: usize, mut escaped: u64) -> u64 {
+    fn escapes(&mut self, body: &[u8], base: usize, mut escaped: u64) {
         let mut wrong = 0;
         while escaped != 0 {
             let at = base + escaped.trailing_zeros() as usize;
@@ -945,11 +936,16 @@ impl Scan {
                 _ => wrong |= bit,
             }
         }
-        wrong
+        if wrong != 0 {
+            self.found(base, wrong, "an escape that JSON does not allow");
+        }
     }
 
     fn finish(mut self, body: &[u8]) -> Result<Document<'_>, Malformed> {
         let malformed = |what, at| Err(Malformed { what, at });
+        if let Some(wrong) = self.wrong {
+            return Err(wrong);
+        }
         if self.carry.string != 0 {
             return malformed("the text ends in a string", body.len());
         }
@@ -1003,53 +999,39 @@ impl Carry {
 
     /// What follows what; returns the tokens that may not be where they are.
     ///
-    /// - A comma, a colon or a closing bracket follows each value, and nothing else, but for a bracket that closes an
-    ///   empty container.
+    /// - A value follows each comma, colon and opening bracket, and nothing else, but for a bracket that closes an empty
+    ///   container.
     /// - What follows `{`, or a comma in an object, is a key or, at first, the closing bracket.
     /// - A colon follows each key, and nothing else.
     #[inline(always)]
     fn grammar<const SPACE: bool>(&mut self, tokens: &Tokens, objects: u64) -> u64 {
-        let Tokens { string, string_start, string_last, space, open, close, curly, comma, colon, after_scalar, .. } = *tokens;
+        let Tokens { string, string_start, space, open, close, comma, colon, scalar_start, .. } = *tokens;
         // The tokens that follow those whose last byte is marked. With white space, adding what falls into a run of it
         // carries to the run's end.
-        let follow = |last: u64, carry: &mut u64, more: u64| {
-            let next = last << 1 | *carry | more;
-            *carry = last >> 63;
+        let follow = |last: u64, carry: &mut u64| {
+            let next = last << 1 | *carry >> 63;
+            *carry = last;
             if SPACE {
                 let (sum, overflow) = (next & space).overflowing_add(space);
-                *carry |= u64::from(overflow);
+                *carry |= u64::from(overflow) << 63;
                 (next | sum) & !space
             } else {
                 next
             }
         };
         let after = &mut self.after;
-        let after_value = follow(string_last | close, &mut after.value, after_scalar);
-        let after_open = follow(open, &mut after.open, 0);
-        let key_place = follow(open & curly | comma & objects, &mut after.key_place, 0);
+        let after_open = follow(open, &mut after.open);
+        let first = follow(open | comma, &mut after.first);
+        let after_separator = follow(open | comma | colon, &mut after.separator);
+        let value = string_start | open | scalar_start;
+        let key_place = first & objects;
         // What follows the strings whose first byte is marked.
         let run = if SPACE { string | space } else { string };
         let (sum, overflow) = run.overflowing_add(string_start & key_place | after.key);
         after.key = u64::from(overflow);
         let after_key = sum & !run;
 
-        ((after_value ^ (close | comma | colon)) & !(close & after_open)) | (key_place & !(string_start | close)) | (colon ^ after_key)
-    }
-}
-
-impl Wrong {
-    #[cold]
-    fn first(&self, base: usize) -> Malformed {
-        [
-            (self.control, "a control character"),
-            (self.escape, "an escape that JSON does not allow"),
-            (self.scalar, "neither a number nor a word of JSON"),
-            (self.bracket, "a bracket that closes no such container"),
-            (self.grammar, "a token that JSON does not allow here"),
-        ]
-        .into_iter()
-        .min_by_key(|(mask, _)| mask.trailing_zeros())
-        .map_or(Malformed { what: "", at: base }, |(mask, what)| Malformed { what, at: base + mask.trailing_zeros() as usize })
+        ((after_separator ^ value) & !(close & after_open)) | (key_place & !(string_start | close)) | (colon ^ after_key)
     }
 }
 
