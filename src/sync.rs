@@ -17,6 +17,7 @@ use crate::writer::{Closed, Event, Outbox};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::{BoxFuture, FutureExt, join_all, try_join_all};
 use futures::stream::{self, TryStreamExt};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -86,7 +87,7 @@ struct Span<'a> {
     context: &'a Context,
     group: &'a Group,
     progress: Mutex<Progress>,
-    claims: Mutex<HashMap<u128, Claim>>,
+    claims: Mutex<FxHashMap<u128, Claim>>,
     stride: Mutex<Stride>,
 }
 
@@ -794,7 +795,7 @@ impl<'a> Sync<'a> {
     fn rows<'b>(&'b self, node: &'b Node, context: &'b Context, scope: Option<Scope<'b>>) -> BoxFuture<'b, Result<(), Failure>> {
         async move {
             let expected = scope.filter(|_| node.def.rows != Rows::Object).and_then(|scope| scope.expected);
-            let mut keys = HashSet::new();
+            let mut keys = FxHashSet::default();
             let (mut page_size, mut halvings) = (PAGE_SIZE, 0);
             let mut parts = match scope.filter(|_| node.def.rows != Rows::Object) {
                 Some(scope) => self.pieces(node, scope),
@@ -877,7 +878,7 @@ impl<'a> Sync<'a> {
         context: &Context,
         scope: Option<Scope<'_>>,
         page_size: usize,
-        keys: &mut HashSet<u128>,
+        keys: &mut FxHashSet<u128>,
     ) -> Result<(), Failure> {
         let torn = self.walk_once(node, context, scope, page_size, keys).await?;
         let Some(scope) = scope else {
@@ -903,7 +904,7 @@ impl<'a> Sync<'a> {
     }
 
     /// Walks a list paged by offset again while that brings rows which were skipped; a single page skips none.
-    async fn repeat(&self, node: &Node, context: &Context, page_size: usize, keys: &mut HashSet<u128>) -> Result<(), Failure> {
+    async fn repeat(&self, node: &Node, context: &Context, page_size: usize, keys: &mut FxHashSet<u128>) -> Result<(), Failure> {
         for _ in 0..REPEATS {
             let before = keys.len();
             if before < page_size {
@@ -925,7 +926,7 @@ impl<'a> Sync<'a> {
         context: &Context,
         scope: Option<Scope<'_>>,
         page_size: usize,
-        keys: &mut HashSet<u128>,
+        keys: &mut FxHashSet<u128>,
     ) -> Result<Vec<DateTime<Utc>>, Failure> {
         let mut pager = Pager::new(&self.reach, node, context.clone(), Vec::new());
         pager.window = scope.filter(|_| node.def.rows != Rows::Object).map(|scope| scope.window);
@@ -1013,7 +1014,7 @@ pub fn reason(def: &StreamDef, error: &ApiError) -> String {
 #[derive(Default)]
 struct Found {
     references: Vec<Reference>,
-    keys: HashSet<u128>,
+    keys: FxHashSet<u128>,
     pages: usize,
     hits: Option<u64>,
     oldest: Option<DateTime<Utc>>,
