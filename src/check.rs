@@ -6,13 +6,14 @@ use crate::config::Settings;
 use crate::context::Context;
 use crate::error::Error;
 use crate::message::Announced;
+use crate::outbox::outbox;
 use crate::pager::{Failure, Pager, Reach, Stop};
 use crate::plan::{self, Node, RETENTION, Window};
 use crate::report::Report;
 use crate::state::Bookmarks;
 use crate::streams::{Pass, Rows};
 use crate::sync::{Sync, reason};
-use crate::writer::{Writer, outbox};
+use crate::writer::Writer;
 use futures::future::{BoxFuture, FutureExt};
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
         let client = Client::new(settings, Arc::clone(&report))?;
         let tree = plan::tree(selection);
         let bookmarks = Bookmarks::default();
-        crate::run::runtime()?.block_on(async {
+        crate::run::runtime(&outbox)?.block_on(async {
             let organizations = Sync::new(&client, settings, &tree, &bookmarks, &report, outbox.clone(), false).organizations().await?;
             let mut check = Check { reach: Reach::new(&client, settings, &report, outbox), lines: Vec::new(), failed: Vec::new() };
             for slug in organizations {

@@ -16,7 +16,7 @@
 //! | [`sync`] | walks the tree; sends records, checkpoints and gaps |
 //! | [`raw`], [`record`], [`batch`], [`message`] | raw JSON to RECORD lines in one pass; the other messages |
 //! | [`transform`] | masking and flattening, where asked for |
-//! | [`writer`] | the one owner of stdout and of the outgoing state |
+//! | [`outbox`], [`writer`] | the queue to the one owner of stdout and of the outgoing state, and that |
 //! | [`check`], [`about`], [`reconcile`] | `--test`, `--about`, `--check-counts` |
 //! | [`report`], [`logging`], [`progress`], [`error`] | what happens and happened, and the exit code |
 //!
@@ -35,6 +35,7 @@ pub mod context;
 pub mod error;
 pub mod logging;
 pub mod message;
+pub mod outbox;
 pub mod pager;
 pub mod paging;
 pub mod plan;

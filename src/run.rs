@@ -6,6 +6,7 @@ use crate::client::Client;
 use crate::config::{self, Settings};
 use crate::error::Error;
 use crate::message::Announced;
+use crate::outbox::{Outbox, outbox};
 use crate::pager::Stop;
 use crate::plan::{self, Node};
 use crate::progress::Progress;
@@ -13,7 +14,7 @@ use crate::report::Report;
 use crate::state::Bookmarks;
 use crate::sync::Sync;
 use crate::time::format_instant;
-use crate::writer::{Writer, outbox};
+use crate::writer::Writer;
 use crate::{about, check, reconcile};
 use std::io::Write;
 use std::sync::Arc;
@@ -64,12 +65,17 @@ fn print(text: &[u8]) -> Result<(), Error> {
 }
 
 /// One thread does all the work but the writing: a page costs less to process than to hand between threads.
-pub fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Error::Setup(format!("cannot start the runtime: {e}")))
+pub fn runtime(outbox: &Outbox) -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .on_thread_park(outbox.idle())
+        .build()
+        .map_err(|e| Error::Setup(format!("cannot start the runtime: {e}")))
 }
 
 fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_counts: bool) -> Result<(), Error> {
-    let runtime = runtime()?;
+    let (outbox, events) = outbox();
+    let runtime = runtime(&outbox)?;
     // Before anything is written, and to the end one for all: a signal must find somebody who waits for it.
     let stopped = {
         let _entered = runtime.enter();
@@ -80,7 +86,6 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_
     let streams: Vec<Announced> = selection.0.iter().map(|selected| selected.announced.clone()).collect();
     let tree: Vec<Node> = plan::tree(selection);
 
-    let (outbox, events) = outbox();
     let (done, mut writer_done) = tokio::sync::oneshot::channel();
     let writer = Writer::new(std::io::stdout(), bookmarks.clone(), Arc::clone(&report));
     std::thread::spawn(move || {

@@ -5,68 +5,14 @@
 
 use crate::batch::Batch;
 use crate::message::{ActivateVersionMessage, Announced, StateMessage, line};
-use crate::report::{Gap, Report};
+use crate::outbox::{Event, Inbox};
+use crate::report::Report;
 use crate::state::{Bookmarks, Checkpoint, Partition};
 use rustc_hash::FxHashMap;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
-use tokio::sync::mpsc::{Receiver, Sender, channel, error::TryRecvError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::Instant;
-
-/// What the walk tells the writer.
-#[derive(Debug)]
-pub enum Event {
-    Records(Box<Batch>, Option<OwnedSemaphorePermit>),
-    /// The partitions of an incremental stream in this run.
-    Plan(&'static str, Vec<Partition>),
-    /// Reached together, told by one STATE.
-    Checkpoints(Vec<Checkpoint>),
-    Gap(Gap),
-    /// The walk came to its end.
-    Done,
-}
-
-/// The writer is gone: stdout was closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Closed;
-
-/// Bodies and records that are read and not yet written, in KiB. With the largest page this bounds the memory,
-/// however slow the reader of stdout is.
-const ROOM_KIB: usize = 8 * 1024;
-/// Events that wait for the writer at most.
-const QUEUE: usize = 32;
-
-/// Where the walk puts its events. Waits when the writer is behind.
-#[derive(Debug, Clone)]
-pub struct Outbox {
-    events: Sender<Event>,
-    room: Arc<Semaphore>,
-}
-
-/// A channel to a writer.
-pub fn outbox() -> (Outbox, Receiver<Event>) {
-    let (events, receiver) = channel(QUEUE);
-    (Outbox { events, room: Arc::new(Semaphore::new(ROOM_KIB)) }, receiver)
-}
-
-impl Outbox {
-    pub async fn send(&self, event: Event) -> Result<(), Closed> {
-        self.events.send(event).await.map_err(|_| Closed)
-    }
-
-    /// Returns when the writer is gone.
-    pub async fn closed(&self) {
-        self.events.closed().await;
-    }
-
-    /// Room for an answer of about that many bytes, taken just before it is asked for and given back when its records
-    /// have been written.
-    pub async fn room(&self, bytes: usize) -> OwnedSemaphorePermit {
-        let kib = u32::try_from((bytes / 1024).clamp(16, ROOM_KIB / 2)).unwrap_or(u32::MAX);
-        Arc::clone(&self.room).acquire_many_owned(kib).await.expect("the semaphore is never closed")
-    }
-}
 
 /// Records of this run, by identity. Two generations of bounded size: a repetition within the last 50,000 records
 /// is always seen, memory stays flat, and what is forgotten is at worst written twice.
@@ -128,23 +74,21 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// When stdout cannot be written to.
-    pub fn run(mut self, streams: &[Announced], mut events: Receiver<Event>) -> io::Result<()> {
+    pub fn run(mut self, streams: &[Announced], mut events: Inbox) -> io::Result<()> {
         for Announced { schema, .. } in streams {
             self.out.write_all(&line(schema))?;
         }
         self.out.flush()?;
         loop {
-            let event = match events.try_recv() {
+            let event = match events.take() {
                 Ok(event) => event,
                 Err(TryRecvError::Disconnected) => break,
                 // Nothing to do: what is buffered should not wait for the next answer.
                 Err(TryRecvError::Empty) => {
                     self.state()?;
                     self.out.flush()?;
-                    match events.blocking_recv() {
-                        Some(event) => event,
-                        None => break,
-                    }
+                    events.wait();
+                    continue;
                 }
             };
             match event {
@@ -226,6 +170,8 @@ mod tests {
     use super::*;
     use crate::batch::Row;
     use crate::message::SchemaMessage;
+    use crate::outbox::{QUEUE, outbox};
+    use crate::report::Gap;
     use crate::streams::find;
     use crate::time::parse_instant;
     use serde_json::{Value, json};
