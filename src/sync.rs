@@ -702,9 +702,13 @@ impl<'a> Sync<'a> {
                 }
                 let context = span.context.with(&reference.bind);
                 match self.child(span, node, window, part, reference).await {
-                    Ok(()) => {
+                    Ok(None) => {
                         failures.store(0, Ordering::Relaxed);
                         Ok(())
+                    }
+                    Ok(Some(e)) => {
+                        let reason = format!("{}: {}", context.label(), reason(node.def, &e));
+                        self.gaps(node, span.group, &reason).await.map_err(Failure::Stop)
                     }
                     Err(Failure::Api(error)) if error.not_there() => {
                         lock(missing).push(Missing { node, bind: reference.bind.clone(), error });
@@ -733,9 +737,17 @@ impl<'a> Sync<'a> {
     }
 
     /// One parent's rows in a window. A list that fits on a page is read once for all windows, and an object once, by the
-    /// first that meets the parent; the others only see whether something is missing, or that it failed. Their
-    /// checkpoints still stand behind its rows: they wait for them here.
-    async fn child(&self, span: &Span<'_>, node: &Node, window: Window, part: Window, reference: &Reference) -> Result<(), Failure> {
+    /// first that meets the parent; the others only see whether something is missing. Their checkpoints still stand
+    /// behind its rows: they wait for them here. Returns why it failed where another window has found that out, which
+    /// tells nothing of the server now.
+    async fn child(
+        &self,
+        span: &Span<'_>,
+        node: &Node,
+        window: Window,
+        part: Window,
+        reference: &Reference,
+    ) -> Result<Option<ApiError>, Failure> {
         let context = span.context.with(&reference.bind);
         let scope = Scope {
             window: part,
@@ -744,35 +756,40 @@ impl<'a> Sync<'a> {
             by_project: None,
             instants: None,
         };
+        let read = async |scope: Scope<'_>| self.rows(node, &context, Some(scope)).await;
         let from = self.at_once(scope.starts, node, part).start;
         let Some(claim) = span.claim(node, from, reference).filter(|claim| claim.total == reference.total) else {
-            return self.rows(node, &context, Some(scope)).await;
+            return read(scope).await.map(|()| None);
         };
         let object = node.def.rows == Rows::Object;
         if claim.from > part.start && !object {
             // This server lists more than is usual, and a later window was first.
             let rest = Window { end: part.end.min(claim.from), ..part };
-            return self
-                .rows(node, &context, Some(Scope { window: rest, expected: scope.expected.filter(|_| rest == window), ..scope }))
-                .await;
+            return read(Scope { window: rest, expected: scope.expected.filter(|_| rest == window), ..scope }).await.map(|()| None);
         }
-        let read = async || {
+        let found = AtomicBool::new(false);
+        let first = async || {
+            found.store(true, Ordering::Relaxed);
             let instants = Mutex::default();
             let whole = Window { start: claim.from, end: self.settings.end };
-            match self.rows(node, &context, Some(Scope { window: whole, expected: None, instants: Some(&instants), ..scope })).await {
+            match read(Scope { window: whole, expected: None, instants: Some(&instants), ..scope }).await {
                 Ok(()) => Ok(Ok(std::mem::take(&mut *lock(&instants)))),
                 // What is not there may be a merge that is under way: the window's next look asks again.
                 Err(Failure::Api(e)) if !e.not_there() => Ok(Err(e)),
                 Err(failure) => Err(failure),
             }
         };
-        let instants = claim.rows.get_or_try_init(read).await?.as_ref().map_err(Clone::clone)?;
+        let instants = match claim.rows.get_or_try_init(first).await? {
+            Ok(instants) => instants,
+            Err(e) if found.load(Ordering::Relaxed) => return Err(e.clone().into()),
+            Err(e) => return Ok(Some(e.clone())),
+        };
         let seen = instants.iter().filter(|at| part.start.timestamp() <= **at && **at < part.end.timestamp()).count() as u64;
         // Fewer rows than the list of parents counts here: the answer was cut short, or they have come since.
         if !object && scope.expected.is_some_and(|expected| seen < expected) {
-            return self.rows(node, &context, Some(scope)).await;
+            read(scope).await?;
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Whether the list of the whole project takes clearly less time than a list for each parent: few rows in many

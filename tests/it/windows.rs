@@ -271,3 +271,27 @@ fn what_is_asked_for_once_a_run_is_not_tried_again_by_each_window(#[case] stream
     sentry.faults().clear();
     Tap::against(&sentry).select(&["issues", stream]).with("window_days", 1).completes(&sentry, &[&first]);
 }
+
+#[test]
+fn what_failed_for_one_window_does_not_keep_the_others_from_what_is_theirs() {
+    let sentry = Sentry::holding(|world| {
+        let project = world.add_project("api");
+        let mut add = |title: &str, days: std::ops::Range<i64>, hours: i64| {
+            let issue = world.add_issue(project, title);
+            for day in days {
+                world.add_event(issue, world.clock() - TimeDelta::days(day) - TimeDelta::hours(hours));
+            }
+        };
+        // As many as make a list be given up, in each window, and one more in each.
+        (0..5).for_each(|number| add(&format!("daily {number}"), 0..9, number + 1));
+        (0..9).for_each(|day| add(&format!("of day {day}"), day..day + 1, 12));
+    });
+    let daily: Vec<u64> = sentry.world().issues.values().filter(|issue| issue.title.starts_with("daily")).map(|issue| issue.id).collect();
+    for issue in daily {
+        sentry.faults().add(Fault::always(Match::path_end(format!("/issues/{issue}/events/")), FaultKind::Status(500)));
+    }
+    let run = Tap::against(&sentry).select(&["events"]).with("window_days", 1).with("concurrency", 1).retries(0).run();
+    run.is_incomplete().no_state_is_ahead(&sentry, &[]);
+    // One window alone can have met all that fails first.
+    assert!(run.records("events").len() >= 8, "{}", run.stderr);
+}
