@@ -120,7 +120,8 @@ pub enum FaultKind {
     RepeatCursor,
     /// A page without its `Link` header.
     NoLink,
-    /// Half of the page, and `next` says that nothing follows; the hits still tell.
+    /// Half of the page, and `next` says that nothing follows; of a list that something counts: the hits of a search, or
+    /// the issue of its events.
     EndEarly,
     /// The last row of a page that is not the last page is on no page.
     LoseRow,
@@ -260,11 +261,14 @@ impl Faults {
 }
 
 fn applies(kind: &FaultKind, target: &Target<'_>) -> bool {
-    let FaultKind::WindowLongerThan(longest) = kind else {
-        return true;
-    };
-    let longest = TimeDelta::from_std(*longest).unwrap_or(TimeDelta::MAX);
-    target.window().is_none_or(|window| window.end - window.start > longest)
+    match kind {
+        FaultKind::WindowLongerThan(longest) => {
+            let longest = TimeDelta::from_std(*longest).unwrap_or(TimeDelta::MAX);
+            target.window().is_none_or(|window| window.end - window.start > longest)
+        }
+        FaultKind::EndEarly => target.path.ends_with("/issues/") || target.path.ends_with("/events/"),
+        _ => true,
+    }
 }
 
 impl FaultKind {
