@@ -239,7 +239,7 @@ fn an_integration_sees_everything() {
 fn an_issue_that_vanishes_before_its_events_are_read_is_passed_over() {
     let sentry = Sentry::small();
     let gone = sentry.issue("api issue 1");
-    sentry.faults().on_request(Match::path("/events/"), 0, move |world| world.delete_issue(gone));
+    sentry.faults().on_request(Match::path_end(format!("/issues/{gone}/events/")), 0, move |world| world.delete_issue(gone));
     let run = Tap::against(&sentry).select(&["events", "issue_detail"]).run();
     run.is_complete().tells(&format!("issue {gone} has vanished"));
     run.keys("events").equal(sentry.expected("events"));
