@@ -732,7 +732,8 @@ impl<'a> Sync<'a> {
 
     /// What is read at once of a parent whose rows fit on a page, however many windows they lie in: all of the run.
     fn at_once(&self, starts: &Starts, node: &Node, part: Window) -> Window {
-        let start = starts.walked(node).unwrap_or(part.start).max(self.settings.now - RETENTION);
+        // As the windows are cut: no query can ask for a part of a second.
+        let start = starts.walked(node).unwrap_or(part.start).max(plan::whole_second(self.settings.now - RETENTION));
         Window { start: start.min(part.start), end: self.settings.end }
     }
 
@@ -762,10 +763,14 @@ impl<'a> Sync<'a> {
             return read(scope).await.map(|()| None);
         };
         let object = node.def.rows == Rows::Object;
-        if claim.from > part.start && !object {
+        let earlier = claim.from > part.start && !object;
+        if earlier {
             // This server lists more than is usual, and a later window was first.
             let rest = Window { end: part.end.min(claim.from), ..part };
-            return read(Scope { window: rest, expected: scope.expected.filter(|_| rest == window), ..scope }).await.map(|()| None);
+            read(Scope { window: rest, expected: scope.expected.filter(|_| rest == window), ..scope }).await?;
+            if rest == part {
+                return Ok(None);
+            }
         }
         let found = AtomicBool::new(false);
         let first = async || {
@@ -786,7 +791,7 @@ impl<'a> Sync<'a> {
         };
         let seen = instants.iter().filter(|at| part.start.timestamp() <= **at && **at < part.end.timestamp()).count() as u64;
         // Fewer rows than the list of parents counts here: the answer was cut short, or they have come since.
-        if !object && scope.expected.is_some_and(|expected| seen < expected) {
+        if !object && !earlier && scope.expected.is_some_and(|expected| seen < expected) {
             read(scope).await?;
         }
         Ok(None)

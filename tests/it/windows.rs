@@ -295,3 +295,22 @@ fn what_failed_for_one_window_does_not_keep_the_others_from_what_is_theirs() {
     // One window alone can have met all that fails first.
     assert!(run.records("events").len() >= 8, "{}", run.stderr);
 }
+
+#[test]
+fn events_are_not_asked_for_from_within_a_second_where_the_usual_retention_ends() {
+    let mut sentry = Sentry::holding(|world| {
+        world.retention = TimeDelta::days(2_000);
+        let project = world.add_project("api");
+        let issue = world.add_issue(project, "on the edge of the retention");
+        for day in 87..90 {
+            world.add_event(issue, world.clock() - TimeDelta::days(day) - TimeDelta::hours(21));
+        }
+    });
+    sentry.start = sentry.now - TimeDelta::days(100);
+    // The window that begins there is the last to be listed.
+    let begins = (sentry.now - TimeDelta::days(90)).format("start=%Y-%m-%dT").to_string();
+    let list = Match::path_end("/issues/").query("limit=100").query(begins);
+    sentry.faults().add(Fault::always(list, FaultKind::Stall(Duration::from_millis(300))));
+    let run = Tap::against(&sentry).select(&["events"]).with("window_days", 1).run();
+    run.is_complete().no_state_is_ahead(&sentry, &[]).keys("events").equal(sentry.expected("events")).are_distinct();
+}
