@@ -16,7 +16,8 @@
 //! | [`sync`] | walks the tree; sends records, checkpoints and gaps |
 //! | [`raw`], [`record`], [`batch`], [`message`] | raw JSON to RECORD lines in one pass; the other messages |
 //! | [`transform`] | masking and flattening, where asked for |
-//! | [`outbox`], [`writer`] | the queue to the one owner of stdout and of the outgoing state, and that |
+//! | [`outbox`] | the queue between the walk and the writer |
+//! | [`writer`] | the one owner of stdout and of the outgoing state |
 //! | [`check`], [`about`], [`reconcile`] | `--test`, `--about`, `--check-counts` |
 //! | [`report`], [`logging`], [`progress`], [`error`] | what happens and happened, and the exit code |
 //!

@@ -105,7 +105,8 @@ impl Inbox {
     }
 }
 
-/// Wakes the writer. What is rung while it is at work it hears afterwards.
+/// Wakes the writer. What is rung while it is at work it hears afterwards. All calls come from the walk's thread, so that
+/// none is lost between a look at `unheard` and the next.
 #[derive(Debug)]
 struct Bell {
     /// Pulled to ring.
@@ -116,7 +117,8 @@ struct Bell {
 
 impl Bell {
     fn sent(&self, kib: usize) {
-        if self.unheard.fetch_add(kib + 1, Ordering::Relaxed) + kib >= MUCH_KIB {
+        let more = kib + 1;
+        if self.unheard.fetch_add(more, Ordering::Relaxed) + more >= MUCH_KIB {
             self.ring();
         }
     }

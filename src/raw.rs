@@ -786,7 +786,8 @@ impl Scan {
     }
 
     /// Matches brackets and lists the containers that are not too deep; returns for each byte whether the container
-    /// around it is an object.
+    /// around it is an object: for an opening bracket the one that it is in, for a closing one its own. Where none is open
+    /// counts as an object.
     #[inline(always)]
     fn brackets(&mut self, base: usize, tokens: &Tokens) -> u64 {
         let mut kinds = self.nesting.kinds;
@@ -891,6 +892,10 @@ impl Scan {
 
     #[inline(never)]
     fn scalar(&mut self, body: &[u8], at: usize) -> bool {
+        // The end of the text would be looked for again and again.
+        if self.cut || self.wrong.is_some_and(|wrong| wrong.at < at) {
+            return true;
+        }
         let Some(rest) = body.get(at..) else { return false };
         if !self.whole && !rest.iter().any(|b| ENDS_SCALAR[*b as usize]) {
             self.cut = true;
@@ -999,8 +1004,8 @@ impl Carry {
 
     /// What follows what; returns the tokens that may not be where they are.
     ///
-    /// - A value follows each comma, colon and opening bracket, and nothing else, but for a bracket that closes an empty
-    ///   container.
+    /// - A value follows each comma, colon and opening bracket, and comes first of all, and is nowhere else; a bracket may
+    ///   close an empty container.
     /// - What follows `{`, or a comma in an object, is a key or, at first, the closing bracket.
     /// - A colon follows each key, and nothing else.
     #[inline(always)]
