@@ -1,7 +1,7 @@
 //! The queue between the walk and the writer.
 //!
-//! To wake the other thread for every answer costs about a tenth of all work on it. So the writer is woken when there is
-//! much to write, and when the walk has nothing to do but wait.
+//! To wake the other thread for every answer costs a twentieth of all work. So the writer is woken when there is much to
+//! write, and when the walk has nothing to do but wait.
 
 use crate::batch::Batch;
 use crate::report::Gap;

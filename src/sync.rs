@@ -759,19 +759,12 @@ impl<'a> Sync<'a> {
         };
         let read = async |scope: Scope<'_>| self.rows(node, &context, Some(scope)).await;
         let from = self.at_once(scope.starts, node, part).start;
-        let Some(claim) = span.claim(node, from, reference).filter(|claim| claim.total == reference.total) else {
+        let object = node.def.rows == Rows::Object;
+        // On a server that lists more than is usual, a later window may have been first: it left out what is older.
+        let serves = |claim: &Claim| claim.total == reference.total && (object || claim.from <= part.start);
+        let Some(claim) = span.claim(node, from, reference).filter(serves) else {
             return read(scope).await.map(|()| None);
         };
-        let object = node.def.rows == Rows::Object;
-        let earlier = claim.from > part.start && !object;
-        if earlier {
-            // This server lists more than is usual, and a later window was first.
-            let rest = Window { end: part.end.min(claim.from), ..part };
-            read(Scope { window: rest, expected: scope.expected.filter(|_| rest == window), ..scope }).await?;
-            if rest == part {
-                return Ok(None);
-            }
-        }
         let found = AtomicBool::new(false);
         let first = async || {
             found.store(true, Ordering::Relaxed);
@@ -791,7 +784,7 @@ impl<'a> Sync<'a> {
         };
         let seen = instants.iter().filter(|at| part.start.timestamp() <= **at && **at < part.end.timestamp()).count() as u64;
         // Fewer rows than the list of parents counts here: the answer was cut short, or they have come since.
-        if !object && !earlier && scope.expected.is_some_and(|expected| seen < expected) {
+        if !object && scope.expected.is_some_and(|expected| seen < expected) {
             read(scope).await?;
         }
         Ok(None)
@@ -816,13 +809,11 @@ impl<'a> Sync<'a> {
     /// and again where rows are missing.
     fn rows<'b>(&'b self, node: &'b Node, context: &'b Context, scope: Option<Scope<'b>>) -> BoxFuture<'b, Result<(), Failure>> {
         async move {
-            let expected = scope.filter(|_| node.def.rows != Rows::Object).and_then(|scope| scope.expected);
+            let list = scope.filter(|_| node.def.rows != Rows::Object);
+            let expected = list.and_then(|list| list.expected);
             let mut keys = FxHashSet::default();
             let (mut page_size, mut halvings) = (PAGE_SIZE, 0);
-            let mut parts = match scope.filter(|_| node.def.rows != Rows::Object) {
-                Some(scope) => self.pieces(node, scope),
-                None => vec![scope],
-            };
+            let mut parts = list.map_or_else(|| vec![scope], |list| self.pieces(node, list));
             for look in 0..=REPEATS {
                 let before = keys.len();
                 let mut due: Vec<_> = std::mem::take(&mut parts).into_iter().rev().collect();

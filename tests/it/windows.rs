@@ -313,4 +313,5 @@ fn events_are_not_asked_for_from_within_a_second_where_the_usual_retention_ends(
     sentry.faults().add(Fault::always(list, FaultKind::Stall(Duration::from_millis(300))));
     let run = Tap::against(&sentry).select(&["events"]).with("window_days", 1).run();
     run.is_complete().no_state_is_ahead(&sentry, &[]).keys("events").equal(sentry.expected("events")).are_distinct();
+    assert_eq!(sentry.asked("/events/"), 1, "for all windows");
 }
