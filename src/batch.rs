@@ -84,6 +84,12 @@ impl Lines {
         self.pieces.len()
     }
 
+    /// Takes back what was appended since the mark: a row that turned out to have no key is no line.
+    pub fn forget(&mut self, body: &[u8], since: usize) {
+        self.mark(body);
+        self.pieces.truncate(since);
+    }
+
     /// A digest of what was appended since the mark.
     pub fn digest(&mut self, body: &[u8], since: usize) -> u64 {
         let to = self.mark(body);

@@ -120,9 +120,8 @@ impl Check<'_> {
         let listed_by_time = walk.is_some() || node.def.replication_key().is_some() && node.def.rows != Rows::Object;
         let query = walk.and_then(|walk| walk.passes.first()).map(Pass::parameters).unwrap_or_default();
         let everything = ["-1".to_owned()];
-        let mut pager = Pager::new(&self.reach, node, place.clone(), query);
+        let mut pager = Pager::new(&self.reach, node, place.clone(), query).probing(TRIES);
         pager.window = listed_by_time.then_some(window);
-        pager.page_size = TRIES;
         pager.first_only = true;
         pager.projects = &everything;
         while let Some(page) = pager.next().await? {

@@ -97,5 +97,5 @@ pub const EXIT_CODES: &str = "Exit codes:
   1  configuration, catalog or state not usable, or an unexpected failure
   2  wrong use of the command line
   3  Sentry refused the token
-  4  incomplete: something could not be extracted, or the run was stopped; the state stays behind it
+  4  incomplete: something could not be extracted, or the run was stopped; the state stays behind what a later run may read
   5  stdout was closed";

@@ -64,6 +64,9 @@ pub enum Kind {
     Dropped(String),
     #[error("{0}")]
     Transport(String),
+    /// The connection ended within the body of an answer.
+    #[error("{0}")]
+    Cut(String),
     #[error("{0}{hint}", hint = if .0.ends_with("UnknownIssuer") || .0.ends_with("BadSignature") { "; set `ca_certificate` to the PEM file of the authority that issued it" } else { "" })]
     Certificate(String),
     #[error("not the JSON that was asked for: {0}")]
@@ -83,8 +86,27 @@ impl Kind {
             Self::QueryTooLarge { .. } => !ask.divisible,
             // 410 with a message is a brown-out of an endpoint that still exists; see sentry/api/helpers/deprecation.py.
             Self::Status { status, .. } => matches!(status, 408 | 410 | 425 | 500..),
-            Self::RateLimited { .. } | Self::Timeout(_) | Self::Dropped(_) | Self::Transport(_) | Self::Body(_) | Self::Paging(_) => true,
+            Self::RateLimited { .. }
+            | Self::Timeout(_)
+            | Self::Dropped(_)
+            | Self::Transport(_)
+            | Self::Cut(_)
+            | Self::Body(_)
+            | Self::Paging(_) => true,
             Self::NotThere(_) | Self::BodyTooLarge | Self::Certificate(_) | Self::Redirect(_) => false,
+        }
+    }
+}
+
+impl Kind {
+    /// Whether the same list may be answered in smaller pages: a gateway or the link gave up on the answer, or it is
+    /// larger than what is read.
+    pub fn too_heavy(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => matches!(status, 500 | 502 | 504),
+            Self::QueryTooLarge { status, .. } => *status == 504,
+            Self::Timeout(_) | Self::Cut(_) | Self::BodyTooLarge => true,
+            _ => false,
         }
     }
 }
@@ -114,6 +136,8 @@ pub struct Ask {
     pub page: usize,
     /// Less can be asked for: a query that covers too much is told at once and not tried again.
     pub divisible: bool,
+    /// Further tries after a failure that a smaller page may cure, if not as many as after any other.
+    pub heavy_retries: Option<u32>,
 }
 
 impl Ask {
@@ -199,7 +223,7 @@ impl Client {
         room: impl Fn() -> F,
         mut parse: impl FnMut(&mut Page) -> Result<T, Kind>,
     ) -> Result<(T, R), ApiError> {
-        let mut patience = Patience { delays: back_off().take(self.max_retries as usize), refused_since: None };
+        let mut patience = Patience::new(self.max_retries, ask);
         let mut fresh = self.dropped.load(Ordering::Relaxed) >= DROPS;
         loop {
             let kind = match self.fetch(ask, &room, fresh).await {
@@ -263,9 +287,19 @@ struct Patience {
     delays: std::iter::Take<ExponentialBackoff>,
     /// When the first refusal came that told its end.
     refused_since: Option<Instant>,
+    /// Further tries after a failure that a smaller page may cure.
+    heavy: u32,
 }
 
 impl Patience {
+    fn new(max_retries: u32, ask: &Ask) -> Self {
+        Self {
+            delays: back_off().take(max_retries as usize),
+            refused_since: None,
+            heavy: ask.heavy_retries.unwrap_or(max_retries).min(max_retries),
+        }
+    }
+
     /// How long to wait before another try; `None`: there is none.
     fn wait(&mut self, failed: &Kind, ask: &Ask) -> Option<Duration> {
         // An end that is here already tells nothing.
@@ -276,7 +310,13 @@ impl Patience {
             // Jitter keeps several taps of one organization apart.
             return Some(*told + back_off().next().unwrap_or_default() / 4);
         }
-        if failed.transient(ask) { self.delays.next() } else { None }
+        if !failed.transient(ask) {
+            return None;
+        }
+        if failed.too_heavy() {
+            self.heavy = self.heavy.checked_sub(1)?;
+        }
+        self.delays.next()
     }
 }
 
@@ -368,7 +408,11 @@ impl Exchange {
     async fn body(&self, mut response: Response, started: Instant) -> Result<Body, Kind> {
         let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         let mut body = Body::expecting(expected.min(MAX_BODY));
-        while let Some(chunk) = response.chunk().await.map_err(|e| self.transport(&e, started))? {
+        let cut = |e| match self.transport(&e, started) {
+            Kind::Transport(text) => Kind::Cut(text),
+            kind => kind,
+        };
+        while let Some(chunk) = response.chunk().await.map_err(cut)? {
             if body.bytes().len() + chunk.len() > MAX_BODY {
                 return Err(Kind::BodyTooLarge);
             }
@@ -517,14 +561,15 @@ mod tests {
     }
 
     /// How many tries of a request end in this failure, and how long they wait for one another.
-    async fn tries(max_retries: usize, failed: &Kind) -> (usize, Duration) {
+    async fn tries(max_retries: u32, failed: &Kind) -> (usize, Duration) {
         let ask = Ask {
             stream: crate::streams::find("teams").expect("a stream"),
             url: Url::parse("https://sentry.io/api/0/").expect("a URL"),
             page: 1,
             divisible: false,
+            heavy_retries: None,
         };
-        let mut patience = Patience { delays: back_off().take(max_retries), refused_since: None };
+        let mut patience = Patience::new(max_retries, &ask);
         let (started, mut tries) = (Instant::now(), 1);
         while let Some(wait) = patience.wait(failed, &ask) {
             tokio::time::sleep(wait).await;

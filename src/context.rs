@@ -48,6 +48,18 @@ impl Context {
         path
     }
 
+    /// A parameter of the stream's path whose value no path can carry, so that it must not be asked for: servers decode
+    /// the path before they take it apart, and clients resolve `.` and `..`, so that it would be another's path. Sentry
+    /// takes no new release of such a name; older ones may have them.
+    pub fn unnameable(&self, def: &StreamDef) -> Option<(&'static str, &str)> {
+        let impossible = |value: &str| matches!(value, "" | "." | "..") || value.contains(['/', '\\', '\n', '\r', '\0']);
+        self.0
+            .iter()
+            .filter(|(name, _)| def.path.split(['{', '}']).skip(1).step_by(2).any(|parameter| parameter == *name))
+            .map(|(name, value)| (*name, value.as_str()))
+            .find(|(_, value)| impossible(value))
+    }
+
     /// The stream's own query at this place. `projects` are the values of `{projects}`.
     pub fn query(&self, def: &StreamDef, details: bool, projects: &[String]) -> Vec<(&'static str, String)> {
         let details = if details { def.details_query } else { &[] };
@@ -79,14 +91,38 @@ fn encode(segment: &str) -> String {
 mod tests {
     use super::*;
     use crate::streams::find;
+    use rstest::rstest;
 
     #[test]
     fn odd_release_names_are_one_encoded_path_segment() {
-        let context = Context(vec![("organization_slug", "acme".to_owned()), ("version", "a&b=c?d#e/é 1+2@%".to_owned())]);
+        let context = Context(vec![("organization_slug", "acme".to_owned()), ("version", "a&b=c?d#eé 1+2@%".to_owned())]);
         assert_eq!(
             context.path(find("release").expect("a stream"), false),
-            "organizations/acme/releases/a%26b%3Dc%3Fd%23e%2F%C3%A9%201%2B2%40%25/"
+            "organizations/acme/releases/a%26b%3Dc%3Fd%23e%C3%A9%201%2B2%40%25/"
         );
+    }
+
+    #[rstest]
+    #[case::a_slash("old/1.0")]
+    #[case::a_backslash("old\\1.0")]
+    #[case::here(".")]
+    #[case::above("..")]
+    #[case::nothing("")]
+    #[case::a_line_end("1.0\n")]
+    #[case::another_line_end("1.0\r")]
+    fn no_path_can_carry(#[case] version: &str) {
+        let context = Context(vec![("organization_slug", "acme".to_owned()), ("version", version.to_owned())]);
+        assert_eq!(context.unnameable(find("release").expect("a stream")), Some(("version", version)));
+        assert_eq!(context.unnameable(find("releases").expect("a stream")), None, "it is not in the path");
+    }
+
+    #[rstest]
+    #[case("1.0")]
+    #[case("...")]
+    #[case("a b%2F?#")]
+    fn a_path_can_carry(#[case] version: &str) {
+        let context = Context(vec![("organization_slug", "acme".to_owned()), ("version", version.to_owned())]);
+        assert_eq!(context.unnameable(find("release").expect("a stream")), None);
     }
 
     #[test]

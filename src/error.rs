@@ -26,6 +26,8 @@ pub enum Error {
     Authentication(ApiError),
     #[error("incomplete: {gaps} {} could not be extracted: {first}; the state stays behind what is missing, and the next run asks for it again", if *gaps == 1 { "part" } else { "parts" })]
     Incomplete { gaps: usize, first: String },
+    #[error("incomplete: {rows} {} skipped, which no later run can read: {first}", if *rows == 1 { "row was" } else { "rows were" })]
+    Skipped { rows: usize, first: String },
     #[error("stopped by {signal}; the state covers what was written before")]
     Interrupted { signal: &'static str },
     #[error("cannot write to stdout: {0}")]
@@ -49,7 +51,7 @@ impl Error {
             | Self::Unexpected(_) => 1,
             Self::NoConfig => 2,
             Self::Authentication(_) => 3,
-            Self::Incomplete { .. } | Self::Interrupted { .. } | Self::Test { .. } => 4,
+            Self::Incomplete { .. } | Self::Skipped { .. } | Self::Interrupted { .. } | Self::Test { .. } => 4,
             Self::Stdout(_) => 5,
         })
     }

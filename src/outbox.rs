@@ -4,7 +4,7 @@
 //! write, and when the walk has nothing to do but wait.
 
 use crate::batch::Batch;
-use crate::report::Gap;
+use crate::report::{Gap, Skip};
 use crate::state::{Checkpoint, Partition};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +22,7 @@ pub enum Event {
     /// Reached together, told by one STATE.
     Checkpoints(Vec<Checkpoint>),
     Gap(Gap),
+    Skip(Skip),
     /// The walk came to its end.
     Done,
 }

@@ -4,16 +4,17 @@ use crate::batch::Batch;
 use crate::client::{ApiError, Ask, Client, Kind, Page, malformed};
 use crate::config::Settings;
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, brief};
 use crate::outbox::{Closed, Event, Outbox};
 use crate::paging::{Cursor, Next};
 use crate::plan::{Node, Window};
 use crate::raw::{Document, Place};
 use crate::record::Notes;
-use crate::report::Report;
+use crate::report::{Report, Skip};
 use crate::streams::{Rows, StreamDef};
 use crate::time::{format_instant, parse_instant};
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -75,11 +76,41 @@ pub struct Reach<'a> {
     by_slug: AtomicBool,
     /// It has answered to an id.
     by_id: AtomicBool,
+    /// Lists of which pages of the usual size were too much for the server.
+    page_sizes: Mutex<HashMap<String, PageSize>>,
+    /// Streams with such a list: others of theirs begin with as few rows.
+    heavy_streams: Mutex<HashMap<&'static str, usize>>,
+    /// How often a list was refused as too much in succession.
+    refusals: Mutex<HashMap<String, usize>>,
+    /// What was told of single rows, which a list that is read again would tell again.
+    told: Mutex<HashSet<u128>>,
 }
 
 impl<'a> Reach<'a> {
     pub fn new(client: &'a Client, settings: &'a Settings, report: &'a Report, outbox: Outbox) -> Self {
-        Self { client, settings, report, outbox, sizes: Mutex::default(), by_slug: AtomicBool::new(false), by_id: AtomicBool::new(false) }
+        Self {
+            client,
+            settings,
+            report,
+            outbox,
+            sizes: Mutex::default(),
+            by_slug: AtomicBool::new(false),
+            by_id: AtomicBool::new(false),
+            page_sizes: Mutex::default(),
+            heavy_streams: Mutex::default(),
+            refusals: Mutex::default(),
+            told: Mutex::default(),
+        }
+    }
+
+    /// A row that no later run can read either. Told once, however often its list is read.
+    pub async fn skip(&self, skip: Skip) -> Result<(), Closed> {
+        if self.is_new(&[skip.stream, &skip.row]) { self.outbox.send(Event::Skip(skip)).await } else { Ok(()) }
+    }
+
+    /// Whether it is the first time in this run that this is to be told.
+    pub fn is_new(&self, what: &[&str]) -> bool {
+        lock(&self.told).insert(xxh3_128(what.join("\0").as_bytes()))
     }
 
     /// Room for a page of the stream, with its records.
@@ -89,8 +120,12 @@ impl<'a> Reach<'a> {
     }
 
     fn sizes(&self) -> MutexGuard<'_, HashMap<&'static str, usize>> {
-        self.sizes.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.sizes)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a row tells its children.
@@ -130,10 +165,43 @@ pub struct Rowset {
     pub edges: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pub hits: Option<u64>,
     pub more: bool,
+    /// Rows without a key or without what their children need. They are in no other list here.
+    pub skipped: usize,
 }
 
 /// Rows on a page: the most that Sentry gives.
 pub const PAGE_SIZE: usize = 100;
+/// How many are asked for when a larger page was too much for the server. A list of which 100 were too much is never
+/// asked for as many again in the run; smaller sizes are tried once more when a still smaller one is answered, since what
+/// failed may have been the server's trouble and not the page's.
+const SMALLER_PAGES: [usize; 3] = [25, 5, 1];
+/// So often a query that takes too long is asked for in smaller windows before the pages are made smaller.
+const WINDOWS_FIRST: usize = 2;
+/// After so many unreadable rows in succession it is not the rows: the list has failed.
+const UNREADABLE_IN_A_ROW: usize = 3;
+
+/// How many rows of a list are asked for at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct PageSize {
+    now: usize,
+    /// Larger pages are not tried any more.
+    most: usize,
+}
+
+impl PageSize {
+    fn smaller(self) -> Option<usize> {
+        SMALLER_PAGES.into_iter().find(|size| *size < self.now)
+    }
+
+    /// What to try after a page was answered.
+    fn larger(self) -> Option<usize> {
+        SMALLER_PAGES.into_iter().rev().chain([PAGE_SIZE]).find(|size| *size > self.now && *size <= self.most)
+    }
+}
+
+/// A row that the server cannot give, though it gives others of the list.
+#[derive(Debug)]
+pub struct Unreadable(pub ApiError);
 
 /// Filters that a server applies to the rows of a page may leave none. So many such pages in succession would be 100,000
 /// rows: more likely the list has no end.
@@ -149,7 +217,14 @@ pub struct Pager<'a> {
     pub window: Option<Window>,
     pub bind: Vec<(&'static str, &'static [&'static str])>,
     pub projects: &'a [String],
-    pub page_size: usize,
+    page_size: PageSize,
+    /// The size of this page is tried although it failed before.
+    tries_larger: bool,
+    /// Go on behind a row that cannot be read.
+    passes_rows: bool,
+    /// Rows that were left out because the server cannot give them.
+    pub unreadable: Vec<Unreadable>,
+    unreadable_in_a_row: usize,
     /// Write the records of this walk.
     pub emit: bool,
     /// Only the first row of a page, as `--test` wants it.
@@ -187,7 +262,11 @@ impl<'a> Pager<'a> {
             first_only: false,
             want_instants: false,
             by_project: None,
-            page_size: PAGE_SIZE,
+            page_size: PageSize { now: PAGE_SIZE, most: PAGE_SIZE },
+            tries_larger: false,
+            passes_rows: true,
+            unreadable: Vec::new(),
+            unreadable_in_a_row: 0,
             cursor: None,
             followed: HashSet::new(),
             page: 0,
@@ -197,14 +276,139 @@ impl<'a> Pager<'a> {
         }
     }
 
+    /// Asks for so many rows, to see whether there is any.
+    #[must_use]
+    pub fn probing(mut self, rows: usize) -> Self {
+        self.page_size = PageSize { now: rows, most: rows };
+        self.passes_rows = false;
+        self
+    }
+
+    fn def(&self) -> &'static StreamDef {
+        self.by_project.map_or(self.node.def, |list| list.def)
+    }
+
     /// The next page, its records sent; `None` after the last. An empty page is not the end: only the server's word
     /// that nothing follows is.
+    ///
+    /// A page that is too much for the server is asked for again with fewer rows. Where a cursor counts pages, the list
+    /// begins anew with them, so that rows come twice.
     pub async fn next(&mut self) -> Result<Option<Rowset>, Failure> {
-        if self.done {
-            return Ok(None);
+        let def = self.def();
+        if let Some((name, value)) = self.context.unnameable(def).filter(|_| !self.done) {
+            self.done = true;
+            let reason = format!("no path can carry the {} {value:?}", name.trim_end_matches("_id"));
+            let skip = Skip { stream: def.name, row: self.context.label(), reason, missing: false };
+            self.reach.skip(skip).await?;
         }
+        if self.page == 0 && self.passes_rows {
+            let few = lock(&self.reach.heavy_streams).get(def.name).map(|few| PageSize { now: *few, most: PAGE_SIZE });
+            let known = lock(&self.reach.page_sizes).get(&self.list()).copied();
+            // Where cursors count pages the size stays.
+            self.page_size = known.or(few.filter(|_| !def.offset_paged)).unwrap_or(self.page_size);
+        }
+        while !self.done {
+            match self.ask().await {
+                Err(Failure::Api(error)) => self.ask_for_less(error)?,
+                Err(stop) => return Err(stop),
+                Ok(page) => {
+                    self.answered();
+                    return Ok(Some(page));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// What this list is called among all of the run.
+    fn list(&self) -> String {
+        format!("{} {} {:?}", self.def().path, self.context.label(), self.query)
+    }
+
+    fn answered(&mut self) {
+        self.unreadable_in_a_row = 0;
+        self.tries_larger = false;
+        if !self.passes_rows || !matches!(self.def().rows, Rows::Pages { .. }) {
+            return;
+        }
+        let mut refusals = lock(&self.reach.refusals);
+        if !refusals.is_empty() {
+            refusals.remove(&self.list());
+        }
+        drop(refusals);
+        if self.page_size.now == PAGE_SIZE {
+            lock(&self.reach.heavy_streams).remove(self.def().name);
+            return;
+        }
+        if self.page_size.most < PAGE_SIZE {
+            lock(&self.reach.page_sizes).insert(self.list(), self.page_size);
+            lock(&self.reach.heavy_streams).insert(self.def().name, self.page_size.now);
+        }
+        if let Some(larger) = self.page_size.larger().filter(|_| !self.def().offset_paged) {
+            self.page_size.now = larger;
+            self.tries_larger = true;
+        }
+    }
+
+    /// Makes the next question one that may be answered, or returns the error when there is none.
+    fn ask_for_less(&mut self, error: ApiError) -> Result<(), Failure> {
+        let def = self.def();
+        if !matches!(def.rows, Rows::Pages { .. }) || !error.kind.too_heavy() || self.is_window_to_blame(&error) {
+            return Err(error.into());
+        }
+        if let Some(smaller) = self.page_size.smaller() {
+            let most = if self.tries_larger { smaller } else { self.page_size.most.min(SMALLER_PAGES[0]) };
+            self.page_size = PageSize { now: smaller, most };
+            self.tries_larger = false;
+            log::warn!(target: def.name, "{}: {error}; asking for {smaller} rows at a time", self.context.label());
+            if def.offset_paged {
+                // Its cursors count pages of one size.
+                self.cursor = None;
+                self.followed.clear();
+                self.empty = 0;
+            }
+            return Ok(());
+        }
+        let next = Cursor::after_one_row(self.cursor.as_ref(), def.offset_paged).filter(|_| self.passes_rows);
+        match next {
+            Some(next) if self.unreadable_in_a_row < UNREADABLE_IN_A_ROW => {
+                self.unreadable_in_a_row += 1;
+                self.followed.insert(next.clone());
+                self.cursor = Some(next);
+                self.unreadable.push(Unreadable(error));
+                Ok(())
+            }
+            _ => Err(error.into()),
+        }
+    }
+
+    /// A query that takes too long is first asked for in smaller windows; where that has not helped, in smaller pages.
+    fn is_window_to_blame(&self, error: &ApiError) -> bool {
+        if !matches!(error.kind, Kind::QueryTooLarge { .. }) || !self.window.is_some_and(|window| window.is_divisible()) {
+            return false;
+        }
+        let mut refusals = lock(&self.reach.refusals);
+        let count = refusals.entry(self.list()).or_default();
+        *count += 1;
+        *count <= WINDOWS_FIRST
+    }
+
+    /// How often a page that may be too much is asked for again as it is: once, so that a moment's trouble makes no
+    /// pages smaller; and a single row as often as is left of all tries.
+    fn heavy_retries(&self) -> Option<u32> {
+        let most = self.reach.settings.max_retries;
+        let sizes = SMALLER_PAGES.iter().filter(|size| **size >= self.page_size.now).count();
+        match self.def().rows {
+            Rows::Pages { .. } if self.tries_larger => Some(0),
+            Rows::Pages { .. } if self.page_size.smaller().is_some() || self.unreadable_in_a_row > 0 => Some(most.min(1)),
+            Rows::Pages { .. } if self.passes_rows => Some(most.saturating_sub(2 * u32::try_from(sizes).unwrap_or(u32::MAX))),
+            _ => None,
+        }
+    }
+
+    async fn ask(&mut self) -> Result<Rowset, Failure> {
         self.page += 1;
-        let def = self.by_project.map_or(self.node.def, |list| list.def);
+        let def = self.def();
         let settings = self.reach.settings;
         let mut query = self.context.query(def, settings.fetch_event_details, self.projects);
         query.extend(self.query.iter().cloned());
@@ -213,7 +417,7 @@ impl<'a> Pager<'a> {
             query.extend([("start", format_instant(start)), ("end", format_instant(end))]);
         }
         if let Rows::Pages { size } = def.rows {
-            query.push((size, self.page_size.to_string()));
+            query.push((size, self.page_size.now.to_string()));
         }
         if let Some(Cursor(cursor)) = &self.cursor {
             query.push(("cursor", cursor.clone()));
@@ -225,13 +429,15 @@ impl<'a> Pager<'a> {
             url: self.reach.client.url(&self.context.path(def, by_slug), &query),
             page: self.page,
             divisible: self.window.is_some_and(|window| window.is_divisible()),
+            heavy_retries: self.heavy_retries(),
         };
         let room = || self.reach.room(def);
-        let mut slugs = Vec::new();
+        let (mut slugs, mut skips) = (Vec::new(), Vec::new());
         let mut parse = |page: &mut Page| {
             slugs.clear();
             let size = page.body.bytes().len();
-            let (mut batch, rowset) = self.read(page, &mut slugs)?;
+            skips.clear();
+            let (mut batch, rowset) = self.read(page, &mut slugs, &mut skips)?;
             let next = self.follow(page.next.take(), rowset.rows)?;
             if let Some(batch) = &mut batch {
                 batch.keep(page.body.take());
@@ -268,7 +474,10 @@ impl<'a> Pager<'a> {
         if let Some(batch) = batch.filter(|batch| !batch.rows.is_empty() || batch.notes != Notes::default()) {
             self.reach.outbox.send(Event::Records(Box::new(batch), Some(room))).await?;
         }
-        Ok(Some(rowset))
+        for skip in skips {
+            self.reach.skip(skip).await?;
+        }
+        Ok(rowset)
     }
 
     /// The cursor of the next page, if one follows; an error when what the page says of it cannot be.
@@ -282,7 +491,7 @@ impl<'a> Pager<'a> {
             }
             Some(Next::Page(cursor)) => Ok(Some(cursor)),
             // Sentry tells with every page of a list; only what it answers without looking has no header, and few rows.
-            None if rows >= self.page_size && matches!(self.node.def.rows, Rows::Pages { .. }) => {
+            None if rows >= self.page_size.now && matches!(self.node.def.rows, Rows::Pages { .. }) => {
                 Err(Kind::Paging("a full page that does not tell whether another follows".to_owned()))
             }
             Some(Next::Nothing) | None => Ok(None),
@@ -290,7 +499,9 @@ impl<'a> Pager<'a> {
     }
 
     /// Makes records and references of a body.
-    fn read(&self, page: &mut Page, slugs: &mut Vec<String>) -> Result<(Option<Batch>, Rowset), Kind> {
+    ///
+    /// A row without its key is skipped, the others are written; but a list of which no row has its key is no such list.
+    fn read(&self, page: &mut Page, slugs: &mut Vec<String>, skips: &mut Vec<Skip>) -> Result<(Option<Batch>, Rowset), Kind> {
         let Page { sent, body, next, hits } = page;
         let doc = body.document().map_err(malformed)?;
         let def = self.node.def;
@@ -302,30 +513,41 @@ impl<'a> Pager<'a> {
         let mut references = Vec::with_capacity(PAGE_SIZE);
         let mut keys = Vec::with_capacity(PAGE_SIZE);
         let mut places = Vec::with_capacity(PAGE_SIZE);
-        let mut rows = 0;
+        let (mut rows, mut without_key) = (0, Vec::new());
         let mut row = |row: Place| -> Result<(), Kind> {
             rows += 1;
+            let mut incomplete = |why: String| without_key.push((row, rows, why));
             let get = |name| doc.lookup(row, &[name]).and_then(|place| doc.scalar_text(place)).unwrap_or_default();
             if let Some(list) = self.by_project {
                 let parent = get("groupID");
                 if !list.listed.contains(&parent) {
-                    list.strangers.lock().unwrap_or_else(PoisonError::into_inner).insert(parent);
+                    lock(&list.strangers).insert(parent);
                     return Ok(());
                 }
             }
             if def.chosen_by_slug {
                 let slug = get("slug");
+                if slug.is_empty() && !self.reach.settings.projects.is_everything() {
+                    incomplete("it has no `slug` to choose it by".to_owned());
+                    return Ok(());
+                }
                 slugs.push(slug.clone());
                 if !self.reach.settings.projects.admits(&slug) {
                     return Ok(());
                 }
             }
-            if let (Some(batch), Some(frame), Some(selected)) = (&mut batch, &frame, emit) {
-                selected.projection.write(&doc, row, frame, batch).map_err(|e| Kind::Body(e.to_string()))?;
+            if let (Some(batch), Some(frame), Some(selected)) = (&mut batch, &frame, emit)
+                && let Err(e) = selected.projection.write(&doc, row, frame, batch)
+            {
+                incomplete(e.to_string());
+                return Ok(());
             }
             if !self.bind.is_empty() || def.walk().is_some() {
-                let reference = self.reference(&doc, row);
-                references.push(reference.ok_or_else(|| Kind::Body("a row without the values that its children need".to_owned()))?);
+                let Some(reference) = self.reference(&doc, row) else {
+                    incomplete("it lacks what the streams below it are asked for by".to_owned());
+                    return Ok(());
+                };
+                references.push(reference);
             }
             keys.push(batch.as_ref().and_then(|b| b.rows.last()).map_or_else(|| identity(doc.text(row), references.last()), |row| row.key));
             places.push(row);
@@ -338,6 +560,17 @@ impl<'a> Pager<'a> {
             (Rows::Object, _) => return Err(Kind::Body("expected an object".to_owned())),
             _ => return Err(Kind::Body("expected a list".to_owned())),
         }
+        if rows == without_key.len()
+            && let Some((row, _, why)) = without_key.first()
+            && !(rows == 1 && is_a_row(def, &doc, *row))
+        {
+            return Err(Kind::Body(why.clone()));
+        }
+        let skipped = without_key.len();
+        skips.extend(without_key.into_iter().map(|(row, number, reason)| {
+            let row = format!("{}: row {number} of page {}{}", self.context.label(), self.page, identified(def, &doc, row));
+            Skip { stream: def.name, row, reason, missing: true }
+        }));
         if def.rows == Rows::Object
             && let Some((name, path)) = def.parent.and_then(|parent| parent.bind.iter().find(|(_, path)| *path == ["id"]))
             && let Some(found) = doc.lookup(root, path).and_then(|place| doc.scalar_text(place))
@@ -348,7 +581,7 @@ impl<'a> Pager<'a> {
         let instant = |row: Place| parse_instant(&doc.scalar_text(doc.lookup(row, &[def.replication_key()?])?)?).ok();
         let edges = places.first().zip(places.last()).and_then(|(first, last)| Some((instant(*first)?, instant(*last)?)));
         let instants = places.iter().filter(|_| self.want_instants).map(|row| Some(instant(*row)?.timestamp())).collect();
-        Ok((batch, Rowset { references, keys, instants, rows, edges, hits: *hits, more: matches!(next, Some(Next::Page(_))) }))
+        Ok((batch, Rowset { references, keys, instants, rows, edges, hits: *hits, more: matches!(next, Some(Next::Page(_))), skipped }))
     }
 
     /// What the row tells its children; `None` when it lacks what they need.
@@ -367,6 +600,28 @@ impl<'a> Pager<'a> {
         let no_access = self.node.def.chosen_by_slug && doc.lookup(row, &["hasAccess"]).is_some_and(|place| doc.text(place) == b"false");
         Some(Reference { bind, last, count, total, by_project: category.is_none_or(|category| category == "error"), no_access })
     }
+}
+
+/// Whether an answer's only row, which has no key, has anything that a row of the stream has.
+fn is_a_row(def: &StreamDef, doc: &Document<'_>, row: Place) -> bool {
+    let schema: Value = serde_json::from_str(def.schema).unwrap_or_default();
+    let names = schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+    doc.byte(row) == b'{' && names.into_iter().any(|name| doc.lookup(row, &[name]).is_some())
+}
+
+/// What a row has to be found by, for a message. Nothing that may be about a person.
+fn identified(def: &StreamDef, doc: &Document<'_>, row: Place) -> String {
+    let names = def.key.iter().copied().chain(def.replication_key()).chain(["id", "slug", "version", "shortId", "groupID"]);
+    let mut found: Vec<String> = Vec::new();
+    for name in names.filter(|_| doc.byte(row) == b'{') {
+        if let Some(value) = doc.lookup(row, &[name]).and_then(|place| doc.scalar_text(place)).filter(|value| !value.is_empty()) {
+            let text = format!("{name} {}", brief(&value));
+            if !found.contains(&text) {
+                found.push(text);
+            }
+        }
+    }
+    if found.is_empty() { String::new() } else { format!(" ({})", found.join(", ")) }
 }
 
 /// Tells rows apart where no record is made of them.

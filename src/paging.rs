@@ -4,6 +4,18 @@
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(pub String);
 
+impl Cursor {
+    /// The place one row further on than `at`, or than the list's begin, where the list is read row by row. The middle
+    /// of a cursor's three numbers counts rows, after the key or score that the first names; or, `by_page`, pages of as
+    /// many rows as the first says (sentry/api/paginator.py). `None`: a cursor of another kind.
+    pub fn after_one_row(at: Option<&Self>, by_page: bool) -> Option<Self> {
+        let Some(Self(at)) = at else { return Some(Self(format!("{}:1:0", u8::from(by_page)))) };
+        let mut parts = at.rsplitn(3, ':');
+        let (previous, offset, value) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self(format!("{value}:{}:{previous}", offset.parse::<u64>().ok()?.checked_add(1)?)))
+    }
+}
+
 /// What follows a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
@@ -69,6 +81,19 @@ mod tests {
     #[case::previous_only(r#"<u>; rel="previous"; results="false"; cursor="1:0:1""#, None)]
     fn what_a_header_says_of_the_next_page(#[case] header: &str, #[case] expected: Option<Next>) {
         assert_eq!(next_page(header), expected);
+    }
+
+    #[rstest]
+    #[case::the_begin_of_rows(None, false, Some("0:1:0"))]
+    #[case::the_begin_of_pages(None, true, Some("1:1:0"))]
+    #[case::rows(Some("0:99:0"), false, Some("0:100:0"))]
+    #[case::rows_of_one_score(Some("1795174368000:0:0"), false, Some("1795174368000:1:0"))]
+    #[case::pages(Some("1:7:0"), true, Some("1:8:0"))]
+    #[case::of_another_kind(Some("Zm9v"), false, None)]
+    #[case::that_counts_nothing(Some("a:b:0"), false, None)]
+    fn one_row_further_on(#[case] at: Option<&str>, #[case] by_page: bool, #[case] expected: Option<&str>) {
+        let at = at.map(|at| Cursor(at.to_owned()));
+        assert_eq!(Cursor::after_one_row(at.as_ref(), by_page), expected.map(|next| Cursor(next.to_owned())));
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "what a case expects")]

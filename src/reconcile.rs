@@ -58,7 +58,8 @@ async fn accepted(client: &Client, place: &Context, window: Window) -> Result<u6
     for piece in window.pieces(PIECE) {
         let mut query = place.query(&STATS, false, &[]);
         query.extend([("start", format_instant(piece.start)), ("end", format_instant(piece.end))]);
-        let ask = Ask { stream: &STATS, url: client.url(&place.path(&STATS, false), &query), page: 1, divisible: false };
+        let ask =
+            Ask { stream: &STATS, url: client.url(&place.path(&STATS, false), &query), page: 1, divisible: false, heavy_retries: None };
         let parse = |page: &mut Page| {
             let body: Value = serde_json::from_slice(page.body.bytes()).map_err(|e| Kind::Body(e.to_string()))?;
             let groups = body.get("groups").and_then(Value::as_array).ok_or_else(|| Kind::Body("expected `groups`".to_owned()))?;

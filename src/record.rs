@@ -302,14 +302,18 @@ impl Projection {
     /// Appends a row of the document.
     ///
     /// # Errors
-    /// When the row is no object or has no key: a wrong answer.
+    /// When the row is no object or has no key. Nothing of it is appended then.
     pub fn write(&self, doc: &Document<'_>, row: Place, frame: &Frame, batch: &mut Batch) -> Result<(), RowError> {
         if doc.byte(row) != b'{' {
             return Err(RowError::NotAnObject);
         }
+        let began = batch.lines.mark(doc.bytes());
+        self.append(doc, row, frame, batch, began).inspect_err(|_| batch.lines.forget(doc.bytes(), began))
+    }
+
+    fn append(&self, doc: &Document<'_>, row: Place, frame: &Frame, batch: &mut Batch, began: usize) -> Result<(), RowError> {
         let Batch { lines, notes, rows, .. } = batch;
         let body = doc.bytes();
-        let began = lines.mark(body);
         let out = lines.text(body);
         let object = out.len() + frame.object;
         out.extend_from_slice(frame.head.as_bytes());

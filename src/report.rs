@@ -22,6 +22,8 @@ pub struct Counts {
     pub retries: u64,
     pub waited: Duration,
     pub gaps: u64,
+    /// Rows that no later run can read; see [`Skip`].
+    pub skipped: u64,
     pub notes: Notes,
     /// Where the next run starts: the least of the run's partitions.
     pub bookmark: Option<String>,
@@ -62,11 +64,37 @@ impl std::fmt::Display for Gap {
     }
 }
 
+/// One row that no later run can read either, because of what the server says of it: the stream has no record of it,
+/// and no bookmark waits for it.
+#[derive(Debug, Clone)]
+pub struct Skip {
+    pub stream: &'static str,
+    /// Where it is and what identifies it.
+    pub row: String,
+    pub reason: String,
+    /// The run is incomplete by it: something that should have been there is missing.
+    pub missing: bool,
+}
+
+impl std::fmt::Display for Skip {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {} is skipped: {}", self.stream, self.row, self.reason)
+    }
+}
+
+/// The rows that were skipped though they should have been there.
+#[derive(Debug, Clone)]
+pub struct Missing {
+    pub rows: usize,
+    pub first: String,
+}
+
 #[derive(Debug)]
 pub struct Report {
     started: Instant,
     counts: Mutex<BTreeMap<&'static str, Counts>>,
     gaps: Mutex<Vec<Gap>>,
+    missing: Mutex<Option<Missing>>,
     /// By project id.
     counted: Mutex<BTreeMap<String, (Context, Counted)>>,
 }
@@ -77,7 +105,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Default for Report {
     fn default() -> Self {
-        Self { started: Instant::now(), counts: Mutex::default(), gaps: Mutex::default(), counted: Mutex::default() }
+        Self {
+            started: Instant::now(),
+            counts: Mutex::default(),
+            gaps: Mutex::default(),
+            missing: Mutex::default(),
+            counted: Mutex::default(),
+        }
     }
 }
 
@@ -124,6 +158,9 @@ impl Report {
         for (stream, counts) in self.counts() {
             let endpoint = crate::streams::find(stream).map(|def| def.path);
             point(stream, "counter", "http_request_count", &json!(counts.requests), json!({"stream": stream, "endpoint": endpoint}));
+            if counts.skipped > 0 {
+                point(stream, "counter", "skipped_record_count", &json!(counts.skipped), json!({"stream": stream}));
+            }
             if let Some((began, ended)) = counts.span {
                 let tags = json!({"stream": stream, "context": {}, "status": outcome(counts.gaps > 0)});
                 point(stream, "timer", "sync_duration", &json!((ended - began).as_secs_f64()), tags);
@@ -196,6 +233,18 @@ impl Report {
         lock(&self.gaps).push(gap);
     }
 
+    pub fn skip(&self, skip: &Skip) {
+        self.with(skip.stream, |counts| counts.skipped += 1);
+        if skip.missing {
+            lock(&self.missing).get_or_insert_with(|| Missing { rows: 0, first: skip.to_string() }).rows += 1;
+        }
+    }
+
+    /// Rows that make the run incomplete although no later run will bring them.
+    pub fn missing(&self) -> Option<Missing> {
+        lock(&self.missing).clone()
+    }
+
     pub fn gaps(&self) -> Vec<Gap> {
         lock(&self.gaps).clone()
     }
@@ -227,8 +276,8 @@ impl Report {
     /// The table at the end of a run.
     pub fn summary(&self) -> String {
         let counts = self.counts();
-        let heads = ["stream", "records", "requests", "MiB", "retries", "waited", "gaps", "next start"];
-        let rows: Vec<[String; 8]> = std::iter::once(heads.map(str::to_owned))
+        let heads = ["stream", "records", "requests", "MiB", "retries", "waited", "gaps", "skipped", "next start"];
+        let rows: Vec<[String; 9]> = std::iter::once(heads.map(str::to_owned))
             .chain(crate::streams::STREAMS.iter().filter_map(|def| {
                 let c = counts.get(def.name)?;
                 #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
@@ -242,6 +291,7 @@ impl Report {
                     c.retries.to_string(),
                     waited,
                     c.gaps.to_string(),
+                    c.skipped.to_string(),
                     c.bookmark.clone().unwrap_or_else(|| "-".to_owned()),
                 ])
             }))

@@ -10,7 +10,7 @@ use crate::outbox::{Outbox, outbox};
 use crate::pager::Stop;
 use crate::plan::{self, Node};
 use crate::progress::Progress;
-use crate::report::Report;
+use crate::report::{Missing, Report};
 use crate::state::Bookmarks;
 use crate::sync::Sync;
 use crate::time::format_instant;
@@ -133,16 +133,17 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_
     };
     drop(progress);
     report.log_notes();
-    report.log_totals(matches!(walked, Ok(Ok(()))) && report.gaps().is_empty());
+    report.log_totals(matches!(walked, Ok(Ok(()))) && report.gaps().is_empty() && report.missing().is_none());
     summarize(&report);
     written.map_err(Error::Stdout)?;
     match walked {
         Err(signal) => Err(Error::Interrupted { signal }),
         Ok(Err(Stop::Error(error))) => Err(error),
         Ok(Err(Stop::Closed)) => Err(Error::Unexpected("the writer ended early".to_owned())),
-        Ok(Ok(())) => match report.gaps().as_slice() {
-            [] => Ok(()),
-            gaps @ [first, ..] => Err(Error::Incomplete { gaps: gaps.len(), first: first.to_string() }),
+        Ok(Ok(())) => match (report.gaps().as_slice(), report.missing()) {
+            ([], None) => Ok(()),
+            ([], Some(Missing { rows, first })) => Err(Error::Skipped { rows, first }),
+            (gaps @ [first, ..], _) => Err(Error::Incomplete { gaps: gaps.len(), first: first.to_string() }),
         },
     }
 }

@@ -309,7 +309,8 @@ pub static STREAMS: &[StreamDef] = &[
 pub static PROJECTS: &StreamDef = &STREAMS[0];
 
 /// How the organizations of a token are found when none is configured; not a stream.
-pub static ORGANIZATIONS: StreamDef = StreamDef { name: "organizations", path: "organizations/", columns: &[], ..FULL_TABLE };
+pub static ORGANIZATIONS: StreamDef =
+    StreamDef { name: "organizations", path: "organizations/", offset_paged: false, columns: &[], ..FULL_TABLE };
 
 /// Outcomes of ingestion, for `--check-counts`; not a stream.
 pub static STATS: StreamDef = StreamDef {

@@ -8,10 +8,10 @@ use crate::config::Settings;
 use crate::context::Context;
 use crate::error::Error;
 use crate::outbox::{Closed, Event, Outbox};
-use crate::pager::{ByProject, Failure, PAGE_SIZE, Pager, Reach, Reference, Stop};
+use crate::pager::{ByProject, Failure, PAGE_SIZE, Pager, Reach, Reference, Stop, Unreadable};
 use crate::plan::{self, Group, Node, Progress, RETENTION, Starts, Window};
 use crate::reconcile::whole_hours;
-use crate::report::{Gap, Report};
+use crate::report::{Gap, Report, Skip};
 use crate::state::{Bookmarks, Checkpoint, Partition};
 use crate::streams::{ORGANIZATIONS, PROJECTS, Pass, Rows, StreamDef, Walk};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -158,9 +158,44 @@ impl<'a> Sync<'a> {
     /// # Errors
     /// What ends the run at once; what could not be extracted otherwise is in the report.
     pub async fn run(&self) -> Result<(), Stop> {
-        let organizations = self.organizations().await?;
-        try_join_all(organizations.into_iter().map(|slug| self.organization(slug))).await?;
+        let contexts: Vec<Context> =
+            self.organizations().await?.into_iter().map(|slug| Context(vec![("organization_slug", slug)])).collect();
+        let unlisted = Node { def: PROJECTS, emit: None, children: Vec::new() };
+        let listing = self.listing_node(&unlisted);
+        let mut listed = Vec::new();
+        if let Some(node) = listing {
+            listed = try_join_all(contexts.iter().map(|context| self.projects(node, context, contexts.len() == 1))).await?;
+            self.all_named_are_seen(&listed)?;
+            if listed.iter().flatten().all(|listed| listed.projects.is_empty()) {
+                log::warn!("no project to extract: the token sees none, or `project_slugs` leaves none");
+            }
+        }
+        let mut listed = listed.into_iter().map(|listed| listed.map(|listed| listed.projects));
+        let organizations = contexts.iter().map(|context| self.organization(context, listing, listed.next().flatten()));
+        try_join_all(organizations).await?;
         Ok(self.reach.outbox.send(Event::Done).await?)
+    }
+
+    /// The node whose rows are the projects, if they are needed: to be written, for what is below them, or for the bookmarks
+    /// of incremental lists of the organization, which are kept by project.
+    fn listing_node<'b>(&'b self, unlisted: &'b Node) -> Option<&'b Node> {
+        let listing = self.tree.iter().find(|node| node.def.chosen_by_slug);
+        let by_project = self.tree.iter().any(|node| node.def.walk().is_some());
+        listing.or(by_project.then_some(unlisted))
+    }
+
+    /// A slug that `project_slugs` names must be one of a project that the token sees in some organization. Where a list
+    /// could not be read it may be there.
+    fn all_named_are_seen(&self, listed: &[Option<Listed>]) -> Result<(), Stop> {
+        let Some(listed) = listed.iter().map(Option::as_ref).collect::<Option<Vec<_>>>() else { return Ok(()) };
+        let slugs: Vec<String> = listed.iter().flat_map(|listed| listed.slugs.iter().cloned()).collect();
+        let missing = self.settings.projects.missing(&slugs);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let organizations: Vec<String> = listed.iter().map(|listed| format!("`{}`", listed.organization)).collect();
+        let text = format!("`project_slugs` names what the token does not see in {}: {}", organizations.join(", "), missing.join(", "));
+        Err(Stop::Error(Error::Setup(text)))
     }
 
     /// The configured organization, or all that the token sees.
@@ -188,28 +223,18 @@ impl<'a> Sync<'a> {
         Ok(slugs)
     }
 
-    async fn organization(&self, slug: String) -> Result<(), Stop> {
-        let context = Context(vec![("organization_slug", slug)]);
-        let listing = self.tree.iter().find(|node| node.def.chosen_by_slug);
-        // An incremental list of the organization has its bookmarks by project.
-        let by_project = self.tree.iter().any(|node| node.def.walk().is_some());
-        let unlisted = Node { def: PROJECTS, emit: None, children: Vec::new() };
-        let listing = listing.or(by_project.then_some(&unlisted));
-        let projects = match listing {
-            Some(node) => self.projects(node, &context).await?,
-            None => None,
-        };
+    async fn organization(&self, context: &Context, listing: Option<&Node>, projects: Option<Vec<Reference>>) -> Result<(), Stop> {
         let below = async {
             match (listing, &projects) {
-                (Some(node), Some(projects)) => self.children(&node.children, &context, projects).await,
+                (Some(node), Some(projects)) => self.children(&node.children, context, projects).await,
                 _ => Ok(()),
             }
         };
         let others = self.tree.iter().filter(|node| !node.def.chosen_by_slug);
         let others = others.map(|node| async {
             match node.def.walk() {
-                Some(walk) => self.groups(node, walk, &context, projects.as_deref()).await,
-                None => self.node(node, &context).await,
+                Some(walk) => self.groups(node, walk, context, projects.as_deref()).await,
+                None => self.node(node, context).await,
             }
         });
         futures::try_join!(below, async { join_all(others).await.into_iter().collect::<Result<Vec<()>, Stop>>() }).map(drop)
@@ -226,8 +251,10 @@ impl<'a> Sync<'a> {
         join_all(groups.iter().map(|group| self.windows(node, walk, context, group))).await.into_iter().collect()
     }
 
-    /// The chosen projects; `None` when their list could not be read.
-    async fn projects(&self, node: &Node, context: &Context) -> Result<Option<Vec<Reference>>, Stop> {
+    /// The chosen projects; `None` when their list could not be read. That `only` organization must be known: otherwise
+    /// there is nothing to extract.
+    async fn projects(&self, node: &Node, context: &Context, only: bool) -> Result<Option<Listed>, Stop> {
+        let organization = context.get("organization_slug").unwrap_or_default();
         let mut projects: Vec<Reference> = Vec::new();
         let mut slugs = Vec::new();
         // As any list paged by offset: read again while that brings what was skipped.
@@ -250,12 +277,15 @@ impl<'a> Sync<'a> {
                     Ok(None) => break,
                     Err(Failure::Stop(stop)) => return Err(stop),
                     Err(Failure::Api(e)) if e.status() == Some(404) => {
+                        let base_url = &self.settings.base_url;
                         let text = format!(
-                            "the organization `{}` is not known at {} ({e}); check `organization` and `base_url`",
-                            context.get("organization_slug").unwrap_or_default(),
-                            self.settings.base_url
+                            "the organization `{organization}` is not known at {base_url} ({e}); check `organization` and `base_url`"
                         );
-                        return Err(Stop::Error(Error::Setup(text)));
+                        if only {
+                            return Err(Stop::Error(Error::Setup(text)));
+                        }
+                        self.gap(node, context, &text).await?;
+                        return Ok(None);
                     }
                     Err(Failure::Api(e)) => {
                         let needed = node.emit.is_some() || !node.children.is_empty() || !self.settings.projects.is_everything();
@@ -268,28 +298,21 @@ impl<'a> Sync<'a> {
                     }
                 }
             }
+            for Unreadable(error) in &pager.unreadable {
+                // Its own streams have no partition here, and nobody knows which it would be.
+                let alone = Node { def: node.def, emit: None, children: Vec::new() };
+                self.unreadable(&alone, context, &[context.partition()], error).await?;
+            }
             slugs.append(&mut pager.slugs);
             if read < 2 || projects.len() == before {
                 break;
             }
         }
-        let missing = self.settings.projects.missing(&slugs);
-        if !missing.is_empty() {
-            let text = format!(
-                "`project_slugs` names what the token does not see in `{}`: {}",
-                context.get("organization_slug").unwrap_or_default(),
-                missing.join(", ")
-            );
-            return Err(Stop::Error(Error::Setup(text)));
-        }
-        if projects.is_empty() {
-            log::warn!("{}: no project to extract: the token sees none, or `project_slugs` leaves none", context.label());
-        }
         for child in &node.children {
             let partitions = projects.iter().map(|project| context.with(&project.bind).partition()).collect();
             self.plan_partitions(child, partitions).await?;
         }
-        Ok(Some(projects))
+        Ok(Some(Listed { organization: organization.to_owned(), projects, slugs }))
     }
 
     async fn plan_partitions(&self, node: &Node, partitions: Vec<Partition>) -> Result<(), Closed> {
@@ -439,9 +462,8 @@ impl<'a> Sync<'a> {
         window: Window,
     ) -> Result<bool, Failure> {
         let silent = Node { def, emit: None, children: Vec::new() };
-        let mut pager = Pager::new(&self.reach, &silent, context.clone(), pass.parameters());
+        let mut pager = Pager::new(&self.reach, &silent, context.clone(), pass.parameters()).probing(1);
         pager.window = Some(window);
-        pager.page_size = 1;
         pager.projects = projects;
         match pager.next().await {
             Ok(page) => Ok(page.is_some_and(|page| !page.keys.is_empty() || page.more || page.hits.is_some_and(|hits| hits > 0))),
@@ -458,7 +480,13 @@ impl<'a> Sync<'a> {
         let Some((name, path)) = def.parent.and_then(|parent| parent.bind.first()) else { return false };
         let Some(id) = context.get(name) else { return false };
         let gone = async |by_slug| {
-            let ask = Ask { stream: def, url: self.reach.client.url(&context.path(def, by_slug), &[]), page: 1, divisible: false };
+            let ask = Ask {
+                stream: def,
+                url: self.reach.client.url(&context.path(def, by_slug), &[]),
+                page: 1,
+                divisible: false,
+                heavy_retries: None,
+            };
             let itself = |page: &mut Page| {
                 let doc = page.body.document().map_err(malformed)?;
                 let found = doc.lookup(doc.root(), path).and_then(|place| doc.scalar_text(place));
@@ -553,8 +581,15 @@ impl<'a> Sync<'a> {
             missing = self.lanes(span, window, &due).await?;
         }
         for Missing { node, bind, error } in missing {
-            let reason = format!("{}: {error}, though it is listed", span.context.with(&bind).label());
-            self.gaps(node, span.group, &reason).await.map_err(Failure::Stop)?;
+            let row = span.context.with(&bind).label();
+            if node.def.rows == Rows::Object {
+                // Sentry hides what is under way into another row, so this one stays as it is. What is younger than the
+                // look-back is asked for again anyway.
+                let reason = format!("{error}, though it is listed");
+                self.reach.skip(Skip { stream: node.def.name, row, reason, missing: true }).await?;
+            } else {
+                self.gaps(node, span.group, &format!("{row}: {error}, though it is listed")).await.map_err(Failure::Stop)?;
+            }
         }
         Ok(())
     }
@@ -598,11 +633,11 @@ impl<'a> Sync<'a> {
             } else if let Some(oldest) = found.oldest {
                 // A search that runs out of time ends early and does not say so. Its estimate of hits shows it; and
                 // a server that gives none is asked for what is older than the last row.
-                let short = found.hits.is_none_or(|hits| hits < 1000 && (found.keys.len() as u64) < hits);
+                let short = found.hits.is_none_or(|hits| hits < 1000 && (found.keys.len() as u64) + found.absent < hits);
                 let older = Window { end: (oldest + TimeDelta::seconds(1)).min(window.end), ..window };
                 (short && older.start < older.end).then_some(older)
             } else {
-                found.hits.is_some_and(|hits| hits > 0).then_some(window)
+                found.hits.is_some_and(|hits| hits > found.absent).then_some(window)
             };
             let Some(again) = again else { break };
             found.pages = 0;
@@ -616,23 +651,14 @@ impl<'a> Sync<'a> {
     }
 
     async fn list(&self, span: &Span<'_>, pass: &Pass, window: Window, found: &mut Found) -> Result<(), Failure> {
-        let mut page_size = PAGE_SIZE;
-        loop {
-            match self.list_by(span, pass, window, page_size, found).await {
-                Err(Failure::Api(ApiError { kind: Kind::BodyTooLarge, .. })) if page_size > 1 => page_size = (page_size / 5).max(1),
-                ended => return ended,
-            }
-        }
-    }
-
-    async fn list_by(&self, span: &Span<'_>, pass: &Pass, window: Window, page_size: usize, found: &mut Found) -> Result<(), Failure> {
         let mut pager = Pager::new(&self.reach, span.node, span.context.clone(), pass.parameters());
         pager.window = Some(window);
         pager.projects = &span.group.projects;
-        pager.page_size = page_size;
         pager.emit &= span.group.starts.own(span.node).is_some_and(|start| start < window.end);
+        let mut absent = 0;
         while let Some(page) = pager.next().await? {
             found.pages += 1;
+            absent += page.skipped;
             if found.pages == 1 {
                 found.hits = found.hits.max(page.hits);
             }
@@ -643,6 +669,23 @@ impl<'a> Sync<'a> {
                     found.references.push(reference);
                 }
             }
+        }
+        absent += pager.unreadable.len();
+        found.absent = found.absent.max(absent as u64);
+        for Unreadable(error) in pager.unreadable {
+            self.unreadable(span.node, span.context, span.group.parts(), &error).await?;
+        }
+        Ok(())
+    }
+
+    /// A row that the server cannot give is a gap; the others of its list are written.
+    async fn unreadable(&self, node: &Node, context: &Context, partitions: &[Partition], error: &ApiError) -> Result<(), Closed> {
+        if !self.reach.is_new(&[node.def.name, &error.path]) {
+            return Ok(());
+        }
+        for partition in partitions {
+            let reason = format!("{}: one row cannot be read, the others are: {error}", context.label());
+            self.reach.outbox.send(Event::Gap(Gap { streams: node.streams(), partition: partition.clone(), reason })).await?;
         }
         Ok(())
     }
@@ -811,14 +854,15 @@ impl<'a> Sync<'a> {
         async move {
             let list = scope.filter(|_| node.def.rows != Rows::Object);
             let expected = list.and_then(|list| list.expected);
-            let mut keys = FxHashSet::default();
-            let (mut page_size, mut halvings) = (PAGE_SIZE, 0);
+            let mut read = Read::default();
+            let mut halvings = 0;
             let mut parts = list.map_or_else(|| vec![scope], |list| self.pieces(node, list));
             for look in 0..=REPEATS {
-                let before = keys.len();
+                let before = read.keys.len();
+                read.absent = 0;
                 let mut due: Vec<_> = std::mem::take(&mut parts).into_iter().rev().collect();
                 while let Some(scope) = due.pop() {
-                    let error = match self.walk(node, context, scope, page_size, &mut keys).await {
+                    let error = match self.walk(node, context, scope, &mut read).await {
                         Ok(()) => {
                             halvings = 0;
                             parts.push(scope);
@@ -828,11 +872,6 @@ impl<'a> Sync<'a> {
                         Err(stop) => return Err(stop),
                     };
                     match (&error.kind, scope) {
-                        (Kind::BodyTooLarge, _) if page_size > 1 && matches!(node.def.rows, Rows::Pages { .. }) => {
-                            due.push(scope);
-                            page_size = (page_size / 5).max(1);
-                            log::info!(target: node.def.name, "{}: a page is too large; asking for {page_size} rows at a time", context.label());
-                        }
                         (Kind::QueryTooLarge { .. }, Some(whole)) if node.def.rows != Rows::Object && whole.window.is_divisible() => {
                             log::info!(target: node.def.name, "{}: {} is too much for one query; halving it", context.label(), whole.window);
                             self.learn(node, Some(whole.window));
@@ -844,16 +883,16 @@ impl<'a> Sync<'a> {
                         _ => return Err(error.into()),
                     }
                 }
-                if expected.is_none_or(|expected| keys.len() as u64 >= expected) {
+                if read.is_whole(expected) {
                     self.learn(node, None);
                     return Ok(());
                 }
-                if look > 0 && keys.len() == before {
+                if look > 0 && read.keys.len() == before {
                     break;
                 }
             }
             if let (Some(expected), Some(Scope { window, .. })) = (expected, scope) {
-                log::warn!(target: node.def.name, "{}: the list of {window} promised {expected} rows and holds {}", context.label(), keys.len());
+                log::warn!(target: node.def.name, "{}: the list of {window} promised {expected} rows and holds {}", context.label(), read.keys.len());
             }
             Ok(())
         }
@@ -885,20 +924,14 @@ impl<'a> Sync<'a> {
     }
 
     /// One walk over a list, and another look at what its pages may have torn apart.
-    async fn walk(
-        &self,
-        node: &Node,
-        context: &Context,
-        scope: Option<Scope<'_>>,
-        page_size: usize,
-        keys: &mut FxHashSet<u128>,
-    ) -> Result<(), Failure> {
-        let torn = self.walk_once(node, context, scope, page_size, keys).await?;
+    async fn walk(&self, node: &Node, context: &Context, scope: Option<Scope<'_>>, read: &mut Read) -> Result<(), Failure> {
+        let Walked { torn, absent, pages } = self.walk_once(node, context, scope, &mut read.keys).await?;
+        read.absent += absent;
         let Some(scope) = scope else {
-            let moves = node.def.offset_paged && matches!(node.def.rows, Rows::Pages { .. });
-            return if moves { self.repeat(node, context, page_size, keys).await } else { Ok(()) };
+            let moves = node.def.offset_paged && pages > 1;
+            return if moves { self.repeat(node, context, &mut read.keys).await } else { Ok(()) };
         };
-        if scope.expected.is_some_and(|expected| keys.len() as u64 >= expected) {
+        if scope.expected.is_some() && read.is_whole(scope.expected) {
             return Ok(());
         }
         // Rows of one second have no order, so those at a page's edge may come twice or not at all. Asked for alone,
@@ -906,9 +939,9 @@ impl<'a> Sync<'a> {
         for second in torn {
             let alone = Window { start: second.max(scope.window.start), end: (second + TimeDelta::seconds(1)).min(scope.window.end) };
             for _ in 0..REPEATS {
-                let before = keys.len();
-                let torn = self.walk_once(node, context, Some(Scope { window: alone, ..scope }), page_size, keys).await?;
-                if torn.is_empty() || keys.len() == before {
+                let before = read.keys.len();
+                let again = self.walk_once(node, context, Some(Scope { window: alone, ..scope }), &mut read.keys).await?;
+                if again.torn.is_empty() || read.keys.len() == before {
                     break;
                 }
             }
@@ -916,14 +949,11 @@ impl<'a> Sync<'a> {
         Ok(())
     }
 
-    /// Walks a list paged by offset again while that brings rows which were skipped; a single page skips none.
-    async fn repeat(&self, node: &Node, context: &Context, page_size: usize, keys: &mut FxHashSet<u128>) -> Result<(), Failure> {
+    /// Walks a list of several pages that are paged by offset again while that brings rows which were skipped.
+    async fn repeat(&self, node: &Node, context: &Context, keys: &mut FxHashSet<u128>) -> Result<(), Failure> {
         for _ in 0..REPEATS {
             let before = keys.len();
-            if before < page_size {
-                break;
-            }
-            self.walk_once(node, context, None, page_size, keys).await?;
+            self.walk_once(node, context, None, keys).await?;
             if keys.len() == before {
                 break;
             }
@@ -932,22 +962,20 @@ impl<'a> Sync<'a> {
         Ok(())
     }
 
-    /// Returns the seconds that a page's edge runs through.
     async fn walk_once(
         &self,
         node: &Node,
         context: &Context,
         scope: Option<Scope<'_>>,
-        page_size: usize,
         keys: &mut FxHashSet<u128>,
-    ) -> Result<Vec<DateTime<Utc>>, Failure> {
+    ) -> Result<Walked, Failure> {
         let mut pager = Pager::new(&self.reach, node, context.clone(), Vec::new());
         pager.window = scope.filter(|_| node.def.rows != Rows::Object).map(|scope| scope.window);
-        pager.page_size = page_size;
         pager.by_project = scope.and_then(|scope| scope.by_project);
         pager.want_instants = scope.is_some_and(|scope| scope.instants.is_some());
-        let (mut torn, mut edge) = (Vec::new(), None);
+        let (mut torn, mut edge, mut absent, mut read) = (Vec::new(), None, 0, 0);
         while let Some(page) = pager.next().await? {
+            read += 1;
             if let Some((first, last)) = page.edges {
                 torn.extend(edge.filter(|edge| *edge == first));
                 edge = Some(last);
@@ -959,11 +987,15 @@ impl<'a> Sync<'a> {
             let fresh: Vec<Reference> =
                 page.references.into_iter().zip(&page.keys).filter(|(_, key)| !keys.contains(key)).map(|(r, _)| r).collect();
             keys.extend(page.keys);
+            absent += page.skipped as u64;
             let lanes = node.children.iter().map(|child| self.each(child, context, scope, &fresh));
             join_all(lanes).await.into_iter().collect::<Result<Vec<()>, _>>()?;
         }
+        for Unreadable(error) in &pager.unreadable {
+            self.unreadable(node, context, &[context.partition()], error).await?;
+        }
         torn.dedup();
-        Ok(torn)
+        Ok(Walked { torn, absent: absent + pager.unreadable.len() as u64, pages: read })
     }
 
     /// One child of each row of a page.
@@ -1023,6 +1055,15 @@ pub fn reason(def: &StreamDef, error: &ApiError) -> String {
     }
 }
 
+/// The projects of one organization.
+struct Listed {
+    organization: String,
+    /// Those that are chosen.
+    projects: Vec<Reference>,
+    /// Of all that the token sees.
+    slugs: Vec<String>,
+}
+
 /// What the walks of one pass have found.
 #[derive(Default)]
 struct Found {
@@ -1031,6 +1072,32 @@ struct Found {
     pages: usize,
     hits: Option<u64>,
     oldest: Option<DateTime<Utc>>,
+    /// Rows that have no key or cannot be read.
+    absent: u64,
+}
+
+/// What the walks of one list have read.
+#[derive(Default)]
+struct Read {
+    keys: FxHashSet<u128>,
+    /// Rows that have no key or cannot be read.
+    absent: u64,
+}
+
+impl Read {
+    /// Whether all is there, as far as one can know.
+    fn is_whole(&self, expected: Option<u64>) -> bool {
+        expected.is_none_or(|expected| self.keys.len() as u64 + self.absent >= expected)
+    }
+}
+
+/// What one walk over a list has shown.
+struct Walked {
+    /// The seconds that a page's edge runs through.
+    torn: Vec<DateTime<Utc>>,
+    /// Rows that have no key or cannot be read.
+    absent: u64,
+    pages: usize,
 }
 
 /// An older server does not know an optional query.

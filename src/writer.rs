@@ -54,6 +54,8 @@ pub struct Writer<W: Write> {
     report: Arc<Report>,
     written: Written,
     withheld: Vec<(&'static str, Partition)>,
+    /// Streams that have no record of a row which the server has.
+    skipped: Vec<&'static str>,
     /// The bookmarks have moved since the last STATE.
     dirty: bool,
 }
@@ -66,6 +68,7 @@ impl<W: Write> Writer<W> {
             report,
             written: Written::default(),
             withheld: Vec::new(),
+            skipped: Vec::new(),
             dirty: false,
         }
     }
@@ -115,6 +118,11 @@ impl<W: Write> Writer<W> {
                     self.withheld.extend(gap.streams.iter().map(|stream| (*stream, gap.partition.clone())));
                     self.report.gap(gap);
                 }
+                Event::Skip(skip) => {
+                    log::warn!(target: skip.stream, "{} is skipped: {}", skip.row, skip.reason);
+                    self.skipped.push(skip.stream);
+                    self.report.skip(&skip);
+                }
             }
         }
         self.dirty = true;
@@ -122,10 +130,11 @@ impl<W: Write> Writer<W> {
     }
 
     /// Announces that what is not of this version is gone: after the records, which every target understands, and
-    /// never for a stream that has a gap.
+    /// never for a stream that has a gap or lacks a row: the target may have an earlier version of it.
     fn activate(&mut self, streams: &[Announced]) -> io::Result<()> {
         for Announced { schema, version } in streams {
-            let Some(version) = version.filter(|_| !self.withheld.iter().any(|(stream, _)| *stream == schema.stream)) else { continue };
+            let whole = !self.withheld.iter().map(|(stream, _)| stream).chain(&self.skipped).any(|stream| *stream == schema.stream);
+            let Some(version) = version.filter(|_| whole) else { continue };
             self.out.write_all(&line(&ActivateVersionMessage { stream: schema.stream.clone(), version }))?;
         }
         Ok(())

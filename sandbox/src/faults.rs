@@ -74,6 +74,12 @@ impl Target<'_> {
         pairs.join("&")
     }
 
+    /// How many rows are asked for; none of an object.
+    fn rows(&self) -> usize {
+        let size = self.pairs.iter().rev().find(|(key, _)| key == "per_page" || key == "limit");
+        size.and_then(|(_, size)| size.parse().ok()).unwrap_or(0)
+    }
+
     fn window(&self) -> Option<Window> {
         let get = |name: &str| self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         Window::asked(get, Utc::now()).ok().flatten()
@@ -86,6 +92,8 @@ pub enum FaultKind {
     Status(u16),
     /// 404 in Sentry's own words.
     NotThere,
+    /// 401 of an organization that lets its members in by single sign-on only.
+    SsoRequired,
     /// 404 with what a gateway before Sentry says.
     NoBackend(&'static str),
     /// 429 with headers that name the end of the window.
@@ -100,6 +108,12 @@ pub enum FaultKind {
     QueryTimeout,
     /// [`Self::QueryTooLarge`], only for windows longer than this; a request without a window has the longest.
     WindowLongerThan(Duration),
+    /// The fault of a list, only where more rows than this are asked for: too much work for the server, or for the link.
+    MoreRowsThan(usize, Box<FaultKind>),
+    /// This status for each page that has the row which holds this text.
+    Unreadable { row: String, status: u16 },
+    /// The row that holds the text `row` comes without `key`, or with `null` for it.
+    Keyless { row: String, key: &'static str, null: bool },
     /// 410 of a brown-out.
     Gone,
     /// The connection ends before any answer.
@@ -129,6 +143,8 @@ pub enum FaultKind {
     WrongShape,
     /// The body `null`.
     Null,
+    /// This JSON for a body.
+    Body(String),
     /// The true body, blown up by so many blanks.
     HugeBody(usize),
     /// 302 to this address.
@@ -242,7 +258,10 @@ impl Faults {
             if fault.times != usize::MAX {
                 fault.times -= 1;
             }
-            kind = Some(fault.kind.clone());
+            kind = Some(match &fault.kind {
+                FaultKind::MoreRowsThan(_, kind) => FaultKind::clone(kind),
+                kind => kind.clone(),
+            });
             break;
         }
         if kind.is_none()
@@ -266,6 +285,7 @@ fn applies(kind: &FaultKind, target: &Target<'_>) -> bool {
             let longest = TimeDelta::from_std(*longest).unwrap_or(TimeDelta::MAX);
             target.window().is_none_or(|window| window.end - window.start > longest)
         }
+        FaultKind::MoreRowsThan(rows, _) => target.rows() > *rows,
         FaultKind::EndEarly => target.path.ends_with("/issues/") || target.path.ends_with("/events/"),
         _ => true,
     }
@@ -277,6 +297,7 @@ impl FaultKind {
         Some(match self {
             Self::Status(status) => status_problem(*status),
             Self::NotThere => Problem::not_found(),
+            Self::SsoRequired => Problem::sso_required(),
             Self::NoBackend(body) => Problem::text(StatusCode::NOT_FOUND, HTML, *body),
             Self::RateLimited { reset_in_seconds } => limited(
                 too_many("You are attempting to use this endpoint too frequently. Limit is 40 requests in 1 seconds"),
@@ -298,6 +319,7 @@ impl FaultKind {
                 "<!doctype html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>",
             ),
             Self::Null => Problem::text(StatusCode::OK, crate::reply::JSON, "null"),
+            Self::Body(body) => Problem::text(StatusCode::OK, crate::reply::JSON, body.as_str()),
             Self::Redirect(location) => Problem::text(StatusCode::FOUND, HTML, "").with("location", location),
             _ => return None,
         })
@@ -319,7 +341,7 @@ fn limited(problem: Problem, remaining: u32, reset_in_seconds: u64) -> Problem {
         .with("x-sentry-rate-limit-concurrentremaining", concurrent)
 }
 
-fn status_problem(status: u16) -> Problem {
+pub(crate) fn status_problem(status: u16) -> Problem {
     let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     match status {
         401 => Problem::unauthorized("Invalid token"),

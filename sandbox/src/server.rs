@@ -37,7 +37,7 @@ use crate::{
     auth,
     cursor::{self, Link},
     endpoints::{Call, ENDPOINTS, Endpoint, search},
-    faults::{FaultKind, Faults, Target},
+    faults::{FaultKind, Faults, Target, status_problem},
     limits::{Admission, Class, Limiter, Limits, Standing},
     reply::{JSON, Page, Problem, Reply},
     tls::{self, Certificate},
@@ -254,6 +254,8 @@ fn router(shared: Arc<Shared>) -> Router {
 /// One request, from its head to its answer.
 async fn serve(shared: &Shared, endpoint: Option<&Endpoint>, path: Vec<(String, String)>, parts: &Parts) -> Response {
     let head = Head::new(parts);
+    // A server decodes the path before it takes it apart, so that no segment can hold a slash.
+    let endpoint = endpoint.filter(|_| !head.path.to_ascii_lowercase().contains("%2f"));
     let class = endpoint.map_or(Class::Default, |endpoint| endpoint.class);
     let serial = shared.note(&head, parts, class);
 
@@ -286,7 +288,7 @@ async fn serve(shared: &Shared, endpoint: Option<&Endpoint>, path: Vec<(String, 
     let answer = match &fault {
         Some(FaultKind::Reset) => Err(Abort),
         Some(kind) if kind.refusal().is_some() => Ok(refuse(kind.refusal().expect("just looked at"))),
-        _ => Ok(match answer(shared, endpoint, &path, &head) {
+        _ => Ok(match answer(shared, endpoint, &path, &head).and_then(|reply| rows_of(reply, fault.as_ref())) {
             Ok(reply) => spoil(reply, fault.as_ref(), &head),
             Err(problem) => refuse(problem),
         }),
@@ -399,6 +401,32 @@ fn refuse(problem: Problem) -> Draft {
             .collect(),
         body: Sending::Whole(problem.body.into_bytes()),
     }
+}
+
+/// The answer after what the fault does to single rows.
+fn rows_of(mut reply: Reply, fault: Option<&FaultKind>) -> Result<Reply, Problem> {
+    let rows = match &mut reply {
+        Reply::Value(value) => std::slice::from_mut(value),
+        Reply::List { rows, .. } => rows.as_mut_slice(),
+        Reply::Page(page) => page.rows.as_mut_slice(),
+    };
+    match fault {
+        Some(FaultKind::Unreadable { row, status }) if rows.iter().any(|one| one.contains(row.as_str())) => {
+            return Err(status_problem(*status));
+        }
+        Some(FaultKind::Keyless { row, key, null }) => {
+            for one in rows.iter_mut().filter(|one| one.contains(row.as_str())) {
+                let mut value: serde_json::Map<String, serde_json::Value> = serde_json::from_str(one).expect("a row is an object");
+                value.remove(*key);
+                if *null {
+                    value.insert((*key).to_owned(), serde_json::Value::Null);
+                }
+                *one = serde_json::Value::Object(value).to_string();
+            }
+        }
+        _ => {}
+    }
+    Ok(reply)
 }
 
 /// The answer as HTTP, after what the fault does to it.

@@ -692,6 +692,8 @@ impl World {
             "releases" | "release" => self
                 .releases
                 .iter()
+                // Of others there is no detail: no path leads there.
+                .filter(|release| stream == "releases" || !release.version.contains(['/', '\\', '\n', '\r']))
                 .filter(|release| start <= release.date_created && release.date_created < end)
                 .map(|release| format!("{}|{}", self.organizations[0].slug, release.version))
                 .collect(),

@@ -76,9 +76,8 @@ fn dates_are_utc_with_at_most_six_digits(#[case] sent: &str, #[case] written: &s
 }
 
 #[rstest]
-#[case::no_key(r#"[{"slug": "a"}]"#)]
-#[case::null_key(r#"[{"id": null}]"#)]
-#[case::empty_key(r#"[{"id": ""}]"#)]
+#[case::no_row_has_a_key(r#"[{"slug": "a"}, {"slug": "b"}]"#)]
+#[case::no_row_of_the_stream(r#"[{"error": "a"}]"#)]
 #[case::rows_that_are_no_objects("[1, 2]")]
 #[case::a_list_of_lists("[[]]")]
 #[case::two_documents("[] []")]

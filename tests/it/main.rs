@@ -18,6 +18,7 @@ mod law;
 mod limits;
 mod naive;
 mod pagination;
+mod rows;
 mod secrets;
 mod selection;
 mod streams;

@@ -263,7 +263,7 @@ fn what_is_asked_for_once_a_run_is_not_tried_again_by_each_window(#[case] stream
     let sentry = daily();
     let issue = sentry.expected("issues").into_iter().next().expect("an issue");
     let path = format!("/issues/{issue}{path}");
-    sentry.faults().add(Fault::always(Match::path_end(&path), FaultKind::Status(500)));
+    sentry.faults().add(Fault::always(Match::path_end(&path), FaultKind::Status(503)));
     let first = Tap::against(&sentry).select(&["issues", stream]).with("window_days", 1).retries(0).run();
     first.is_incomplete().no_state_is_ahead(&sentry, &[]).tells(&issue);
     assert_eq!(sentry.asked(&path), 1);
