@@ -29,7 +29,7 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
     let streams: Vec<Announced> = selection.0.iter().map(|selected| Announced { version: None, ..selected.announced.clone() }).collect();
     let report = Arc::new(Report::default());
     let (outbox, events) = outbox();
-    let writer = Writer::new(std::io::stdout(), Bookmarks::default(), Arc::clone(&report));
+    let writer = Writer::new(std::io::stdout(), Bookmarks::default(), Arc::clone(&report), settings.state_interval);
     let writing = std::thread::spawn(move || writer.run(&streams, events));
     let checked = if schema_only {
         drop(outbox);

@@ -70,6 +70,9 @@ pub struct Config {
     /// Further tries of a request that failed for a passing reason. A rate limit that says when it ends is waited for and does not count.
     #[schemars(title = "Retries", range(min = 0, max = 100), extend("default" = 8))]
     max_retries: Option<u32>,
+    /// Time between two STATE messages at least; the larger the state, the more, up to 30 s. 0: one for each step. Seconds.
+    #[schemars(title = "STATE interval", range(min = 0, max = 60), extend("default" = 1))]
+    state_interval_seconds: Option<u32>,
     /// User-Agent header of every request.
     #[schemars(title = "User agent", extend("default" = concat!("tap-sentry/", env!("CARGO_PKG_VERSION"))))]
     user_agent: Option<String>,
@@ -145,6 +148,7 @@ pub struct Settings {
     pub rate_limit: Option<f64>,
     pub request_timeout: Duration,
     pub max_retries: u32,
+    pub state_interval: Duration,
     pub user_agent: String,
     pub ca_certificate: Option<PathBuf>,
     pub proxy_url: Option<Url>,
@@ -382,6 +386,7 @@ impl Settings {
             rate_limit: config.get("rate_limit").and_then(Value::as_f64),
             request_timeout: Duration::from_secs(number("request_timeout_seconds", 60).into()),
             max_retries: number("max_retries", 8),
+            state_interval: Duration::from_secs(number("state_interval_seconds", 1).into()),
             user_agent: text("user_agent").unwrap_or(concat!("tap-sentry/", env!("CARGO_PKG_VERSION"))).to_owned(),
             ca_certificate: text("ca_certificate").map(PathBuf::from),
             proxy_url,

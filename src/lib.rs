@@ -17,7 +17,7 @@
 //! | [`raw`], [`record`], [`batch`], [`message`] | raw JSON to RECORD lines in one pass; the other messages |
 //! | [`transform`] | masking and flattening, where asked for |
 //! | [`outbox`] | the queue between the walk and the writer |
-//! | [`writer`] | the one owner of stdout and of the outgoing state |
+//! | [`writer`], [`pace`] | the one owner of stdout and of the outgoing state; when the next STATE is due |
 //! | [`check`], [`about`], [`reconcile`] | `--test`, `--about`, `--check-counts` |
 //! | [`report`], [`logging`], [`progress`], [`error`] | what happens and happened, and the exit code |
 //!
@@ -37,6 +37,7 @@ pub mod error;
 pub mod logging;
 pub mod message;
 pub mod outbox;
+pub mod pace;
 pub mod pager;
 pub mod paging;
 pub mod plan;

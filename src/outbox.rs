@@ -8,7 +8,8 @@ use crate::report::{Gap, Skip};
 use crate::state::{Checkpoint, Partition};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -103,6 +104,11 @@ impl Inbox {
     pub fn wait(&self) {
         // Without a bell there is no outbox any more, which the next look finds out.
         let _ = self.rung.recv();
+    }
+
+    /// Whether there may be another within that time.
+    pub fn wait_for(&self, time: Duration) -> bool {
+        self.rung.recv_timeout(time) != Err(RecvTimeoutError::Timeout)
     }
 }
 

@@ -87,7 +87,7 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_
     let tree: Vec<Node> = plan::tree(selection);
 
     let (done, mut writer_done) = tokio::sync::oneshot::channel();
-    let writer = Writer::new(std::io::stdout(), bookmarks.clone(), Arc::clone(&report));
+    let writer = Writer::new(std::io::stdout(), bookmarks.clone(), Arc::clone(&report), settings.state_interval);
     std::thread::spawn(move || {
         // The receiver may be gone: then nobody waits for the writer any more.
         let _ = done.send(writer.run(&streams, events));

@@ -93,6 +93,11 @@ impl Bookmarks {
         Ok(Self { value, planned: BTreeMap::new() })
     }
 
+    /// How many bytes the state is as JSON.
+    pub fn size(&self) -> usize {
+        serde_json::to_vec(&self.value).map_or(0, |text| text.len())
+    }
+
     /// Where the partition was left, if it was ever.
     pub fn start(&self, stream: &str, partition: &Partition) -> Option<DateTime<Utc>> {
         let entry = self.find(stream)?;

@@ -6,11 +6,13 @@
 use crate::batch::Batch;
 use crate::message::{ActivateVersionMessage, Announced, StateMessage, line};
 use crate::outbox::{Event, Inbox};
+use crate::pace::Pace;
 use crate::report::Report;
 use crate::state::{Bookmarks, Checkpoint, Partition};
 use rustc_hash::FxHashMap;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::Instant;
 
@@ -58,11 +60,17 @@ pub struct Writer<W: Write> {
     skipped: Vec<&'static str>,
     /// The bookmarks have moved since the last STATE.
     dirty: bool,
+    /// The last message was a STATE.
+    told: bool,
+    pace: Pace,
 }
 
 impl<W: Write> Writer<W> {
-    pub fn new(out: W, bookmarks: Bookmarks, report: Arc<Report>) -> Self {
+    /// `interval` is the least time between two STATE messages; zero: one whenever records follow a checkpoint.
+    pub fn new(out: W, bookmarks: Bookmarks, report: Arc<Report>, interval: Duration) -> Self {
+        let pace = Pace::new(interval, Instant::now(), bookmarks.size());
         Self {
+            pace,
             out: BufWriter::with_capacity(128 << 10, out),
             bookmarks,
             report,
@@ -70,6 +78,7 @@ impl<W: Write> Writer<W> {
             withheld: Vec::new(),
             skipped: Vec::new(),
             dirty: false,
+            told: false,
         }
     }
 
@@ -88,16 +97,20 @@ impl<W: Write> Writer<W> {
                 Err(TryRecvError::Disconnected) => break,
                 // Nothing to do: what is buffered should not wait for the next answer.
                 Err(TryRecvError::Empty) => {
-                    self.state()?;
+                    self.state_if_due()?;
                     self.out.flush()?;
-                    events.wait();
+                    if !self.dirty {
+                        events.wait();
+                    } else if !events.wait_for(self.pace.patience(Instant::now())) {
+                        self.state()?;
+                    }
                     continue;
                 }
             };
             match event {
                 Event::Records(batch, room) => {
                     // Checkpoints that follow one another make one STATE.
-                    self.state()?;
+                    self.state_if_due()?;
                     self.records(&batch)?;
                     drop(room);
                 }
@@ -125,8 +138,7 @@ impl<W: Write> Writer<W> {
                 }
             }
         }
-        self.dirty = true;
-        self.state()
+        if self.dirty || !self.told { self.state() } else { Ok(()) }
     }
 
     /// Announces that what is not of this version is gone: after the records, which every target understands, and
@@ -136,6 +148,7 @@ impl<W: Write> Writer<W> {
             let whole = !self.withheld.iter().map(|(stream, _)| stream).chain(&self.skipped).any(|stream| *stream == schema.stream);
             let Some(version) = version.filter(|_| whole) else { continue };
             self.out.write_all(&line(&ActivateVersionMessage { stream: schema.stream.clone(), version }))?;
+            self.told = false;
         }
         Ok(())
     }
@@ -153,6 +166,7 @@ impl<W: Write> Writer<W> {
             start = row.end;
         }
         batch.write(from, start, &mut self.out)?;
+        self.told = false;
         if let Some(project) = &batch.project {
             self.report.errors(project, errors);
         }
@@ -160,11 +174,17 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
+    /// Tells what is new, if it is time to.
+    fn state_if_due(&mut self) -> io::Result<()> {
+        if self.dirty && self.pace.is_due(Instant::now()) { self.state() } else { Ok(()) }
+    }
+
     fn state(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.dirty) {
-            self.out.write_all(&line(&StateMessage { value: self.bookmarks.to_value() }))?;
-            self.out.flush()?;
-        }
+        let line = line(&StateMessage { value: self.bookmarks.to_value() });
+        self.out.write_all(&line)?;
+        self.out.flush()?;
+        self.pace.written(Instant::now(), line.len());
+        (self.dirty, self.told) = (false, true);
         Ok(())
     }
 
@@ -184,7 +204,6 @@ mod tests {
     use crate::streams::find;
     use crate::time::parse_instant;
     use serde_json::{Value, json};
-    use std::time::Duration;
 
     fn announced(stream: &str, version: Option<i64>) -> Announced {
         let schema = SchemaMessage {
@@ -227,6 +246,10 @@ mod tests {
 
     /// What is printed for these events, a message a line.
     fn written_after(state: Bookmarks, streams: &[Announced], events: Vec<Event>) -> Vec<Value> {
+        written_at(Duration::ZERO, state, streams, events)
+    }
+
+    fn written_at(interval: Duration, state: Bookmarks, streams: &[Announced], events: Vec<Event>) -> Vec<Value> {
         assert!(events.len() <= QUEUE, "all are queued before the writer starts, so that a test is the same each time");
         let (sender, receiver) = outbox();
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -237,7 +260,7 @@ mod tests {
         });
         drop(sender);
         let mut out = Vec::new();
-        Writer::new(&mut out, state, Arc::new(Report::default())).run(streams, receiver).expect("memory can be written to");
+        Writer::new(&mut out, state, Arc::new(Report::default()), interval).run(streams, receiver).expect("memory can be written to");
         let text = String::from_utf8(out).expect("UTF-8");
         assert!(text.ends_with('\n'));
         text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
@@ -289,6 +312,29 @@ mod tests {
         assert_eq!(outline(&messages), ["SCHEMA", "1.1", "STATE", "2.1", "3.1", "STATE"]);
         assert_eq!(messages[2]["value"]["bookmarks"]["issues"]["partitions"][0]["start"], "2026-01-01T00:00:00Z");
         assert_eq!(starts(&messages, "issues"), [("2".to_owned(), "2026-01-02T00:00:00Z".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_not_due_yet_is_told_at_the_end_however_the_run_ends() {
+        let events = || vec![records("issues", &[(1, 1)]), checkpoint("issues", "2", "2026-01-01"), records("issues", &[(2, 1)])];
+        for events in [events(), events().into_iter().chain([Event::Done]).collect()] {
+            let messages = written_at(Duration::from_secs(60), Bookmarks::default(), &[announced("issues", None)], events);
+            assert_eq!(outline(&messages), ["SCHEMA", "1.1", "2.1", "STATE"]);
+            assert_eq!(starts(&messages, "issues"), [("2".to_owned(), "2026-01-01T00:00:00Z".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn a_state_that_was_told_last_is_not_told_again() {
+        let events = vec![records("issues", &[(1, 1)]), checkpoint("issues", "2", "2026-01-01"), records("issues", &[]), Event::Done];
+        assert_eq!(outline(&written(&["issues"], events)).iter().filter(|line| *line == "STATE").count(), 2);
+        let (sender, receiver) = outbox();
+        drop(sender);
+        let mut out = Vec::new();
+        let mut writer = Writer::new(&mut out, Bookmarks::default(), Arc::new(Report::default()), Duration::ZERO);
+        writer.told = true;
+        writer.run(&[], receiver).expect("memory can be written to");
+        assert_eq!(out, b"");
     }
 
     #[test]
@@ -411,7 +457,8 @@ mod tests {
         }
         let (sender, receiver) = outbox();
         drop(sender);
-        let ended = Writer::new(Broken, Bookmarks::default(), Arc::new(Report::default())).run(&[announced("teams", None)], receiver);
+        let ended = Writer::new(Broken, Bookmarks::default(), Arc::new(Report::default()), Duration::ZERO)
+            .run(&[announced("teams", None)], receiver);
         assert_eq!(ended.map_err(|e| e.kind()), Err(io::ErrorKind::BrokenPipe));
     }
 }

@@ -200,6 +200,8 @@ impl Tap {
             "organization": ORGANIZATION,
             "start_date": text(sentry.start),
             "end_date": text(sentry.end),
+            // Each step can be seen.
+            "state_interval_seconds": 0,
         });
         Self { config: config.as_object().cloned(), ..Self::bare() }
     }

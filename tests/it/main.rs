@@ -21,6 +21,7 @@ mod pagination;
 mod rows;
 mod secrets;
 mod selection;
+mod state_volume;
 mod streams;
 mod transport;
 mod windows;
