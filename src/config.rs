@@ -3,6 +3,7 @@
 
 use crate::catalog::RecordStyle;
 use crate::error::{Error, brief};
+use crate::sources::typed;
 use crate::time::parse_instant;
 use crate::transform::{Flattening, MaskMode, Masking};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -10,7 +11,7 @@ use jsonschema::error::ValidationErrorKind;
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 use wildmatch::WildMatch;
@@ -34,9 +35,9 @@ pub struct Config {
     /// Address of the Sentry server, for self-hosted or regional ones (https://de.sentry.io); with or without /api/0/.
     #[schemars(title = "Base URL", extend("default" = DEFAULT_BASE_URL))]
     base_url: Option<String>,
-    /// Slug of the organization. Left out: every organization that the token can see.
-    #[schemars(title = "Organization")]
-    organization: Option<String>,
+    /// Slug of the organization, or several: text separated by commas, in a file also a list. Left out: all that the token can see.
+    #[schemars(title = "Organization", with = "Option<String>")]
+    organization: Option<Value>,
     /// Slugs of the projects to extract, `*` as wildcard; a list, or text separated by commas. Left out: all.
     #[schemars(title = "Project slugs", with = "Option<Vec<String>>")]
     project_slugs: Option<Value>,
@@ -138,7 +139,8 @@ pub struct Settings {
     pub end: DateTime<Utc>,
     /// Ends in `/api/0/`.
     pub base_url: Url,
-    pub organization: Option<String>,
+    /// Slugs; empty: every organization that the token sees.
+    pub organizations: Vec<String>,
     pub projects: ProjectFilter,
     pub fetch_event_details: bool,
     pub lookback: TimeDelta,
@@ -204,103 +206,31 @@ pub fn schema() -> Value {
     schema
 }
 
-/// Reads the sources in order, later ones winning; `ENV` stands for the environment and wins over files.
-///
-/// # Errors
-/// The first file that cannot be read or is not a JSON object.
-pub fn load(sources: &[String]) -> Result<Map<String, Value>, Error> {
-    let mut config = Map::new();
-    for source in sources.iter().filter(|s| *s != "ENV") {
-        let path = Path::new(source);
-        let value: Value = read_json(path)?;
-        warn_if_readable(path, &value);
-        let Value::Object(map) = value else {
-            return Err(Error::Config(vec![Problem { key: source.clone(), text: "must hold a JSON object of settings".to_owned() }]));
-        };
-        config.extend(map);
-    }
-    if sources.iter().any(|s| s == "ENV") {
-        let mut environment: Vec<(String, String)> = dotenv();
-        environment.extend(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))));
-        overlay_environment(&mut config, &environment);
-    }
-    Ok(config)
-}
-
-/// A file with the token should be its owner's alone.
-fn warn_if_readable(path: &Path, config: &Value) {
-    use std::os::unix::fs::PermissionsExt;
-    let has_token = config.get("api_token").or_else(|| config.get("auth_token")).is_some();
-    if has_token && std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o044 != 0) {
-        log::warn!("{} holds the token and can be read by other users: chmod 600 it", path.display());
-    }
-}
-
-/// Parses a JSON file. A byte order mark is tolerated.
-pub fn read_json(path: &Path) -> Result<Value, Error> {
-    let text = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    serde_json::from_slice(text).map_err(|source| Error::Json { path: path.to_owned(), source })
-}
-
-/// The variables of the nearest `.env`, upward from the working directory.
-fn dotenv() -> Vec<(String, String)> {
-    match dotenvy::dotenv_iter() {
-        Ok(variables) => variables.filter_map(Result::ok).collect(),
-        Err(_) => Vec::new(),
-    }
-}
-
-fn overlay_environment(config: &mut Map<String, Value>, environment: &[(String, String)]) {
-    let schema = schema();
-    let properties = schema["properties"].as_object().into_iter().flatten();
-    let get = |name: &str| environment.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-    for (key, property) in properties {
-        if let Some(text) = get(&format!("{ENV_PREFIX}{}", key.to_uppercase())) {
-            config.insert(key.clone(), typed(text, property["type"].as_str().unwrap_or("string")));
-        }
-    }
-    let token = get("TAP_SENTRY_AUTH_TOKEN").or_else(|| get("SENTRY_AUTH_TOKEN"));
-    if let Some(token) = token.filter(|_| get("TAP_SENTRY_API_TOKEN").is_none()) {
-        config.insert("api_token".to_owned(), json!(token));
-    }
-}
-
-/// A variable's text as the type of its setting. What does not fit stays text, for the validation to refuse.
-fn typed(text: &str, kind: &str) -> Value {
-    let parsed = match kind {
-        "integer" => text.trim().parse::<i64>().ok().map(Value::from),
-        "number" => text.trim().parse::<f64>().ok().map(Value::from),
-        "boolean" => match text.trim().to_lowercase().as_str() {
-            "true" | "1" | "yes" | "on" => Some(json!(true)),
-            "false" | "0" | "no" | "off" => Some(json!(false)),
-            _ => None,
-        },
-        "array" | "object" => serde_json::from_str(text).ok(),
-        _ => None,
-    };
-    parsed.unwrap_or_else(|| json!(text))
-}
-
 impl Settings {
     /// Validates everything and reports all mistakes at once. Unknown keys are only warned about: Meltano passes extras.
     ///
     /// # Errors
     /// [`Error::Config`] with each mistake.
-    pub fn new(mut config: Map<String, Value>) -> Result<Self, Error> {
+    pub fn new(config: Map<String, Value>) -> Result<Self, Error> {
+        Self::checked(config, Vec::new())
+    }
+
+    /// The same, with mistakes that were found before.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with each mistake.
+    pub fn checked(mut config: Map<String, Value>, found: Vec<Problem>) -> Result<Self, Error> {
         let schema = schema();
-        let known = |key: &str| schema["properties"].get(key).is_some();
-        if let Some(alias) = config.remove("auth_token").filter(|v| !v.is_null()) {
-            config.entry("api_token").or_insert(alias);
-        }
-        config.retain(|key, value| {
-            if !known(key) {
-                log::warn!("the setting `{}` is unknown and has no effect", brief(key));
+        for (key, value) in &mut config {
+            // Some programs write every value as text.
+            if let (Some(text), Some(kind)) = (value.as_str(), schema["properties"][key]["type"].as_str())
+                && matches!(kind, "integer" | "number" | "boolean")
+            {
+                *value = typed(text, kind);
             }
-            // An empty text is how an unset variable arrives.
-            known(key) && !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty())
-        });
-        let mut problems = shape_problems(&schema, &config);
+        }
+        let mut problems = found;
+        problems.extend(shape_problems(&schema, &config));
         let sound = |key: &str, problems: &[Problem]| !problems.iter().any(|p| p.key == key);
         let mut check = Checked { problems: Vec::new() };
 
@@ -326,13 +256,16 @@ impl Settings {
             let url = Url::parse(t).ok().filter(|u| matches!(u.scheme(), "http" | "https" | "socks5" | "socks5h"));
             check.keep("proxy_url", url.ok_or("must be a URL that starts with http://, https:// or socks5://"))
         });
-        if let Some(organization) = text("organization")
-            && (organization.contains('/') || organization.contains(char::is_whitespace))
-        {
+        let organizations = config.get("organization").and_then(|v| check.keep("organization", slugs(v))).unwrap_or_default();
+        if organizations.iter().any(|slug| matches!(slug.as_str(), "." | "..") || slug.contains(['*', '?', '\\', '#', '%'])) {
             check.problem("organization", "must be a slug, as in https://sentry.io/organizations/SLUG/");
         }
+        if let Some(problem) = text("api_token").and_then(token_problem) {
+            check.problem("api_token", problem);
+        }
         for key in ["api_token", "user_agent"] {
-            if text(key).is_some_and(|text| !text.bytes().all(|b| matches!(b, b' '..=b'~'))) {
+            let told = check.problems.iter().any(|problem| problem.key == key);
+            if !told && text(key).is_some_and(|text| !text.bytes().all(|b| matches!(b, b' '..=b'~'))) {
                 check.problem(key, "holds characters that no HTTP header can carry");
             }
         }
@@ -372,7 +305,12 @@ impl Settings {
             now,
             end,
             base_url,
-            organization: text("organization").map(str::to_owned),
+            organizations: organizations.into_iter().fold(Vec::new(), |mut known, slug| {
+                if !known.contains(&slug) {
+                    known.push(slug);
+                }
+                known
+            }),
             projects: ProjectFilter {
                 include: include.as_deref().filter(|slugs| !slugs.is_empty()).map(pattern),
                 exclude: pattern(&exclude),
@@ -422,7 +360,7 @@ impl Checked {
 /// What the JSON Schema refuses. The texts never repeat a value: it may be the token.
 fn shape_problems(schema: &Value, config: &Map<String, Value>) -> Vec<Problem> {
     let mut lenient = schema.clone();
-    for key in ["project_slugs", "exclude_project_slugs", "mask_fields"] {
+    for key in ["organization", "project_slugs", "exclude_project_slugs", "mask_fields"] {
         lenient["properties"][key] = json!({});
     }
     for key in ["start_date", "end_date"] {
@@ -478,7 +416,10 @@ fn is_loopback(url: &Url) -> bool {
 
 /// `stream.path.to.field`; the stream must exist, and its key columns cannot be masked.
 fn mask_paths(value: &Value) -> Result<Vec<(String, Vec<String>)>, String> {
-    let fields = slugs(value).map_err(|_| "must be a list of fields such as `events.user.email`")?;
+    let fields = texts(value).ok_or("must be a list of fields such as `events.user.email`")?;
+    if fields.iter().any(|field| field.starts_with(['[', '"', '\'']) || field.ends_with([']', '"', '\''])) {
+        return Err("holds what is no field; write fields separated by commas, or a JSON list".to_owned());
+    }
     fields
         .iter()
         .map(|field| {
@@ -496,15 +437,36 @@ fn mask_paths(value: &Value) -> Result<Vec<(String, Vec<String>)>, String> {
         .collect()
 }
 
-/// A list of slugs, or text separated by commas.
+/// What is wrong with a token that no server would take, without the token.
+fn token_problem(token: &str) -> Option<&'static str> {
+    if token.to_lowercase().starts_with("bearer ") {
+        Some("must be the token alone, without `Bearer `")
+    } else if token.starts_with(['"', '\'', '`']) || token.ends_with(['"', '\'', '`']) {
+        Some("must be the token alone, without quotes around it")
+    } else if token.contains(char::is_whitespace) {
+        Some("holds a blank or a line end within; copy the token again")
+    } else if token == "YOUR_TOKEN" {
+        Some("is the example's; put a token of yours in its place")
+    } else {
+        None
+    }
+}
+
+/// A list of slugs, or text separated by commas. What is left of a list that was quoted wrongly is no slug.
 fn slugs(value: &Value) -> Result<Vec<String>, &'static str> {
-    const FORM: &str = "must be a list of project slugs, or text that separates them by commas";
-    let slugs: Vec<String> = match value {
+    const FORM: &str = "must be a list of slugs, or text that separates them by commas";
+    let slugs = texts(value).ok_or(FORM)?;
+    let is_slug = |slug: &String| !slug.contains(['[', ']', '{', '}', '"', '\'', '/']) && !slug.contains(char::is_whitespace);
+    if slugs.iter().all(is_slug) { Ok(slugs) } else { Err("holds what is no slug; write slugs separated by commas, or a JSON list") }
+}
+
+fn texts(value: &Value) -> Option<Vec<String>> {
+    let texts: Vec<String> = match value {
         Value::String(text) => text.split(',').map(|slug| slug.trim().to_owned()).collect(),
-        Value::Array(items) => items.iter().map(|item| item.as_str().map(|s| s.trim().to_owned())).collect::<Option<_>>().ok_or(FORM)?,
-        _ => return Err(FORM),
+        Value::Array(items) => items.iter().map(|item| item.as_str().map(|s| s.trim().to_owned())).collect::<Option<_>>()?,
+        _ => return None,
     };
-    Ok(slugs.into_iter().filter(|slug| !slug.is_empty()).collect())
+    Some(texts.into_iter().filter(|text| !text.is_empty()).collect())
 }
 
 #[cfg(test)]
@@ -569,14 +531,43 @@ mod tests {
             json!({"start_date": "2020-01-01T00:00:00Z", "base_url": "https://sentry.io/api/0/", "organization": "split-software"}),
         ))
         .expect("valid");
-        assert_eq!(settings.organization.as_deref(), Some("split-software"));
+        assert_eq!(settings.organizations, ["split-software"]);
+    }
+
+    #[rstest]
+    #[case::bearer("Bearer sntryu_abc")]
+    #[case::quotes("\"sntryu_abc\"")]
+    #[case::a_blank("sntryu abc")]
+    #[case::a_line_end("sntryu_\nabc")]
+    #[case::the_example("YOUR_TOKEN")]
+    fn a_token_that_cannot_be_one_is_told_without_it(#[case] token: &str) {
+        let found = problems(json!({"api_token": token}));
+        assert!(found.len() == 1 && found[0].starts_with("`api_token`") && !found[0].contains("sntryu"), "{found:?}");
+    }
+
+    #[rstest]
+    #[case::a_list_that_lost_its_quotes("[svc-0, svc-9]")]
+    #[case::quotes_that_stayed("'svc-0'")]
+    #[case::blanks_for_commas("svc-0 svc-9")]
+    #[case::half_a_list("[\"svc-0\"")]
+    fn what_is_no_slug_is_refused(#[case] text: &str, #[values("organization", "project_slugs", "exclude_project_slugs")] key: &str) {
+        assert_eq!(problems(json!({key: text})).len(), 1, "{key}");
+    }
+
+    #[rstest]
+    #[case::one(json!("acme"), &["acme"])]
+    #[case::commas(json!("acme, other,acme"), &["acme", "other"])]
+    #[case::a_list(json!(["acme", "other"]), &["acme", "other"])]
+    fn several_organizations(#[case] value: Value, #[case] expected: &[&str]) {
+        assert_eq!(Settings::new(config(json!({"organization": value}))).expect("valid").organizations, expected);
     }
 
     #[test]
-    fn the_token_may_be_called_auth_token() {
-        let mut config = config(json!({"auth_token": "u"}));
-        config.remove("api_token");
-        assert!(Settings::new(config).is_ok());
+    fn numbers_written_as_text_are_read() {
+        let settings =
+            Settings::new(config(json!({"rate_limit": "2.5", "concurrency": "3", "fetch_event_details": "true"}))).expect("valid");
+        assert_eq!((settings.rate_limit, settings.concurrency, settings.fetch_event_details), (Some(2.5), 3, true));
+        assert_eq!(problems(json!({"rate_limit": "nan"})).len(), 1);
     }
 
     #[test]
@@ -592,22 +583,5 @@ mod tests {
         assert!(filter.admits("api") && filter.admits("web-new"));
         assert!(!filter.admits("web-old") && !filter.admits("worker"));
         assert_eq!(filter.missing(&["web-new".to_owned()]), ["api"]);
-    }
-
-    #[test]
-    fn the_environment_is_typed_by_the_schema() {
-        let mut config = Map::new();
-        let variables = [
-            ("TAP_SENTRY_CONCURRENCY", "3"),
-            ("TAP_SENTRY_FETCH_EVENT_DETAILS", "yes"),
-            ("TAP_SENTRY_PROJECT_SLUGS", r#"["a"]"#),
-            ("TAP_SENTRY_RATE_LIMIT", "2.5"),
-            ("SENTRY_AUTH_TOKEN", "t"),
-        ];
-        overlay_environment(&mut config, &variables.map(|(k, v)| (k.to_owned(), v.to_owned())));
-        assert_eq!(
-            Value::Object(config),
-            json!({"project_slugs": ["a"], "fetch_event_details": true, "concurrency": 3, "rate_limit": 2.5, "api_token": "t"})
-        );
     }
 }

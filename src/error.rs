@@ -10,8 +10,8 @@ use std::process::ExitCode;
 pub enum Error {
     #[error("cannot read {}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{} is not valid JSON: {source}", path.display())]
-    Json { path: PathBuf, source: serde_json::Error },
+    #[error("{} is not valid JSON: {source}{hint}", path.display())]
+    Json { path: PathBuf, source: serde_json::Error, hint: &'static str },
     #[error("Config validation failed: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Config(Vec<crate::config::Problem>),
     #[error(transparent)]

@@ -7,6 +7,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`cli`], [`config`] | what the user says: flags and settings, validated once |
+//! | [`sources`], [`dotenv`], [`text_file`] | where settings come from, and the files that a user hands over |
 //! | [`streams`] | the streams, as data; their schemas are in `schemas/` |
 //! | [`catalog`] | discovery, and what a catalog selects |
 //! | [`state`] | bookmarks: parsed, moved forward by checkpoints, written |
@@ -33,6 +34,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod context;
+pub mod dotenv;
 pub mod error;
 pub mod logging;
 pub mod message;
@@ -47,9 +49,11 @@ pub mod reconcile;
 pub mod record;
 pub mod report;
 pub mod run;
+pub mod sources;
 pub mod state;
 pub mod streams;
 pub mod sync;
+pub mod text_file;
 pub mod throttle;
 pub mod time;
 pub mod transform;

@@ -3,7 +3,7 @@
 use crate::catalog::{self, Selection};
 use crate::cli::{self, Cli};
 use crate::client::Client;
-use crate::config::{self, Settings};
+use crate::config::Settings;
 use crate::error::Error;
 use crate::message::Announced;
 use crate::outbox::{Outbox, outbox};
@@ -15,7 +15,7 @@ use crate::state::Bookmarks;
 use crate::sync::Sync;
 use crate::time::format_instant;
 use crate::writer::Writer;
-use crate::{about, check, reconcile};
+use crate::{about, check, reconcile, sources, text_file};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,19 +38,20 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
         return print(&cli::generate(artifact).map_err(Error::Stdout)?);
     }
     if cli.mode.discover {
-        config::load(&cli.config)?;
+        sources::load(&cli.config)?;
         return print(format!("{}\n", serde_json::to_string_pretty(&catalog::discover()).expect("a catalog is JSON")).as_bytes());
     }
     if cli.config.is_empty() {
         return Err(Error::NoConfig);
     }
-    let settings = Settings::new(config::load(&cli.config)?)?;
+    let (config, problems) = sources::load(&cli.config)?;
+    let settings = Settings::checked(config, problems)?;
     if let Some(what) = cli.mode.test.as_deref() {
         return check::run(&settings, what == "schema");
     }
-    let catalog = cli.catalog.as_deref().map(config::read_json).transpose()?;
+    let catalog = cli.catalog.as_deref().map(text_file::read_json).transpose()?;
     let selection = Selection::new(catalog, &settings.style)?;
-    let state = cli.state.as_deref().map(config::read_json).transpose()?;
+    let state = cli.state.as_deref().map(text_file::read_json).transpose()?;
     let bookmarks = state.map(Bookmarks::parse).transpose()?.unwrap_or_default();
     if let Some((stream, start)) = bookmarks.latest().filter(|(_, start)| *start > settings.now + chrono::TimeDelta::hours(1)) {
         let start = format_instant(start);

@@ -198,10 +198,10 @@ impl<'a> Sync<'a> {
         Err(Stop::Error(Error::Setup(text)))
     }
 
-    /// The configured organization, or all that the token sees.
+    /// The configured organizations, or all that the token sees.
     pub async fn organizations(&self) -> Result<Vec<String>, Stop> {
-        if let Some(slug) = &self.settings.organization {
-            return Ok(vec![slug.clone()]);
+        if !self.settings.organizations.is_empty() {
+            return Ok(self.settings.organizations.clone());
         }
         let failed = |failure| match failure {
             Failure::Stop(stop) => stop,

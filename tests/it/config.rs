@@ -121,6 +121,145 @@ fn a_dotenv_file_is_read_with_env_and_the_environment_wins_over_it() {
 }
 
 #[test]
+fn an_empty_variable_does_not_undo_what_a_file_says() {
+    let sentry = Sentry::small();
+    let run = Tap::against(&sentry)
+        .with("project_slugs", json!(["api"]))
+        .arg("--config")
+        .arg("ENV")
+        .env("TAP_SENTRY_ORGANIZATION", "")
+        .env("TAP_SENTRY_PROJECT_SLUGS", " ")
+        .env("TAP_SENTRY_API_TOKEN", "")
+        .env("TAP_SENTRY_EXCLUDE_PROJECT_SLUGS", "")
+        .run();
+    run.is_complete().keys("projects").equal([sentry.project("api")]);
+}
+
+#[test]
+fn what_is_empty_in_a_later_file_does_not_undo_an_earlier_one() {
+    let sentry = Sentry::small();
+    let tap = Tap::against(&sentry).with("project_slugs", json!(["api"])).select(&["projects"]).arg("--config").arg("later.json");
+    for empty in [json!(null), json!(""), json!("  ")] {
+        let later = json!({"project_slugs": empty, "organization": empty, "api_token": empty, "base_url": empty}).to_string();
+        tap.clone().file("later.json", later).run().is_complete().keys("projects").equal([sentry.project("api")]);
+    }
+    let run = tap.clone().file("later.json", r#"{"project_slugs": []}"#).run();
+    run.ends_with(1).prints_nothing().ends_telling("`project_slugs`").ends_telling(r#"["*"]"#).ends_telling("later.json");
+    tap.file("later.json", r#"{"project_slugs": ["*"]}"#).run().is_complete().keys("projects").equal(sentry.expected("projects"));
+}
+
+#[test]
+fn sentrys_own_variable_counts_only_where_no_other_token_is_given() {
+    let sentry = Sentry::small();
+    let tap = Tap::against(&sentry).select(&["teams"]).arg("--config").arg("ENV").env("SENTRY_AUTH_TOKEN", "wrong");
+    tap.clone().run().is_complete();
+    tap.clone().env("TAP_SENTRY_API_TOKEN", "").run().is_complete();
+    from_environment(&sentry).env("SENTRY_AUTH_TOKEN", TOKEN).env("TAP_SENTRY_API_TOKEN", " ").run().is_complete();
+    // A later source wins by either name.
+    tap.env("TAP_SENTRY_AUTH_TOKEN", "wrong").run().ends_with(3);
+}
+
+#[test]
+fn a_dotenv_line_is_read_to_its_end() {
+    let sentry = Sentry::small();
+    let dotenv = "TAP_SENTRY_EXCLUDE_PROJECT_SLUGS=nothing, api # not that one\nexport TAP_SENTRY_MASK_FIELDS = [\"projects.name\"]\nTAP_SENTRY_MASK_MODE='null'\n";
+    let run = from_environment(&sentry).env("TAP_SENTRY_API_TOKEN", TOKEN).file(".env", dotenv).run();
+    let web = sentry.project("web");
+    run.is_complete().keys("projects").equal([web]);
+    assert_eq!(run.record("projects", &web.to_string())["name"], Value::Null);
+}
+
+#[rstest]
+#[case::open_quotes("A=1\nTAP_SENTRY_PROJECT_SLUGS='api\n", "line 2")]
+#[case::no_equals_sign("TAP_SENTRY_PROJECT_SLUGS api\n", "line 1")]
+#[case::what_is_not_set("TAP_SENTRY_PROJECT_SLUGS=${PROJECTS_OF_NOBODY}\n", "PROJECTS_OF_NOBODY")]
+fn a_dotenv_line_that_cannot_be_read_is_refused(#[case] dotenv: &str, #[case] told: &str) {
+    let sentry = Sentry::small();
+    let run = from_environment(&sentry).env("TAP_SENTRY_API_TOKEN", TOKEN).file(".env", dotenv).run();
+    run.ends_with(1).prints_nothing().ends_telling(".env").ends_telling(told);
+}
+
+#[test]
+fn a_dotenv_file_that_is_no_text_is_refused() {
+    let sentry = Sentry::small();
+    let run = from_environment(&sentry).env("TAP_SENTRY_API_TOKEN", TOKEN).file(".env", b"TAP_SENTRY_PROJECT_SLUGS=\xff\n").run();
+    run.ends_with(1).prints_nothing().ends_telling(".env").ends_telling("UTF-8");
+}
+
+#[test]
+fn files_of_powershell_are_read() {
+    let sentry = Sentry::small();
+    let wide = |text: String| [0xfeff_u16].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let catalog = wide(crate::dsl::catalog(&["teams"]).to_string());
+    let tap = Tap::against(&sentry).file("more.json", wide(json!({"concurrency": 2}).to_string())).file("wide.json", catalog);
+    let run = tap.arg("--config").arg("more.json").arg("--catalog").arg("wide.json").run();
+    run.is_complete();
+    assert_eq!(run.streams().len(), 1);
+}
+
+#[test]
+fn a_comment_in_a_configuration_is_named() {
+    let tap = Tap::bare()
+        .file("config.json", "{\n  \"api_token\": \"x\", // mine\n  \"start_date\": \"2026-01-01\"\n}")
+        .arg("--config")
+        .arg("config.json");
+    tap.run().ends_with(1).ends_telling("config.json").ends_telling("JSON has no comments");
+}
+
+#[rstest]
+#[case("organization_id_or_slug", "organization")]
+#[case("organisation", "organization")]
+#[case("project_slug", "project_slugs")]
+#[case("exclude_projects", "exclude_project_slugs")]
+#[case("api_url", "base_url")]
+#[case("url", "base_url")]
+#[case("hostname", "base_url")]
+#[case("mask_field", "mask_fields")]
+fn a_name_near_one_that_narrows_or_names_the_server_is_refused(#[case] name: &str, #[case] right: &str) {
+    let sentry = Sentry::small();
+    let tap = Tap::against(&sentry).select(&["teams"]);
+    tap.clone().with(name, "x").run().ends_with(1).prints_nothing().ends_telling(&format!("`{name}`")).ends_telling(&format!("`{right}`"));
+    let variable = format!("TAP_SENTRY_{}", name.to_uppercase());
+    let run = tap.clone().arg("--config").arg("ENV").env(&variable, "x").run();
+    run.ends_with(1).prints_nothing().ends_telling(&format!("`{variable}`")).ends_telling(&format!("`{right}`"));
+    let run = tap.arg("--config").arg("ENV").file(".env", format!("{variable}=x\n")).run();
+    run.ends_with(1).ends_telling(&format!("`{right}`"));
+    assert!(sentry.requests().is_empty(), "the token goes nowhere");
+}
+
+#[test]
+fn variables_of_meltano_and_kubernetes_are_passed_over_and_others_warned_of() {
+    let sentry = Sentry::small();
+    let mut tap = Tap::against(&sentry).select(&["teams"]).arg("--config").arg("ENV");
+    for (name, value) in [
+        ("TAP_SENTRY__SELECT", r#"["*.*"]"#),
+        ("TAP_SENTRY_LOGLEVEL", "info"),
+        ("TAP_SENTRY_SERVICE_HOST", "10.0.0.1"),
+        ("TAP_SENTRY_SERVICE_PORT_HTTP", "80"),
+        ("TAP_SENTRY_PORT", "tcp://10.0.0.1:80"),
+        ("TAP_SENTRY_PORT_80_TCP_ADDR", "10.0.0.1"),
+        ("TAP_SENTRY_SPEED", "11"),
+    ] {
+        tap = tap.env(name, value);
+    }
+    let run = tap.run();
+    run.is_complete().tells("`TAP_SENTRY_SPEED`").does_not_tell("SERVICE").does_not_tell("TAP_SENTRY_PORT").does_not_tell("_SELECT");
+}
+
+#[test]
+fn several_organizations_may_be_named() {
+    let sentry = Sentry::small();
+    let other = sentry_sandbox::world::Organization { id: 2, slug: "other".to_owned(), ..sentry.world().organizations[0].clone() };
+    sentry.world().organizations.push(other);
+    for named in [json!("acme, other"), json!(["acme", "other", "acme"])] {
+        let run = Tap::against(&sentry).with("organization", named).select(&["releases"]).run();
+        run.is_complete().keys("releases").equal(["acme|api@1.0", "acme|web@1.0", "other|api@1.0", "other|web@1.0"]);
+    }
+    let run = Tap::against(&sentry).with("organization", "acme,nowhere").select(&["releases"]).run();
+    run.is_incomplete().tells("`nowhere` is not known").keys("releases").equal(["acme|api@1.0", "acme|web@1.0"]);
+}
+
+#[test]
 fn auth_token_is_another_name_for_the_token() {
     let sentry = Sentry::small();
     Tap::against(&sentry).without("api_token").with("auth_token", TOKEN).select(&["teams"]).run().is_complete();

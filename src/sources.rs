@@ -1,0 +1,413 @@
+//! Where settings come from: files in their order, then `.env`, then the environment. A later source wins, but what is
+//! empty there is not set, and nothing may undo what narrows or masks without saying so.
+
+use crate::config::{ENV_PREFIX, Problem, schema};
+use crate::dotenv;
+use crate::error::{Error, brief};
+use crate::text_file::read_json;
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+/// Settings whose empty list would widen what is extracted or written.
+const NARROWING: &[&str] = &["organization", "project_slugs", "exclude_project_slugs", "mask_fields"];
+
+/// Other names by which people and other programs call what narrows, masks, or names the server or the token; without
+/// anything but letters and digits. One of these is refused: passed over it would extract more than is wanted, or send
+/// the token elsewhere.
+const OTHER_NAMES: &[(&str, &[&str])] = &[
+    (
+        "organization",
+        &[
+            "org",
+            "orgs",
+            "orgid",
+            "orgname",
+            "orgslug",
+            "orgslugs",
+            "organizationid",
+            "organizationidorslug",
+            "organizationname",
+            "sentryorg",
+        ],
+    ),
+    (
+        "project_slugs",
+        &[
+            "project",
+            "projects",
+            "projectid",
+            "projectids",
+            "projectname",
+            "projectnames",
+            "projectlist",
+            "includeproject",
+            "includeprojects",
+            "projectinclude",
+            "projectsinclude",
+            "includeprojectslugs",
+            "sentryproject",
+            "sentryprojects",
+        ],
+    ),
+    (
+        "exclude_project_slugs",
+        &[
+            "excludeproject",
+            "excludeprojects",
+            "excludedproject",
+            "excludedprojects",
+            "projectexclude",
+            "projectsexclude",
+            "ignoreproject",
+            "ignoreprojects",
+            "skipproject",
+            "skipprojects",
+        ],
+    ),
+    (
+        "base_url",
+        &[
+            "url",
+            "uri",
+            "host",
+            "hostname",
+            "server",
+            "domain",
+            "endpoint",
+            "instance",
+            "instanceurl",
+            "api",
+            "apiurl",
+            "apihost",
+            "apibaseurl",
+            "apiendpoint",
+            "serverurl",
+            "sentryurl",
+            "sentryhost",
+            "sentryserver",
+            "region",
+            "regionurl",
+        ],
+    ),
+    ("start_date", &["start", "startdatetime", "starttime", "since", "from", "fromdate"]),
+    ("end_date", &["end", "enddatetime", "endtime", "until", "to", "todate"]),
+    ("mask_fields", &["mask", "masks", "masked", "maskkeys", "maskcolumns", "hashfields", "redact", "redactfields"]),
+    ("mask_personal_data", &["maskpii", "maskdata", "anonymize", "anonymise", "hidepersonaldata", "redactpii"]),
+    ("mask_mode", &[]),
+    ("mask_salt", &["salt", "hashsalt"]),
+    ("api_token", &["token", "apikey", "accesstoken", "bearertoken", "sentrytoken", "sentryauthtoken", "sentryapitoken"]),
+];
+
+/// The setting that is meant by an unknown name, if it is one that must not be passed over.
+fn meant(name: &str) -> Option<&'static str> {
+    let plain = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    let asked = plain(name);
+    let far = |known: &str| match strsim::osa_distance(&asked, known) {
+        0 => Some(0),
+        few @ 1..=2 if known.len() > 5 => Some(few),
+        _ => None,
+    };
+    let nearest = |(key, others): &(&'static str, &[&str])| {
+        let names = others.iter().filter_map(|other| far(other)).chain(far(&plain(key)));
+        names.min().map(|distance| (distance, *key))
+    };
+    OTHER_NAMES.iter().filter_map(nearest).min_by_key(|(distance, _)| *distance).map(|(_, key)| key)
+}
+
+/// What Meltano and Kubernetes set under our prefix for purposes of their own, and the log's level.
+fn is_others(variable: &str) -> bool {
+    let name = variable.to_lowercase();
+    name.starts_with('_')
+        || name == "loglevel"
+        || name == "port"
+        || name.starts_with("port_")
+        || name.ends_with("service_host")
+        || name.contains("service_port")
+}
+
+/// Settings as they come together, each with the source that it is from.
+struct Merged {
+    schema: Value,
+    values: Map<String, Value>,
+    from: Map<String, Value>,
+    problems: Vec<Problem>,
+}
+
+impl Merged {
+    fn new() -> Self {
+        Self { schema: schema(), values: Map::new(), from: Map::new(), problems: Vec::new() }
+    }
+
+    /// One setting of a source. `name` is what it is called there.
+    fn set(&mut self, source: &str, name: &str, key: &str, value: Value) {
+        let mut problem = |text: String| self.problems.push(Problem { key: name.to_owned(), text });
+        if is_unset(&value) {
+            return;
+        }
+        if self.schema["properties"].get(key).is_none() {
+            match meant(key) {
+                Some(meant) => problem(format!("in {source} is no setting; `{meant}` is: rename it, or remove it")),
+                None => log::warn!("the setting `{}` in {source} is unknown and has no effect", brief(name)),
+            }
+            return;
+        }
+        if NARROWING.contains(&key) && holds_nothing(&value) {
+            let earlier = self.values.get(key).filter(|earlier| !holds_nothing(earlier)).map(|_| &self.from[key]);
+            let all = if key == "project_slugs" {
+                "write [\"*\"] for all projects, or leave it out"
+            } else {
+                "leave it out, or remove the other"
+            };
+            match earlier {
+                Some(from) => problem(format!("is empty in {source}, but {} sets it; {all}", from.as_str().unwrap_or_default())),
+                None if value == json!([]) => {}
+                None => problem(format!("in {source} holds nothing but blanks; write what is meant, or leave it out")),
+            }
+            return;
+        }
+        self.values.insert(key.to_owned(), value);
+        self.from.insert(key.to_owned(), json!(source));
+    }
+}
+
+/// `null` and blank texts: so arrives what a template or a shell did not fill in.
+fn is_unset(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
+/// A list, or a text of commas, that names nothing.
+fn holds_nothing(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().all(is_unset),
+        Value::String(text) => text.split(',').all(|part| part.trim().is_empty()),
+        _ => false,
+    }
+}
+
+/// The token's other name counts in the source where its own is not set.
+fn canonical(name: &str) -> &str {
+    if name == "auth_token" { "api_token" } else { name }
+}
+
+/// Reads the sources in order, later ones winning; `ENV` stands for `.env` and the environment, which win over files.
+///
+/// Returns the settings, and what is wrong with the sources of single ones.
+///
+/// # Errors
+/// The first file that cannot be read or is not a JSON object.
+pub fn load(sources: &[String]) -> Result<(Map<String, Value>, Vec<Problem>), Error> {
+    let mut merged = Merged::new();
+    for source in sources.iter().filter(|s| *s != "ENV") {
+        let path = Path::new(source);
+        let value: Value = read_json(path)?;
+        warn_if_readable(path, &value);
+        let Value::Object(map) = value else {
+            return Err(Error::Config(vec![Problem { key: source.clone(), text: "must hold a JSON object of settings".to_owned() }]));
+        };
+        let own_name = map.get("api_token").is_some_and(|token| !is_unset(token));
+        for (name, value) in map.into_iter().filter(|(name, _)| !(own_name && name == "auth_token")) {
+            merged.set(source, &name, canonical(&name), value);
+        }
+    }
+    if sources.iter().any(|s| s == "ENV") {
+        let mut fallback = None;
+        if let Some((path, variables)) = dotenv::nearest()? {
+            environment(&mut merged, &path.display().to_string(), variables, &mut fallback);
+        }
+        let ours = |name: &str| name.starts_with(ENV_PREFIX) || name == FALLBACK_TOKEN;
+        let mut variables = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            let Some(name) = name.to_str().filter(|name| ours(name)) else { continue };
+            match value.into_string() {
+                Ok(value) => variables.push((name.to_owned(), value)),
+                Err(_) if is_others(&name[ENV_PREFIX.len().min(name.len())..]) => {}
+                Err(_) => merged.problems.push(Problem { key: name.to_owned(), text: "is not UTF-8; set it again".to_owned() }),
+            }
+        }
+        variables.sort();
+        environment(&mut merged, "the environment", variables, &mut fallback);
+        if let Some(token) = fallback.filter(|_| !merged.values.contains_key("api_token")) {
+            merged.values.insert("api_token".to_owned(), json!(token));
+        }
+    }
+    Ok((merged.values, merged.problems))
+}
+
+/// Sentry's own variable, for where no other token is given.
+const FALLBACK_TOKEN: &str = "SENTRY_AUTH_TOKEN";
+
+fn environment(merged: &mut Merged, source: &str, variables: Vec<(String, String)>, fallback: &mut Option<String>) {
+    // Of a name that stands several times the last counts.
+    let mut last: Vec<(String, String)> = Vec::new();
+    for (name, value) in variables {
+        last.retain(|(known, _)| *known != name);
+        last.push((name, value));
+    }
+    let is_set = |name: &str| last.iter().any(|(known, value)| known == name && !value.trim().is_empty());
+    let own_name = is_set(&format!("{ENV_PREFIX}API_TOKEN"));
+    for (name, value) in &last {
+        if name == FALLBACK_TOKEN && !value.trim().is_empty() {
+            *fallback = Some(value.clone());
+        }
+        let Some(setting) = name.strip_prefix(ENV_PREFIX).filter(|setting| !is_others(setting)) else { continue };
+        let setting = setting.to_lowercase();
+        if own_name && setting == "auth_token" {
+            continue;
+        }
+        let key = canonical(&setting);
+        let kind = merged.schema["properties"][key]["type"].as_str().unwrap_or("string");
+        let value = typed(value, kind);
+        merged.set(source, name, key, value);
+    }
+}
+
+/// A text as the type of its setting. What does not fit stays text, for the validation to refuse.
+pub fn typed(text: &str, kind: &str) -> Value {
+    let parsed = match kind {
+        "integer" => text.trim().parse::<i64>().ok().map(Value::from),
+        "number" => text.trim().parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::from),
+        "boolean" => match text.trim().to_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Some(json!(true)),
+            "false" | "0" | "no" | "off" => Some(json!(false)),
+            _ => None,
+        },
+        "array" | "object" => serde_json::from_str(text).ok().filter(Value::is_array),
+        _ => None,
+    };
+    parsed.unwrap_or_else(|| json!(text))
+}
+
+/// A file with the token should be its owner's alone. What Meltano writes for a run is its own affair.
+fn warn_if_readable(path: &Path, config: &Value) {
+    use std::os::unix::fs::PermissionsExt;
+    let has_token = config.get("api_token").or_else(|| config.get("auth_token")).is_some();
+    let by_meltano = std::env::var_os("MELTANO_EXTRACTOR_NAME").is_some();
+    if has_token && !by_meltano && std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o044 != 0) {
+        log::warn!("{} holds the token and can be read by other users: chmod 600 it", path.display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("organization_id_or_slug", Some("organization"))]
+    #[case("organisation", Some("organization"))]
+    #[case("Organization", Some("organization"))]
+    #[case("org-slug", Some("organization"))]
+    #[case("project_slug", Some("project_slugs"))]
+    #[case("projectSlugs", Some("project_slugs"))]
+    #[case("exclude_projects", Some("exclude_project_slugs"))]
+    #[case("excluded_project_slugs", Some("exclude_project_slugs"))]
+    #[case("api_url", Some("base_url"))]
+    #[case("hostname", Some("base_url"))]
+    #[case("mask_field", Some("mask_fields"))]
+    #[case("mask_personal_datas", Some("mask_personal_data"))]
+    #[case("end_dat", Some("end_date"))]
+    #[case("auth_tokn", None)]
+    #[case("stream_maps", None)]
+    #[case("stream_map_config", None)]
+    #[case("faker_config", None)]
+    #[case("batch_config", None)]
+    #[case("load_method", None)]
+    #[case("add_record_metadata", None)]
+    #[case("disable_collection", None)]
+    fn a_name_that_is_near_one_that_narrows(#[case] name: &str, #[case] expected: Option<&str>) {
+        assert_eq!(meant(name), expected);
+    }
+
+    #[test]
+    fn no_setting_is_taken_for_another() {
+        for (key, _) in schema()["properties"].as_object().into_iter().flatten() {
+            assert!(meant(key).is_none_or(|meant| meant == key), "{key}");
+        }
+    }
+
+    #[rstest]
+    #[case("SERVICE_HOST", true)]
+    #[case("SERVICE_PORT", true)]
+    #[case("SERVICE_PORT_HTTP", true)]
+    #[case("PORT", true)]
+    #[case("PORT_80_TCP_ADDR", true)]
+    #[case("_SELECT", true)]
+    #[case("LOGLEVEL", true)]
+    #[case("HOST", false)]
+    #[case("ORGANIZATION", false)]
+    fn variables_of_others(#[case] name: &str, #[case] expected: bool) {
+        assert_eq!(is_others(name), expected);
+    }
+
+    fn merged(sources: &[(&str, Value)]) -> Result<Value, Vec<String>> {
+        let mut merged = Merged::new();
+        for (source, values) in sources {
+            for (name, value) in values.as_object().expect("an object") {
+                merged.set(source, name, canonical(name), value.clone());
+            }
+        }
+        if merged.problems.is_empty() {
+            Ok(Value::Object(merged.values))
+        } else {
+            Err(merged.problems.iter().map(ToString::to_string).collect())
+        }
+    }
+
+    #[rstest]
+    #[case::null(json!(null))]
+    #[case::empty(json!(""))]
+    #[case::blank(json!("  "))]
+    fn what_is_empty_in_a_later_source_is_not_set(
+        #[case] empty: Value,
+        #[values("organization", "project_slugs", "mask_fields", "base_url", "api_token", "end_date")] key: &str,
+    ) {
+        let found = merged(&[("a", json!({key: "x"})), ("b", json!({key: empty}))]);
+        assert_eq!(found, Ok(json!({key: "x"})));
+    }
+
+    #[rstest]
+    fn an_empty_list_does_not_undo_one_that_narrows(
+        #[values("organization", "project_slugs", "exclude_project_slugs", "mask_fields")] key: &str,
+        #[values(json!([]), json!([""]), json!([null]), json!(" , "))] empty: Value,
+    ) {
+        let problems = merged(&[("a.json", json!({key: ["x"]})), ("b.json", json!({key: empty}))]).expect_err("refused");
+        assert!(problems[0].contains(key) && problems[0].contains("a.json") && problems[0].contains("b.json"), "{problems:?}");
+    }
+
+    #[test]
+    fn an_empty_list_alone_is_the_default_and_blanks_are_not() {
+        assert_eq!(merged(&[("a", json!({"project_slugs": []}))]), Ok(json!({})));
+        assert!(merged(&[("a", json!({"project_slugs": [""]}))]).is_err());
+        assert!(merged(&[("a", json!({"exclude_project_slugs": ","}))]).is_err());
+        assert_eq!(
+            merged(&[("a", json!({"project_slugs": ["x"]})), ("b", json!({"project_slugs": ["*"]}))]),
+            Ok(json!({"project_slugs": ["*"]}))
+        );
+    }
+
+    #[test]
+    fn a_later_source_wins_by_either_name_of_the_token() {
+        for (earlier, later) in [("api_token", "auth_token"), ("auth_token", "api_token")] {
+            assert_eq!(merged(&[("a", json!({earlier: "old"})), ("b", json!({later: "new"}))]), Ok(json!({"api_token": "new"})));
+        }
+    }
+
+    #[test]
+    fn the_environment_is_typed_by_the_schema() {
+        let variables = [
+            ("TAP_SENTRY_CONCURRENCY", "3"),
+            ("TAP_SENTRY_FETCH_EVENT_DETAILS", "yes"),
+            ("TAP_SENTRY_PROJECT_SLUGS", r#"["a"]"#),
+            ("TAP_SENTRY_RATE_LIMIT", "2.5"),
+            ("TAP_SENTRY_ORGANIZATION", ""),
+            ("SENTRY_AUTH_TOKEN", "t"),
+        ];
+        let (mut merged, mut fallback) = (Merged::new(), None);
+        environment(&mut merged, "the environment", variables.map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec(), &mut fallback);
+        assert_eq!(
+            Value::Object(merged.values),
+            json!({"concurrency": 3, "fetch_event_details": true, "project_slugs": ["a"], "rate_limit": 2.5})
+        );
+        assert_eq!(fallback.as_deref(), Some("t"));
+    }
+}
