@@ -15,8 +15,6 @@ pub enum CatalogError {
     Shape(String),
     #[error("catalog, stream `{stream}`: {text}")]
     Stream { stream: String, text: String },
-    #[error("the catalog selects no stream of this tap: set `selected` to true in the metadata of a stream (breadcrumb [])")]
-    Nothing,
 }
 
 /// The document that `--discover` prints and `--catalog` reads.
@@ -59,9 +57,12 @@ impl Catalog {
         let Some(streams) = value.get_mut("streams").and_then(Value::as_array_mut) else {
             return Err(CatalogError::Shape("it must be an object whose `streams` are a list".to_owned()));
         };
-        for entry in streams.iter_mut().filter_map(Value::as_object_mut).filter(|entry| entry.contains_key("tap_stream_id")) {
-            // Its alias, which would be the same key again.
-            entry.remove("stream_id");
+        for (i, entry) in streams.iter_mut().enumerate() {
+            if let Some(entry) = entry.as_object_mut() {
+                let name = entry.get("tap_stream_id").or_else(|| entry.get("stream_id")).and_then(Value::as_str);
+                let stream = name.map(|name| format!(" (stream `{}`)", brief(name))).unwrap_or_default();
+                normalize(entry, &format!("streams[{i}]"), &stream)?;
+            }
         }
         serde_path_to_error::deserialize(&value).map_err(|error| {
             let entry = error.path().iter().find_map(|segment| match segment {
@@ -72,6 +73,103 @@ impl Catalog {
             let stream = name.map(|name| format!(" (stream `{}`)", brief(name))).unwrap_or_default();
             CatalogError::Shape(format!("`{}`{stream}: {}", error.path(), brief(&error.inner().to_string())))
         })
+    }
+}
+
+/// Brings an entry into the one form that is read here, from those of other programs, of people, and of earlier times.
+fn normalize(entry: &mut Map<String, Value>, at: &str, stream: &str) -> Result<(), CatalogError> {
+    if entry.contains_key("tap_stream_id") {
+        // Its alias, which would be the same key again.
+        entry.remove("stream_id");
+    }
+    for key in ["replication_method", "replication_key"] {
+        if entry.get(key).is_some_and(|value| value.as_str().is_some_and(|text| text.trim().is_empty())) {
+            entry.remove(key);
+        }
+    }
+    one_of_a_list(entry, "replication_key");
+    a_list_of_one(entry, "key_properties");
+    flag(entry, "selected", at, stream)?;
+    if let Some(schema) = entry.get_mut("schema") {
+        flags_of_schema(schema, &format!("{at}.schema"), stream)?;
+    }
+    match entry.remove("metadata") {
+        None | Some(Value::Null) => {}
+        // That of the stream alone, without a breadcrumb.
+        Some(Value::Object(root)) => _ = entry.insert("metadata".to_owned(), json!([{"breadcrumb": [], "metadata": root}])),
+        Some(other) => _ = entry.insert("metadata".to_owned(), other),
+    }
+    for (i, one) in entry.get_mut("metadata").and_then(Value::as_array_mut).into_iter().flatten().enumerate() {
+        let Some(one) = one.as_object_mut() else { continue };
+        if let Some(text) = one.get("breadcrumb").and_then(Value::as_str) {
+            let parts: Vec<&str> = text.split('.').filter(|part| !matches!(*part, "" | "()")).collect();
+            let parts = json!(parts);
+            one.insert("breadcrumb".to_owned(), parts);
+        }
+        if one.get("metadata").is_some_and(Value::is_null) {
+            one.insert("metadata".to_owned(), json!({}));
+        }
+        if let Some(metadata) = one.get_mut("metadata").and_then(Value::as_object_mut) {
+            let at = format!("{at}.metadata[{i}].metadata");
+            flag(metadata, "selected", &at, stream)?;
+            flag(metadata, "selected-by-default", &at, stream)?;
+            for key in ["replication-key", "replication_key"] {
+                one_of_a_list(metadata, key);
+            }
+            for key in ["table-key-properties", "table_key_properties"] {
+                a_list_of_one(metadata, key);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What plainly means yes or no becomes a boolean, and `null` is left out.
+fn flag(map: &mut Map<String, Value>, key: &str, at: &str, stream: &str) -> Result<(), CatalogError> {
+    let Some(value) = map.get_mut(key) else { return Ok(()) };
+    let plain = match &*value {
+        Value::Bool(_) => return Ok(()),
+        Value::Null => {
+            map.remove(key);
+            return Ok(());
+        }
+        Value::Number(number) => number.as_u64().filter(|number| *number < 2).map(|number| number == 1),
+        Value::String(text) => match text.trim().to_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Some(true),
+            "false" | "no" | "off" | "0" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    };
+    match plain {
+        Some(plain) => *value = json!(plain),
+        None => return Err(CatalogError::Shape(format!("`{at}.{key}`{stream} is {}; write true or false", brief(&value.to_string())))),
+    }
+    Ok(())
+}
+
+/// The flags of before there was metadata.
+fn flags_of_schema(schema: &mut Value, at: &str, stream: &str) -> Result<(), CatalogError> {
+    let Some(schema) = schema.as_object_mut() else { return Ok(()) };
+    flag(schema, "selected", at, stream)?;
+    flag(schema, "selected-by-default", at, stream)?;
+    for (name, property) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+        flags_of_schema(property, &format!("{at}.properties.{}", brief(name)), stream)?;
+    }
+    Ok(())
+}
+
+fn one_of_a_list(map: &mut Map<String, Value>, key: &str) {
+    if let Some([one]) = map.get(key).and_then(Value::as_array).map(Vec::as_slice) {
+        let one = one.clone();
+        map.insert(key.to_owned(), one);
+    }
+}
+
+fn a_list_of_one(map: &mut Map<String, Value>, key: &str) {
+    if let Some(text) = map.get(key).and_then(Value::as_str) {
+        let list = if text.trim().is_empty() { json!([]) } else { json!([text]) };
+        map.insert(key.to_owned(), list);
     }
 }
 
@@ -162,7 +260,7 @@ impl Selection {
     /// Reads a catalog; `None` selects what is selected by default.
     ///
     /// # Errors
-    /// When the catalog is malformed, selects nothing, or asks for a key or method that a stream cannot have.
+    /// When the catalog is malformed, or asks for a key or method that a stream cannot have.
     pub fn new(catalog: Option<Value>, style: &RecordStyle) -> Result<Self, CatalogError> {
         let catalog = match catalog {
             Some(value) => Catalog::read(value)?,
@@ -187,8 +285,7 @@ impl Selection {
                 selected[i] = Some(entry.select(&STREAMS[i], style)?);
             }
         }
-        let selected: Vec<_> = selected.into_iter().flatten().collect();
-        if selected.is_empty() { Err(CatalogError::Nothing) } else { Ok(Self(selected)) }
+        Ok(Self(selected.into_iter().flatten().collect()))
     }
 }
 
@@ -252,14 +349,14 @@ impl Entry {
             }
         }
 
-        let text = |names: &[&str]| names.iter().find_map(|name| root?.get(*name)?.as_str());
+        let text = |names: &[&str]| names.iter().find_map(|name| root?.get(*name)?.as_str()).filter(|text| !text.trim().is_empty());
         let method = self
             .replication_method
             .as_deref()
             .filter(|method| *method != method_name(def))
             .or_else(|| text(&["replication-method", "replication_method", "forced-replication-method"]))
-            .unwrap_or_else(|| method_name(def));
-        let ignore_bookmark = match (method, def.replication) {
+            .map_or_else(|| method_name(def).to_owned(), |method| method.trim().to_uppercase().replace(['-', ' '], "_"));
+        let ignore_bookmark = match (method.as_str(), def.replication) {
             ("FULL_TABLE", Replication::Incremental { .. }) => true,
             ("FULL_TABLE", Replication::FullTable) | ("INCREMENTAL", Replication::Incremental { .. }) => false,
             ("INCREMENTAL", Replication::FullTable) => {
@@ -279,9 +376,25 @@ impl Entry {
             && asked != own
             && !ignore_bookmark
         {
+            if [&schema, &built_in].iter().all(|schema| schema["properties"].get(asked).is_none()) {
+                log::warn!(target: def.name, "the catalog's replication key `{}` is no property of the stream; `{own}` is used", brief(asked));
+                return self.selected(def, style, schema, key, ignore_bookmark);
+            }
             return Err(wrong(&format!("the replication key `{}` is not supported; the only one is `{own}`", brief(asked))));
         }
 
+        self.selected(def, style, schema, key, ignore_bookmark)
+    }
+
+    fn selected(
+        &self,
+        def: &'static StreamDef,
+        style: &RecordStyle,
+        mut schema: Value,
+        key: Vec<String>,
+        ignore_bookmark: bool,
+    ) -> Result<Selected, CatalogError> {
+        let wrong = |text: &str| CatalogError::Stream { stream: def.name.to_owned(), text: text.to_owned() };
         let automatic = |name: &str| key.iter().any(|k| k == name) || def.replication_key() == Some(name);
         let chosen = |path: &[&str]| (1..=path.len()).all(|n| (n == 1 && automatic(path[0])) || self.is_selected(&path[..n]));
         let projection = Projection::new(def, &schema, &chosen, style.keep_unknown_fields);
@@ -423,13 +536,71 @@ mod tests {
 
     #[rstest]
     #[case::the_method(json!({"replication_method": "LOG_BASED"}), "replication method `LOG_BASED` is not supported")]
-    #[case::the_method_in_metadata(json!({"metadata": [{"breadcrumb": [], "metadata": {"selected": true, "replication-method": "incremental"}}]}), "replication method `incremental`")]
+    #[case::the_method_in_metadata(json!({"metadata": [{"breadcrumb": [], "metadata": {"selected": true, "replication-method": "log_based"}}]}), "replication method `LOG_BASED`")]
     #[case::the_key(json!({"replication_key": "firstSeen"}), "the only one is `lastSeen`")]
     #[case::the_key_in_metadata(json!({"metadata": [{"breadcrumb": [], "metadata": {"selected": true, "replication-key": "firstSeen"}}]}), "the only one is `lastSeen`")]
     #[case::a_primary_key_that_is_nowhere(json!({"key_properties": ["uuid"]}), "`uuid` is not in the schema")]
     fn what_a_stream_cannot_do_is_refused_by_name(#[case] value: Value, #[case] told: &str) {
         let error = select(value).expect_err("refused").to_string();
         assert!(error.contains(told) && error.contains("`issues`"), "{error}");
+    }
+
+    #[test]
+    fn the_catalog_of_the_older_tap_is_accepted() {
+        let root =
+            json!({"selected": true, "replication-method": "INCREMENTAL", "replication-key": "updated_at", "table-key-properties": ["id"]});
+        for metadata in [root.clone(), json!([{"breadcrumb": [], "metadata": root}])] {
+            let selected = select(json!({"metadata": metadata})).expect("accepted");
+            assert!(!selected.ignore_bookmark);
+            assert_eq!(selected.announced.schema.bookmark_properties, Some(vec!["lastSeen".to_owned()]));
+        }
+    }
+
+    #[rstest]
+    #[case::no(json!("false"), Some(false))]
+    #[case::zero(json!(0), Some(false))]
+    #[case::off(json!("Off"), Some(false))]
+    #[case::yes(json!("yes"), Some(true))]
+    #[case::one(json!(1), Some(true))]
+    #[case::nothing(json!(null), Some(true))]
+    #[case::perhaps(json!("perhaps"), None)]
+    #[case::two(json!(2), None)]
+    #[case::a_list(json!([]), None)]
+    fn a_flag_that_is_no_boolean(#[case] flag: Value, #[case] expected: Option<bool>) {
+        let schema = json!({"type": "object", "properties": {"id": {}, "lastSeen": {}, "title": {}}});
+        let mut by_schema = schema.clone();
+        by_schema["properties"]["title"]["selected"] = flag.clone();
+        for (entry, path) in [
+            (
+                json!({"schema": schema, "metadata": [{"breadcrumb": [], "metadata": {"selected": true}}, {"breadcrumb": ["properties", "title"], "metadata": {"selected": flag}}]}),
+                "streams[0].metadata[1].metadata.selected",
+            ),
+            (json!({"schema": by_schema}), "streams[0].schema.properties.title.selected"),
+        ] {
+            match (select(entry), expected) {
+                (Ok(selected), Some(expected)) => {
+                    assert_eq!(selected.announced.schema.schema["properties"].get("title").is_some(), expected);
+                }
+                (Err(e), None) => assert!(e.to_string().contains(path), "{e}"),
+                (other, _) => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[rstest]
+    #[case::an_empty_method(json!({"replication_method": "", "replication_key": ""}), false)]
+    #[case::in_lower_case(json!({"replication_method": "incremental"}), false)]
+    #[case::full_table_in_lower_case(json!({"replication_method": "full_table"}), true)]
+    #[case::metadata_null(json!({"metadata": null, "selected": true}), false)]
+    #[case::metadata_of_one_null(json!({"selected": true, "metadata": [{"breadcrumb": [], "metadata": null}]}), false)]
+    #[case::keys_as_text(json!({"key_properties": "id"}), false)]
+    #[case::keys_null(json!({"key_properties": null}), false)]
+    #[case::a_replication_key_in_a_list(json!({"replication_key": ["lastSeen"]}), false)]
+    #[case::breadcrumbs_as_text(json!({"metadata": [{"breadcrumb": "", "metadata": {"selected": true}}, {"breadcrumb": "properties.title", "metadata": {"selected": false}}]}), false)]
+    fn an_entry_as_other_programs_write_it(#[case] value: Value, #[case] full_table: bool) {
+        let selected = select(value).expect("accepted");
+        assert_eq!(selected.ignore_bookmark, full_table);
+        assert_eq!(selected.announced.schema.key_properties, ["id"]);
     }
 
     #[rstest]
@@ -465,8 +636,8 @@ mod tests {
         let new = |value: Value| Selection::new(Some(value), &RecordStyle::default()).map(|selection| selection.0.len());
         assert!(matches!(new(json!([])), Err(CatalogError::Shape(_))));
         assert!(matches!(new(json!({"streams": [{"stream": "issues"}]})), Err(CatalogError::Shape(_))));
-        assert!(matches!(new(json!({"streams": []})), Err(CatalogError::Nothing)));
-        assert!(matches!(new(json!({"streams": [{"tap_stream_id": "unicorns"}]})), Err(CatalogError::Nothing)));
+        assert!(matches!(new(json!({"streams": []})), Ok(0)));
+        assert!(matches!(new(json!({"streams": [{"tap_stream_id": "unicorns"}]})), Ok(0)));
         assert!(matches!(new(json!({"streams": [{"stream_id": "teams"}, {"tap_stream_id": "unicorns"}]})), Ok(1)));
         assert!(matches!(new(json!({"streams": [{"stream_id": "teams", "tap_stream_id": "teams"}]})), Ok(1)));
     }

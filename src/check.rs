@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::config::Settings;
 use crate::context::Context;
 use crate::error::Error;
-use crate::message::Announced;
+use crate::message::{Announced, line};
 use crate::outbox::outbox;
 use crate::pager::{Failure, Pager, Reach, Stop};
 use crate::plan::{self, Node, RETENTION, Window};
@@ -15,6 +15,7 @@ use crate::streams::{Pass, Rows};
 use crate::sync::{Sync, reason};
 use crate::writer::Writer;
 use futures::future::{BoxFuture, FutureExt};
+use std::io::Write;
 use std::sync::Arc;
 
 /// Rows of a parent that are tried until one has a child.
@@ -27,14 +28,15 @@ const TRIES: usize = 10;
 pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
     let selection = Selection::everything(&settings.style)?;
     let streams: Vec<Announced> = selection.0.iter().map(|selected| Announced { version: None, ..selected.announced.clone() }).collect();
+    if schema_only {
+        let lines: Vec<u8> = streams.iter().flat_map(|announced| line(&announced.schema)).collect();
+        return std::io::stdout().lock().write_all(&lines).map_err(Error::Stdout);
+    }
     let report = Arc::new(Report::default());
     let (outbox, events) = outbox();
     let writer = Writer::new(std::io::stdout(), Bookmarks::default(), Arc::clone(&report), settings.state_interval);
     let writing = std::thread::spawn(move || writer.run(&streams, events));
-    let checked = if schema_only {
-        drop(outbox);
-        Ok(())
-    } else {
+    let checked = {
         let client = Client::new(settings, Arc::clone(&report))?;
         let tree = plan::tree(selection);
         let bookmarks = Bookmarks::default();

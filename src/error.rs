@@ -14,10 +14,10 @@ pub enum Error {
     Json { path: PathBuf, source: serde_json::Error, hint: &'static str },
     #[error("Config validation failed: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Config(Vec<crate::config::Problem>),
+    #[error("{}: {problem}", path.display())]
+    InFile { path: PathBuf, problem: String },
     #[error(transparent)]
     Catalog(#[from] crate::catalog::CatalogError),
-    #[error(transparent)]
-    State(#[from] crate::state::StateError),
     #[error("no mode and no --config: name a configuration with --config FILE, or ask for --discover, --about or --help")]
     NoConfig,
     #[error("{0}")]
@@ -45,8 +45,8 @@ impl Error {
             Self::Read { .. }
             | Self::Json { .. }
             | Self::Config(_)
+            | Self::InFile { .. }
             | Self::Catalog(_)
-            | Self::State(_)
             | Self::Setup(_)
             | Self::Unexpected(_) => 1,
             Self::NoConfig => 2,

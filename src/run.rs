@@ -5,18 +5,19 @@ use crate::cli::{self, Cli};
 use crate::client::Client;
 use crate::config::Settings;
 use crate::error::Error;
-use crate::message::Announced;
+use crate::message::{self, Announced, StateMessage};
 use crate::outbox::{Outbox, outbox};
 use crate::pager::Stop;
 use crate::plan::{self, Node};
 use crate::progress::Progress;
 use crate::report::{Missing, Report};
-use crate::state::Bookmarks;
+use crate::state::{self, Bookmarks};
 use crate::sync::Sync;
 use crate::time::format_instant;
 use crate::writer::Writer;
 use crate::{about, check, reconcile, sources, text_file};
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -50,9 +51,22 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
         return check::run(&settings, what == "schema");
     }
     let catalog = cli.catalog.as_deref().map(text_file::read_json).transpose()?;
-    let selection = Selection::new(catalog, &settings.style)?;
-    let state = cli.state.as_deref().map(text_file::read_json).transpose()?;
-    let bookmarks = state.map(Bookmarks::parse).transpose()?.unwrap_or_default();
+    let in_file = |path: &Path, problem: String| Error::InFile { path: path.to_owned(), problem };
+    let selection = Selection::new(catalog, &settings.style)
+        .map_err(|e| cli.catalog.as_deref().map_or_else(|| Error::Unexpected(e.to_string()), |path| in_file(path, e.to_string())))?;
+    let bookmarks = match cli.state.as_deref() {
+        Some(path) => Bookmarks::parse(state::read(path)?).map_err(|e| in_file(path, e.to_string()))?,
+        None => Bookmarks::default(),
+    };
+    if selection.0.is_empty() {
+        log::warn!(
+            "the catalog selects no stream of this tap: nothing is extracted; set `selected` to true in the metadata of a stream (breadcrumb [])"
+        );
+        return match cli.state {
+            Some(_) => print(&message::line(&StateMessage { value: bookmarks.to_value() })),
+            None => Ok(()),
+        };
+    }
     if let Some((stream, start)) = bookmarks.latest().filter(|(_, start)| *start > settings.now + chrono::TimeDelta::hours(1)) {
         let start = format_instant(start);
         log::warn!(target: stream, "the bookmark {start} in the state is in the future: nothing that comes before it is extracted; is the state or the clock wrong?");

@@ -9,11 +9,14 @@
 //! partition. A partition of a whole organization, as earlier versions wrote for releases, counts for its projects
 //! while none of them has one. Everything else that came in goes out again unchanged.
 
-use crate::error::brief;
+use crate::error::{Error, brief};
+use crate::streams::StreamDef;
+use crate::text_file;
 use crate::time::{format_instant, parse_instant};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 /// The values that name a partition, in the order of the context.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,7 +47,7 @@ impl std::fmt::Display for Partition {
 
 /// A state file that cannot be believed is refused: starting over in silence would be worse.
 #[derive(Debug, thiserror::Error)]
-#[error("the state is not usable: {0}; mend it, or leave out --state to start at start_date")]
+#[error("the state is not usable: {0}; fix it, or leave out --state to start at start_date")]
 pub struct StateError(String);
 
 /// Everything before `start` has been written for the partition.
@@ -65,27 +68,33 @@ pub struct Bookmarks {
 }
 
 impl Bookmarks {
-    /// Reads the value of a STATE message.
+    /// Reads the value of a STATE message, also in the wrappers that Meltano and others put around it.
     ///
     /// # Errors
-    /// When the shape or an instant of one of this tap's streams is not as written by it or its predecessor.
+    /// When the shape or an instant of one of this tap's streams is not as written by it or its predecessor: what counts
+    /// for nothing in silence would extract everything again.
     pub fn parse(value: Value) -> Result<Self, StateError> {
-        let Value::Object(mut value) = value else {
+        let Value::Object(value) = unwrapped(value, 0) else {
             return Err(StateError("it must be a JSON object".to_owned()));
         };
-        // A STATE line kept as it was printed serves as well.
-        if value.get("type").is_some_and(|kind| kind == "STATE")
-            && let Some(Value::Object(inner)) = value.remove("value")
-        {
-            value = inner;
-        }
         match value.get("bookmarks") {
-            None => {}
+            None if value.values().all(is_nothing) => {}
+            None => {
+                let names: Vec<String> = value.keys().map(|key| format!("`{}`", brief(key))).collect();
+                return Err(StateError(format!("it has no `bookmarks` but {}", brief(&names.join(", ")))));
+            }
             Some(Value::Object(bookmarks)) => {
                 for def in crate::streams::STREAMS {
                     if let Some(entry) = bookmarks.get(def.name) {
-                        check(def.name, entry)?;
+                        check(def, entry)?;
                     }
+                }
+                let others: Vec<&str> = bookmarks.keys().map(String::as_str).filter(|name| crate::streams::find(name).is_none()).collect();
+                if !others.is_empty() && others.len() == bookmarks.len() {
+                    log::warn!(
+                        "the state has bookmarks of other streams only ({}): all of this tap's begin at start_date",
+                        brief(&others.join(", "))
+                    );
                 }
             }
             Some(_) => return Err(StateError("`bookmarks` must be an object".to_owned())),
@@ -203,7 +212,41 @@ fn whole<'a>(partitions: &'a [Value], partition: &Partition) -> Option<&'a Value
     within.next().filter(|p| organization.is(&p["context"]) && within.next().is_none())
 }
 
-fn check(stream: &str, entry: &Value) -> Result<(), StateError> {
+/// What a wrapper holds: a STATE line as it was printed, what `meltano state get` prints, and what its backends store.
+fn unwrapped(value: Value, depth: usize) -> Value {
+    const WRAPPERS: &[&str] = &["singer_state", "completed", "completed_state", "value", "state", "partial", "partial_state"];
+    let Value::Object(mut map) = value else { return value };
+    if depth > 5 || map.contains_key("bookmarks") {
+        return Value::Object(map);
+    }
+    let found = WRAPPERS.iter().find_map(|key| {
+        let inner = match map.get(*key)? {
+            // Some stores keep JSON as text.
+            Value::String(text) => serde_json::from_str(text).ok().filter(Value::is_object)?,
+            inner @ Value::Object(_) => inner.clone(),
+            _ => return None,
+        };
+        (!is_nothing(&inner)).then_some(inner)
+    });
+    if let Some(inner) = found {
+        return unwrapped(inner, depth + 1);
+    }
+    // A wrapper around nothing is nothing.
+    map.retain(|key, value| !(WRAPPERS.contains(&key.as_str()) && is_nothing(value)) && key != "type");
+    Value::Object(map)
+}
+
+/// `null`, or an object that holds nothing else.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(map) => map.values().all(is_nothing),
+        _ => false,
+    }
+}
+
+fn check(def: &StreamDef, entry: &Value) -> Result<(), StateError> {
+    let stream = def.name;
     let Some(entry) = entry.as_object() else {
         return Err(StateError(format!("`bookmarks.{stream}` must be an object")));
     };
@@ -212,22 +255,82 @@ fn check(stream: &str, entry: &Value) -> Result<(), StateError> {
         Some(Value::String(text)) if parse_instant(text).is_ok() => Ok(()),
         Some(other) => Err(StateError(format!("`bookmarks.{stream}.{at}` must be an RFC 3339 instant, not {}", brief(&other.to_string())))),
     };
+    // What another program wrote under the name of an incremental stream would count as no bookmark.
+    let foreign = |at: &str, entry: &Map<String, Value>| {
+        let names: Vec<String> = entry.keys().filter(|key| *key != "context").map(|key| format!("`{}`", brief(key))).collect();
+        let text = format!(
+            "`bookmarks.{stream}{at}` has no `start` but {}: write `start`, the time up to which all is extracted, or remove it",
+            names.join(", ")
+        );
+        Err(StateError(text))
+    };
+    let says_nothing = |entry: &Map<String, Value>| {
+        def.replication_key().is_some()
+            && entry.get("start").is_none_or(Value::is_null)
+            && entry.iter().any(|(key, value)| key != "context" && !is_nothing(value))
+    };
     instant("start", entry.get("start"))?;
     match entry.get("partitions") {
-        None => Ok(()),
+        None | Some(Value::Null) if says_nothing(entry) => foreign("", entry),
+        None | Some(Value::Null) => Ok(()),
         Some(Value::Array(partitions)) => partitions.iter().enumerate().try_for_each(|(i, partition)| {
-            if !partition.get("context").is_some_and(Value::is_object) {
+            let Some(context) = partition.get("context").and_then(Value::as_object) else {
                 return Err(StateError(format!("`bookmarks.{stream}.partitions[{i}].context` must be an object")));
+            };
+            instant(&format!("partitions[{i}].start"), partition.get("start"))?;
+            let ours = |key: &String| matches!(key.as_str(), "organization_slug" | "project_id");
+            if let Some(key) = context.keys().find(|key| def.replication_key().is_some() && !ours(key)) {
+                let text = format!(
+                    "`bookmarks.{stream}.partitions[{i}].context` names `{}`, by which this tap keeps no bookmarks; remove it",
+                    brief(key)
+                );
+                return Err(StateError(text));
             }
-            instant(&format!("partitions[{i}].start"), partition.get("start"))
+            match partition.as_object().filter(|partition| says_nothing(partition)) {
+                Some(partition) => foreign(&format!(".partitions[{i}]"), partition),
+                None => Ok(()),
+            }
         }),
         Some(_) => Err(StateError(format!("`bookmarks.{stream}.partitions` must be a list"))),
     }
 }
 
+/// Reads a state file: a state, or several lines of which the last is one, as `>>` makes them.
+///
+/// # Errors
+/// When it cannot be read, or holds no state.
+pub fn read(path: &Path) -> Result<Value, Error> {
+    if !path.exists() {
+        log::info!("the state file {} is not there: a first run, from start_date on", path.display());
+        return Ok(json!({}));
+    }
+    let text = text_file::read(path)?;
+    if text.trim().is_empty() {
+        // The shell makes it for `>>` before the first run begins.
+        log::warn!("the state file {} is empty: a first run, from start_date on", path.display());
+        return Ok(json!({}));
+    }
+    let error = match text_file::parse_json(path, &text) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let is_state = |value: &Value| unwrapped(value.clone(), 0).get("bookmarks").is_some() || value == &json!({});
+    for (after, line) in lines.iter().rev().enumerate() {
+        if let Some(value) = serde_json::from_str(line).ok().filter(is_state) {
+            if after > 0 {
+                log::warn!("{}: {after} of the last lines are no state; the one before them counts", path.display());
+            }
+            return Ok(value);
+        }
+    }
+    Err(error)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
 
     fn project(id: &str) -> Partition {
         Partition(vec![("organization_slug", "acme".to_owned()), ("project_id", id.to_owned())])
@@ -314,6 +417,44 @@ mod tests {
             assert!(error.contains(part), "{error}");
         }
         assert!(Bookmarks::parse(json!({})).is_ok());
+    }
+
+    #[rstest]
+    #[case::of_meltano(|state| json!({"singer_state": state}))]
+    #[case::of_its_backends(|state| json!({"completed": {"singer_state": state}, "partial": {}}))]
+    #[case::of_its_database(|state| json!({"completed_state": {"singer_state": state}, "partial_state": {}}))]
+    #[case::a_partial_one(|state| json!({"completed": {}, "partial": {"singer_state": state}}))]
+    #[case::a_message(|state| json!({"type": "STATE", "value": state}))]
+    #[case::a_value(|state| json!({"value": state}))]
+    #[case::as_text(|state: Value| json!({"state": state.to_string()}))]
+    fn a_state_in_its_wrapper(#[case] wrap: fn(Value) -> Value) {
+        let state = json!({"bookmarks": {"issues": {"start": "2026-01-01T00:00:00Z"}}});
+        assert_eq!(Bookmarks::parse(wrap(state.clone())).expect("a state"), Bookmarks::parse(state).expect("a state"));
+    }
+
+    #[rstest]
+    #[case(json!({}))]
+    #[case(json!({"bookmarks": {}}))]
+    #[case(json!({"singer_state": {}}))]
+    #[case(json!({"completed": {}, "partial": {}}))]
+    #[case(json!({"type": "STATE", "value": {}}))]
+    #[case(json!({"bookmarks": {"issues": {}}}))]
+    #[case(json!({"currently_syncing": null}))]
+    fn a_state_that_is_empty(#[case] state: Value) {
+        let bookmarks = Bookmarks::parse(state).expect("a state");
+        assert_eq!(bookmarks.start("issues", &project("1")), None);
+    }
+
+    #[rstest]
+    #[case::of_the_sdk(json!({"bookmarks": {"issues": {"replication_key": "lastSeen", "replication_key_value": "2026-01-01T00:00:00Z"}}}), "`replication_key_value`")]
+    #[case::of_its_partitions(json!({"bookmarks": {"events": {"partitions": [{"context": {"project": "api"}, "replication_key_value": "2026-01-01"}]}}}), "`project`")]
+    #[case::of_a_partition(json!({"bookmarks": {"events": {"partitions": [{"context": {"project_id": "1"}, "replication_key_value": "2026-01-01"}]}}}), "partitions[0]")]
+    #[case::of_singer_python(json!({"bookmarks": {"issues": {"lastSeen": "2026-01-01T00:00:00Z"}}}), "`lastSeen`")]
+    #[case::without_bookmarks(json!({"issues": {"start": "2026-01-01T00:00:00Z"}}), "no `bookmarks` but `issues`")]
+    #[case::of_something_else(json!({"last_run": "2026-01-01"}), "`last_run`")]
+    fn a_bookmark_that_cannot_be_read_is_refused_by_name(#[case] state: Value, #[case] told: &str) {
+        let error = Bookmarks::parse(state).expect_err("refused").to_string();
+        assert!(error.contains(told), "{error}");
     }
 
     #[test]

@@ -31,6 +31,41 @@ fn the_examples_of_readme_run() {
     assert!((1..lines("messages.jsonl")).contains(&lines("more.jsonl")), "the second run reads only the overlap");
 }
 
+#[test]
+fn the_recipe_with_a_target_keeps_the_last_good_state() {
+    let now = chrono::Utc::now();
+    let sandbox = Sandbox::start(Options::new(World::seeded(now))).expect("a sandbox");
+    let recipe = include_str!("../README.md").split("<!-- run: target-jsonl -->").nth(1).map(block).expect("the recipe");
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = serde_json::json!({
+        "api_token": TOKEN, "organization": ORGANIZATION, "base_url": sandbox.url(), "start_date": (now - chrono::TimeDelta::days(9)).to_rfc3339(),
+    });
+    std::fs::write(folder.path().join("config.json"), config.to_string()).expect("written");
+    let tap = assert_cmd::cargo::cargo_bin!("tap-sentry").parent().expect("a folder of binaries").to_owned();
+    let path = format!("{}:{}:{}", folder.path().display(), tap.display(), std::env::var("PATH").unwrap_or_default());
+    // What the target does with the messages on its stdin.
+    let run = |target: &str| {
+        use std::os::unix::fs::PermissionsExt;
+        let program = folder.path().join("target-jsonl");
+        std::fs::write(&program, format!("#!/bin/sh\n{target}\n")).expect("written");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("made executable");
+        Command::new("bash").args(["-c", &recipe]).current_dir(&folder).env("PATH", &path).output().expect("bash").status.success()
+    };
+    let states = || std::fs::read_to_string(folder.path().join("states.jsonl")).unwrap_or_default();
+    let value = r#"sed -n 's/^{"type":"STATE","value":\(.*\)}$/\1/p'"#;
+
+    assert!(!run("exit 1"), "a target that dies is no success");
+    assert_eq!(states(), "");
+    std::fs::remove_file(folder.path().join("states.jsonl")).expect("an empty file");
+    assert!(run(value));
+    let first = states();
+    assert!(first.contains("bookmarks"));
+    assert!(!run("head -n 3 >/dev/null; exit 1"));
+    assert_eq!(states(), first, "the last good state stays");
+    assert!(run(value), "and is where the next run starts");
+    assert!(states().len() > first.len() && states().starts_with(&first));
+}
+
 /// The text of the first fenced block, its indentation removed.
 fn block(text: &str) -> String {
     let (_, rest) = text.split_once("```sh\n").expect("a block of sh");

@@ -453,7 +453,7 @@ fn any_answer_is_refused_or_becomes_lines_that_fit_their_schema(#[case] style: &
 #[case::cut(br#"{"bookmarks": {"issues": {"sta"#)]
 #[case::not_utf8(b"{\"bookmarks\": \"\xff\"}")]
 #[case::nul_bytes(b"\0\0\0\0")]
-#[case::nothing(b"")]
+#[case::half_a_literal(b"nul")]
 #[case::two_documents(b"{} {}")]
 #[case::lone_surrogate(br#"{"bookmarks": {"issues": {"start": "\ud800"}}}"#)]
 #[case::huge_number(br#"{"bookmarks": 1e400}"#)]
@@ -499,11 +499,11 @@ fn a_file_that_is_nested_without_end_is_named(#[values("--state", "--catalog", "
 #[case::an_entry_of_another_type("--catalog", r#"{"streams": ["issues"]}"#, "`streams[0]`")]
 #[case::a_flag_of_another_type(
     "--catalog",
-    r#"{"streams": [{"tap_stream_id": "teams"}, {"stream_id": "issues", "tap_stream_id": "issues", "selected": "yes"}]}"#,
+    r#"{"streams": [{"tap_stream_id": "teams"}, {"stream_id": "issues", "tap_stream_id": "issues", "selected": "perhaps"}]}"#,
     "`streams[1].selected` (stream `issues`)"
 )]
 #[case::a_name_of_another_type_by_its_alias("--catalog", r#"{"streams": [{"stream_id": 7}]}"#, "`streams[0].stream_id`")]
-#[case::of_an_entry_named_by_its_alias("--catalog", r#"{"streams": [{"stream_id": "teams", "selected": 1}]}"#, "(stream `teams`)")]
+#[case::of_an_entry_named_by_its_alias("--catalog", r#"{"streams": [{"stream_id": "teams", "selected": 2}]}"#, "(stream `teams`)")]
 #[case::the_list_alone("--catalog", r#"[[{"tap_stream_id": "issues"}]]"#, "`streams`")]
 #[case::a_number_too_large("--config", r#"{"concurrency": 123456789012345678901234567890}"#, "`concurrency`")]
 #[case::a_header_of_two_lines("--config", r#"{"user_agent": "a\r\nX-Other: b"}"#, "`user_agent`")]

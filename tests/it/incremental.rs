@@ -513,3 +513,46 @@ fn an_empty_state_is_a_first_run() {
     run.is_complete();
     run.keys("events").equal(sentry.expected("events"));
 }
+
+#[rstest]
+#[case::of_which_the_last_counts("{\"bookmarks\": {\"issues\": {\"start\": \"2020-01-01\"}}}\nSTATE\n\n")]
+#[case::with_one_cut_at_the_end("STATE\n{\"bookmarks\": {\"iss")]
+#[case::of_messages(
+    "{\"type\": \"RECORD\", \"stream\": \"issues\", \"record\": {\"id\": \"1\"}}\n{\"type\": \"STATE\", \"value\": STATE}\n"
+)]
+#[case::of_meltano("{\"singer_state\": STATE}")]
+fn a_state_file_of_several_lines_or_in_a_wrapper(#[case] form: &str) {
+    let sentry = Sentry::small();
+    let first = Tap::against(&sentry).select(&["issues"]).run();
+    let text = form.replace("STATE", &first.state().to_string()).replace("\"type\": \"{", "{");
+    let text = if form.contains("RECORD") { form.replace("\"value\": STATE", &format!("\"value\": {}", first.state())) } else { text };
+    let tap = Tap::against(&sentry).select(&["issues"]).with("issue_refresh_days", 0).with("lookback_minutes", 0).file("states", text);
+    let run = tap.arg("--state").arg("states").run();
+    run.is_complete();
+    assert_eq!(run.keys("issues").set().len(), 0, "all of it was extracted before");
+}
+
+#[test]
+fn a_state_file_that_is_not_there_is_a_first_run() {
+    let sentry = Sentry::small();
+    let run = Tap::against(&sentry).select(&["issues"]).arg("--state").arg("nowhere.json").run();
+    run.is_complete().tells("nowhere.json is not there: a first run").keys("issues").equal(sentry.expected("issues"));
+}
+
+#[rstest]
+#[case::empty("")]
+#[case::of_blank_lines("\n \n")]
+fn an_empty_state_file_is_said_and_is_a_first_run(#[case] text: &str) {
+    let sentry = Sentry::small();
+    let run = Tap::against(&sentry).select(&["issues"]).file("s.json", text).arg("--state").arg("s.json").run();
+    run.is_complete().tells("s.json is empty: a first run").keys("issues").equal(sentry.expected("issues"));
+}
+
+#[rstest]
+#[case::of_another_tap(r#"{"bookmarks": {"issues": {"replication_key_value": "2026-01-01T00:00:00Z"}}}"#, "`replication_key_value`")]
+#[case::of_nothing_that_is_known(r#"{"issues": {"start": "2026-01-01"}}"#, "no `bookmarks`")]
+fn a_state_file_that_says_nothing_is_refused(#[case] text: &str, #[case] told: &str) {
+    let sentry = Sentry::small();
+    let run = Tap::against(&sentry).file("s.json", text).arg("--state").arg("s.json").run();
+    run.ends_with(1).prints_nothing().ends_telling("s.json").ends_telling(told);
+}

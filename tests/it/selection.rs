@@ -225,9 +225,23 @@ fn a_stream_missing_from_the_catalog_is_not_synced() {
 }
 
 #[test]
-fn a_catalog_that_selects_nothing_is_an_error() {
+fn a_catalog_that_selects_nothing_extracts_nothing_and_passes_the_state_on() {
     let sentry = Sentry::small();
-    Tap::against(&sentry).select(&[]).run().ends_with(1).prints_nothing().ends_telling("selects no stream");
+    Tap::against(&sentry).select(&[]).run().is_complete().prints_nothing().tells("selects no stream");
+    let state = json!({"bookmarks": {"issues": {"start": "2026-01-01T00:00:00Z"}, "other": {"x": 1}}});
+    let run = Tap::against(&sentry).select(&[]).state(&state).run();
+    run.is_complete();
+    assert_eq!(run.states(), [&state]);
+    assert!(sentry.requests().is_empty());
+}
+
+#[test]
+fn a_catalog_that_cannot_be_used_is_named_with_its_file() {
+    let sentry = Sentry::small();
+    let mut catalog = catalog(&["teams"]);
+    metadata(entry(&mut catalog, "teams"), &["name"])["selected"] = json!("perhaps");
+    let run = Tap::against(&sentry).catalog(catalog).run();
+    run.ends_with(1).prints_nothing().ends_telling("catalog.json: ").ends_telling(".metadata.selected` (stream `teams`) is \"perhaps\"");
 }
 
 #[test]
