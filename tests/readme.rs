@@ -94,3 +94,15 @@ fn every_setting_is_documented_wherever_settings_are() {
         assert!(readme.contains(&format!("| {number} |")), "README lacks exit code {number}");
     }
 }
+
+#[test]
+fn meltano_selects_what_is_selected_by_default() {
+    for (file, text) in
+        [("meltano.yml", include_str!("../meltano.yml")), ("meltano/extractor.yml", include_str!("../meltano/extractor.yml"))]
+    {
+        for stream in tap_sentry::streams::STREAMS {
+            let selected = text.contains(&format!("- {}.*\n", stream.name));
+            assert_eq!(selected, stream.selected_by_default, "{file}: {}", stream.name);
+        }
+    }
+}

@@ -315,6 +315,14 @@ PY
       says 'issues\.lastSeen' "$venvs/meltano/bin/meltano" select tap-sentry --list --all
   }
   check "meltano add --from-ref meltano/extractor.yml, the wheel as pip_url" from_reference
+  # chosen STREAMS: just these are selected in that project.
+  chosen() {
+    (cd "$work/other" && "$venvs/meltano/bin/meltano" select tap-sentry --list) >"$work/chosen" || return
+    diff <(tr , '\n' <<<"$1" | sort) <(sed -n 's/^\s*\[[a-z]* *\] \([a-z_]*\)\..*/\1/p' "$work/chosen" | sort -u)
+  }
+  check "meltano add --from-ref: the streams of one call a row are not selected" chosen "$listed"
+  one_more() { (cd "$work/other" && "$venvs/meltano/bin/meltano" select tap-sentry issue_detail '*') && chosen "$listed,issue_detail"; }
+  check "meltano select adds one of them to the others" one_more
 }
 beside "$work/meltano.out" meltano_part
 meltano_group=$group
