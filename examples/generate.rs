@@ -114,12 +114,13 @@ fn select() -> String {
     out
 }
 
-/// Meltano's name of the type. Its `password` is deprecated in favour of `sensitive`; of its `decimal` it cannot write a
-/// configuration file (4.4.1).
+/// Meltano's name of the type. Its `password` is deprecated in favour of `sensitive`. Its `decimal` ends with `Object of
+/// type Decimal is not JSON serializable` when the value comes from a variable (4.4.1), and `integer` refuses 2.5: a
+/// number is text, which the tap reads as a number.
 fn kind(setting: &Setting) -> &str {
     match (setting.name.as_str(), setting.kind.as_str()) {
         (name, "string") if name.ends_with("_date") => "date_iso8601",
-        (_, "number") => "integer",
+        (_, "number") => "string",
         (_, kind) => kind,
     }
 }

@@ -283,6 +283,9 @@ PY
   check "meltano config test names a wrong token as the reason" says 'refused the token' refused
   export TAP_SENTRY_API_TOKEN=$token
   check "meltano config test" meltano config test tap-sentry
+  rated() { TAP_SENTRY_RATE_LIMIT=2.5 meltano config test tap-sentry && meltano config set tap-sentry rate_limit 2.5 && meltano config test tap-sentry; }
+  check "meltano config test, rate_limit 2.5 from a variable and from meltano.yml" rated
+  check "meltano config unset" meltano config unset tap-sentry rate_limit
   check "meltano run, into files" meltano run sentry-to-files
   compare "meltano run, into files" all jsonl "$project/output" "$listed"
   files() { cat "$project"/output/events.jsonl | wc -l; }
