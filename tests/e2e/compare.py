@@ -5,9 +5,9 @@ stream, `ok …` or `FAIL …`.
 
 TRUTH: what `sentry_api.py … TRUTH` wrote.
 
-KIND and WHERE: `messages FILE` (a tap's output), `jsonl FOLDER`, `csv FOLDER`, `meltanolabs SCHEMA` or
-`pipelinewise SCHEMA`, whose target filled a schema of PostgreSQL (libpq's environment says which server). Tables must
-have one row a key; files may repeat one.
+KIND and WHERE: `messages FILE` (a tap's output), `jsonl FOLDER`, `csv FOLDER`, `meltanolabs SCHEMA`,
+`pipelinewise SCHEMA` or `psql SCHEMA`, whose target filled a schema of PostgreSQL (libpq's environment says which
+server). Tables must have one row a key; files may repeat one.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def read(kind, where, stream, key):
             with file.open(encoding="utf-8", newline="") as lines:
                 for record in csv.DictReader(lines):
                     yield [record[k] for k in key]
-    elif kind in ("meltanolabs", "pipelinewise"):
+    elif kind in ("meltanolabs", "pipelinewise", "psql"):
         found = dict(line.split("\t") for line in psql(
             "select lower(column_name), column_name from information_schema.columns "
             f"where table_schema = '{where}' and table_name = '{stream}'"))

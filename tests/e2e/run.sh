@@ -149,6 +149,7 @@ check "installed: meltanolabs-target-postgres" venv meltanolabs meltanolabs-targ
 check "installed: pipelinewise-target-postgres" venv pipelinewise pipelinewise-target-postgres==2.1.2
 # Later versions of duckdb lose the first row of each batch of this target.
 check "installed: target-duckdb" venv duckdb target-duckdb==0.8.0 duckdb==1.1.3
+check "installed: duckdb" venv duckdb-new duckdb==2.0.1
 check "installed: meltano" venv meltano meltano==4.4.1
 
 postgresql() {
@@ -371,6 +372,10 @@ pg_target() {
   case $kind in
   meltanolabs) json host="$PGHOST" port="$port" user=postgres password=none database=postgres default_target_schema="$schema" batch_size_rows=500 "${@:3}" ;;
   pipelinewise) json host="$PGHOST" port="$port" user=postgres password=none dbname=postgres default_target_schema="$schema" batch_size_rows=500 "${@:3}" ;;
+  psql)
+    command=(psql -X -v schema="$schema" -f "$root/docs/load_postgres.sql")
+    return
+    ;;
   esac >"$work/$schema.json"
   command=("$venvs/$kind/bin/target-postgres" --config "$work/$schema.json")
 }
@@ -378,7 +383,7 @@ pg_target() {
 load() {
   sync "$2" ${3:+--state "$3"} | tee "$work/$1.jsonl" | "${command[@]}" >"$work/$1.states" && tail -n 1 "$work/$1.states" >"$work/$1.state" && [ -s "$work/$1.state" ]
 }
-for kind in meltanolabs pipelinewise; do
+for kind in meltanolabs pipelinewise psql; do
   pg_target $kind ${kind}_full
   check "$kind: full run" load ${kind}_full seeded
   compare "$kind: full run" all $kind ${kind}_full
@@ -396,18 +401,24 @@ types() {
 }
 check "meltanolabs: types of columns" says '^bigint timestamp without time zone boolean jsonb \(character varying\|text\)$' types meltanolabs_full
 check "pipelinewise: types of columns" says '^numeric timestamp without time zone boolean jsonb character varying$' types pipelinewise_full
+check "psql: types of columns" says '^bigint timestamp with time zone boolean jsonb text$' types psql_full
+odd_into_psql() {
+  "$python" "$here/odd.py" write | psql -X -v schema=odd -f "$root/docs/load_postgres.sql" >"$work/odd.state" && grep -q '^{"text":' "$work/odd.state" &&
+    psql -XAtqc 'select row_to_json(r) from odd.odd r' | "$python" "$here/odd.py" check
+}
+check "psql: odd rows" odd_into_psql
 
 stage "killed and resumed"
 # killed KIND NAME OPTIONS…
 killed() {
   # Without this option the target, once the first stream is full, prints a state of others that it has yet to load.
-  pg_target "$1" "$2" $([ "$1" = meltanolabs ] || echo flush_all_streams=true)
+  pg_target "$1" "$2" $([ "$1" != pipelinewise ] || echo flush_all_streams=true)
   "$python" "$here/killed.py" "${@:3}" --state "$work/$2.state" --tap "$tap" --config "$work/slow.config.json" --catalog "$work/catalog-bulk.json" --target "${command[@]}"
 }
 resume() { "$tap" --config "$work/bulk.config.json" --catalog "$work/catalog-bulk.json" --state "$work/$1.state" | tee "$work/$1.jsonl" | "${command[@]}" >/dev/null; }
 shorter() { [ "$(grep -c '^{"type":"RECORD","stream":"events"' "$work/$1.jsonl")" -lt "$("$python" -c "import json; print(len(json.load(open('$work/bulk.json'))['events']))")" ]; }
 # target-postgres of meltanolabs says nothing before its input ends: killed as well, it leaves no state to resume from.
-for case in "meltanolabs tap_killed" "pipelinewise tap_killed" "pipelinewise both_killed --both"; do
+for case in "meltanolabs tap_killed" "pipelinewise tap_killed" "pipelinewise both_killed --both" "psql tap_killed"; do
   read -r kind how options <<<"$case"
   # shellcheck disable=SC2086
   check "$kind, $how: in the middle" killed "$kind" "${kind}_$how" --after 2500 $options
@@ -433,6 +444,31 @@ expected = {("issues", "count"): "HUGEINT", ("issues", "lastseen"): "TIMESTAMP",
 wrong = {k: found.get(k) for k, v in expected.items() if found.get(k) != v}
 assert not wrong, wrong
 PY
+# exported PYTHON SCHEMA FILE: the tables as files of JSON lines, in a folder of the schema's name.
+exported() {
+  mkdir "$work/$2" && "$1" - "$work/$3" "$2" "$work/$2" <<'PY'
+import duckdb, sys
+file, schema, folder = sys.argv[1:]
+with duckdb.connect(file, read_only=True) as database:
+    for (table,) in database.execute("select table_name from information_schema.tables where table_schema = ?", [schema]).fetchall():
+        (catalog,) = database.execute("select current_database()").fetchone()
+        database.execute(f"""copy (select * from "{catalog}"."{schema}"."{table}") to '{folder}/{table}.jsonl' (format json)""")
+PY
+}
+for version in duckdb duckdb-new; do
+  interpreter=$venvs/$version/bin/python name=recipe_${version//-/_}
+  # The file has the name of the schema, which DuckDB finds ambiguous.
+  command=("$interpreter" "$root/docs/load_duckdb.py" "$work/$name.db" "$name")
+  check "$name: run until $middle" load "${name}_before" before
+  check "$name: incremental run" load "${name}_after" seeded "$work/${name}_before.state"
+  check "$name: exported" exported "$interpreter" "$name" "$name.db"
+  compare "$name" all jsonl "$work/$name"
+  odd_into_duckdb() {
+    "$python" "$here/odd.py" write | "$interpreter" "$root/docs/load_duckdb.py" "$work/$name.odd.db" "${name}_odd" >"$work/odd.state" && grep -q '^{"text":' "$work/odd.state" &&
+      exported "$interpreter" "${name}_odd" "$name.odd.db" && "$python" "$here/odd.py" check <"$work/${name}_odd/odd.jsonl"
+  }
+  check "$name: odd rows" odd_into_duckdb
+done
 
 stage "Meltano, which ran beside"
 joined "$meltano_group" || report "FAIL Meltano's part ended early"
