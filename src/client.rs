@@ -1,5 +1,6 @@
-//! One page or one object: authorisation, permits, retries. The only file that names reqwest.
+//! One page or one object: authorisation, permits, retries. Only this file and `answer` name reqwest.
 
+use crate::answer::{self, Html, Refusal};
 use crate::config::Settings;
 use crate::error::Error;
 use crate::paging::{Next, next_page};
@@ -14,7 +15,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode};
 use secrecy::ExposeSecret;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -40,6 +41,8 @@ pub struct ApiError {
     /// The path and query asked for; never the token, which travels in a header.
     pub path: String,
     pub kind: Kind,
+    /// Something that needs the same scopes has been read with the token.
+    pub scope_shown: bool,
 }
 
 /// The kinds of failure. [`Kind::transient`] says which are worth another try.
@@ -47,10 +50,15 @@ pub struct ApiError {
 pub enum Kind {
     #[error("HTTP {status}: {detail}")]
     Status { status: u16, detail: String },
-    /// 404 in Sentry's own words. One without a word is a [`Kind::Status`]: a feature that is off, or a gateway that
-    /// does not know the organization; and with a gateway's words a wrong answer.
+    /// 404 in Sentry's own words. One without a word is a [`Kind::Status`], and with other words a [`Kind::Gateway`].
     #[error("HTTP 404: {0}")]
     NotThere(String),
+    /// A refusal that is not in Sentry's words, so it says nothing of the token, its scopes or what was asked for.
+    #[error("HTTP {status} of a gateway before Sentry, not in Sentry's words: {detail}{}", wants.as_ref().map(|wants| format!("; it wants {wants} authentication")).unwrap_or_default())]
+    Gateway { status: u16, detail: String, wants: Option<String> },
+    /// 200 and a page for people.
+    #[error("not the JSON that was asked for: {0} came; a login page or a proxy may stand before Sentry: check `base_url` and `proxy_url`")]
+    Page(Html),
     #[error("HTTP 429, too many requests: {detail}")]
     RateLimited { detail: String, wait: Option<Duration> },
     #[error("HTTP {status}, the query covers too much: {detail}")]
@@ -86,7 +94,9 @@ impl Kind {
             Self::QueryTooLarge { .. } => !ask.divisible,
             // 410 with a message is a brown-out of an endpoint that still exists; see sentry/api/helpers/deprecation.py.
             Self::Status { status, .. } => matches!(status, 408 | 410 | 425 | 500..),
-            Self::RateLimited { .. }
+            Self::Gateway { .. }
+            | Self::Page(_)
+            | Self::RateLimited { .. }
             | Self::Timeout(_)
             | Self::Dropped(_)
             | Self::Transport(_)
@@ -112,6 +122,7 @@ impl Kind {
 }
 
 impl ApiError {
+    /// The status of a refusal by Sentry itself, or of a server that is not well; a gateway's refusal has none.
     pub fn status(&self) -> Option<u16> {
         match self.kind {
             Kind::Status { status, .. } | Kind::QueryTooLarge { status, .. } => Some(status),
@@ -172,6 +183,8 @@ pub struct Client {
     base: Url,
     throttle: Arc<Throttle>,
     report: Arc<Report>,
+    /// Those of streams of which something has been read.
+    scopes: Mutex<Vec<&'static [&'static str]>>,
     max_retries: u32,
     timeout: Duration,
 }
@@ -190,6 +203,7 @@ impl Client {
             base: settings.base_url.clone(),
             throttle: Arc::new(Throttle::new(settings.concurrency, settings.rate_limit)),
             report,
+            scopes: Mutex::default(),
             max_retries: settings.max_retries,
             timeout: settings.request_timeout,
         })
@@ -228,7 +242,10 @@ impl Client {
         loop {
             let kind = match self.fetch(ask, &room, fresh).await {
                 Ok((mut page, room)) => match parse(&mut page) {
-                    Ok(parsed) => return Ok((parsed, room)),
+                    Ok(parsed) => {
+                        self.answered(ask);
+                        return Ok((parsed, room));
+                    }
                     Err(kind) => kind,
                 },
                 Err(kind) => kind,
@@ -242,12 +259,24 @@ impl Client {
                 continue;
             }
             let Some(wait) = patience.wait(&kind, ask) else {
-                return Err(ApiError { path: ask.path(), kind });
+                return Err(self.failed(ask, kind));
             };
             log::warn!(target: ask.stream.name, "GET {}: {kind}; trying again in {:.1} s", ask.path(), wait.as_secs_f64());
             self.report.retried(ask.stream);
             tokio::time::sleep(wait).await;
         }
+    }
+
+    fn answered(&self, ask: &Ask) {
+        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        if !scopes.contains(&ask.stream.scopes) {
+            scopes.push(ask.stream.scopes);
+        }
+    }
+
+    fn failed(&self, ask: &Ask, kind: Kind) -> ApiError {
+        let scope_shown = self.scopes.lock().unwrap_or_else(PoisonError::into_inner).contains(&ask.stream.scopes);
+        ApiError { path: ask.path(), kind, scope_shown }
     }
 
     /// Waits after so many refusals in succession of what was then asked for in smaller parts: as long as for a further
@@ -381,7 +410,7 @@ impl Exchange {
         // Never of Sentry's own; of gateways before it.
         let after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()?.trim().parse::<u64>().ok());
         let reset_in = headers.reset_in.or(after.map(|seconds| Duration::from_secs(seconds).min(LONGEST_REFUSAL)));
-        let location = response.headers().get("location").and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let told = if status == StatusCode::OK { HeaderMap::new() } else { response.headers().clone() };
         let next = response.headers().get_all("link").iter().find_map(|v| next_page(v.to_str().ok()?));
         let hits = response.headers().get("x-hits").and_then(|v| v.to_str().ok()?.parse().ok());
         let body = match self.body(response, started).await {
@@ -396,9 +425,12 @@ impl Exchange {
         };
         self.log(status, started, body.bytes().len(), headers);
         if status == StatusCode::OK {
-            return Ok(Page { sent: started, body, next, hits });
+            return match answer::page(body.bytes()) {
+                Some(html) => Err(Kind::Page(html)),
+                None => Ok(Page { sent: started, body, next, hits }),
+            };
         }
-        let kind = failure(status, body.bytes(), location, RateHeaders { reset_in, ..headers });
+        let Refusal { kind, .. } = answer::refusal(status, &told, body.bytes(), RateHeaders { reset_in, ..headers });
         if let Kind::RateLimited { wait, .. } = &kind {
             self.permit.refused(wait.unwrap_or_default());
         }
@@ -469,49 +501,6 @@ fn rate_headers(headers: &HeaderMap) -> RateHeaders {
             Duration::from_secs_f64((reset - now).clamp(0.0, LONGEST_REFUSAL.as_secs_f64()))
         }),
         concurrent_limit: number("x-sentry-rate-limit-concurrentlimit"),
-    }
-}
-
-/// What an answer with another status than 200 means.
-fn failure(status: StatusCode, body: &[u8], location: Option<String>, rate: RateHeaders) -> Kind {
-    let own_words = serde_json::from_slice::<serde_json::Value>(body).is_ok_and(|body| body.get("detail").is_some());
-    let detail = detail(body);
-    let too_wide = |text: &str| text.to_lowercase().contains("smaller date range");
-    match status.as_u16() {
-        // Query quotas and statement time-outs come as 429 with allowance left: only a smaller window cures them.
-        429 if too_wide(&detail) => Kind::QueryTooLarge { status: 429, detail },
-        504 if too_wide(&detail) => Kind::QueryTooLarge { status: 504, detail },
-        429 => {
-            let wait = if rate.remaining.is_none_or(|left| left == 0) { rate.reset_in } else { None };
-            Kind::RateLimited { detail, wait }
-        }
-        404 if own_words => Kind::NotThere(detail),
-        404 if !body.trim_ascii().is_empty() => Kind::Body(format!("HTTP 404: {detail}")),
-        300..400 => match location {
-            Some(location) => Kind::Redirect(location),
-            None => Kind::Status { status: status.as_u16(), detail },
-        },
-        status => Kind::Status { status, detail },
-    }
-}
-
-/// What the server says: `detail` may be a text, an object with `message`, or missing; bodies may be HTML or empty.
-fn detail(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    let stated = parsed.as_ref().and_then(|body| {
-        let detail = body.get("detail").or_else(|| body.get("message")).or_else(|| body.get("error"))?;
-        Some(match detail.get("message").unwrap_or(detail) {
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
-        })
-    });
-    let text = stated.unwrap_or_else(|| text.into_owned());
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match text.char_indices().nth(500) {
-        Some((cut, _)) => format!("{}…", &text[..cut]),
-        None if text.is_empty() => "no text".to_owned(),
-        None => text,
     }
 }
 
@@ -602,50 +591,5 @@ mod tests {
             ("x-sentry-rate-limit-concurrentlimit", "None".to_owned()),
         ]));
         assert_eq!((rate.limit, rate.concurrent_limit, rate.absent()), (Some(40), None, false));
-    }
-
-    #[test]
-    fn a_detail_is_read_in_every_shape() {
-        for (body, expected) in [
-            (r#"{"detail":"Invalid token"}"#, "Invalid token"),
-            (r#"{"detail":{"code":"sso-required","message":"Must login via SSO"}}"#, "Must login via SSO"),
-            (r#"{"message":"This API no longer exists."}"#, "This API no longer exists."),
-            (r#"{"sortBy":["Invalid sort field"]}"#, r#"{"sortBy":["Invalid sort field"]}"#),
-            ("<html>\n <h1>Bad Gateway</h1></html>", "<html> <h1>Bad Gateway</h1></html>"),
-            ("", "no text"),
-        ] {
-            assert_eq!(detail(body.as_bytes()), expected);
-        }
-    }
-
-    #[test]
-    fn only_sentrys_own_words_say_that_something_is_not_there() {
-        let kind = |body: &str| failure(StatusCode::NOT_FOUND, body.as_bytes(), None, RateHeaders::default());
-        for body in [r#"{"detail":"The requested resource does not exist"}"#, r#"{"detail":"Event not found"}"#] {
-            assert!(matches!(kind(body), Kind::NotThere(_)), "{body}");
-        }
-        for body in ["<html><h1>404 Not Found</h1></html>", "default backend - 404", r#"{"message":"no Route matched"}"#, r#""detail""#] {
-            assert!(matches!(kind(body), Kind::Body(_)), "{body}");
-        }
-        for body in ["", "\r\n"] {
-            assert!(matches!(kind(body), Kind::Status { status: 404, .. }), "{body:?}");
-        }
-    }
-
-    #[test]
-    fn what_covers_too_much_is_told_from_too_many_requests() {
-        let kind = |status: u16, body: &str, remaining| {
-            let rate = RateHeaders { remaining: Some(remaining), reset_in: Some(Duration::from_secs(1)), ..RateHeaders::default() };
-            failure(StatusCode::from_u16(status).expect("a status"), body.as_bytes(), None, rate)
-        };
-        let snuba = r#"{"detail":"Rate limit exceeded. Please try your query with a smaller date range or fewer projects."}"#;
-        assert!(matches!(kind(429, snuba, 17), Kind::QueryTooLarge { .. }));
-        assert!(matches!(
-            kind(504, r#"{"detail":"\nQuery timeout. Please try again. If the problem persists try a smaller date range"}"#, 17),
-            Kind::QueryTooLarge { .. }
-        ));
-        let often = r#"{"detail":"You are attempting to use this endpoint too frequently. Limit is 40 requests in 1 seconds"}"#;
-        assert!(matches!(kind(429, often, 0), Kind::RateLimited { wait: Some(_), .. }));
-        assert!(matches!(kind(429, often, 5), Kind::RateLimited { wait: None, .. }));
     }
 }

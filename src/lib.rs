@@ -12,7 +12,7 @@
 //! | [`catalog`] | discovery, and what a catalog selects |
 //! | [`state`] | bookmarks: parsed, moved forward by checkpoints, written |
 //! | [`plan`] | the tree of the run and the windows of each partition; pure |
-//! | [`client`], [`paging`], [`throttle`] | one page: authorisation, cursors, retries, rate budgets |
+//! | [`client`], [`answer`], [`paging`], [`throttle`] | one page: authorisation, refusals, cursors, retries, rate budgets |
 //! | [`context`], [`pager`] | where a request hangs; one list page by page |
 //! | [`sync`] | walks the tree; sends records, checkpoints and gaps |
 //! | [`raw`], [`record`], [`batch`], [`message`] | raw JSON to RECORD lines in one pass; the other messages |
@@ -27,6 +27,7 @@
 //! bookmark is the end of a finished window; a gap holds back the bookmark of its partition for the rest of the run.
 
 pub mod about;
+pub mod answer;
 pub mod batch;
 pub mod catalog;
 pub mod check;

@@ -1049,6 +1049,9 @@ fn fits_a_page(def: &StreamDef, reference: &Reference) -> bool {
 /// The error, with what a user can do about it.
 pub fn reason(def: &StreamDef, error: &ApiError) -> String {
     match error.status() {
+        Some(403) if error.scope_shown => {
+            format!("{error}; the token has the scope {}, others are read by it: it has no access to this one", def.scopes_text())
+        }
         Some(403) => format!("{error}; the token needs the scope {}, and access to the project", def.scopes_text()),
         Some(404) => format!("{error}; this server does not have it, or `organization` is wrong"),
         _ => error.to_string(),

@@ -96,6 +96,8 @@ pub enum FaultKind {
     SsoRequired,
     /// 404 with what a gateway before Sentry says.
     NoBackend(&'static str),
+    /// What a gateway before Sentry says, with one header of its own if `header` has a name.
+    Gateway { status: u16, body: &'static str, header: (&'static str, String) },
     /// 429 with headers that name the end of the window.
     RateLimited { reset_in_seconds: u64 },
     /// 429 from somewhere that tells nothing.
@@ -292,6 +294,11 @@ fn applies(kind: &FaultKind, target: &Target<'_>) -> bool {
 }
 
 impl FaultKind {
+    /// What a gateway says, without a header of its own.
+    pub fn gateway(status: u16, body: &'static str) -> Self {
+        Self::Gateway { status, body, header: ("", String::new()) }
+    }
+
     /// The answer of faults that do without the true one.
     pub(crate) fn refusal(&self) -> Option<Problem> {
         Some(match self {
@@ -299,6 +306,11 @@ impl FaultKind {
             Self::NotThere => Problem::not_found(),
             Self::SsoRequired => Problem::sso_required(),
             Self::NoBackend(body) => Problem::text(StatusCode::NOT_FOUND, HTML, *body),
+            Self::Gateway { status, body, header: (name, value) } => {
+                let code = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let problem = Problem::text(code, HTML, *body);
+                if name.is_empty() { problem } else { problem.with(name, value) }
+            }
             Self::RateLimited { reset_in_seconds } => limited(
                 too_many("You are attempting to use this endpoint too frequently. Limit is 40 requests in 1 seconds"),
                 0,

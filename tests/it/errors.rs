@@ -32,8 +32,14 @@ fn kinds() -> Vec<FaultKind> {
         FaultKind::Null,
         FaultKind::HugeBody(40 << 20),
         FaultKind::NoBackend(NO_BACKEND),
+        FaultKind::gateway(403, BLOCKED),
+        FaultKind::gateway(401, ""),
+        FaultKind::gateway(413, r#"{"message":"Request Too Long"}"#),
     ]
 }
+
+/// As a firewall for web applications refuses what it takes for an attack.
+const BLOCKED: &str = "<!DOCTYPE html><html><head><title>Access Denied</title></head><body>Reference #18.2d3</body></html>";
 
 /// As a gateway says it that has lost the server behind it.
 const NO_BACKEND: &str = "<html><head><title>404 Not Found</title></head><body><h1>404 Not Found</h1><hr>nginx</body></html>";
@@ -463,4 +469,60 @@ fn a_request_that_fails_is_counted_once(#[case] kind: FaultKind) {
     let run = Tap::against(&sentry).select(&["releases"]).run();
     let timed = run.stderr.lines().filter(|line| line.contains("http_request_duration")).count();
     assert_eq!(timed, sentry.requests().len(), "{}", run.stderr);
+}
+
+#[rstest]
+fn a_refusal_in_a_gateways_words_is_tried_again_and_blames_neither_scopes_nor_the_token(
+    #[values(400, 401, 403, 405, 407, 413, 414)] status: u16,
+    #[values(BLOCKED, "RBAC: access denied", "", r#"{"message":"Forbidden"}"#)] body: &'static str,
+) {
+    let sentry = Sentry::small();
+    let issue = sentry.issue("web issue 0");
+    let header = match status {
+        401 => ("www-authenticate", "Basic realm=\"intranet\"".to_owned()),
+        407 => ("proxy-authenticate", "Basic realm=\"intranet\"".to_owned()),
+        _ => ("server", "nginx".to_owned()),
+    };
+    let wants = header.0.ends_with("authenticate");
+    let events = Match::path_end(format!("/issues/{issue}/events/"));
+    sentry.faults().add(Fault::always(events, FaultKind::Gateway { status, body, header }));
+    let tap = Tap::against(&sentry).select(&["issues", "events"]);
+    let first = tap.clone().retries(1).run();
+    first
+        .is_incomplete()
+        .no_state_is_ahead(&sentry, &[])
+        .tells("trying again")
+        .ends_telling(&format!("HTTP {status} of a gateway before Sentry"));
+    first.does_not_tell("scope").does_not_tell("`api_token`");
+    assert_eq!(sentry.faults().fired(), 2, "it is tried again");
+    if body == BLOCKED {
+        first.ends_telling("Access Denied").does_not_tell("Reference");
+    }
+    assert_eq!(first.stderr.contains("wants Basic authentication"), wants, "{}", first.stderr);
+    first.keys("issues").equal(sentry.expected("issues"));
+    sentry.faults().clear();
+    tap.completes(&sentry, &[&first]);
+}
+
+#[test]
+fn a_403_of_one_row_blames_no_scope_by_which_others_are_read() {
+    let sentry = Sentry::small();
+    let issue = sentry.issue("web issue 0");
+    sentry.faults().add(Fault::always(Match::path_end(format!("/issues/{issue}/events/")), FaultKind::Status(403)));
+    let tap = Tap::against(&sentry).select(&["issues", "events"]);
+    let first = tap.clone().run();
+    first.is_incomplete().ends_telling(&format!("issue {issue}")).ends_telling("has the scope event:read").does_not_tell("needs the scope");
+    assert_eq!(sentry.faults().fired(), 1, "Sentry's own word is final");
+    assert_eq!(first.keys("events").set().len() + 3, sentry.expected("events").len());
+    sentry.faults().clear();
+    tap.completes(&sentry, &[&first]);
+}
+
+#[test]
+fn a_page_for_people_is_told_by_its_title() {
+    let sentry = Sentry::small();
+    sentry.faults().add(Fault::always(Match::path_end("/teams/"), FaultKind::Html));
+    let run = Tap::against(&sentry).select(&["teams", "members"]).retries(0).run();
+    run.is_incomplete().ends_telling("an HTML page with the title \u{201c}Sign in\u{201d} came").ends_telling("`base_url`");
+    run.keys("members").equal(sentry.expected("members"));
 }

@@ -1,0 +1,280 @@
+//! What an answer says that is not the one that was asked for, and who says it: Sentry, or a gateway before it.
+
+use crate::client::Kind;
+use crate::error::brief;
+use crate::throttle::RateHeaders;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+/// A title is looked for no further into a page.
+const HEAD: usize = 64 << 10;
+
+/// A refusal, and whether Sentry itself says it.
+#[derive(Debug)]
+pub struct Refusal {
+    pub kind: Kind,
+    pub own_words: bool,
+}
+
+/// What an answer with another status than 200 means.
+pub fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], rate: RateHeaders) -> Refusal {
+    let status = status.as_u16();
+    let said: Option<Value> = serde_json::from_slice(body).ok();
+    let own_words = said.as_ref().is_some_and(|said| own_words(status, said));
+    let detail = match &said {
+        Some(said) => stated(said),
+        None => unstated(body),
+    };
+    let too_wide = detail.to_lowercase().contains("smaller date range");
+    let kind = match status {
+        // Query quotas and statement time-outs come as 429 with allowance left: only a smaller window cures them.
+        429 | 504 if too_wide => Kind::QueryTooLarge { status, detail },
+        429 => {
+            let wait = if rate.remaining.is_none_or(|left| left == 0) { rate.reset_in } else { None };
+            Kind::RateLimited { detail, wait }
+        }
+        404 if own_words => Kind::NotThere(detail),
+        300..400 if headers.contains_key("location") => Kind::Redirect(text(headers, "location").unwrap_or_default()),
+        // Without a word: a feature that is off, or Sentry's own gateway that does not know the organization.
+        404 if body.trim_ascii().is_empty() => Kind::Status { status, detail },
+        // Of a server that is not well at the moment, whoever says it.
+        408 | 410 | 425 | 500.. => Kind::Status { status, detail },
+        status if own_words => Kind::Status { status, detail },
+        status => Kind::Gateway { status, detail, wants: wants(headers) },
+    };
+    Refusal { kind, own_words }
+}
+
+/// Whether a refusal has one of the shapes in which Sentry refuses. It never does so with HTML, plain text or nothing,
+/// but for a 429.
+fn own_words(status: u16, said: &Value) -> bool {
+    let Value::Object(map) = said else {
+        return status == 400 && said.is_string();
+    };
+    // RFC 9457, as gateways write it: that has a `detail` too.
+    if map.contains_key("title") && map.contains_key("status") {
+        return false;
+    }
+    let says = |name: &str| map.get(name).is_some_and(|value| value.is_string() || value.is_object() || value.is_array());
+    match status {
+        400 => says("detail") || says("error") || !map.is_empty() && map.values().all(is_list_of_texts),
+        410 => says("detail") || says("message"),
+        _ => says("detail"),
+    }
+}
+
+/// What a validator has to say of one parameter.
+fn is_list_of_texts(value: &Value) -> bool {
+    value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(Value::is_string))
+}
+
+/// What a gateway asks for, by the names of its schemes.
+fn wants(headers: &HeaderMap) -> Option<String> {
+    let challenges = ["www-authenticate", "proxy-authenticate"].iter().flat_map(|name| headers.get_all(*name));
+    let schemes: Vec<&str> = challenges.filter_map(|value| value.to_str().ok()?.split([' ', ',']).next()).collect();
+    (!schemes.is_empty()).then(|| brief(&schemes.join(", ")))
+}
+
+/// A header as text.
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    Some(headers.get(name)?.to_str().ok()?.to_owned())
+}
+
+/// What JSON says: `detail` may be a text, an object with `message`, or missing.
+fn stated(said: &Value) -> String {
+    let detail = ["detail", "message", "error"].iter().find_map(|name| said.get(name).filter(|value| !value.is_null()));
+    match detail.map(|detail| detail.get("message").unwrap_or(detail)) {
+        Some(Value::String(text)) => words(text),
+        Some(other) => words(&other.to_string()),
+        None => words(&said.to_string()),
+    }
+}
+
+/// What anything else says: a page by its title, else its first words.
+fn unstated(body: &[u8]) -> String {
+    match page(body) {
+        Some(html @ Html { title: Some(_) }) => html.to_string(),
+        _ => words(&String::from_utf8_lossy(&body[..body.len().min(HEAD)])),
+    }
+}
+
+fn words(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(500) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None if text.is_empty() => "no text".to_owned(),
+        None => text,
+    }
+}
+
+/// A page for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Html {
+    pub title: Option<String>,
+}
+
+impl std::fmt::Display for Html {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.title {
+            Some(title) => write!(f, "an HTML page with the title \u{201c}{title}\u{201d}"),
+            None => f.write_str("an HTML page"),
+        }
+    }
+}
+
+/// What a body is that is an HTML page.
+pub fn page(body: &[u8]) -> Option<Html> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
+    if !body.starts_with(b"<") {
+        return None;
+    }
+    let head = String::from_utf8_lossy(&body[..body.len().min(HEAD)]);
+    // Of the same length, so that what is found in one can be cut out of the other.
+    let lower = head.to_ascii_lowercase();
+    if !["<!doctype html", "<html", "<head", "<title", "<body", "<script"].iter().any(|tag| lower.contains(tag)) {
+        return None;
+    }
+    let title = lower.find("<title").and_then(|tag| {
+        let begin = tag + lower[tag..].find('>')? + 1;
+        let end = begin + lower[begin..].find("</title").or_else(|| lower[begin..].find('<'))?;
+        let title = head[begin..end].split_whitespace().collect::<Vec<_>>().join(" ");
+        (!title.is_empty()).then(|| brief(&title))
+    });
+    Some(Html { title })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::header::HeaderValue;
+    use rstest::rstest;
+    use std::time::Duration;
+
+    fn kind(status: u16, body: &str) -> Kind {
+        refused(status, body, RateHeaders::default())
+    }
+
+    fn refused(status: u16, body: &str, rate: RateHeaders) -> Kind {
+        refusal(StatusCode::from_u16(status).expect("a status"), &HeaderMap::new(), body.as_bytes(), rate).kind
+    }
+
+    #[rstest]
+    #[case(r#"{"detail":"Invalid token"}"#, "Invalid token")]
+    #[case(r#"{"detail":{"code":"sso-required","message":"Must login via SSO"}}"#, "Must login via SSO")]
+    #[case(r#"{"message":"This API no longer exists."}"#, "This API no longer exists.")]
+    #[case(r#"{"sortBy":["Invalid sort field"]}"#, r#"{"sortBy":["Invalid sort field"]}"#)]
+    #[case("<html>\n <h1>Bad Gateway</h1></html>", "<html> <h1>Bad Gateway</h1></html>")]
+    #[case("<HTML><head><TITLE lang=en>\n 502  Bad\tGateway </Title>", "an HTML page with the title \u{201c}502 Bad Gateway\u{201d}")]
+    #[case("", "no text")]
+    fn a_detail_is_read_in_every_shape(#[case] body: &str, #[case] expected: &str) {
+        let Kind::Status { detail, .. } = kind(500, body) else { panic!("another kind") };
+        assert_eq!(detail, expected);
+    }
+
+    #[rstest]
+    #[case("<!DOCTYPE html><html><head><title>Sign in</title>", Some("Sign in"))]
+    #[case("\u{feff}\n <html lang=\"en\"><Title>\n a &amp;\tb\n</Title>", Some("a &amp; b"))]
+    #[case("<!-- by hand --><title>cut off<body>", Some("cut off"))]
+    #[case("<html><title></title><p>hello", None)]
+    #[case("<html><title>never ends", None)]
+    #[case("<html><title", None)]
+    #[case("<html>İ<title>\u{1b}[31mred</title>", Some("\\u{1b}[31mred"))]
+    fn a_page_is_named_by_its_title(#[case] body: &str, #[case] title: Option<&str>) {
+        assert_eq!(page(body.as_bytes()), Some(Html { title: title.map(str::to_owned) }));
+    }
+
+    #[rstest]
+    #[case("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>")]
+    #[case("[\"<title>no</title>\"]")]
+    #[case("<")]
+    #[case("")]
+    fn what_is_no_page_is_not_taken_for_one(#[case] body: &str) {
+        assert_eq!(page(body.as_bytes()), None);
+    }
+
+    #[test]
+    fn only_sentrys_own_words_say_that_something_is_not_there() {
+        for body in [r#"{"detail":"The requested resource does not exist"}"#, r#"{"detail":"Event not found"}"#] {
+            assert!(matches!(kind(404, body), Kind::NotThere(_)), "{body}");
+        }
+        for body in [
+            "<html><h1>404 Not Found</h1></html>",
+            "default backend - 404",
+            r#"{"message":"no Route matched"}"#,
+            r#""detail""#,
+            r#"{"detail":null}"#,
+            r#"{"type":"about:blank","title":"Not Found","status":404,"detail":"no such route"}"#,
+        ] {
+            assert!(matches!(kind(404, body), Kind::Gateway { status: 404, .. }), "{body}");
+        }
+        for body in ["", "\r\n"] {
+            assert!(matches!(kind(404, body), Kind::Status { status: 404, .. }), "{body:?}");
+        }
+    }
+
+    #[rstest]
+    #[case(400, r#"{"detail":"Error parsing search query"}"#)]
+    #[case(400, r#"{"sortBy":["Invalid sort field"]}"#)]
+    #[case(400, r#"{"error":{"params":{"start":"too early"}}}"#)]
+    #[case(400, r#""Invalid origin""#)]
+    #[case(401, r#"{"detail":"Invalid token"}"#)]
+    #[case(401, r#"{"detail":{"code":"sso-required","message":"Must login via SSO"}}"#)]
+    #[case(403, r#"{"detail":"You do not have permission to perform this action."}"#)]
+    #[case(405, r#"{"detail":"Method \"GET\" not allowed."}"#)]
+    #[case(413, r#"{"detail":"too large"}"#)]
+    fn a_refusal_in_sentrys_words_is_sentrys(#[case] status: u16, #[case] body: &str) {
+        let refusal = refusal(StatusCode::from_u16(status).expect("a status"), &HeaderMap::new(), body.as_bytes(), RateHeaders::default());
+        assert!(refusal.own_words && matches!(refusal.kind, Kind::Status { status: told, .. } if told == status), "{refusal:?}");
+    }
+
+    #[rstest]
+    fn a_refusal_in_other_words_is_a_gateways(
+        #[values(202, 204, 304, 400, 401, 402, 403, 405, 406, 407, 409, 411, 413, 414, 418, 421, 431, 451, 499)] status: u16,
+        #[values(
+            "<html><title>no</title></html>",
+            "RBAC: access denied",
+            "",
+            r#"{"message":"Forbidden"}"#,
+            r#"{"detail":null}"#,
+            r#"{"success":false,"errors":[{"code":1020}]}"#,
+            r#"{"type":"about:blank","title":"Forbidden","status":403,"detail":"by policy"}"#,
+            "[]",
+            "null"
+        )]
+        body: &str,
+    ) {
+        assert!(matches!(kind(status, body), Kind::Gateway { .. }), "{status} {body:?}");
+    }
+
+    #[test]
+    fn what_a_gateway_asks_for_is_named_without_its_realm() {
+        let mut headers = HeaderMap::new();
+        headers.append("www-authenticate", HeaderValue::from_static("Negotiate"));
+        headers.append("www-authenticate", HeaderValue::from_static("Basic realm=\"intranet\""));
+        let Kind::Gateway { wants, .. } = refusal(StatusCode::UNAUTHORIZED, &headers, b"", RateHeaders::default()).kind else {
+            panic!("another kind")
+        };
+        assert_eq!(wants.as_deref(), Some("Negotiate, Basic"));
+    }
+
+    #[test]
+    fn what_covers_too_much_is_told_from_too_many_requests() {
+        let kind = |status: u16, body: &str, remaining| {
+            refused(
+                status,
+                body,
+                RateHeaders { remaining: Some(remaining), reset_in: Some(Duration::from_secs(1)), ..RateHeaders::default() },
+            )
+        };
+        let snuba = r#"{"detail":"Rate limit exceeded. Please try your query with a smaller date range or fewer projects."}"#;
+        assert!(matches!(kind(429, snuba, 17), Kind::QueryTooLarge { .. }));
+        assert!(matches!(
+            kind(504, r#"{"detail":"\nQuery timeout. Please try again. If the problem persists try a smaller date range"}"#, 17),
+            Kind::QueryTooLarge { .. }
+        ));
+        let often = r#"{"detail":"You are attempting to use this endpoint too frequently. Limit is 40 requests in 1 seconds"}"#;
+        assert!(matches!(kind(429, often, 0), Kind::RateLimited { wait: Some(_), .. }));
+        assert!(matches!(kind(429, often, 5), Kind::RateLimited { wait: None, .. }));
+    }
+}
