@@ -1,11 +1,13 @@
 //! What an answer says that is not the one that was asked for, and who says it: Sentry, or a gateway before it.
 
-use crate::client::Kind;
+use crate::client::{Kind, LONGEST_REFUSAL};
 use crate::error::brief;
 use crate::throttle::RateHeaders;
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
+use std::time::Duration;
 
 /// A title is looked for no further into a page.
 const HEAD: usize = 64 << 10;
@@ -27,21 +29,22 @@ pub fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], rate: RateH
         None => unstated(body),
     };
     let too_wide = detail.to_lowercase().contains("smaller date range");
+    let after = retry_after(headers);
     let kind = match status {
         // Query quotas and statement time-outs come as 429 with allowance left: only a smaller window cures them.
         429 | 504 if too_wide => Kind::QueryTooLarge { status, detail },
         429 => {
-            let wait = if rate.remaining.is_none_or(|left| left == 0) { rate.reset_in } else { None };
-            Kind::RateLimited { detail, wait }
+            let reset_in = rate.reset_in.filter(|_| rate.remaining.is_none_or(|left| left == 0));
+            Kind::RateLimited { detail, wait: reset_in.or(after) }
         }
         404 if own_words => Kind::NotThere(detail),
         300..400 if headers.contains_key("location") => Kind::Redirect(text(headers, "location").unwrap_or_default()),
         // Without a word: a feature that is off, or Sentry's own gateway that does not know the organization.
-        404 if body.trim_ascii().is_empty() => Kind::Status { status, detail },
+        404 if body.trim_ascii().is_empty() => Kind::Status { status, detail, wait: after },
         // Of a server that is not well at the moment, whoever says it.
-        408 | 410 | 425 | 500.. => Kind::Status { status, detail },
-        status if own_words => Kind::Status { status, detail },
-        status => Kind::Gateway { status, detail, wants: wants(headers) },
+        408 | 410 | 425 | 500.. => Kind::Status { status, detail, wait: after },
+        status if own_words => Kind::Status { status, detail, wait: after },
+        status => Kind::Gateway { status, detail, wants: wants(headers), wait: after },
     };
     Refusal { kind, own_words }
 }
@@ -74,6 +77,30 @@ fn wants(headers: &HeaderMap) -> Option<String> {
     let challenges = ["www-authenticate", "proxy-authenticate"].iter().flat_map(|name| headers.get_all(*name));
     let schemes: Vec<&str> = challenges.filter_map(|value| value.to_str().ok()?.split([' ', ',']).next()).collect();
     (!schemes.is_empty()).then(|| brief(&schemes.join(", ")))
+}
+
+/// Sentry itself never sends the header; gateways before it do, in seconds or as a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = text(headers, "retry-after")?;
+    let wait = match text.trim().parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => (http_date(&text)? - servers_now(headers)).to_std().unwrap_or_default(),
+    };
+    Some(wait.min(LONGEST_REFUSAL))
+}
+
+/// What the server's clock shows. Its `Date` tells it, in whole seconds that have begun: it counts where ours cannot be
+/// the same.
+pub fn servers_now(headers: &HeaderMap) -> DateTime<Utc> {
+    let ours = Utc::now();
+    let date = text(headers, "date").and_then(|date| http_date(&date));
+    date.filter(|date| !(TimeDelta::zero()..=TimeDelta::seconds(2)).contains(&(ours - *date))).unwrap_or(ours)
+}
+
+/// In any of the three forms of RFC 9110; some servers write a zone other than GMT, as e-mail has it.
+fn http_date(text: &str) -> Option<DateTime<Utc>> {
+    let text = text.trim();
+    httpdate::parse_http_date(text).map(DateTime::from).ok().or_else(|| Some(DateTime::parse_from_rfc2822(text).ok()?.to_utc()))
 }
 
 /// A header as text.
@@ -149,7 +176,6 @@ mod tests {
     use super::*;
     use reqwest::header::HeaderValue;
     use rstest::rstest;
-    use std::time::Duration;
 
     fn kind(status: u16, body: &str) -> Kind {
         refused(status, body, RateHeaders::default())
@@ -256,6 +282,27 @@ mod tests {
             panic!("another kind")
         };
         assert_eq!(wants.as_deref(), Some("Negotiate, Basic"));
+    }
+
+    #[rstest]
+    #[case::seconds("120", Some(120))]
+    #[case::blanks(" 7 ", Some(7))]
+    #[case::now("0", Some(0))]
+    #[case::longer_than_is_believed("86400", Some(3600))]
+    #[case::imf_fixdate("Sun, 06 Nov 1994 08:51:37 GMT", Some(120))]
+    #[case::rfc_850("Sunday, 06-Nov-94 08:51:37 GMT", Some(120))]
+    #[case::asctime("Sun Nov  6 08:51:37 1994", Some(120))]
+    #[case::a_zone("Sun, 06 Nov 1994 09:51:37 +0100", Some(120))]
+    #[case::a_date_that_has_passed("Sun, 06 Nov 1994 08:49:00 GMT", Some(0))]
+    #[case::a_date_far_away("Mon, 06 Nov 1995 08:49:37 GMT", Some(3600))]
+    #[case::below_zero("-1", None)]
+    #[case::words("soon", None)]
+    #[case::nothing("", None)]
+    fn when_to_come_back_is_read_in_every_form(#[case] after: &'static str, #[case] seconds: Option<u64>) {
+        let mut headers = HeaderMap::new();
+        headers.insert("date", HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"));
+        headers.insert("retry-after", HeaderValue::from_static(after));
+        assert_eq!(retry_after(&headers), seconds.map(Duration::from_secs));
     }
 
     #[test]

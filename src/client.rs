@@ -9,7 +9,6 @@ use crate::report::Report;
 use crate::streams::StreamDef;
 use crate::throttle::{Class, RateHeaders, Throttle};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode};
@@ -26,7 +25,7 @@ use url::Url;
 pub const MAX_BODY: usize = 32 << 20;
 
 /// A server is not believed that it refuses for longer, and a request does not sit out more.
-const LONGEST_REFUSAL: Duration = Duration::from_secs(3600);
+pub const LONGEST_REFUSAL: Duration = Duration::from_secs(3600);
 
 /// How rustls begins what it says of a certificate.
 const UNTRUSTED: &str = "invalid peer certificate";
@@ -49,13 +48,13 @@ pub struct ApiError {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Kind {
     #[error("HTTP {status}: {detail}")]
-    Status { status: u16, detail: String },
+    Status { status: u16, detail: String, wait: Option<Duration> },
     /// 404 in Sentry's own words. One without a word is a [`Kind::Status`], and with other words a [`Kind::Gateway`].
     #[error("HTTP 404: {0}")]
     NotThere(String),
     /// A refusal that is not in Sentry's words, so it says nothing of the token, its scopes or what was asked for.
     #[error("HTTP {status} of a gateway before Sentry, not in Sentry's words: {detail}{}", wants.as_ref().map(|wants| format!("; it wants {wants} authentication")).unwrap_or_default())]
-    Gateway { status: u16, detail: String, wants: Option<String> },
+    Gateway { status: u16, detail: String, wants: Option<String>, wait: Option<Duration> },
     /// 200 and a page for people.
     #[error("not the JSON that was asked for: {0} came; a login page or a proxy may stand before Sentry: check `base_url` and `proxy_url`")]
     Page(Html),
@@ -117,6 +116,14 @@ impl Kind {
             Self::QueryTooLarge { status, .. } => *status == 504,
             Self::Timeout(_) | Self::Cut(_) | Self::BodyTooLarge => true,
             _ => false,
+        }
+    }
+
+    /// When to come back, where a refusal tells it; an end that is here already tells nothing.
+    fn told(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { wait, .. } | Self::Status { wait, .. } | Self::Gateway { wait, .. } => wait.filter(|wait| !wait.is_zero()),
+            _ => None,
         }
     }
 }
@@ -331,16 +338,14 @@ impl Patience {
 
     /// How long to wait before another try; `None`: there is none.
     fn wait(&mut self, failed: &Kind, ask: &Ask) -> Option<Duration> {
-        // An end that is here already tells nothing.
-        if let Kind::RateLimited { wait: Some(told), .. } = failed
-            && !told.is_zero()
-            && self.refused_since.get_or_insert_with(Instant::now).elapsed() + *told <= LONGEST_REFUSAL
-        {
-            // Jitter keeps several taps of one organization apart.
-            return Some(*told + back_off().next().unwrap_or_default() / 4);
-        }
         if !failed.transient(ask) {
             return None;
+        }
+        if let Some(told) = failed.told()
+            && self.refused_since.get_or_insert_with(Instant::now).elapsed() + told <= LONGEST_REFUSAL
+        {
+            // Jitter keeps several taps of one organization apart.
+            return Some(told + back_off().next().unwrap_or_default() / 4);
         }
         if failed.too_heavy() {
             self.heavy = self.heavy.checked_sub(1)?;
@@ -407,9 +412,6 @@ impl Exchange {
         if !headers.absent() || status == StatusCode::OK {
             self.permit.learn(headers);
         }
-        // Never of Sentry's own; of gateways before it.
-        let after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()?.trim().parse::<u64>().ok());
-        let reset_in = headers.reset_in.or(after.map(|seconds| Duration::from_secs(seconds).min(LONGEST_REFUSAL)));
         let told = if status == StatusCode::OK { HeaderMap::new() } else { response.headers().clone() };
         let next = response.headers().get_all("link").iter().find_map(|v| next_page(v.to_str().ok()?));
         let hits = response.headers().get("x-hits").and_then(|v| v.to_str().ok()?.parse().ok());
@@ -430,9 +432,10 @@ impl Exchange {
                 None => Ok(Page { sent: started, body, next, hits }),
             };
         }
-        let Refusal { kind, .. } = answer::refusal(status, &told, body.bytes(), RateHeaders { reset_in, ..headers });
-        if let Kind::RateLimited { wait, .. } = &kind {
-            self.permit.refused(wait.unwrap_or_default());
+        let Refusal { kind, .. } = answer::refusal(status, &told, body.bytes(), headers);
+        // What is asked meanwhile would be refused too.
+        if matches!(kind, Kind::RateLimited { .. } | Kind::Status { status: 503, .. }) {
+            self.permit.refused(kind.told().unwrap_or_default());
         }
         Err(kind)
     }
@@ -487,15 +490,12 @@ impl Exchange {
 fn rate_headers(headers: &HeaderMap) -> RateHeaders {
     let number = |name| headers.get(name).and_then(|v| v.to_str().ok()?.trim().parse::<u32>().ok());
     let reset = headers.get("x-sentry-rate-limit-reset").and_then(|v| v.to_str().ok()?.trim().parse::<f64>().ok());
-    let date = headers.get("date").and_then(|v| DateTime::parse_from_rfc2822(v.to_str().ok()?).ok()).map(|date| date.with_timezone(&Utc));
     RateHeaders {
         limit: number("x-sentry-rate-limit-limit"),
         remaining: number("x-sentry-rate-limit-remaining"),
-        // Epoch seconds of the server. Its `Date` tells them from ours, in whole seconds that have begun: it counts where
-        // ours cannot be the same. A reset told too late would be taken for that of a longer window.
+        // Epoch seconds of the server. A reset told too late would be taken for that of a longer window.
         reset_in: reset.filter(|r| r.is_finite()).map(|reset| {
-            let ours = Utc::now();
-            let now = date.filter(|date| !(TimeDelta::zero()..=TimeDelta::seconds(2)).contains(&(ours - *date))).unwrap_or(ours);
+            let now = answer::servers_now(headers);
             #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era are exact in 53 bits")]
             let now = now.timestamp_millis() as f64 / 1000.0;
             Duration::from_secs_f64((reset - now).clamp(0.0, LONGEST_REFUSAL.as_secs_f64()))
@@ -526,6 +526,7 @@ pub fn malformed(error: raw::Malformed) -> Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::{TimeDelta, Utc};
     use reqwest::header::HeaderName;
 
     fn headers(pairs: &[(&'static str, String)]) -> HeaderMap {
@@ -575,6 +576,20 @@ mod tests {
         assert!((2_800..=3_200).contains(&often), "{often}");
         assert!((3_599..=3_600).contains(&waited.as_secs()), "{waited:?}");
         assert_eq!(tries(3, &refused(3600)).await.0, 5, "then it is a failure like others");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_tells_when_to_come_back_is_waited_for() {
+        let wait = Some(Duration::from_secs(600));
+        for refused in [
+            Kind::Status { status: 503, detail: String::new(), wait },
+            Kind::Gateway { status: 403, detail: String::new(), wants: None, wait },
+        ] {
+            let (often, waited) = tries(2, &refused).await;
+            assert_eq!(often, 8, "{refused}: five times in the hour, and then twice as a failure like others");
+            assert!(waited > Duration::from_secs(3_000), "{waited:?}");
+        }
+        assert_eq!(tries(2, &Kind::Status { status: 403, detail: String::new(), wait }).await.0, 1, "Sentry's own word is final");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,8 @@
 //! Rate limits: the allowance of each class is used and never exceeded.
 
 use crate::dsl::{Sentry, Tap};
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Utc};
+use rstest::rstest;
 use sentry_sandbox::{Class, Fault, FaultKind, Limit, Limits, Match, Options, World};
 use std::time::Duration;
 
@@ -99,4 +100,16 @@ fn a_closed_class_takes_no_room_from_the_others() {
         events += usize::from(line["type"] == "RECORD" && line["stream"] == "events");
     }
     running.signal("TERM").is_incomplete().ends_telling("SIGTERM").keys("events").equal(sentry.expected("events"));
+}
+
+/// An hour's refusal would be waited for too; a second shows that it uses up no try.
+#[rstest]
+fn a_refusal_that_says_when_to_come_back_is_waited_for(#[values(429, 503)] status: u16, #[values(true, false)] by_date: bool) {
+    let sentry = Sentry::small();
+    let after = if by_date { (Utc::now() + TimeDelta::seconds(3)).format("%a, %d %b %Y %H:%M:%S GMT").to_string() } else { "1".to_owned() };
+    let refused = FaultKind::Gateway { status, body: "come back later", header: ("retry-after", after) };
+    sentry.faults().add(Fault::once(Match::path_end("/teams/"), refused));
+    let run = Tap::against(&sentry).select(&["teams"]).retries(0).run();
+    run.is_complete().tells(&format!("HTTP {status}")).tells("trying again in").keys("teams").equal(sentry.expected("teams"));
+    assert_eq!(sentry.faults().fired(), 1);
 }
