@@ -113,7 +113,8 @@ impl Check<'_> {
 
     /// Writes the first row there; returns the places of its children, or `None` when there is no row.
     async fn first(&self, node: &Node, place: &Context) -> Result<Option<Vec<Context>>, Failure> {
-        let settings = self.reach.settings;
+        let now = self.reach.settings.now;
+        let settings = &self.reach.settings.at(self.reach.client.clock().map_or(now, |reading| reading.now(now)));
         let window = Window {
             start: settings.start_date.max(settings.end - RETENTION).min(settings.end - chrono::TimeDelta::hours(1)),
             end: settings.end,

@@ -1,6 +1,7 @@
 //! One page or one object: authorisation, permits, retries. Only this file and `answer` name reqwest.
 
 use crate::answer::{self, Html, Refusal};
+use crate::clock::{Reading, ServerClock};
 use crate::config::Settings;
 use crate::error::Error;
 use crate::paging::{Next, next_page};
@@ -178,6 +179,8 @@ pub struct Page {
     pub next: Option<Next>,
     /// `X-Hits`: how many rows the search estimates in all, capped by the server at 1,000.
     pub hits: Option<u64>,
+    /// What it tells of the server's clock.
+    clock: Option<Reading>,
 }
 
 /// Sends requests as one caller.
@@ -190,6 +193,7 @@ pub struct Client {
     base: Url,
     throttle: Arc<Throttle>,
     report: Arc<Report>,
+    clock: Arc<ServerClock>,
     /// Those of streams of which something has been read.
     scopes: Mutex<Vec<&'static [&'static str]>>,
     max_retries: u32,
@@ -210,10 +214,16 @@ impl Client {
             base: settings.base_url.clone(),
             throttle: Arc::new(Throttle::new(settings.concurrency, settings.rate_limit)),
             report,
+            clock: Arc::default(),
             scopes: Mutex::default(),
             max_retries: settings.max_retries,
             timeout: settings.request_timeout,
         })
+    }
+
+    /// The server's clock, once it has answered.
+    pub fn clock(&self) -> Option<Reading> {
+        self.clock.reading()
     }
 
     /// The URL of a path below `/api/0/`, whose segments are already encoded.
@@ -250,6 +260,7 @@ impl Client {
             let kind = match self.fetch(ask, &room, fresh).await {
                 Ok((mut page, room)) => match parse(&mut page) {
                     Ok(parsed) => {
+                        self.clock.heard(page.clock);
                         self.answered(ask);
                         return Ok((parsed, room));
                     }
@@ -300,7 +311,14 @@ impl Client {
         self.report.waiting(ask.stream, -1);
         self.report.waited(ask.stream, permit.waited);
         let http = if fresh { &*self.fresh } else { &self.http };
-        let task = Exchange { http: http.clone(), ask: ask.clone(), report: Arc::clone(&self.report), timeout: self.timeout, permit };
+        let task = Exchange {
+            http: http.clone(),
+            ask: ask.clone(),
+            report: Arc::clone(&self.report),
+            clock: Arc::clone(&self.clock),
+            timeout: self.timeout,
+            permit,
+        };
         AbortOnDropHandle::new(tokio::spawn(task.run()))
             .await
             .unwrap_or_else(|e| Err(Kind::Transport(format!("the request's task failed: {e}"))))
@@ -395,6 +413,7 @@ struct Exchange {
     http: reqwest::Client,
     ask: Ask,
     report: Arc<Report>,
+    clock: Arc<ServerClock>,
     timeout: Duration,
     permit: crate::throttle::Permit,
 }
@@ -413,6 +432,7 @@ impl Exchange {
             self.permit.learn(headers);
         }
         let told = if status == StatusCode::OK { HeaderMap::new() } else { response.headers().clone() };
+        let clock = Reading::of(response.headers());
         let next = response.headers().get_all("link").iter().find_map(|v| next_page(v.to_str().ok()?));
         let hits = response.headers().get("x-hits").and_then(|v| v.to_str().ok()?.parse().ok());
         let body = match self.body(response, started).await {
@@ -429,10 +449,13 @@ impl Exchange {
         if status == StatusCode::OK {
             return match answer::page(body.bytes()) {
                 Some(html) => Err(Kind::Page(html)),
-                None => Ok(Page { sent: started, body, next, hits }),
+                None => Ok(Page { sent: started, body, next, hits, clock }),
             };
         }
-        let Refusal { kind, .. } = answer::refusal(status, &told, body.bytes(), headers);
+        let Refusal { kind, own_words } = answer::refusal(status, &told, body.bytes(), headers);
+        if own_words {
+            self.clock.heard(clock);
+        }
         // What is asked meanwhile would be refused too.
         if matches!(kind, Kind::RateLimited { .. } | Kind::Status { status: 503, .. }) {
             self.permit.refused(kind.told().unwrap_or_default());

@@ -133,8 +133,10 @@ impl std::fmt::Display for Problem {
 pub struct Settings {
     pub token: SecretString,
     pub start_date: DateTime<Utc>,
-    /// When the run started.
+    /// When the run started, by the earlier of this machine's clock and the server's.
     pub now: DateTime<Utc>,
+    /// As it was set.
+    pub end_date: Option<DateTime<Utc>>,
     /// Fixed when the run starts, in whole seconds: windows end here, whatever happens meanwhile.
     pub end: DateTime<Utc>,
     /// Ends in `/api/0/`.
@@ -207,6 +209,12 @@ pub fn schema() -> Value {
 }
 
 impl Settings {
+    /// The same for a run that began at `now`.
+    #[must_use]
+    pub fn at(&self, now: DateTime<Utc>) -> Self {
+        Self { now, end: self.end_date.unwrap_or(now).trunc_subsecs(0), ..self.clone() }
+    }
+
     /// Validates everything and reports all mistakes at once. Unknown keys are only warned about: Meltano passes extras.
     ///
     /// # Errors
@@ -303,6 +311,7 @@ impl Settings {
             token: SecretString::from(text("api_token").unwrap_or_default().to_owned()),
             start_date,
             now,
+            end_date,
             end,
             base_url,
             organizations: organizations.into_iter().fold(Vec::new(), |mut known, slug| {

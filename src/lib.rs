@@ -12,6 +12,7 @@
 //! | [`catalog`] | discovery, and what a catalog selects |
 //! | [`state`] | bookmarks: parsed, moved forward by checkpoints, written |
 //! | [`plan`] | the tree of the run and the windows of each partition; pure |
+//! | [`clock`] | the run's one `now` |
 //! | [`client`], [`answer`], [`paging`], [`throttle`] | one page: authorisation, refusals, cursors, retries, rate budgets |
 //! | [`context`], [`pager`] | where a request hangs; one list page by page |
 //! | [`sync`] | walks the tree; sends records, checkpoints and gaps |
@@ -33,6 +34,7 @@ pub mod catalog;
 pub mod check;
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod config;
 pub mod context;
 pub mod dotenv;

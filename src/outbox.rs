@@ -6,6 +6,7 @@
 use crate::batch::Batch;
 use crate::report::{Gap, Skip};
 use crate::state::{Checkpoint, Partition};
+use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -18,6 +19,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 #[derive(Debug)]
 pub enum Event {
     Records(Box<Batch>, Option<OwnedSemaphorePermit>),
+    /// No bookmark lies beyond this.
+    Now(DateTime<Utc>),
     /// The partitions of an incremental stream in this run.
     Plan(&'static str, Vec<Partition>),
     /// Reached together, told by one STATE.

@@ -502,7 +502,7 @@ impl<'a> Pager<'a> {
     ///
     /// A row without its key is skipped, the others are written; but a list of which no row has its key is no such list.
     fn read(&self, page: &mut Page, slugs: &mut Vec<String>, skips: &mut Vec<Skip>) -> Result<(Option<Batch>, Rowset), Kind> {
-        let Page { sent, body, next, hits } = page;
+        let Page { sent, body, next, hits, .. } = page;
         let doc = body.document().map_err(malformed)?;
         let def = self.node.def;
         let extracted = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);

@@ -139,6 +139,11 @@ impl Starts {
         Self(starts.collect())
     }
 
+    /// Whether the bookmarks of all streams are at `end` or after it.
+    pub fn nothing_new(&self, end: DateTime<Utc>) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|start| start.resume >= end)
+    }
+
     /// From where the stream itself is written; `None` when it is only walked.
     pub fn own(&self, node: &Node) -> Option<DateTime<Utc>> {
         self.0.iter().find(|start| start.stream == node.def.name).map(|start| start.low)

@@ -13,7 +13,6 @@ use crate::progress::Progress;
 use crate::report::{Missing, Report};
 use crate::state::{self, Bookmarks};
 use crate::sync::Sync;
-use crate::time::format_instant;
 use crate::writer::Writer;
 use crate::{about, check, reconcile, sources, text_file};
 use std::io::Write;
@@ -66,10 +65,6 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
             Some(_) => print(&message::line(&StateMessage { value: bookmarks.to_value() })),
             None => Ok(()),
         };
-    }
-    if let Some((stream, start)) = bookmarks.latest().filter(|(_, start)| *start > settings.now + chrono::TimeDelta::hours(1)) {
-        let start = format_instant(start);
-        log::warn!(target: stream, "the bookmark {start} in the state is in the future: nothing that comes before it is extracted; is the state or the clock wrong?");
     }
     sync(&settings, selection, &bookmarks, cli.check_counts)
 }

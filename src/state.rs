@@ -151,6 +151,25 @@ impl Bookmarks {
         true
     }
 
+    /// Moves bookmarks that are beyond `now` back to it.
+    pub fn set_back(&mut self, now: DateTime<Utc>) {
+        let Some(bookmarks) = self.value.get_mut("bookmarks").and_then(Value::as_object_mut) else { return };
+        let ours = bookmarks.iter_mut().filter(|(name, _)| crate::streams::find(name).is_some());
+        for entry in ours.filter_map(|(_, entry)| entry.as_object_mut()) {
+            let back = |start: Option<&mut Value>| {
+                if let Some(start) =
+                    start.filter(|start| start.as_str().is_some_and(|text| parse_instant(text).is_ok_and(|start| start > now)))
+                {
+                    *start = json!(format_instant(now));
+                }
+            };
+            back(entry.get_mut("start"));
+            for partition in entry.get_mut("partitions").and_then(Value::as_array_mut).into_iter().flatten() {
+                back(partition.get_mut("start"));
+            }
+        }
+    }
+
     /// The `start` of a stream: the least of its partitions.
     pub fn least(&self, stream: &str) -> Option<&str> {
         self.find(stream)?.get("start")?.as_str()

@@ -14,6 +14,7 @@ use crate::reconcile::whole_hours;
 use crate::report::{Gap, Report, Skip};
 use crate::state::{Bookmarks, Checkpoint, Partition};
 use crate::streams::{ORGANIZATIONS, PROJECTS, Pass, Rows, StreamDef, Walk};
+use crate::time::format_instant;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::{BoxFuture, FutureExt, join_all, try_join_all};
 use futures::stream::{self, TryStreamExt};
@@ -37,9 +38,9 @@ const REPEATS: usize = 3;
 /// One run over the plan.
 pub struct Sync<'a> {
     reach: Reach<'a>,
-    settings: &'a Settings,
+    settings: Settings,
     tree: &'a [Node],
-    bookmarks: &'a Bookmarks,
+    bookmarks: Bookmarks,
     check_counts: bool,
     /// Lists below the rows of a window are not asked for in one piece when longer than this, by stream: the server has
     /// refused such.
@@ -144,9 +145,9 @@ impl<'a> Sync<'a> {
     ) -> Self {
         Self {
             reach: Reach::new(client, settings, report, outbox),
-            settings,
+            settings: settings.clone(),
             tree,
-            bookmarks,
+            bookmarks: bookmarks.clone(),
             check_counts,
             longest: Mutex::default(),
             hole_told: AtomicBool::new(false),
@@ -157,17 +158,25 @@ impl<'a> Sync<'a> {
     ///
     /// # Errors
     /// What ends the run at once; what could not be extracted otherwise is in the report.
-    pub async fn run(&self) -> Result<(), Stop> {
+    pub async fn run(mut self) -> Result<(), Stop> {
         let contexts: Vec<Context> =
             self.organizations().await?.into_iter().map(|slug| Context(vec![("organization_slug", slug)])).collect();
         let unlisted = Node { def: PROJECTS, emit: None, children: Vec::new() };
-        let listing = self.listing_node(&unlisted);
-        let mut listed = Vec::new();
-        if let Some(node) = listing {
+        let mut listed: Vec<Option<Listed>> = Vec::new();
+        if let Some(node) = listing_node(self.tree, &unlisted) {
             listed = try_join_all(contexts.iter().map(|context| self.projects(node, context, contexts.len() == 1))).await?;
             self.all_named_are_seen(&listed)?;
             if listed.iter().flatten().all(|listed| listed.projects.is_empty()) {
                 log::warn!("no project to extract: the token sees none, or `project_slugs` leaves none");
+            }
+            self.set_clock().await?;
+        }
+        let listing = listing_node(self.tree, &unlisted);
+        for (node, listed) in listing.iter().flat_map(|node| listed.iter().flatten().map(move |listed| (node, listed))) {
+            let context = Context(vec![("organization_slug", listed.organization.clone())]);
+            for child in &node.children {
+                let partitions = listed.projects.iter().map(|project| context.with(&project.bind).partition()).collect();
+                self.plan_partitions(child, partitions).await?;
             }
         }
         let mut listed = listed.into_iter().map(|listed| listed.map(|listed| listed.projects));
@@ -176,12 +185,40 @@ impl<'a> Sync<'a> {
         Ok(self.reach.outbox.send(Event::Done).await?)
     }
 
-    /// The node whose rows are the projects, if they are needed: to be written, for what is below them, or for the bookmarks
-    /// of incremental lists of the organization, which are kept by project.
-    fn listing_node<'b>(&'b self, unlisted: &'b Node) -> Option<&'b Node> {
-        let listing = self.tree.iter().find(|node| node.def.chosen_by_slug);
-        let by_project = self.tree.iter().any(|node| node.def.walk().is_some());
-        listing.or(by_project.then_some(unlisted))
+    /// Fixes the run's `now`, before anything is planned and for all of it. What a bookmark says of the time after it was
+    /// written by a clock that ran ahead.
+    async fn set_clock(&mut self) -> Result<(), Closed> {
+        if self.tree.iter().all(|node| node.incremental().is_empty()) {
+            return Ok(());
+        }
+        let Some(reading) = self.reach.client.clock() else {
+            log::info!("no answer tells the server's time (`Date`): this machine's clock counts");
+            return self.set_bookmarks().await;
+        };
+        if let Some(warning) = reading.warning() {
+            log::warn!("{warning}");
+        }
+        self.settings = self.settings.at(reading.now(self.settings.now));
+        if self.settings.start_date >= self.settings.end {
+            log::warn!("`start_date` is in the future by the server's clock ({}): nothing can come", format_instant(self.settings.now));
+        }
+        self.set_bookmarks().await
+    }
+
+    async fn set_bookmarks(&mut self) -> Result<(), Closed> {
+        let now = plan::whole_second(self.settings.now);
+        let Some((stream, start)) = self.bookmarks.latest().filter(|(_, start)| *start > now) else { return Ok(()) };
+        if start - now > TimeDelta::minutes(1) {
+            log::warn!(
+                target: stream,
+                "the bookmark {} in the state is in the future: it was written by a clock that ran ahead, and what happened since that run \
+                 and is older than `lookback_minutes` may be missing; it is set to {}",
+                format_instant(start),
+                format_instant(now)
+            );
+        }
+        self.bookmarks.set_back(now);
+        self.reach.outbox.send(Event::Now(now)).await
     }
 
     /// A slug that `project_slugs` names must be one of a project that the token sees in some organization. Where a list
@@ -243,8 +280,8 @@ impl<'a> Sync<'a> {
     /// An incremental list of the organization, for each group of projects that start alike.
     async fn groups(&self, node: &Node, walk: Walk, context: &Context, projects: Option<&[Reference]>) -> Result<(), Stop> {
         let groups = match projects {
-            Some(projects) => plan::groups(node, context, projects, self.settings, self.bookmarks),
-            None if self.settings.projects.is_everything() => vec![Group::unlisted(node, context, self.settings, self.bookmarks)],
+            Some(projects) => plan::groups(node, context, projects, &self.settings, &self.bookmarks),
+            None if self.settings.projects.is_everything() => vec![Group::unlisted(node, context, &self.settings, &self.bookmarks)],
             None => return self.gap(node, context, "the list of projects is missing").await,
         };
         self.plan_partitions(node, groups.iter().flat_map(|group| group.partitions.clone()).collect()).await?;
@@ -308,10 +345,6 @@ impl<'a> Sync<'a> {
                 break;
             }
         }
-        for child in &node.children {
-            let partitions = projects.iter().map(|project| context.with(&project.bind).partition()).collect();
-            self.plan_partitions(child, partitions).await?;
-        }
         Ok(Some(Listed { organization: organization.to_owned(), projects, slugs }))
     }
 
@@ -326,7 +359,7 @@ impl<'a> Sync<'a> {
     fn node<'b>(&'b self, node: &'b Node, context: &'b Context) -> BoxFuture<'b, Result<(), Stop>> {
         async move {
             if let Some(walk) = node.def.walk() {
-                let group = Group::one(node, context.partition(), self.settings, self.bookmarks);
+                let group = Group::one(node, context.partition(), &self.settings, &self.bookmarks);
                 return self.windows(node, walk, context, &group).await;
             }
             match self.rows(node, context, None).await {
@@ -356,7 +389,11 @@ impl<'a> Sync<'a> {
 
     /// The windows of one group.
     async fn windows(&self, node: &Node, walk: Walk, context: &Context, group: &Group) -> Result<(), Stop> {
-        let windows = plan::windows(node, &group.starts, self.settings);
+        let windows = plan::windows(node, &group.starts, &self.settings);
+        if self.settings.end_date.is_some() && group.starts.nothing_new(self.settings.end) && self.reach.is_new(&["end", node.def.name]) {
+            let end = format_instant(self.settings.end);
+            log::warn!(target: node.def.name, "{}: `end_date` {end} is before the bookmark: nothing new can come", context.label());
+        }
         let Some(first) = windows.first() else { return Ok(()) };
         let whole = Window { start: first.start, end: self.settings.end };
         let passes = match self.live(node, walk, context, &group.projects, whole, windows.len()).await {
@@ -1039,6 +1076,14 @@ impl<'a> Sync<'a> {
         let gap = Gap { streams: node.streams(), partition, reason: reason.to_owned() };
         Ok(self.reach.outbox.send(Event::Gap(gap)).await?)
     }
+}
+
+/// The node whose rows are the projects, if they are needed: to be written, for what is below them, or for the bookmarks of
+/// incremental lists of the organization, which are kept by project.
+fn listing_node<'a>(tree: &'a [Node], unlisted: &'a Node) -> Option<&'a Node> {
+    let listing = tree.iter().find(|node| node.def.chosen_by_slug);
+    let by_project = tree.iter().any(|node| node.def.walk().is_some());
+    listing.or(by_project.then_some(unlisted))
 }
 
 /// Whether all child rows of a parent, now and later in the run, come in one answer.

@@ -114,6 +114,10 @@ impl<W: Write> Writer<W> {
                     self.records(&batch)?;
                     drop(room);
                 }
+                Event::Now(now) => {
+                    self.bookmarks.set_back(now);
+                    self.dirty = true;
+                }
                 Event::Plan(stream, partitions) => self.bookmarks.plan(stream, partitions),
                 Event::Checkpoints(checkpoints) => {
                     for checkpoint in checkpoints {

@@ -42,7 +42,7 @@ pub use bulk::Bulk;
 pub use faults::{Fault, FaultKind, Faults, Match};
 pub use limits::{Class, Limit, Limits};
 pub use proxy::Proxy;
-pub use server::{Options, Request, Sandbox};
+pub use server::{Date, Options, Request, Sandbox};
 pub use tls::{Authority, Certificate};
 pub use world::World;
 

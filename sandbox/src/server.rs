@@ -21,6 +21,7 @@ use axum::{
     routing::get,
 };
 use bytes::Bytes;
+use chrono::{TimeDelta, Utc};
 use flate2::{Compression, write::GzEncoder};
 use futures_util::{StreamExt, stream};
 use hyper::service::{Service, service_fn};
@@ -56,12 +57,39 @@ pub struct Options {
     pub port: u16,
     /// Serve https, as this.
     pub certificate: Option<Certificate>,
+    /// What answers say of the time.
+    pub date: Date,
+}
+
+/// The server's clock, as its answers show it. The data has a clock of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Date {
+    /// That of the machine.
+    Own,
+    /// So many seconds later than that.
+    Shifted(i64),
+    /// The same, of answers that a cache has kept.
+    Aged(i64),
+    /// A header that is no date.
+    Unreadable,
+}
+
+impl Date {
+    fn headers(self) -> Vec<(HeaderName, String)> {
+        let shifted = |seconds: i64| (Utc::now() + TimeDelta::seconds(seconds)).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        match self {
+            Self::Own => Vec::new(),
+            Self::Shifted(seconds) => vec![(header::DATE, shifted(seconds))],
+            Self::Aged(seconds) => vec![(header::DATE, shifted(seconds)), (header::AGE, seconds.unsigned_abs().to_string())],
+            Self::Unreadable => vec![(header::DATE, "yesterday".to_owned())],
+        }
+    }
 }
 
 impl Options {
     /// As a self-hosted server nearby: no limits, no latency, no compression.
     pub fn new(world: World) -> Self {
-        Self { world, limits: Limits::none(), latency: Duration::ZERO, gzip: false, port: 0, certificate: None }
+        Self { world, limits: Limits::none(), latency: Duration::ZERO, gzip: false, port: 0, certificate: None, date: Date::Own }
     }
 }
 
@@ -97,6 +125,7 @@ struct Shared {
     serial: AtomicU64,
     latency: Duration,
     gzip: bool,
+    date: Date,
 }
 
 /// A running server; it stops when dropped.
@@ -125,6 +154,7 @@ impl Sandbox {
             serial: AtomicU64::new(0),
             latency: options.latency,
             gzip: options.gzip,
+            date: options.date,
         });
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("sandbox").enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)))?;
@@ -555,6 +585,9 @@ impl Shared {
         *response.status_mut() = draft.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(draft.content_type));
+        for (name, value) in self.date.headers() {
+            headers.insert(name, HeaderValue::from_str(&value).expect("plain letters"));
+        }
         for (name, value) in standing.iter().flat_map(Standing::headers) {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a random case tells its seed; shown when it fails")]
 
 mod cli;
+mod clock;
 mod config;
 mod discovery;
 mod dsl;
