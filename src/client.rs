@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::paging::{Next, next_page};
 use crate::raw::{self, Body};
 use crate::report::Report;
+use crate::route::Route;
 use crate::streams::StreamDef;
 use crate::throttle::{Class, RateHeaders, Throttle};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
@@ -36,13 +37,25 @@ const DROPS: usize = 5;
 
 /// What went wrong, and on what.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{path}: {kind}")]
 pub struct ApiError {
+    pub route: Arc<Route>,
     /// The path and query asked for; never the token, which travels in a header.
     pub path: String,
     pub kind: Kind,
     /// Something that needs the same scopes has been read with the token.
     pub scope_shown: bool,
+}
+
+impl std::fmt::Display for ApiError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.path, self.kind)?;
+        match (&self.route.proxy, &self.kind) {
+            (Some(proxy), Kind::Gateway { .. } | Kind::Page(_) | Kind::Status { status: 502..=504, .. }) => {
+                write!(f, "; it came through {proxy}")
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The kinds of failure. [`Kind::transient`] says which are worth another try.
@@ -57,7 +70,7 @@ pub enum Kind {
     #[error("HTTP {status} of a gateway before Sentry, not in Sentry's words: {detail}{}", wants.as_ref().map(|wants| format!("; it wants {wants} authentication")).unwrap_or_default())]
     Gateway { status: u16, detail: String, wants: Option<String>, wait: Option<Duration> },
     /// 200 and a page for people.
-    #[error("not the JSON that was asked for: {0} came; a login page or a proxy may stand before Sentry: check `base_url` and `proxy_url`")]
+    #[error("not the JSON that was asked for: {0} came; a login page or a proxy may stand before Sentry: check `base_url`")]
     Page(Html),
     #[error("HTTP 429, too many requests: {detail}")]
     RateLimited { detail: String, wait: Option<Duration> },
@@ -67,6 +80,9 @@ pub enum Kind {
     BodyTooLarge,
     #[error("no answer within {} seconds", .0.as_secs())]
     Timeout(Duration),
+    /// No connection came about.
+    #[error("{0}")]
+    Unreachable(String),
     /// The connection ended before an answer began.
     #[error("{0}")]
     Dropped(String),
@@ -96,6 +112,7 @@ impl Kind {
             Self::Status { status, .. } => matches!(status, 408 | 410 | 425 | 500..),
             Self::Gateway { .. }
             | Self::Page(_)
+            | Self::Unreachable(_)
             | Self::RateLimited { .. }
             | Self::Timeout(_)
             | Self::Dropped(_)
@@ -191,6 +208,7 @@ pub struct Client {
     /// How many kept connections turned out to be closed.
     dropped: AtomicUsize,
     base: Url,
+    route: Arc<Route>,
     throttle: Arc<Throttle>,
     report: Arc<Report>,
     clock: Arc<ServerClock>,
@@ -212,6 +230,7 @@ impl Client {
             fresh: LazyLock::new(Box::new(move || http(&again, 0).unwrap_or(otherwise))),
             dropped: AtomicUsize::new(0),
             base: settings.base_url.clone(),
+            route: Arc::new(Route::new(settings)),
             throttle: Arc::new(Throttle::new(settings.concurrency, settings.rate_limit)),
             report,
             clock: Arc::default(),
@@ -294,7 +313,7 @@ impl Client {
 
     fn failed(&self, ask: &Ask, kind: Kind) -> ApiError {
         let scope_shown = self.scopes.lock().unwrap_or_else(PoisonError::into_inner).contains(&ask.stream.scopes);
-        ApiError { path: ask.path(), kind, scope_shown }
+        ApiError { route: Arc::clone(&self.route), path: ask.path(), kind, scope_shown }
     }
 
     /// Waits after so many refusals in succession of what was then asked for in smaller parts: as long as for a further
@@ -313,6 +332,7 @@ impl Client {
         let http = if fresh { &*self.fresh } else { &self.http };
         let task = Exchange {
             http: http.clone(),
+            route: Arc::clone(&self.route),
             ask: ask.clone(),
             report: Arc::clone(&self.report),
             clock: Arc::clone(&self.clock),
@@ -411,6 +431,7 @@ fn http(settings: &Settings, idle: usize) -> Result<reqwest::Client, Error> {
 /// What one request's task owns.
 struct Exchange {
     http: reqwest::Client,
+    route: Arc<Route>,
     ask: Ask,
     report: Arc<Report>,
     clock: Arc<ServerClock>,
@@ -422,7 +443,7 @@ impl Exchange {
     async fn run(mut self) -> Result<Page, Kind> {
         let started = Instant::now();
         let response = self.http.get(self.ask.url.clone()).send().await.map_err(|e| match self.transport(&e, started) {
-            Kind::Transport(text) if !e.is_connect() => Kind::Dropped(text),
+            Kind::Transport(text) => Kind::Dropped(text),
             kind => kind,
         })?;
         let status = response.status();
@@ -456,6 +477,11 @@ impl Exchange {
         if own_words {
             self.clock.heard(clock);
         }
+        if matches!(kind, Kind::Gateway { status: 407, .. })
+            && let Some(proxy) = self.route.proxy.as_ref().filter(|_| self.ask.url.scheme() == "http")
+        {
+            return Err(Kind::Unreachable(proxy.wants_login()));
+        }
         // What is asked meanwhile would be refused too.
         if matches!(kind, Kind::RateLimited { .. } | Kind::Status { status: 503, .. }) {
             self.permit.refused(kind.told().unwrap_or_default());
@@ -481,11 +507,16 @@ impl Exchange {
 
     fn transport(&self, error: &reqwest::Error, started: Instant) -> Kind {
         self.report.request(self.ask.stream, started.elapsed(), None, 0);
-        log::debug!(target: self.ask.stream.name, "GET {} failed after {:.3} s: {}", self.ask.url, started.elapsed().as_secs_f64(), chain(error));
-        match chain(error) {
-            _ if error.is_timeout() => Kind::Timeout(self.timeout),
-            text if text.contains(UNTRUSTED) => Kind::Certificate(text),
-            text => Kind::Transport(text),
+        let text = cause(error);
+        log::debug!(target: self.ask.stream.name, "GET {} failed after {:.3} s: {text}", self.ask.url, started.elapsed().as_secs_f64());
+        if error.is_timeout() {
+            Kind::Timeout(self.timeout)
+        } else if text.contains(UNTRUSTED) {
+            Kind::Certificate(format!("{}: {text}", self.route.server))
+        } else if error.is_connect() {
+            Kind::Unreachable(self.route.unreachable(&text))
+        } else {
+            Kind::Transport(text)
         }
     }
 
@@ -525,6 +556,15 @@ fn rate_headers(headers: &HeaderMap) -> RateHeaders {
         }),
         concurrent_limit: number("x-sentry-rate-limit-concurrentlimit"),
     }
+}
+
+/// What lies below the HTTP client's own words, which say no more than that a request failed, and repeat its URL.
+fn cause(error: &reqwest::Error) -> String {
+    let mut below = std::error::Error::source(error);
+    while let Some(general) = below.filter(|below| below.to_string().starts_with("client error (")) {
+        below = general.source();
+    }
+    below.map_or_else(|| error.to_string(), chain)
 }
 
 /// The error and its causes on one line.

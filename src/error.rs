@@ -22,7 +22,7 @@ pub enum Error {
     NoConfig,
     #[error("{0}")]
     Setup(String),
-    #[error("Sentry refused the token: {0}; set `api_token` to a valid token")]
+    #[error("Sentry refused the token: {server} answers {0}; set `api_token` to a valid token of that server", server = .0.route.server)]
     Authentication(ApiError),
     #[error("incomplete: {gaps} {} could not be extracted: {first}; the state stays behind what is missing, and the next run asks for it again", if *gaps == 1 { "part" } else { "parts" })]
     Incomplete { gaps: usize, first: String },

@@ -13,7 +13,7 @@
 //! | [`state`] | bookmarks: parsed, moved forward by checkpoints, written |
 //! | [`plan`] | the tree of the run and the windows of each partition; pure |
 //! | [`clock`] | the run's one `now` |
-//! | [`client`], [`answer`], [`paging`], [`throttle`] | one page: authorisation, refusals, cursors, retries, rate budgets |
+//! | [`client`], [`answer`], [`route`], [`paging`], [`throttle`] | one page: authorisation, refusals, proxies, cursors, retries, rate budgets |
 //! | [`context`], [`pager`] | where a request hangs; one list page by page |
 //! | [`sync`] | walks the tree; sends records, checkpoints and gaps |
 //! | [`raw`], [`record`], [`batch`], [`message`] | raw JSON to RECORD lines in one pass; the other messages |
@@ -51,6 +51,7 @@ pub mod raw;
 pub mod reconcile;
 pub mod record;
 pub mod report;
+pub mod route;
 pub mod run;
 pub mod sources;
 pub mod state;

@@ -196,7 +196,7 @@ fn a_window_that_fails_keeps_what_was_finished_before_it() {
 fn a_token_that_sentry_refuses_ends_the_run_at_once(#[case] token: &str) {
     let sentry = Sentry::small();
     let run = Tap::against(&sentry).with("api_token", token).run();
-    run.ends_with(3).ends_telling("Sentry refused the token");
+    run.ends_with(3).ends_telling(&format!("Sentry refused the token: {} answers ", sentry.url()));
     assert_eq!(run.of_type("RECORD").count(), 0);
     assert!(sentry.requests().len() <= 10, "nothing is tried again");
 }

@@ -99,14 +99,76 @@ fn through_a_proxy_the_token_is_seen_by_the_server_alone() {
     run.does_not_tell("pass-word");
 }
 
-#[test]
-fn a_proxy_that_is_not_there_is_told_without_its_password() {
-    let sentry = Sentry::small();
-    // A port that was free a moment ago.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let run = teams(&sentry).with("proxy_url", format!("http://me:pass-word@127.0.0.1:{port}")).retries(0).run();
-    run.is_incomplete().tells("onnect").does_not_tell("pass-word");
+/// A port that was free a moment ago.
+fn nobody() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+#[rstest]
+fn a_proxy_that_is_not_there_is_named_without_its_password(
+    #[values("http", "https", "socks5", "socks5h")] scheme: &str,
+    #[values(true, false)] encrypted: bool,
+) {
+    let authority = Authority::new();
+    let sentry = if encrypted { private(&authority, "127.0.0.1") } else { Sentry::small() };
+    let address = nobody();
+    let run = teams(&sentry).with("proxy_url", format!("{scheme}://me:pass-word@{address}")).retries(0).run();
+    run.is_incomplete().ends_telling(&format!("cannot connect to the proxy {address} of `proxy_url`: ")).does_not_tell("pass-word");
     assert!(sentry.requests().is_empty(), "nothing goes around the proxy");
+}
+
+#[rstest]
+#[case("HTTP_PROXY", false)]
+#[case("http_proxy", false)]
+#[case("HTTPS_PROXY", true)]
+#[case("all_proxy", true)]
+#[case("ALL_PROXY", false)]
+fn a_proxy_of_the_environment_is_named_with_its_variable(#[case] name: &str, #[case] encrypted: bool) {
+    let authority = Authority::new();
+    let sentry = if encrypted { private(&authority, "127.0.0.1") } else { Sentry::small() };
+    let address = nobody();
+    let tap = teams(&sentry).env(name, &format!("http://me:pass-word@{address}")).retries(0);
+    let run = tap.clone().run();
+    run.is_incomplete().ends_telling(&format!("the proxy {address} of `{name}`")).does_not_tell("pass-word");
+    assert!(sentry.requests().is_empty());
+    let around = trusting(tap.env("NO_PROXY", "127.0.0.1"), &authority.pem()).run();
+    is_whole(&around, &sentry);
+}
+
+#[rstest]
+fn a_proxy_that_wants_a_password_is_told(#[values(true, false)] encrypted: bool, #[values("", "me:pass-word@")] login: &str) {
+    let authority = Authority::new();
+    let sentry = if encrypted { private(&authority, "127.0.0.1") } else { Sentry::small() };
+    let proxy = Proxy::closed().unwrap();
+    let run = teams(&sentry).with("proxy_url", format!("http://{login}{}", proxy.address())).retries(1).run();
+    run.is_incomplete().does_not_tell("pass-word").does_not_tell("gateway before Sentry");
+    run.ends_telling(&format!("the proxy {} of `proxy_url` wants a valid user name and password (HTTP 407)", proxy.address()));
+    assert_eq!(proxy.heads().len() % 2, 0, "each is tried again");
+    assert!(sentry.requests().is_empty());
+}
+
+#[test]
+fn what_comes_through_a_proxy_and_is_not_sentrys_names_it() {
+    let sentry = Sentry::small();
+    let proxy = Proxy::start().unwrap();
+    sentry.faults().add(Fault::always(Match::path_end("/teams/"), FaultKind::gateway(403, "<title>Blocked</title>")));
+    let run = teams(&sentry).with("proxy_url", format!("http://{}", proxy.address())).retries(0).run();
+    run.is_incomplete().ends_telling(&format!("it came through the proxy {} of `proxy_url`", proxy.address()));
+}
+
+#[test]
+fn a_line_about_another_try_names_the_request_once() {
+    let sentry = Sentry::small();
+    let tap = teams(&sentry).retries(1);
+    let address = sentry.url();
+    drop(sentry);
+    let run = tap.run();
+    let again: Vec<&str> = run.stderr.lines().filter(|line| line.contains("trying again")).collect();
+    assert!(!again.is_empty());
+    for line in again {
+        assert_eq!(line.matches("/api/0/").count(), 1, "{line}");
+        assert!(line.contains(&format!("cannot connect to {address}: ")), "{line}");
+    }
 }
 
 /// Follows `first`, which the server answers for `/teams/`, and nowhere is the token seen but at the server.
