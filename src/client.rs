@@ -29,6 +29,14 @@ pub const MAX_BODY: usize = 32 << 20;
 /// A server is not believed that it refuses for longer, and a request does not sit out more.
 pub const LONGEST_REFUSAL: Duration = Duration::from_secs(3600);
 
+/// A request is not redirected more often.
+const REDIRECTS: usize = 5;
+
+/// Redirects within the origin that lead nowhere.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; something before the server sends the tap around: check `base_url` and its proxies")]
+struct Astray(String);
+
 /// How rustls begins what it says of a certificate.
 const UNTRUSTED: &str = "invalid peer certificate";
 
@@ -98,8 +106,13 @@ pub enum Kind {
     /// The pages of a list that do not follow one another.
     #[error("{0}")]
     Paging(String),
-    #[error("redirected to {0}, which is not the configured origin; set `base_url` to the server's own address")]
+    #[error(
+        "redirected to {0}, which is not the configured origin; set `base_url` to the server's own address, unless that is a login page before it"
+    )]
     Redirect(String),
+    /// In a circle, or too often.
+    #[error("{0}")]
+    Astray(String),
 }
 
 impl Kind {
@@ -120,7 +133,7 @@ impl Kind {
             | Self::Cut(_)
             | Self::Body(_)
             | Self::Paging(_) => true,
-            Self::NotThere(_) | Self::BodyTooLarge | Self::Certificate(_) | Self::Redirect(_) => false,
+            Self::NotThere(_) | Self::BodyTooLarge | Self::Certificate(_) | Self::Redirect(_) | Self::Astray(_) => false,
         }
     }
 }
@@ -409,7 +422,17 @@ fn http(settings: &Settings, idle: usize) -> Result<reqwest::Client, Error> {
         .tcp_nodelay(true)
         // A renamed project redirects within the origin; the token goes nowhere else.
         .redirect(Policy::custom(move |attempt| {
-            if attempt.url().origin() == origin && attempt.previous().len() <= 5 { attempt.follow() } else { attempt.stop() }
+            if attempt.url().origin() != origin {
+                attempt.stop()
+            } else if attempt.previous().contains(attempt.url()) {
+                let text = format!("redirected in a circle: {} leads back to itself", attempt.url().path());
+                attempt.error(Astray(text))
+            } else if attempt.previous().len() > REDIRECTS {
+                let text = format!("redirected more than {REDIRECTS} times, at last to {}", attempt.url().path());
+                attempt.error(Astray(text))
+            } else {
+                attempt.follow()
+            }
         }));
     if let Some(path) = &settings.ca_certificate {
         let pem = std::fs::read(path).map_err(|source| Error::Read { path: path.clone(), source })?;
@@ -511,6 +534,8 @@ impl Exchange {
         log::debug!(target: self.ask.stream.name, "GET {} failed after {:.3} s: {text}", self.ask.url, started.elapsed().as_secs_f64());
         if error.is_timeout() {
             Kind::Timeout(self.timeout)
+        } else if error.is_redirect() {
+            Kind::Astray(text)
         } else if text.contains(UNTRUSTED) {
             Kind::Certificate(format!("{}: {text}", self.route.server))
         } else if error.is_connect() {

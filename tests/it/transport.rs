@@ -205,6 +205,34 @@ fn a_redirect_that_leaves_the_server_at_its_second_step_is_not_followed() {
 }
 
 #[rstest]
+#[case::to_itself(&["/api/0/organizations/acme/teams/?per_page=100"])]
+#[case::in_a_circle(&["/api/0/a/", "/api/0/b/", "/api/0/a/"])]
+fn a_redirect_in_a_circle_is_told_as_one(#[case] steps: &[&str]) {
+    let sentry = Sentry::small();
+    let from = ["/teams/", "/a/", "/b/"];
+    for (from, to) in from.iter().zip(steps) {
+        sentry.faults().add(Fault::always(Match::path_end(*from), FaultKind::Redirect((*to).to_owned())));
+    }
+    let run = teams(&sentry).run();
+    run.is_incomplete().ends_telling("redirected in a circle").does_not_tell("not the configured origin").does_not_tell("trying again");
+    assert_eq!(sentry.faults().fired(), steps.len());
+}
+
+#[test]
+fn a_redirect_without_an_end_is_told_as_one() {
+    let sentry = Sentry::small();
+    let mut from = "/teams/".to_owned();
+    for step in 0..9 {
+        let to = format!("/step-{step}/");
+        sentry.faults().add(Fault::always(Match::path_end(from), FaultKind::Redirect(format!("/api/0{to}"))));
+        from = to;
+    }
+    let run = teams(&sentry).run();
+    run.is_incomplete().ends_telling("redirected more than 5 times").does_not_tell("trying again");
+    assert_eq!(sentry.faults().fired(), 6);
+}
+
+#[rstest]
 #[case::far("http://sentry.example.com", true)]
 #[case::an_address("http://10.1.2.3:9000", true)]
 #[case::a_name_that_begins_alike("http://localhost.example.com", true)]
