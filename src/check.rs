@@ -90,6 +90,7 @@ impl Check<'_> {
                     }
                     Ok(None) => outcome = "answers, without a row",
                     Err(Failure::Stop(stop)) => return Err(stop),
+                    Err(Failure::Api(e)) if e.unanswered() => return Err(Stop::Error(Error::Unanswered(e))),
                     Err(Failure::Api(e)) if e.not_there() && node.def.parent.is_some() => outcome = "answers, without a row",
                     Err(Failure::Api(e)) => {
                         let reason = reason(node.def, &e);

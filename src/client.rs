@@ -15,7 +15,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode};
 use secrecy::ExposeSecret;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -29,6 +29,12 @@ pub const MAX_BODY: usize = 32 << 20;
 /// A server is not believed that it refuses for longer, and a request does not sit out more.
 pub const LONGEST_REFUSAL: Duration = Duration::from_secs(3600);
 
+/// What is not Sentry's is tried no more often until something has answered as Sentry does.
+const STRANGE_TRIES: usize = 2;
+
+/// A connection that takes longer does not come about. A request waits no more than half of its time for one.
+const CONNECT: Duration = Duration::from_secs(20);
+
 /// A request is not redirected more often.
 const REDIRECTS: usize = 5;
 
@@ -40,6 +46,11 @@ struct Astray(String);
 /// How rustls begins what it says of a certificate.
 const UNTRUSTED: &str = "invalid peer certificate";
 
+/// How hyper begins what it says of an answer that is none, and of one that comes before the request. The latter is also
+/// how some servers end a connection that they have kept for long.
+const NO_HTTP: &str = "invalid HTTP ";
+const UNASKED: &str = "received unexpected message";
+
 /// After so many kept connections turned out to be closed, none is kept any more.
 const DROPS: usize = 5;
 
@@ -50,6 +61,8 @@ pub struct ApiError {
     /// The path and query asked for; never the token, which travels in a header.
     pub path: String,
     pub kind: Kind,
+    /// Nothing has answered as Sentry does, neither in this run nor, as far as is known, ever.
+    pub stranger: bool,
     /// Something that needs the same scopes has been read with the token.
     pub scope_shown: bool,
 }
@@ -57,12 +70,14 @@ pub struct ApiError {
 impl std::fmt::Display for ApiError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.path, self.kind)?;
-        match (&self.route.proxy, &self.kind) {
-            (Some(proxy), Kind::Gateway { .. } | Kind::Page(_) | Kind::Status { status: 502..=504, .. }) => {
-                write!(f, "; it came through {proxy}")
-            }
-            _ => Ok(()),
+        let Route { server, proxy } = &*self.route;
+        if let (Some(proxy), Kind::Gateway { .. } | Kind::Page(_) | Kind::Status { status: 502..=504, .. }) = (proxy, &self.kind) {
+            write!(f, "; it came through {proxy}")?;
         }
+        if self.stranger && self.kind.strange() && (proxy.is_none() || !matches!(self.kind, Kind::Unreachable(_))) {
+            write!(f, "; nothing has answered as Sentry does at {server}: is `base_url` Sentry's address?")?;
+        }
+        Ok(())
     }
 }
 
@@ -150,6 +165,12 @@ impl Kind {
         }
     }
 
+    /// What comes of an address that is not Sentry's. It may pass; but where nothing has answered as Sentry does, a
+    /// mistake is more likely.
+    fn strange(&self) -> bool {
+        matches!(self, Self::Gateway { .. } | Self::Page(_) | Self::Body(_) | Self::Unreachable(_))
+    }
+
     /// When to come back, where a refusal tells it; an end that is here already tells nothing.
     fn told(&self) -> Option<Duration> {
         match self {
@@ -168,6 +189,11 @@ impl ApiError {
             Kind::NotThere(_) => Some(404),
             _ => None,
         }
+    }
+
+    /// Whether the server itself does not answer, as far as is known.
+    pub fn unanswered(&self) -> bool {
+        self.stranger && self.status() != Some(404)
     }
 
     /// Whether Sentry itself says that what was asked for is not there.
@@ -222,6 +248,8 @@ pub struct Client {
     dropped: AtomicUsize,
     base: Url,
     route: Arc<Route>,
+    /// Something has answered as Sentry does.
+    met: Arc<AtomicBool>,
     throttle: Arc<Throttle>,
     report: Arc<Report>,
     clock: Arc<ServerClock>,
@@ -244,6 +272,7 @@ impl Client {
             dropped: AtomicUsize::new(0),
             base: settings.base_url.clone(),
             route: Arc::new(Route::new(settings)),
+            met: Arc::default(),
             throttle: Arc::new(Throttle::new(settings.concurrency, settings.rate_limit)),
             report,
             clock: Arc::default(),
@@ -256,6 +285,11 @@ impl Client {
     /// The server's clock, once it has answered.
     pub fn clock(&self) -> Option<Reading> {
         self.clock.reading()
+    }
+
+    /// The server has answered as Sentry does in an earlier run.
+    pub fn met_before(&self) {
+        self.met.store(true, Ordering::Relaxed);
     }
 
     /// The URL of a path below `/api/0/`, whose segments are already encoded.
@@ -308,7 +342,7 @@ impl Client {
                 log::debug!(target: ask.stream.name, "GET {}: {kind}; trying again on a new connection", ask.path());
                 continue;
             }
-            let Some(wait) = patience.wait(&kind, ask) else {
+            let Some(wait) = patience.wait(&kind, ask, self.met.load(Ordering::Relaxed)) else {
                 return Err(self.failed(ask, kind));
             };
             log::warn!(target: ask.stream.name, "GET {}: {kind}; trying again in {:.1} s", ask.path(), wait.as_secs_f64());
@@ -318,6 +352,7 @@ impl Client {
     }
 
     fn answered(&self, ask: &Ask) {
+        self.met.store(true, Ordering::Relaxed);
         let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
         if !scopes.contains(&ask.stream.scopes) {
             scopes.push(ask.stream.scopes);
@@ -326,7 +361,8 @@ impl Client {
 
     fn failed(&self, ask: &Ask, kind: Kind) -> ApiError {
         let scope_shown = self.scopes.lock().unwrap_or_else(PoisonError::into_inner).contains(&ask.stream.scopes);
-        ApiError { route: Arc::clone(&self.route), path: ask.path(), kind, scope_shown }
+        let stranger = !self.met.load(Ordering::Relaxed);
+        ApiError { route: Arc::clone(&self.route), path: ask.path(), kind, stranger, scope_shown }
     }
 
     /// Waits after so many refusals in succession of what was then asked for in smaller parts: as long as for a further
@@ -346,6 +382,7 @@ impl Client {
         let task = Exchange {
             http: http.clone(),
             route: Arc::clone(&self.route),
+            met: Arc::clone(&self.met),
             ask: ask.clone(),
             report: Arc::clone(&self.report),
             clock: Arc::clone(&self.clock),
@@ -376,6 +413,8 @@ struct Patience {
     refused_since: Option<Instant>,
     /// Further tries after a failure that a smaller page may cure.
     heavy: u32,
+    /// How often something came that is not Sentry's, while nothing was.
+    strange: usize,
 }
 
 impl Patience {
@@ -384,13 +423,20 @@ impl Patience {
             delays: back_off().take(max_retries as usize),
             refused_since: None,
             heavy: ask.heavy_retries.unwrap_or(max_retries).min(max_retries),
+            strange: 0,
         }
     }
 
-    /// How long to wait before another try; `None`: there is none.
-    fn wait(&mut self, failed: &Kind, ask: &Ask) -> Option<Duration> {
+    /// How long to wait before another try; `None`: there is none. `met`: something has answered as Sentry does.
+    fn wait(&mut self, failed: &Kind, ask: &Ask, met: bool) -> Option<Duration> {
         if !failed.transient(ask) {
             return None;
+        }
+        if !met && failed.strange() {
+            self.strange += 1;
+            if self.strange >= STRANGE_TRIES {
+                return None;
+            }
         }
         if let Some(told) = failed.told()
             && self.refused_since.get_or_insert_with(Instant::now).elapsed() + told <= LONGEST_REFUSAL
@@ -418,6 +464,7 @@ fn http(settings: &Settings, idle: usize) -> Result<reqwest::Client, Error> {
         .user_agent(&settings.user_agent)
         .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization)]))
         .timeout(settings.request_timeout)
+        .connect_timeout((settings.request_timeout / 2).min(CONNECT))
         .pool_max_idle_per_host(idle)
         .tcp_nodelay(true)
         // A renamed project redirects within the origin; the token goes nowhere else.
@@ -455,6 +502,7 @@ fn http(settings: &Settings, idle: usize) -> Result<reqwest::Client, Error> {
 struct Exchange {
     http: reqwest::Client,
     route: Arc<Route>,
+    met: Arc<AtomicBool>,
     ask: Ask,
     report: Arc<Report>,
     clock: Arc<ServerClock>,
@@ -500,6 +548,10 @@ impl Exchange {
         if own_words {
             self.clock.heard(clock);
         }
+        // A 429 of Sentry's may be plain text, and is known by its headers.
+        if own_words || !headers.absent() {
+            self.met.store(true, Ordering::Relaxed);
+        }
         if matches!(kind, Kind::Gateway { status: 407, .. })
             && let Some(proxy) = self.route.proxy.as_ref().filter(|_| self.ask.url.scheme() == "http")
         {
@@ -532,14 +584,15 @@ impl Exchange {
         self.report.request(self.ask.stream, started.elapsed(), None, 0);
         let text = cause(error);
         log::debug!(target: self.ask.stream.name, "GET {} failed after {:.3} s: {text}", self.ask.url, started.elapsed().as_secs_f64());
-        if error.is_timeout() {
+        let no_http = text.contains(NO_HTTP) || text.contains(UNASKED) && !self.met.load(Ordering::Relaxed);
+        if text.contains(UNTRUSTED) {
+            Kind::Certificate(format!("{}: {text}", self.route.server))
+        } else if error.is_connect() || no_http {
+            Kind::Unreachable(self.route.unreachable(&text))
+        } else if error.is_timeout() {
             Kind::Timeout(self.timeout)
         } else if error.is_redirect() {
             Kind::Astray(text)
-        } else if text.contains(UNTRUSTED) {
-            Kind::Certificate(format!("{}: {text}", self.route.server))
-        } else if error.is_connect() {
-            Kind::Unreachable(self.route.unreachable(&text))
         } else {
             Kind::Transport(text)
         }
@@ -640,6 +693,10 @@ mod tests {
 
     /// How many tries of a request end in this failure, and how long they wait for one another.
     async fn tries(max_retries: u32, failed: &Kind) -> (usize, Duration) {
+        tries_of(max_retries, failed, true).await
+    }
+
+    async fn tries_of(max_retries: u32, failed: &Kind, met: bool) -> (usize, Duration) {
         let ask = Ask {
             stream: crate::streams::find("teams").expect("a stream"),
             url: Url::parse("https://sentry.io/api/0/").expect("a URL"),
@@ -649,7 +706,7 @@ mod tests {
         };
         let mut patience = Patience::new(max_retries, &ask);
         let (started, mut tries) = (Instant::now(), 1);
-        while let Some(wait) = patience.wait(failed, &ask) {
+        while let Some(wait) = patience.wait(failed, &ask, met) {
             tokio::time::sleep(wait).await;
             tries += 1;
         }
@@ -684,6 +741,22 @@ mod tests {
     async fn a_refusal_that_tells_no_end_is_a_failure() {
         for wait in [None, Some(Duration::ZERO)] {
             assert_eq!(tries(3, &Kind::RateLimited { detail: String::new(), wait }).await.0, 4);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn until_something_answers_as_sentry_does_what_is_not_sentrys_is_tried_twice() {
+        let html = Html { title: None };
+        let status = |status| Kind::Status { status, detail: String::new(), wait: None };
+        let gateway = Kind::Gateway { status: 404, detail: String::new(), wants: None, wait: None };
+        for strange in [Kind::Page(html), Kind::Body(String::new()), Kind::Unreachable(String::new()), gateway] {
+            assert_eq!(tries_of(8, &strange, false).await.0, 2, "{strange}");
+            assert_eq!(tries_of(0, &strange, false).await.0, 1, "{strange}");
+            assert_eq!(tries_of(8, &strange, true).await.0, 9, "{strange}");
+        }
+        // These say that a server is there, and not well.
+        for passing in [status(500), status(502), status(503), Kind::Timeout(Duration::ZERO), Kind::Dropped(String::new())] {
+            assert_eq!(tries_of(8, &passing, false).await.0, 9, "{passing}");
         }
     }
 

@@ -24,6 +24,8 @@ pub enum Error {
     Setup(String),
     #[error("Sentry refused the token: {server} answers {0}; set `api_token` to a valid token of that server", server = .0.route.server)]
     Authentication(ApiError),
+    #[error("the server does not answer: {0}")]
+    Unanswered(ApiError),
     #[error("incomplete: {gaps} {} could not be extracted: {first}; the state stays behind what is missing, and the next run asks for it again", if *gaps == 1 { "part" } else { "parts" })]
     Incomplete { gaps: usize, first: String },
     #[error("incomplete: {rows} {} skipped, which no later run can read: {first}", if *rows == 1 { "row was" } else { "rows were" })]
@@ -51,7 +53,7 @@ impl Error {
             | Self::Unexpected(_) => 1,
             Self::NoConfig => 2,
             Self::Authentication(_) => 3,
-            Self::Incomplete { .. } | Self::Skipped { .. } | Self::Interrupted { .. } | Self::Test { .. } => 4,
+            Self::Unanswered(_) | Self::Incomplete { .. } | Self::Skipped { .. } | Self::Interrupted { .. } | Self::Test { .. } => 4,
             Self::Stdout(_) => 5,
         })
     }

@@ -93,6 +93,9 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_
     };
     let report = Arc::new(Report::default());
     let client = Client::new(settings, Arc::clone(&report))?;
+    if bookmarks.latest().is_some() {
+        client.met_before();
+    }
     let streams: Vec<Announced> = selection.0.iter().map(|selected| selected.announced.clone()).collect();
     let tree: Vec<Node> = plan::tree(selection);
 

@@ -242,6 +242,7 @@ impl<'a> Sync<'a> {
         }
         let failed = |failure| match failure {
             Failure::Stop(stop) => stop,
+            Failure::Api(e) if e.unanswered() => Stop::Error(Error::Unanswered(e)),
             Failure::Api(e) => {
                 Stop::Error(Error::Setup(format!("cannot list the token's organizations ({e}); set `organization` to the slug of yours")))
             }

@@ -100,7 +100,7 @@ fn through_a_proxy_the_token_is_seen_by_the_server_alone() {
 }
 
 /// A port that was free a moment ago.
-fn nobody() -> String {
+pub fn nobody() -> String {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
