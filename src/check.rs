@@ -1,7 +1,7 @@
 //! `--test`: whether the token works and each stream's endpoint answers, with one record of each.
 
 use crate::catalog::Selection;
-use crate::client::Client;
+use crate::client::{ApiError, Client};
 use crate::config::Settings;
 use crate::context::Context;
 use crate::error::Error;
@@ -42,12 +42,16 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
         let bookmarks = Bookmarks::default();
         crate::run::runtime(&outbox)?.block_on(async {
             let organizations = Sync::new(&client, settings, &tree, &bookmarks, &report, outbox.clone(), false).organizations().await?;
-            let mut check = Check { reach: Reach::new(&client, settings, &report, outbox), lines: Vec::new(), failed: Vec::new() };
+            let mut check = Check {
+                reach: Reach::new(&client, settings, &report, outbox),
+                alone: organizations.len() == 1,
+                unknown: None,
+                answers: 0,
+                lines: Vec::new(),
+                failed: Vec::new(),
+            };
             for slug in organizations {
-                check.lines.push(format!("{:<16} answers", format!("organization {slug}")));
-                for node in &tree {
-                    check.node(node, vec![Context(vec![("organization_slug", slug.clone())])]).await?;
-                }
+                check.organization(&tree, slug).await?;
             }
             let Check { lines, failed, .. } = check;
             for line in lines {
@@ -69,12 +73,45 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
 
 struct Check<'a> {
     reach: Reach<'a>,
+    /// There is one organization, so that its absence is all there is to say.
+    alone: bool,
+    /// A list of the organization itself is not there.
+    unknown: Option<ApiError>,
+    /// Lists of the organization itself that answer.
+    answers: usize,
     lines: Vec<String>,
     /// Streams whose endpoint failed, with the reason.
     failed: Vec<String>,
 }
 
 impl Check<'_> {
+    /// All streams of one organization. It is known by what answers of it.
+    async fn organization(&mut self, tree: &[Node], slug: String) -> Result<(), Stop> {
+        (self.unknown, self.answers) = (None, 0);
+        let (line, failures) = (self.lines.len(), self.failed.len());
+        for node in tree {
+            self.node(node, vec![Context(vec![("organization_slug", slug.clone())])]).await?;
+            // The others would say the same.
+            if self.unknown.is_some() && node.def.chosen_by_slug {
+                break;
+            }
+        }
+        let name = format!("organization {slug}");
+        match self.unknown.take().filter(|_| self.answers == 0) {
+            Some(error) if self.alone => return Err(Stop::Error(Error::UnknownOrganization { slug, error: error.into() })),
+            Some(error) => {
+                self.lines.truncate(line);
+                self.failed.truncate(failures);
+                let error = Error::UnknownOrganization { slug, error: error.into() };
+                self.lines.push(format!("{name:<16} FAILS: {error}"));
+                self.failed.push(error.to_string());
+            }
+            None if self.answers > 0 => self.lines.insert(line, format!("{name:<16} answers")),
+            None => {}
+        }
+        Ok(())
+    }
+
     /// The first row of a stream and, below it, of its children.
     fn node<'b>(&'b mut self, node: &'b Node, places: Vec<Context>) -> BoxFuture<'b, Result<(), Stop>> {
         async move {
@@ -94,6 +131,9 @@ impl Check<'_> {
                     Err(Failure::Api(e)) if e.not_there() && node.def.parent.is_some() => outcome = "answers, without a row",
                     Err(Failure::Api(e)) => {
                         let reason = reason(node.def, &e);
+                        if node.def.parent.is_none() && e.status() == Some(404) {
+                            self.unknown.get_or_insert(e);
+                        }
                         self.lines.push(format!("{name:<16} FAILS: {reason}"));
                         self.failed.push(format!("{name}: {reason}"));
                         outcome = "";
@@ -102,6 +142,7 @@ impl Check<'_> {
                 }
             }
             if !outcome.is_empty() {
+                self.answers += usize::from(node.def.parent.is_none());
                 self.lines.push(format!("{name:<16} {outcome}"));
             }
             for child in &node.children {

@@ -24,6 +24,8 @@ pub enum Error {
     Setup(String),
     #[error("Sentry refused the token: {server} answers {0}; set `api_token` to a valid token of that server", server = .0.route.server)]
     Authentication(ApiError),
+    #[error("the organization `{}` is not known at {} ({error}); check `organization` and `base_url`", brief(slug), error.route.server)]
+    UnknownOrganization { slug: String, error: Box<ApiError> },
     #[error("the server does not answer: {0}")]
     Unanswered(ApiError),
     #[error("incomplete: {gaps} {} could not be extracted: {first}; the state stays behind what is missing, and the next run asks for it again", if *gaps == 1 { "part" } else { "parts" })]
@@ -50,6 +52,7 @@ impl Error {
             | Self::InFile { .. }
             | Self::Catalog(_)
             | Self::Setup(_)
+            | Self::UnknownOrganization { .. }
             | Self::Unexpected(_) => 1,
             Self::NoConfig => 2,
             Self::Authentication(_) => 3,

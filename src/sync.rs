@@ -314,15 +314,12 @@ impl<'a> Sync<'a> {
                     }
                     Ok(None) => break,
                     Err(Failure::Stop(stop)) => return Err(stop),
-                    Err(Failure::Api(e)) if e.status() == Some(404) => {
-                        let base_url = &self.settings.base_url;
-                        let text = format!(
-                            "the organization `{organization}` is not known at {base_url} ({e}); check `organization` and `base_url`"
-                        );
+                    Err(Failure::Api(error)) if error.status() == Some(404) => {
+                        let unknown = Error::UnknownOrganization { slug: organization.to_owned(), error: error.into() };
                         if only {
-                            return Err(Stop::Error(Error::Setup(text)));
+                            return Err(Stop::Error(unknown));
                         }
-                        self.gap(node, context, &text).await?;
+                        self.gap(node, context, &unknown.to_string()).await?;
                         return Ok(None);
                     }
                     Err(Failure::Api(e)) => {

@@ -2,6 +2,8 @@
 
 use crate::dsl::{Sentry, Tap};
 use rstest::rstest;
+use sentry_sandbox::world::Organization;
+use sentry_sandbox::{Fault, FaultKind, Match};
 use serde_json::Value;
 
 #[rstest]
@@ -184,4 +186,36 @@ fn test_mode_for_schemas_prints_schemas_only() {
 fn test_mode_with_a_bad_token_ends_with_3() {
     let sentry = Sentry::small();
     Tap::against(&sentry).with("api_token", "sntryu_unknown").arg("--test").run().ends_with(3);
+}
+
+#[rstest]
+#[case::all_scopes(sentry_sandbox::TOKEN)]
+// Of what it may read, the releases are not there either.
+#[case::of_releases_alone(sentry_sandbox::ORGANIZATION_TOKEN)]
+fn test_mode_says_that_an_organization_is_not_known(#[case] token: &str) {
+    let sentry = Sentry::small();
+    let run = Tap::against(&sentry).with("api_token", token).with("organization", "acmee").arg("--test").run();
+    run.ends_with(1).ends_telling(&format!("the organization `acmee` is not known at {} ", sentry.url())).does_not_tell("answers");
+    run.does_not_tell("FAILS");
+}
+
+#[test]
+fn test_mode_says_that_an_organization_answers_when_something_of_it_does() {
+    let sentry = Sentry::small();
+    let answers = "organization acme answers";
+    Tap::against(&sentry).arg("--test").run().ends_with(0).tells(answers);
+    Tap::against(&sentry).with("api_token", sentry_sandbox::ORGANIZATION_TOKEN).arg("--test").run().is_incomplete().tells(answers);
+    sentry.faults().add(Fault::always(Match::any(), FaultKind::Status(403)));
+    Tap::against(&sentry).arg("--test").run().is_incomplete().does_not_tell(answers);
+}
+
+#[test]
+fn test_mode_goes_on_after_an_organization_that_is_not_there() {
+    let sentry = Sentry::small();
+    let gone = Organization { id: 99, slug: "gone".to_owned(), ..sentry.world().organizations[0].clone() };
+    sentry.world().organizations.push(gone);
+    sentry.faults().add(Fault::always(Match::path("/organizations/gone/"), FaultKind::NotThere));
+    let run = Tap::against(&sentry).without("organization").arg("--test").run();
+    run.is_incomplete().ends_telling("the organization `gone` is not known").tells("organization acme answers");
+    assert_eq!(run.records("teams").len(), 1);
 }
