@@ -37,8 +37,9 @@ pub fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], rate: RateH
             let reset_in = rate.reset_in.filter(|_| rate.remaining.is_none_or(|left| left == 0));
             Kind::RateLimited { detail, wait: reset_in.or(after) }
         }
+        401 if own_words && code(said.as_ref()).is_some() => Kind::Wanted { code: code(said.as_ref()).unwrap_or_default(), detail },
         404 if own_words => Kind::NotThere(detail),
-        300..400 if headers.contains_key("location") => Kind::Redirect(text(headers, "location").unwrap_or_default()),
+        300..=399 if headers.contains_key("location") => Kind::Redirect(text(headers, "location").unwrap_or_default()),
         // Without a word: a feature that is off, or Sentry's own gateway that does not know the organization.
         404 if body.trim_ascii().is_empty() => Kind::Status { status, detail, wait: after },
         // Of a server that is not well at the moment, whoever says it.
@@ -65,6 +66,11 @@ fn own_words(status: u16, said: &Value) -> bool {
         410 => says("detail") || says("message"),
         _ => says("detail"),
     }
+}
+
+/// The code of a `detail` that is an object.
+fn code(said: Option<&Value>) -> Option<String> {
+    said?.get("detail")?.get("code")?.as_str().map(brief)
 }
 
 /// What a validator has to say of one parameter.

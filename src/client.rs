@@ -16,7 +16,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode};
 use secrecy::ExposeSecret;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -65,6 +65,8 @@ pub struct ApiError {
     pub stranger: bool,
     /// Something that needs the same scopes has been read with the token.
     pub scope_shown: bool,
+    /// The token itself is refused, and not this endpoint or organization alone.
+    pub token_refused: bool,
 }
 
 impl std::fmt::Display for ApiError {
@@ -86,6 +88,9 @@ impl std::fmt::Display for ApiError {
 pub enum Kind {
     #[error("HTTP {status}: {detail}")]
     Status { status: u16, detail: String, wait: Option<Duration> },
+    /// 401 with a code: the token is known, but the organization wants more of its user.
+    #[error("HTTP 401: {detail} ({code}): {}; the token itself is not refused", wanted(code))]
+    Wanted { code: String, detail: String },
     /// 404 in Sentry's own words. One without a word is a [`Kind::Status`], and with other words a [`Kind::Gateway`].
     #[error("HTTP 404: {0}")]
     NotThere(String),
@@ -148,7 +153,9 @@ impl Kind {
             | Self::Cut(_)
             | Self::Body(_)
             | Self::Paging(_) => true,
-            Self::NotThere(_) | Self::BodyTooLarge | Self::Certificate(_) | Self::Redirect(_) | Self::Astray(_) => false,
+            Self::Wanted { .. } | Self::NotThere(_) | Self::BodyTooLarge | Self::Certificate(_) | Self::Redirect(_) | Self::Astray(_) => {
+                false
+            }
         }
     }
 }
@@ -180,6 +187,19 @@ impl Kind {
     }
 }
 
+/// What an organization wants of those who read it. (sentry/api/exceptions.py)
+fn wanted(code: &str) -> &'static str {
+    match code {
+        "sso-required" => {
+            "the organization wants its members to sign in by SSO; sign in as the token's user, or use the token of an internal integration"
+        }
+        "2fa-required" => "the organization wants two-factor authentication of the token's user",
+        "member-disabled-over-limit" => "the organization has disabled the token's user, since its plan has no seat left",
+        "primary-email-verification-required" => "the token's user has yet to verify an e-mail address",
+        _ => "the organization wants something of the token's user",
+    }
+}
+
 impl ApiError {
     /// The status of a refusal by Sentry itself, or of a server that is not well; a gateway's refusal has none.
     pub fn status(&self) -> Option<u16> {
@@ -187,6 +207,7 @@ impl ApiError {
             Kind::Status { status, .. } | Kind::QueryTooLarge { status, .. } => Some(status),
             Kind::RateLimited { .. } => Some(429),
             Kind::NotThere(_) => Some(404),
+            Kind::Wanted { .. } => Some(401),
             _ => None,
         }
     }
@@ -253,6 +274,8 @@ pub struct Client {
     throttle: Arc<Throttle>,
     report: Arc<Report>,
     clock: Arc<ServerClock>,
+    /// The first request that was answered: what is asked again to see whether the token still is good.
+    proof: OnceLock<Ask>,
     /// Those of streams of which something has been read.
     scopes: Mutex<Vec<&'static [&'static str]>>,
     max_retries: u32,
@@ -276,6 +299,7 @@ impl Client {
             throttle: Arc::new(Throttle::new(settings.concurrency, settings.rate_limit)),
             report,
             clock: Arc::default(),
+            proof: OnceLock::new(),
             scopes: Mutex::default(),
             max_retries: settings.max_retries,
             timeout: settings.request_timeout,
@@ -343,7 +367,8 @@ impl Client {
                 continue;
             }
             let Some(wait) = patience.wait(&kind, ask, self.met.load(Ordering::Relaxed)) else {
-                return Err(self.failed(ask, kind));
+                let token_refused = matches!(kind, Kind::Status { status: 401, .. }) && !self.token_still_good().await;
+                return Err(ApiError { token_refused, ..self.failed(ask, kind) });
             };
             log::warn!(target: ask.stream.name, "GET {}: {kind}; trying again in {:.1} s", ask.path(), wait.as_secs_f64());
             self.report.retried(ask.stream);
@@ -351,7 +376,16 @@ impl Client {
         }
     }
 
+    /// Whether what was answered before still is: then a 401 is of one endpoint or organization.
+    async fn token_still_good(&self) -> bool {
+        match self.proof.get() {
+            Some(ask) => self.fetch(ask, || async {}, false).await.is_ok(),
+            None => false,
+        }
+    }
+
     fn answered(&self, ask: &Ask) {
+        let _ = self.proof.get_or_init(|| ask.clone());
         self.met.store(true, Ordering::Relaxed);
         let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
         if !scopes.contains(&ask.stream.scopes) {
@@ -362,7 +396,7 @@ impl Client {
     fn failed(&self, ask: &Ask, kind: Kind) -> ApiError {
         let scope_shown = self.scopes.lock().unwrap_or_else(PoisonError::into_inner).contains(&ask.stream.scopes);
         let stranger = !self.met.load(Ordering::Relaxed);
-        ApiError { route: Arc::clone(&self.route), path: ask.path(), kind, stranger, scope_shown }
+        ApiError { route: Arc::clone(&self.route), path: ask.path(), kind, stranger, scope_shown, token_refused: false }
     }
 
     /// Waits after so many refusals in succession of what was then asked for in smaller parts: as long as for a further

@@ -60,7 +60,7 @@ impl From<Closed> for Failure {
 
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
-        if error.status() == Some(401) { Self::Stop(Stop::Error(Error::Authentication(error))) } else { Self::Api(error) }
+        if error.token_refused { Self::Stop(Stop::Error(Error::Authentication(error))) } else { Self::Api(error) }
     }
 }
 

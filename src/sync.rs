@@ -243,6 +243,8 @@ impl<'a> Sync<'a> {
         let failed = |failure| match failure {
             Failure::Stop(stop) => stop,
             Failure::Api(e) if e.unanswered() => Stop::Error(Error::Unanswered(e)),
+            // Without organizations there is nothing that could be read instead.
+            Failure::Api(e) if e.status() == Some(401) => Stop::Error(Error::Authentication(e)),
             Failure::Api(e) => {
                 Stop::Error(Error::Setup(format!("cannot list the token's organizations ({e}); set `organization` to the slug of yours")))
             }

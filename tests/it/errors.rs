@@ -195,13 +195,51 @@ fn a_window_that_fails_keeps_what_was_finished_before_it() {
 #[rstest]
 #[case::unknown("sntryu_unknown")]
 #[case::expired(EXPIRED_TOKEN)]
-#[case::behind_single_sign_on(SSO_TOKEN)]
 fn a_token_that_sentry_refuses_ends_the_run_at_once(#[case] token: &str) {
     let sentry = Sentry::small();
     let run = Tap::against(&sentry).with("api_token", token).run();
     run.ends_with(3).ends_telling(&format!("Sentry refused the token: {} answers ", sentry.url()));
     assert_eq!(run.of_type("RECORD").count(), 0);
     assert!(sentry.requests().len() <= 10, "nothing is tried again");
+}
+
+#[rstest]
+#[case::a_sync(&[])]
+#[case::a_test(&["--test"])]
+fn an_organization_that_wants_single_sign_on_says_so_and_does_not_blame_the_token(#[case] args: &[&str]) {
+    let sentry = Sentry::small();
+    let run = args.iter().fold(Tap::against(&sentry).with("api_token", SSO_TOKEN), |tap, arg| tap.arg(arg)).run();
+    run.is_incomplete().ends_telling("Must login via SSO").ends_telling("sso-required").does_not_tell("Sentry refused the token");
+    assert!(sentry.requests().len() <= 10, "nothing is tried again");
+}
+
+#[test]
+fn one_organization_that_refuses_keeps_nothing_from_the_others() {
+    let sentry = Sentry::small();
+    let other = sentry_sandbox::world::Organization { id: 2, slug: "other".to_owned(), ..sentry.world().organizations[0].clone() };
+    sentry.world().organizations.push(other);
+    sentry.faults().add(Fault::always(Match::path("/organizations/other/"), FaultKind::SsoRequired));
+    let run = Tap::against(&sentry).without("organization").run();
+    run.is_incomplete()
+        .tells("of other")
+        .tells("Must login via SSO")
+        .does_not_tell("Sentry refused the token")
+        .no_state_is_ahead(&sentry, &[]);
+    for stream in ["projects", "teams", "issues", "events"] {
+        run.keys(stream).equal(sentry.expected(stream));
+    }
+    let run = Tap::against(&sentry).without("organization").arg("--test").run();
+    run.is_incomplete().tells("Must login via SSO");
+    assert!(!run.records("issues").is_empty(), "the other organization is tested");
+}
+
+#[test]
+fn an_endpoint_that_refuses_alone_is_a_gap() {
+    let sentry = Sentry::small();
+    sentry.faults().add(Fault::always(Match::path_end("/members/"), FaultKind::Status(401)));
+    let run = Tap::against(&sentry).run();
+    run.is_incomplete().tells("missing: members of acme").does_not_tell("Sentry refused the token");
+    run.keys("events").equal(sentry.expected("events"));
 }
 
 #[test]
