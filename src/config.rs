@@ -470,6 +470,10 @@ fn slugs(value: &Value) -> Result<Vec<String>, &'static str> {
 }
 
 fn texts(value: &Value) -> Option<Vec<String>> {
+    // A list of JSON, where only text can be written.
+    if let Some(list) = value.as_str().filter(|text| text.trim_start().starts_with('[')).and_then(|text| serde_json::from_str(text).ok()) {
+        return if Value::is_array(&list) { texts(&list) } else { None };
+    }
     let texts: Vec<String> = match value {
         Value::String(text) => text.split(',').map(|slug| slug.trim().to_owned()).collect(),
         Value::Array(items) => items.iter().map(|item| item.as_str().map(|s| s.trim().to_owned())).collect::<Option<_>>()?,
@@ -567,6 +571,7 @@ mod tests {
     #[case::one(json!("acme"), &["acme"])]
     #[case::commas(json!("acme, other,acme"), &["acme", "other"])]
     #[case::a_list(json!(["acme", "other"]), &["acme", "other"])]
+    #[case::a_list_as_text(json!("[\"acme\", \"other\"]"), &["acme", "other"])]
     fn several_organizations(#[case] value: Value, #[case] expected: &[&str]) {
         assert_eq!(Settings::new(config(json!({"organization": value}))).expect("valid").organizations, expected);
     }

@@ -22,7 +22,8 @@ pub fn nearest() -> Result<Option<(PathBuf, Variables)>, Error> {
     else {
         return Ok(None);
     };
-    let text = text_file::read(&path)?;
+    // A line ends with any of the three ends.
+    let text = text_file::read(&path)?.replace("\r\n", "\n").replace('\r', "\n");
     let variables = parse(&text, &|name| std::env::var(name).ok()).map_err(|(line, problem)| wrong(&path, line, &problem))?;
     Ok(Some((path, variables)))
 }
@@ -56,28 +57,34 @@ fn parse(text: &str, outside: &dyn Fn(&str) -> Option<String>) -> Result<Variabl
         let after = after.trim_start_matches([' ', '\t']);
         let Some(value) = after.strip_prefix('=') else {
             // A name alone sets nothing.
-            if after.is_empty() || after.starts_with(['\n', '\r', '#']) {
+            if !is_ours(name) && (after.is_empty() || after.starts_with(['\n', '\r', '#'])) {
                 rest = after_line(after);
                 continue;
             }
             return Err(at("there is no `=` behind the name"));
         };
+        let behind_blank = value.starts_with([' ', '\t']);
         let value = value.trim_start_matches([' ', '\t']);
         let (value, after) = match value.chars().next() {
             Some(quote @ ('\'' | '"')) => quoted(&value[1..], quote).ok_or_else(|| at("the quotes are not closed"))?,
-            _ => unquoted(value),
+            _ => unquoted(value, behind_blank),
         };
         let after = after.trim_start_matches([' ', '\t']);
         if !(after.is_empty() || after.starts_with(['\n', '\r', '#'])) {
             return Err(at("something follows the closing quotes"));
         }
-        let value = expanded(&value, &|name| {
-            variables.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.clone()).or_else(|| outside(name))
-        })
-        .map_err(|problem| (line, problem))?;
+        let known = |wanted: &str| {
+            let before = variables.iter().rev().find(|(known, _)| known == wanted).map(|(_, value)| value.clone());
+            before.or_else(|| outside(wanted))
+        };
+        let value = expanded(&value, &known, is_ours(name)).map_err(|problem| (line, problem))?;
         variables.push((name.to_owned(), value));
         rest = after_line(after);
     }
+}
+
+fn is_ours(name: &str) -> bool {
+    name.starts_with(crate::config::ENV_PREFIX)
 }
 
 fn after_line(text: &str) -> &str {
@@ -116,14 +123,17 @@ fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
 }
 
 /// The rest of the line without a comment, and what follows it.
-fn unquoted(text: &str) -> (String, &str) {
+fn unquoted(text: &str, behind_blank: bool) -> (String, &str) {
     let (line, _) = text.split_at(text.find(['\n', '\r']).unwrap_or(text.len()));
-    let comment = line.char_indices().find(|(at, c)| *c == '#' && line[..*at].ends_with([' ', '\t'])).map(|(at, _)| at);
+    let comment = line
+        .char_indices()
+        .find(|(at, c)| *c == '#' && if *at == 0 { behind_blank } else { line[..*at].ends_with([' ', '\t']) })
+        .map(|(at, _)| at);
     (line[..comment.unwrap_or(line.len())].trim_end().to_owned(), &text[line.len()..])
 }
 
 /// With the variables that it names. One that is not set is an error: nothing in its place may mean everything.
-fn expanded(value: &str, known: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+fn expanded(value: &str, known: &dyn Fn(&str) -> Option<String>, ours: bool) -> Result<String, String> {
     let (mut out, mut rest) = (String::new(), value);
     while let Some((before, inside)) = rest.split_once("${") {
         let Some((name, after)) = inside.split_once('}') else { break };
@@ -131,6 +141,8 @@ fn expanded(value: &str, known: &dyn Fn(&str) -> Option<String>) -> Result<Strin
         out.push_str(before);
         match known(name).or_else(|| default.map(str::to_owned)) {
             Some(value) => out.push_str(&value),
+            // Of another program, whose own affair it is.
+            None if !ours => {}
             None => return Err(format!("it names the variable `{name}`, which is not set")),
         }
         rest = after;
@@ -157,6 +169,8 @@ mod tests {
     #[case::a_comment("K=v # why", "v")]
     #[case::no_comment("K=v#1", "v#1")]
     #[case::no_comment_either("K=# x", "# x")]
+    #[case::a_comment_for_a_value("K= # x", "")]
+    #[case::not_set_of_another_program("K=a${NOWHERE}", "a")]
     #[case::single_quotes(r"K='a # \'b\' \n'", r"a # 'b' \n")]
     #[case::double_quotes("K=\"a \\\"b\\\"\\n\" # why", "a \"b\"\n")]
     #[case::lines_in_quotes("K='a\nb'\nL=1", "a\nb")]
@@ -183,7 +197,8 @@ mod tests {
     #[case::behind_the_quotes("K=\"a\" b", 1)]
     #[case::no_equals_sign("\n\nK v", 3)]
     #[case::no_name("=v", 1)]
-    #[case::not_set("K=${NOWHERE}", 1)]
+    #[case::not_set("TAP_SENTRY_X=${NOWHERE}", 1)]
+    #[case::ours_without_a_value("TAP_SENTRY_X", 1)]
     fn what_cannot_be_read_is_told_by_its_line(#[case] text: &str, #[case] line: usize) {
         assert_eq!(read(text).expect_err("refused").0, line);
     }

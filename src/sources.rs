@@ -102,27 +102,40 @@ const OTHER_NAMES: &[(&str, &[&str])] = &[
 fn meant(name: &str) -> Option<&'static str> {
     let plain = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     let asked = plain(name);
+    let asked = asked.strip_prefix("tapsentry").unwrap_or(&asked).to_owned();
     let far = |known: &str| match strsim::osa_distance(&asked, known) {
         0 => Some(0),
-        few @ 1..=2 if known.len() > 5 => Some(few),
+        1 if known.len() > 5 => Some(1),
+        2 if known.len() > 8 => Some(2),
         _ => None,
     };
     let nearest = |(key, others): &(&'static str, &[&str])| {
         let names = others.iter().filter_map(|other| far(other)).chain(far(&plain(key)));
         names.min().map(|distance| (distance, *key))
     };
-    OTHER_NAMES.iter().filter_map(nearest).min_by_key(|(distance, _)| *distance).map(|(_, key)| key)
+    let by_part = || {
+        let has = |parts: &[&str]| parts.iter().any(|part| asked.contains(part));
+        match () {
+            () if has(&["exclu", "blacklist", "denylist"]) => Some("exclude_project_slugs"),
+            () if has(&["mask", "anonym", "redact"]) || asked == "pii" => Some("mask_fields"),
+            () if has(&["organi"]) || asked.starts_with("orgslug") || asked.starts_with("orgid") => Some("organization"),
+            () if has(&["project", "include", "whitelist", "allowlist"]) || asked == "slugs" => Some("project_slugs"),
+            () if asked.contains("proxy") => None,
+            () if asked.ends_with("url") || asked.ends_with("uri") || has(&["apibase", "apiserver", "sentryinstance", "serveraddress"]) => {
+                Some("base_url")
+            }
+            () if matches!(asked.as_str(), "base" | "site" | "address" | "hosturl") => Some("base_url"),
+            () => None,
+        }
+    };
+    OTHER_NAMES.iter().filter_map(nearest).min_by_key(|(distance, _)| *distance).map(|(_, key)| key).or_else(by_part)
 }
 
 /// What Meltano and Kubernetes set under our prefix for purposes of their own, and the log's level.
 fn is_others(variable: &str) -> bool {
     let name = variable.to_lowercase();
-    name.starts_with('_')
-        || name == "loglevel"
-        || name == "port"
-        || name.starts_with("port_")
-        || name.ends_with("service_host")
-        || name.contains("service_port")
+    let of_kubernetes = name == "port" || name.starts_with("port_") || name.ends_with("_port") || name.contains("_port_");
+    name.starts_with('_') || name == "loglevel" || of_kubernetes || name.ends_with("service_host") || name.contains("service_port")
 }
 
 /// Settings as they come together, each with the source that it is from.
@@ -220,7 +233,7 @@ pub fn load(sources: &[String]) -> Result<(Map<String, Value>, Vec<Problem>), Er
             let Some(name) = name.to_str().filter(|name| ours(name)) else { continue };
             match value.into_string() {
                 Ok(value) => variables.push((name.to_owned(), value)),
-                Err(_) if is_others(&name[ENV_PREFIX.len().min(name.len())..]) => {}
+                Err(_) if name.strip_prefix(ENV_PREFIX).is_some_and(is_others) => {}
                 Err(_) => merged.problems.push(Problem { key: name.to_owned(), text: "is not UTF-8; set it again".to_owned() }),
             }
         }
@@ -239,7 +252,7 @@ const FALLBACK_TOKEN: &str = "SENTRY_AUTH_TOKEN";
 fn environment(merged: &mut Merged, source: &str, variables: Vec<(String, String)>, fallback: &mut Option<String>) {
     // Of a name that stands several times the last counts.
     let mut last: Vec<(String, String)> = Vec::new();
-    for (name, value) in variables {
+    for (name, value) in variables.into_iter().filter(|(_, value)| !value.trim().is_empty()) {
         last.retain(|(known, _)| *known != name);
         last.push((name, value));
     }
@@ -307,6 +320,16 @@ mod tests {
     #[case("mask_personal_datas", Some("mask_personal_data"))]
     #[case("end_dat", Some("end_date"))]
     #[case("auth_tokn", None)]
+    #[case("organization_slug", Some("organization"))]
+    #[case("TAP_SENTRY_ORGANIZATION_NAME", Some("organization"))]
+    #[case("exclude", Some("exclude_project_slugs"))]
+    #[case("excluded_project_names", Some("exclude_project_slugs"))]
+    #[case("project_filter", Some("project_slugs"))]
+    #[case("sentry_base_url", Some("base_url"))]
+    #[case("api_base", Some("base_url"))]
+    #[case("mask_emails", Some("mask_fields"))]
+    #[case("pii", Some("mask_fields"))]
+    #[case("reason", None)]
     #[case("stream_maps", None)]
     #[case("stream_map_config", None)]
     #[case("faker_config", None)]
@@ -331,6 +354,8 @@ mod tests {
     #[case("SERVICE_PORT_HTTP", true)]
     #[case("PORT", true)]
     #[case("PORT_80_TCP_ADDR", true)]
+    #[case("API_PORT", true)]
+    #[case("API_PORT_80_TCP", true)]
     #[case("_SELECT", true)]
     #[case("LOGLEVEL", true)]
     #[case("HOST", false)]
