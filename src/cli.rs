@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::man;
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -71,7 +72,7 @@ pub fn generate(artifact: Artifact) -> std::io::Result<Vec<u8>> {
     let mut out = Vec::new();
     let shell = match artifact {
         Artifact::Man => {
-            clap_mangen::Man::new(command).render(&mut out)?;
+            man::render(command, &mut out)?;
             return Ok(out);
         }
         Artifact::Bash => Shell::Bash,

@@ -40,6 +40,7 @@ pub mod context;
 pub mod dotenv;
 pub mod error;
 pub mod logging;
+pub mod man;
 pub mod message;
 pub mod outbox;
 pub mod pace;

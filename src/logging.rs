@@ -16,6 +16,9 @@ use std::path::Path;
 /// (<https://github.com/singer-io/getting-started/blob/master/docs/SYNC_MODE.md#metric-messages>)
 pub const METRIC: &str = "METRIC: ";
 
+/// The targets of lines that are laid out for a terminal: they need no time and no level there.
+const TABLES: [&str; 2] = ["summary", "test"];
+
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
@@ -59,24 +62,26 @@ pub fn init(cli: &Cli) {
             }
         }
     }
-    // A person does not read one line of numbers a request.
-    let metrics = style == Style::Structured || !std::io::stderr().is_terminal();
+    let person = style == Style::Console && std::io::stderr().is_terminal();
+    let colours = person && !anstyle_query::no_color() && anstyle_query::term_supports_color();
     builder
         .target(env_logger::Target::Pipe(Box::new(progress::Stderr)))
         .format(move |out, record| {
             let text = record.args().to_string();
             let message = one_line(&text);
-            if message.starts_with(METRIC) && !metrics && record.level() <= Level::Info {
-                return Ok(());
-            }
             match style {
-                Style::Console => writeln!(
-                    out,
-                    "{} | {:<8} | {:<30} | {message}",
-                    Local::now().format("%Y-%m-%d %H:%M:%S,%3f"),
-                    name(record.level()),
-                    logger(record)
-                ),
+                // A person reads the table at the end, not the numbers that it is made of.
+                Style::Console if person && message.starts_with(METRIC) => Ok(()),
+                Style::Console if person && TABLES.contains(&record.target()) => writeln!(out, "{message}"),
+                Style::Console => {
+                    let time = Local::now().format("%Y-%m-%d %H:%M:%S,%3f");
+                    let line = format!("{time} | {:<8} | {:<30} | {message}", name(record.level()), logger(record));
+                    writeln!(out, "{}", painted(&line, record.level()).force_styling(colours))
+                }
+                // Without the logger's name a stream would go unnamed.
+                Style::Bare if !message.starts_with(METRIC) && streams::find(record.target()).is_some() => {
+                    writeln!(out, "{}: {message}", record.target())
+                }
                 Style::Bare => writeln!(out, "{message}"),
                 Style::Structured => writeln!(out, "{}", structured(record, &message)),
             }
@@ -84,6 +89,15 @@ pub fn init(cli: &Cli) {
         .init();
     if let Some(problem) = problem {
         log::warn!("SINGER_SDK_LOG_CONFIG has no effect: {problem}");
+    }
+}
+
+/// What needs attention stands out.
+fn painted(line: &str, level: Level) -> console::StyledObject<&str> {
+    match level {
+        Level::Error => console::style(line).red(),
+        Level::Warn => console::style(line).yellow(),
+        _ => console::style(line),
     }
 }
 

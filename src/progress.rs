@@ -53,7 +53,8 @@ impl Progress {
                 for def in STREAMS {
                     let Some(counts) = counts.get(def.name) else { continue };
                     let line = lines.entry(def.name).or_insert_with(|| {
-                        let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+                        // Cut to the width of the terminal.
+                        let style = ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
                         FOOT.add(ProgressBar::new_spinner().with_style(style))
                     });
                     line.set_message(describe(def.name, counts, started.elapsed()));
@@ -97,8 +98,10 @@ fn describe(stream: &str, counts: &Counts, elapsed: Duration) -> String {
     line
 }
 
-fn human(seconds: f64) -> String {
+/// A span of time, as a person says it.
+pub fn human(seconds: f64) -> String {
     match seconds {
+        s if s < 10.0 => format!("{s:.1} s"),
         s if s < 90.0 => format!("{s:.0} s"),
         s if s < 5400.0 => format!("{:.0} min", s / 60.0),
         s => format!("{:.1} h", s / 3600.0),

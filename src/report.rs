@@ -3,13 +3,13 @@
 use crate::context::Context;
 use crate::logging::METRIC;
 use crate::plan::Window;
+use crate::progress::human;
 use crate::record::Notes;
 use crate::state::Partition;
 use crate::streams::StreamDef;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,8 +38,8 @@ pub struct Counts {
     busy: Duration,
     /// When the first and the latest request of the stream began and ended.
     span: Option<(Instant, Instant)>,
-    /// Records already told by a metric point.
-    told: u64,
+    /// Records and requests already told by a metric point.
+    told: (u64, u64),
 }
 
 /// The errors of a project that were written, for `--check-counts`.
@@ -132,7 +132,8 @@ impl Report {
         });
         let outcome = if status == Some(200) { "succeeded" } else { "failed" };
         let tags = json!({"stream": stream.name, "endpoint": stream.path, "http_status_code": status, "status": outcome});
-        point(stream.name, "timer", "http_request_duration", &json!(elapsed.as_secs_f64()), tags);
+        // A backfill makes hundreds of thousands of requests: one point each is for those who ask with `-v`.
+        point(log::Level::Debug, stream.name, "timer", "http_request_duration", &json!(elapsed.as_secs_f64()), tags);
     }
 
     /// How long a request takes on average so far.
@@ -141,32 +142,41 @@ impl Report {
         busy.checked_div(u32::try_from(requests).unwrap_or(u32::MAX)).unwrap_or_default()
     }
 
-    /// Points of what was written since the last call, one a stream.
-    pub fn log_record_counts(&self) {
-        for (stream, counts) in lock(&self.counts).iter_mut() {
-            let new = counts.records - std::mem::replace(&mut counts.told, counts.records);
-            if new > 0 {
-                point(stream, "counter", "record_count", &json!(new), json!({"stream": stream}));
-            }
+    /// Tells the records written and the requests made since the last call.
+    pub fn log_counts(&self) {
+        for (stream, metric, new, tags) in self.new_counts() {
+            point(log::Level::Info, stream, "counter", metric, &json!(new), tags);
         }
+    }
+
+    /// Stream, metric, its increase since the last call, and tags, where there is an increase.
+    fn new_counts(&self) -> Vec<(&'static str, &'static str, u64, Value)> {
+        let mut points = Vec::new();
+        for (stream, counts) in lock(&self.counts).iter_mut() {
+            let (records, requests) = std::mem::replace(&mut counts.told, (counts.records, counts.requests));
+            let endpoint = crate::streams::find(stream).map(|def| def.path);
+            points.push((*stream, "record_count", counts.records - records, json!({"stream": stream})));
+            points.push((*stream, "http_request_count", counts.requests - requests, json!({"stream": stream, "endpoint": endpoint})));
+        }
+        points.retain(|(_, _, new, _)| *new > 0);
+        points
     }
 
     /// The points of the end of a run.
     pub fn log_totals(&self, complete: bool) {
-        self.log_record_counts();
+        self.log_counts();
         let outcome = |failed: bool| if failed { "failed" } else { "succeeded" };
         for (stream, counts) in self.counts() {
-            let endpoint = crate::streams::find(stream).map(|def| def.path);
-            point(stream, "counter", "http_request_count", &json!(counts.requests), json!({"stream": stream, "endpoint": endpoint}));
             if counts.skipped > 0 {
-                point(stream, "counter", "skipped_record_count", &json!(counts.skipped), json!({"stream": stream}));
+                point(log::Level::Info, stream, "counter", "skipped_record_count", &json!(counts.skipped), json!({"stream": stream}));
             }
             if let Some((began, ended)) = counts.span {
                 let tags = json!({"stream": stream, "context": {}, "status": outcome(counts.gaps > 0)});
-                point(stream, "timer", "sync_duration", &json!((ended - began).as_secs_f64()), tags);
+                point(log::Level::Info, stream, "timer", "sync_duration", &json!((ended - began).as_secs_f64()), tags);
             }
         }
-        point("tap_sentry", "timer", "job_duration", &json!(self.started.elapsed().as_secs_f64()), json!({"status": outcome(!complete)}));
+        let took = json!(self.started.elapsed().as_secs_f64());
+        point(log::Level::Info, "tap_sentry", "timer", "job_duration", &took, json!({"status": outcome(!complete)}));
     }
 
     pub fn retried(&self, stream: &StreamDef) {
@@ -259,22 +269,23 @@ impl Report {
             let list = |map: &BTreeMap<String, u64>| map.iter().map(|(name, n)| format!("{name} ({n})")).collect::<Vec<_>>().join(", ");
             if !notes.unknown.is_empty() {
                 let names = notes.unknown.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-                log::warn!(target: stream, "fields that the schema lacks were left out: {names}");
+                log::warn!(target: stream, "fields of `{stream}` that the schema lacks were left out: {names}");
             }
             if !notes.converted.is_empty() {
-                log::debug!(target: stream, "values written in the form that their column declares: {}", list(&notes.converted));
+                log::debug!(target: stream, "values of `{stream}` written in the form that their column declares: {}", list(&notes.converted));
             }
             if !notes.nulled.is_empty() {
-                log::warn!(target: stream, "values that do not fit their column became null: {}", list(&notes.nulled));
+                log::warn!(target: stream, "values of `{stream}` that do not fit their column became null: {}", list(&notes.nulled));
             }
             if !notes.repaired.is_empty() {
-                log::warn!(target: stream, "NUL or surrogate characters, numbers beyond 64 bits or too deep nesting were replaced: {}", list(&notes.repaired));
+                log::warn!(target: stream, "NUL or surrogate characters, numbers beyond 64 bits or too deep nesting in `{stream}` were replaced: {}", list(&notes.repaired));
             }
         }
     }
 
-    /// The table at the end of a run.
-    pub fn summary(&self) -> String {
+    /// The table at the end of a run, what is missing, and how it ended. On a terminal of `width` columns those that it
+    /// has no room for are left out.
+    pub fn summary(&self, complete: bool, width: Option<usize>) -> String {
         let counts = self.counts();
         let heads = ["stream", "records", "requests", "MiB", "retries", "waited", "gaps", "skipped", "next start"];
         let rows: Vec<[String; 9]> = std::iter::once(heads.map(str::to_owned))
@@ -296,27 +307,96 @@ impl Report {
                 ])
             }))
             .collect();
-        let width = |i: usize| rows.iter().map(|row| row[i].len()).max().unwrap_or(0);
-        let mut table = String::new();
+        let broad: Vec<usize> = (0..heads.len()).map(|i| rows.iter().map(|row| row[i].len()).max().unwrap_or(0)).collect();
+        let mut columns: Vec<usize> = (0..heads.len()).collect();
+        for spare in SPARE {
+            let needed: usize = columns.iter().map(|i| broad[*i] + GAP.len()).sum();
+            if width.is_none_or(|width| needed - GAP.len() <= width) {
+                break;
+            }
+            columns.retain(|i| heads[*i] != spare);
+        }
+        let mut lines: Vec<String> = Vec::new();
         for row in &rows {
-            let cells = row
-                .iter()
-                .enumerate()
-                .map(|(i, cell)| if i == 0 { format!("{cell:<0$}", width(0)) } else { format!("{cell:>0$}", width(i)) });
-            table.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-            table.push('\n');
+            let cell = |i: &usize| if *i == 0 { format!("{:<1$}", row[*i], broad[*i]) } else { format!("{:>1$}", row[*i], broad[*i]) };
+            lines.push(columns.iter().map(cell).collect::<Vec<_>>().join(GAP).trim_end().to_owned());
         }
-        for gap in self.gaps() {
-            let _ = writeln!(table, "missing: {gap}");
-        }
-        table
+        let gaps = self.gaps();
+        lines.extend(gaps.iter().map(|gap| format!("missing: {gap}")));
+        let records: u64 = counts.values().map(|counts| counts.records).sum();
+        lines.push(format!(
+            "{}: {records} record{} in {}",
+            if complete { "complete" } else { "incomplete" },
+            if records == 1 { "" } else { "s" },
+            human(self.started.elapsed().as_secs_f64())
+        ));
+        let cut = |line: &String| width.map_or_else(|| line.clone(), |width| console::truncate_str(line, width, "…").into_owned());
+        lines.iter().map(|line| cut(line) + "\n").collect()
     }
 }
 
+/// The columns of the summary that a narrow terminal does without, the first to go first.
+const SPARE: [&str; 6] = ["MiB", "retries", "waited", "requests", "next start", "skipped"];
+/// Between two columns.
+const GAP: &str = "  ";
+
 /// One metric point, as the SDK writes them.
-fn point(target: &str, kind: &str, metric: &str, value: &Value, mut tags: Value) {
-    if log::log_enabled!(target: target, log::Level::Info) {
+fn point(level: log::Level, target: &str, kind: &str, metric: &str, value: &Value, mut tags: Value) {
+    if log::log_enabled!(target: target, level) {
         tags["pid"] = json!(std::process::id());
-        log::info!(target: target, "{METRIC}{}", json!({"type": kind, "metric": metric, "value": value, "tags": tags}));
+        log::log!(target: target, level, "{METRIC}{}", json!({"type": kind, "metric": metric, "value": value, "tags": tags}));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::find;
+    use rstest::rstest;
+
+    fn summary(complete: bool, width: Option<usize>) -> String {
+        let report = Report::default();
+        let stream = find("project_detail").expect("a stream");
+        report.written(stream, 1_234_567, Notes::default());
+        report.bookmark("issues", "2026-01-01T00:00:00Z".to_owned());
+        let partition = Partition(vec![("organization_slug", "acme".to_owned())]);
+        report.gap(Gap { streams: vec!["issues", "events"], partition, reason: "an answer as long as a novel ".repeat(9) });
+        report.summary(complete, width)
+    }
+
+    #[rstest]
+    #[case::of_any_width(None, "stream          records  requests  MiB  retries  waited  gaps  skipped            next start")]
+    #[case::wide(Some(120), "stream          records  requests  MiB  retries  waited  gaps  skipped            next start")]
+    #[case::as_wide_as_the_table(Some(92), "stream          records  requests  MiB  retries  waited  gaps  skipped            next start")]
+    #[case::usual(Some(80), "stream          records  requests  waited  gaps  skipped            next start")]
+    #[case::narrow(Some(62), "stream          records  gaps  skipped            next start")]
+    #[case::very_narrow(Some(40), "stream          records  gaps  skipped")]
+    #[case::a_phone(Some(30), "stream          records  gaps")]
+    #[case::a_strip(Some(9), "stream  …")]
+    fn the_summary_fits_the_terminal(#[case] width: Option<usize>, #[case] head: &str) {
+        let summary = summary(false, width);
+        assert_eq!(summary.lines().next(), Some(head), "{summary}");
+        let widest = summary.lines().map(console::measure_text_width).max();
+        assert!(width.is_none_or(|width| widest <= Some(width)), "{summary}");
+        assert_eq!(summary.contains(&"an answer as long as a novel ".repeat(9)), width.is_none());
+    }
+
+    #[test]
+    fn counters_tell_what_is_new() {
+        let report = Report::default();
+        let stream = find("teams").expect("a stream");
+        let new = || report.new_counts().into_iter().map(|(_, metric, new, _)| (metric, new)).collect::<Vec<_>>();
+        report.written(stream, 2, Notes::default());
+        report.request(stream, Duration::ZERO, Some(200), 10);
+        assert_eq!(new(), [("record_count", 2), ("http_request_count", 1)]);
+        assert_eq!(new(), []);
+        report.written(stream, 3, Notes::default());
+        assert_eq!(new(), [("record_count", 3)]);
+    }
+
+    #[test]
+    fn the_last_line_tells_how_the_run_ended() {
+        assert!(summary(true, None).ends_with("\ncomplete: 1234567 records in 0.0 s\n"));
+        assert!(summary(false, Some(80)).ends_with("\nincomplete: 1234567 records in 0.0 s\n"));
     }
 }

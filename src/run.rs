@@ -145,9 +145,10 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_
         (None, Ok(_)) => unreachable!("without a signal the writer is waited for"),
     };
     drop(progress);
+    let complete = matches!(walked, Ok(Ok(()))) && written.is_ok() && report.gaps().is_empty() && report.missing().is_none();
     report.log_notes();
-    report.log_totals(matches!(walked, Ok(Ok(()))) && report.gaps().is_empty() && report.missing().is_none());
-    summarize(&report);
+    report.log_totals(complete);
+    summarize(&report, complete);
     written.map_err(Error::Stdout)?;
     match walked {
         Err(signal) => Err(Error::Interrupted { signal }),
@@ -161,17 +162,20 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_
     }
 }
 
-fn summarize(report: &Report) {
-    for line in report.summary().lines() {
+fn summarize(report: &Report, complete: bool) {
+    let stderr = console::Term::stderr();
+    // A terminal that does not tell its width has the usual one.
+    let width = stderr.is_term().then(|| usize::from(stderr.size_checked().map_or(80, |(_, columns)| columns)));
+    for line in report.summary(complete, width).lines() {
         log::info!(target: "summary", "{line}");
     }
 }
 
-/// Tells each minute how many records were written.
+/// Tells each minute how many records were written and requests made.
 async fn count(report: &Report) -> std::convert::Infallible {
     loop {
         tokio::time::sleep(Duration::from_secs(60)).await;
-        report.log_record_counts();
+        report.log_counts();
     }
 }
 

@@ -66,6 +66,32 @@ fn the_recipe_with_a_target_keeps_the_last_good_state() {
     assert!(states().len() > first.len() && states().starts_with(&first));
 }
 
+#[test]
+fn the_examples_of_the_man_page_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let now = chrono::Utc::now();
+    let sandbox = Sandbox::start(Options::new(World::seeded(now))).expect("a sandbox");
+    let start = (now - chrono::TimeDelta::days(9)).to_rfc3339();
+    let settings = [("api_token", TOKEN), ("organization", ORGANIZATION), ("base_url", &sandbox.url()), ("start_date", &start)];
+    let config: serde_json::Value = settings.iter().map(|(key, value)| ((*key).to_owned(), serde_json::json!(value))).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("config.json"), config.to_string()).expect("written");
+    let target = folder.path().join("target-jsonl");
+    std::fs::write(&target, "#!/bin/sh\ngrep '\"type\":\"STATE\"'\n").expect("written");
+    std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o755)).expect("made executable");
+    let tap = assert_cmd::cargo::cargo_bin!("tap-sentry").parent().expect("a folder of binaries").to_owned();
+    let path = format!("{}:{}:{}", folder.path().display(), tap.display(), std::env::var("PATH").unwrap_or_default());
+    let script: String =
+        tap_sentry::man::EXAMPLES.iter().flat_map(|(_, lines)| lines.iter()).fold(String::new(), |all, line| all + line + "\n");
+    let variables = settings.map(|(key, value)| (format!("TAP_SENTRY_{}", key.to_uppercase()), value));
+    let output =
+        Command::new("bash").args(["-euc", &script]).current_dir(&folder).envs(variables).env("PATH", path).output().expect("bash");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for (file, part) in [("catalog.json", "tap_stream_id"), ("states.jsonl", "bookmarks"), ("messages.jsonl", r#""RECORD""#)] {
+        assert!(std::fs::read_to_string(folder.path().join(file)).expect(file).contains(part), "{file}");
+    }
+}
+
 /// The text of the first fenced block, its indentation removed.
 fn block(text: &str) -> String {
     let (_, rest) = text.split_once("```sh\n").expect("a block of sh");

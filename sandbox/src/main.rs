@@ -1,15 +1,24 @@
 //! The sandbox as a program: prints where it listens and what opens it, and serves until ctrl-c.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    fs::{OpenOptions, Permissions},
+    io::{self, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use chrono::{TimeDelta, Utc};
-use sentry_sandbox::{Bulk, Limits, Options, Sandbox, World};
+use sentry_sandbox::{Bulk, Limits, ORGANIZATION, Options, Sandbox, TOKEN, World};
+use serde_json::json;
 
 const USAGE: &str = "\
 A small strict Sentry on 127.0.0.1.
 
 Usage: sentry-sandbox [OPTIONS]
 
+  --config FILE            also write the printed config.json there, for tap-sentry --config FILE
   --port N                 listen there (default: any free port)
   --limits hosted|none     rate limits of the hosted service, or those of a self-hosted one (default: none)
   --latency-ms N           added to every request (default: 0)
@@ -19,7 +28,7 @@ Usage: sentry-sandbox [OPTIONS]
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program")]
 fn main() -> ExitCode {
-    let options = match parse(std::env::args().skip(1)) {
+    let (options, config) = match parse(std::env::args().skip(1)) {
         Ok(Some(options)) => options,
         Ok(None) => {
             print!("{USAGE}");
@@ -37,9 +46,22 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let settings = json!({
+        "api_token": TOKEN,
+        "organization": ORGANIZATION,
+        "base_url": sandbox.url(),
+        "start_date": (Utc::now() - TimeDelta::days(30)).format("%Y-%m-%d").to_string(),
+    });
+    if let Some(path) = config
+        && let Err(error) = write(&path, &format!("{settings:#}\n"))
+    {
+        eprintln!("cannot write {}: {error}", path.display());
+        return ExitCode::FAILURE;
+    }
     println!("url: {}", sandbox.url());
-    println!("organization: {}", sentry_sandbox::ORGANIZATION);
-    println!("token: {}", sentry_sandbox::TOKEN);
+    println!("organization: {ORGANIZATION}");
+    println!("config.json: {settings}");
+    println!("token: {TOKEN}");
     println!("integration token: {}", sentry_sandbox::INTEGRATION_TOKEN);
     println!("organization token: {}", sentry_sandbox::ORGANIZATION_TOKEN);
     println!("narrow token: {}", sentry_sandbox::NARROW_TOKEN);
@@ -55,17 +77,26 @@ fn main() -> ExitCode {
     }
 }
 
-fn wait_for_ctrl_c() -> std::io::Result<()> {
+/// Only its owner may read a file that holds a token.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(text.as_bytes())
+}
+
+fn wait_for_ctrl_c() -> io::Result<()> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(tokio::signal::ctrl_c())
 }
 
-/// `None`: only the usage is wanted.
-fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+/// What to serve, and where to write a configuration. `None`: only the usage is wanted.
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<(Options, Option<PathBuf>)>, String> {
     let now = Utc::now();
+    let mut config = None;
     let mut options = Options::new(World::seeded(now));
     while let Some(flag) = args.next() {
         let mut value = || args.next().ok_or(format!("{flag} needs a value"));
         match flag.as_str() {
+            "--config" => config = Some(PathBuf::from(value()?)),
             "--port" => options.port = number(&value()?)?,
             "--latency-ms" => options.latency = Duration::from_millis(number(&value()?)?),
             "--gzip" => options.gzip = true,
@@ -96,7 +127,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
     }
     // A server for people goes with the clock.
     options.world.now = None;
-    Ok(Some(options))
+    Ok(Some((options, config)))
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {

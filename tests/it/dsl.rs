@@ -11,6 +11,7 @@ use std::fs::{File, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::ops::Deref;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -321,14 +322,19 @@ impl Tap {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&stderr).unwrap());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
-        let (alive, ended) = channel::<()>();
-        let id = child.id();
-        std::thread::spawn(move || {
-            if ended.recv_timeout(HANGS) == Err(RecvTimeoutError::Timeout) {
-                send_signal("KILL", id);
-            }
-        });
+        let alive = ends_when_it_hangs(&child);
         Running { child, lines: Some(lines), read: String::new(), stderr, _dir: dir, _alive: alive }
+    }
+
+    /// Runs to the end with stderr on a terminal, which `read` reads to its end.
+    pub fn run_on(self, terminal: OwnedFd, read: impl FnOnce()) {
+        let (mut command, _dir) = self.command();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(terminal).spawn().unwrap();
+        // It holds the terminal open.
+        drop(command);
+        let _alive = ends_when_it_hangs(&child);
+        read();
+        child.wait().unwrap();
     }
 
     fn command(self) -> (Command, TempDir) {
@@ -347,7 +353,10 @@ impl Tap {
             command.args(["-c", &format!("ulimit -d {} && exec \"$0\" \"$@\"", mib << 10), program]);
         }
         let proxies = ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
-        for name in ["SENTRY_AUTH_TOKEN", "LOGLEVEL", "RUST_LOG", "SINGER_LOG_LEVEL", "SINGER_SDK_LOG_CONFIG"].into_iter().chain(proxies) {
+        for name in ["NO_COLOR", "SENTRY_AUTH_TOKEN", "LOGLEVEL", "RUST_LOG", "SINGER_LOG_LEVEL", "SINGER_SDK_LOG_CONFIG"]
+            .into_iter()
+            .chain(proxies)
+        {
             command.env_remove(name);
         }
         command.current_dir(dir.path()).envs(self.env);
@@ -362,6 +371,18 @@ impl Tap {
         command.args(self.args);
         (command, dir)
     }
+}
+
+/// Kills what takes too long, as long as the returned end is held.
+fn ends_when_it_hangs(child: &Child) -> Sender<()> {
+    let (alive, ended) = channel::<()>();
+    let id = child.id();
+    std::thread::spawn(move || {
+        if ended.recv_timeout(HANGS) == Err(RecvTimeoutError::Timeout) {
+            send_signal("KILL", id);
+        }
+    });
+    alive
 }
 
 /// A server that gives the same answer at one end of a path, whatever the sandbox would never say, and `[]` elsewhere.

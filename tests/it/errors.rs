@@ -507,7 +507,7 @@ fn the_last_line_names_the_first_cause(#[case] args: &[&str]) {
 fn a_request_that_fails_is_counted_once(#[case] kind: FaultKind) {
     let sentry = Sentry::small();
     sentry.faults().add(Fault::once(Match::path_end("/releases/"), kind));
-    let run = Tap::against(&sentry).select(&["releases"]).run();
+    let run = Tap::against(&sentry).select(&["releases"]).arg("-v").run();
     let timed = run.stderr.lines().filter(|line| line.contains("http_request_duration")).count();
     assert_eq!(timed, sentry.requests().len(), "{}", run.stderr);
 }

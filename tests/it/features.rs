@@ -1,6 +1,6 @@
 //! What a user may switch on: masking, flattening, versions, comparison of counts, logs for machines, generated files.
 
-use crate::dsl::{Run, Sentry, Tap};
+use crate::dsl::{Run, Sentry, Stub, Tap};
 use rstest::rstest;
 use sentry_sandbox::world::Status;
 use sentry_sandbox::{Fault, FaultKind, Match};
@@ -377,7 +377,7 @@ fn sums(metrics: &[Value], name: &str) -> BTreeMap<String, u64> {
 #[test]
 fn metric_points_tell_records_requests_and_durations() {
     let sentry = Sentry::seeded();
-    let run = Tap::against(&sentry).run();
+    let run = Tap::against(&sentry).arg("-v").run();
     run.is_complete();
     let metrics = metrics(&run);
     let written: BTreeMap<String, u64> =
@@ -407,7 +407,7 @@ fn metric_points_tell_records_requests_and_durations() {
 fn the_metrics_of_an_incomplete_run_say_so() {
     let sentry = Sentry::small();
     sentry.faults().add(Fault::always(Match::path_end("/teams/"), FaultKind::Status(403)));
-    let run = Tap::against(&sentry).run();
+    let run = Tap::against(&sentry).arg("-v").run();
     run.is_incomplete();
     let metrics = metrics(&run);
     let status = |metric: &str, stream: Option<&str>| {
@@ -484,7 +484,7 @@ fn a_wrong_configuration_is_told_as_json_too() {
 }
 
 #[rstest]
-#[case::man("man", &[".TH", "check\\-counts", "Exit codes"])]
+#[case::man("man", &[".TH", "check\\-counts", ".SH OPTIONS"])]
 #[case::bash("bash", &["complete -F", "--check-counts", "tap-sentry"])]
 #[case::zsh("zsh", &["#compdef tap-sentry", "--check-counts"])]
 #[case::fish("fish", &["complete -c tap-sentry", "check-counts"])]
@@ -497,6 +497,53 @@ fn a_man_page_and_completions_are_generated(#[case] what: &str, #[case] parts: &
     for part in parts {
         assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
     }
+}
+
+#[test]
+fn the_man_page_has_the_sections_that_readers_look_for() {
+    let run = Tap::bare().arg("--generate").arg("man").run();
+    let plain = run.stdout.replace("\\-", "-").replace("\\fB", "").replace("\\fR", "");
+    let sections: Vec<&str> = plain.lines().filter_map(|line| line.strip_prefix(".SH ")).collect();
+    let expected = ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", r#""EXIT STATUS""#, "ENVIRONMENT", "FILES", "EXAMPLES", "VERSION"];
+    assert_eq!(sections, expected);
+    let section = |name: &str| plain.split(".SH ").find_map(|text| text.strip_prefix(name)).unwrap();
+    for setting in tap_sentry::about::settings() {
+        let name = format!("\nTAP_SENTRY_{}\n", setting.name.to_uppercase());
+        assert!(section("ENVIRONMENT").contains(&name), "{name}");
+    }
+    for code in 0..=5 {
+        assert!(section(r#""EXIT STATUS""#).contains(&format!(".TP\n{code}\n")), "{code}");
+    }
+    for (_, lines) in tap_sentry::man::EXAMPLES {
+        assert!(lines.iter().all(|line| section("EXAMPLES").contains(line)), "{lines:?}");
+    }
+}
+
+#[test]
+fn a_request_is_a_line_only_for_those_who_ask() {
+    let sentry = Sentry::seeded();
+    let run = Tap::against(&sentry).run();
+    run.is_complete().does_not_tell("http_request_duration");
+    let (lines, requests) = (run.stderr.lines().count(), sentry.requests().len());
+    assert!(lines < requests, "{lines} lines for {requests} requests:\n{}", run.stderr);
+    let counted = sums(&metrics(&run), "http_request_count");
+    assert_eq!(counted.values().sum::<u64>(), requests as u64);
+}
+
+#[test]
+fn a_field_that_is_left_out_is_told_with_its_stream() {
+    let sentry = Sentry::seeded();
+    let known = Tap::against(&sentry).select(&["projects", "project_detail", "teams", "issues", "issue_detail", "events", "event_detail"]);
+    known.run().is_complete().does_not_tell("were left out");
+    let stub = Stub::answering("/teams/", r#"[{"id": "1", "slug": "a", "of_tomorrow": true}]"#);
+    // The format of Meltano's own configuration shows the message alone.
+    let bare = json!({"version": 1, "formatters": {"singer_formatter": {"format": "%(message)s"}}, "root": {"level": "INFO"}});
+    let run = Tap::against_stub(&stub)
+        .select(&["teams"])
+        .file("logging.json", bare.to_string())
+        .env("SINGER_SDK_LOG_CONFIG", "logging.json")
+        .run();
+    run.tells("fields of `teams` that the schema lacks were left out: of_tomorrow");
 }
 
 #[test]

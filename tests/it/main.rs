@@ -24,5 +24,6 @@ mod secrets;
 mod selection;
 mod state_volume;
 mod streams;
+mod terminal;
 mod transport;
 mod windows;

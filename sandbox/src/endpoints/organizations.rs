@@ -42,7 +42,7 @@ pub fn detail(call: &Call<'_>) -> Result<Reply, Problem> {
             .projects
             .iter()
             .filter(|one| one.status == ProjectStatus::Active)
-            .map(|one| project::summary(call.world, caller, one))
+            .map(|one| project::row(call.world, caller, one, &[]))
             .collect();
         record["teams"] = json!(call.world.teams.iter().map(|team| people::team(call.world, caller, team, false)).collect::<Vec<_>>());
     }

@@ -7,7 +7,7 @@ use crate::{
     world::{Organization, Project, Seconds, World},
 };
 
-/// What the list and the detail have in common.
+/// What every form of a project has.
 fn base(world: &World, caller: &Caller, project: &Project) -> Value {
     let first_event = world
         .issues
@@ -16,19 +16,11 @@ fn base(world: &World, caller: &Caller, project: &Project) -> Value {
         .filter_map(|issue| issue.seen(Seconds::ALL, &[]))
         .map(|seen| seen.first)
         .min();
-    let teams: Vec<Value> = project
-        .teams
-        .iter()
-        .filter_map(|id| world.team(*id))
-        .map(|team| json!({"id": team.id.to_string(), "name": team.name, "slug": team.slug}))
-        .collect();
-    let latest = world.releases.iter().filter(|release| release.projects.contains(&project.id)).max_by_key(|release| release.date_created);
     json!({
         "id": project.id.to_string(),
         "slug": project.slug,
         "name": project.name,
         "platform": project.platform,
-        "platforms": project.platform.iter().collect::<Vec<_>>(),
         "dateCreated": window::text(project.date_created),
         "isBookmarked": false,
         "isMember": caller.is_member(world, project),
@@ -57,15 +49,39 @@ fn base(world: &World, caller: &Caller, project: &Project) -> Value {
         "hasInsightsMCP": false,
         "hasLogs": false,
         "hasTraceMetrics": false,
-        "team": teams.first(),
-        "teams": teams,
-        "latestRelease": latest.map(|release| json!({"version": release.version})),
     })
+}
+
+/// What the list and the detail have and a project inside a team has not.
+fn extended(world: &World, caller: &Caller, project: &Project) -> Value {
+    let teams: Vec<Value> = project
+        .teams
+        .iter()
+        .filter_map(|id| world.team(*id))
+        .map(|team| json!({"id": team.id.to_string(), "name": team.name, "slug": team.slug}))
+        .collect();
+    let latest = world.releases.iter().filter(|release| release.projects.contains(&project.id)).max_by_key(|release| release.date_created);
+    let mut record = base(world, caller, project);
+    record["platforms"] = json!(project.platform.as_slice());
+    record["team"] = json!(teams.first());
+    record["teams"] = json!(teams);
+    record["latestRelease"] = json!(latest.map(|release| json!({"version": release.version})));
+    record
+}
+
+/// What the detail and a project inside a team have.
+fn appearance(mut record: Value) -> Value {
+    record["isInternal"] = json!(false);
+    record["isPublic"] = json!(false);
+    record["avatar"] = letter_avatar();
+    record["color"] = json!("#6d3fbf");
+    record["status"] = json!("active");
+    record
 }
 
 /// A row of the organization's list.
 pub fn row(world: &World, caller: &Caller, project: &Project, collapse: &[String]) -> Value {
-    let mut record = base(world, caller, project);
+    let mut record = extended(world, caller, project);
     record["environments"] = json!(world.environments);
     record["hasUserReports"] = json!(false);
     if !collapse.iter().any(|field| field == "latestDeploys") {
@@ -76,19 +92,13 @@ pub fn row(world: &World, caller: &Caller, project: &Project, collapse: &[String
     record
 }
 
-/// A project inside a team or an organization.
+/// A project inside a team.
 pub fn summary(world: &World, caller: &Caller, project: &Project) -> Value {
-    let mut record = base(world, caller, project);
-    record["isInternal"] = json!(false);
-    record["isPublic"] = json!(false);
-    record["avatar"] = letter_avatar();
-    record["color"] = json!("#6d3fbf");
-    record["status"] = json!("active");
-    record
+    appearance(base(world, caller, project))
 }
 
 pub fn detail(world: &World, caller: &Caller, organization: &Organization, project: &Project) -> Value {
-    let Value::Object(mut record) = summary(world, caller, project) else { unreachable!("a summary is an object") };
+    let Value::Object(mut record) = appearance(extended(world, caller, project)) else { unreachable!("a project is an object") };
     record.insert("organization".into(), organization::summary(organization));
     let settings = serde_json::from_str(SETTINGS).expect("the constant is JSON");
     if let Value::Object(settings) = settings {

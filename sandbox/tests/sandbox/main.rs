@@ -8,3 +8,4 @@ mod faults;
 mod issues;
 mod limits;
 mod lists;
+mod program;
