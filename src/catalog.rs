@@ -24,7 +24,7 @@ pub struct Catalog {
 }
 
 /// One stream of a catalog. Lenient where it is read: catalogs are edited by people and by Meltano.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(expecting = "an object with `tap_stream_id`")]
 pub struct Entry {
     #[serde(alias = "stream_id")]
@@ -45,7 +45,7 @@ pub struct Entry {
     pub metadata: Vec<Metadata>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(expecting = "an object with `breadcrumb` and `metadata`")]
 pub struct Metadata {
     pub breadcrumb: Vec<String>,
@@ -64,7 +64,7 @@ impl Catalog {
                 normalize(entry, &format!("streams[{i}]"), &stream)?;
             }
         }
-        serde_path_to_error::deserialize(&value).map_err(|error| {
+        let catalog: Self = serde_path_to_error::deserialize(&value).map_err(|error| {
             let entry = error.path().iter().find_map(|segment| match segment {
                 Segment::Seq { index } => Some(&value["streams"][index]),
                 _ => None,
@@ -72,7 +72,26 @@ impl Catalog {
             let name = entry.and_then(|entry| entry.get("tap_stream_id").or_else(|| entry.get("stream_id"))?.as_str());
             let stream = name.map(|name| format!(" (stream `{}`)", brief(name))).unwrap_or_default();
             CatalogError::Shape(format!("`{}`{stream}: {}", error.path(), brief(&error.inner().to_string())))
-        })
+        })?;
+        catalog.says_everything_once()?;
+        Ok(catalog)
+    }
+
+    /// What stands twice must be the same: which of both is meant nobody can tell.
+    fn says_everything_once(&self) -> Result<(), CatalogError> {
+        for (i, entry) in self.streams.iter().enumerate() {
+            let wrong = |text: String| CatalogError::Stream { stream: brief(&entry.tap_stream_id), text };
+            if self.streams[..i].iter().any(|earlier| earlier.tap_stream_id == entry.tap_stream_id && earlier != entry) {
+                return Err(wrong("it is listed twice, and not alike; remove one".to_owned()));
+            }
+            for (at, one) in entry.metadata.iter().enumerate() {
+                if entry.metadata[..at].iter().any(|earlier| earlier.breadcrumb == one.breadcrumb && earlier != one) {
+                    let path = brief(&one.breadcrumb.join("."));
+                    return Err(wrong(format!("the metadata of the breadcrumb [{path}] stands twice, and not alike; remove one")));
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -386,6 +405,27 @@ impl Entry {
         self.selected(def, style, schema, key, ignore_bookmark)
     }
 
+    /// A field that is deselected by a path that leads to no property is still written: that must be known.
+    fn warn_of_paths_that_lead_nowhere(&self, def: &StreamDef, schema: &Value) {
+        let leads_nowhere = |one: &&Metadata| {
+            let mut crumbs = one.breadcrumb.chunks(2);
+            let property = crumbs.try_fold(schema, |schema, crumb| match crumb {
+                [properties, name] if properties == "properties" => schema.get("properties")?.get(name),
+                _ => None,
+            });
+            explicit(&one.metadata) == Some(false) && property.is_none()
+        };
+        let paths: Vec<String> = self.metadata.iter().filter(leads_nowhere).map(|one| one.breadcrumb.join(".")).collect();
+        if !paths.is_empty() {
+            let stream = def.name;
+            log::warn!(
+                target: stream,
+                "the catalog deselects what is no property of `{stream}`, which has no effect: {}",
+                brief(&paths.join(", "))
+            );
+        }
+    }
+
     fn selected(
         &self,
         def: &'static StreamDef,
@@ -397,6 +437,7 @@ impl Entry {
         let wrong = |text: &str| CatalogError::Stream { stream: def.name.to_owned(), text: text.to_owned() };
         let automatic = |name: &str| key.iter().any(|k| k == name) || def.replication_key() == Some(name);
         let chosen = |path: &[&str]| (1..=path.len()).all(|n| (n == 1 && automatic(path[0])) || self.is_selected(&path[..n]));
+        self.warn_of_paths_that_lead_nowhere(def, &schema);
         let projection = Projection::new(def, &schema, &chosen, style.keep_unknown_fields);
         prune(&mut schema, &mut Vec::new(), &chosen);
         let mut transform = Transform::new(def.name, key.clone(), style.masking.as_ref(), style.flatten.as_ref());

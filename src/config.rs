@@ -264,7 +264,11 @@ impl Settings {
             let url = Url::parse(t).ok().filter(|u| matches!(u.scheme(), "http" | "https" | "socks5" | "socks5h"));
             check.keep("proxy_url", url.ok_or("must be a URL that starts with http://, https:// or socks5://"))
         });
-        let organizations = config.get("organization").and_then(|v| check.keep("organization", slugs(v))).unwrap_or_default();
+        let mut organizations = config.get("organization").and_then(|v| check.keep("organization", slugs(v))).unwrap_or_default();
+        if organizations == ["*"] {
+            // As with projects: all that the token sees, said aloud.
+            organizations.clear();
+        }
         if organizations.iter().any(|slug| matches!(slug.as_str(), "." | "..") || slug.contains(['*', '?', '\\', '#', '%'])) {
             check.problem("organization", "must be a slug, as in https://sentry.io/organizations/SLUG/");
         }

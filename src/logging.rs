@@ -6,11 +6,13 @@ use crate::progress;
 use crate::streams;
 use chrono::{Local, Utc};
 use log::{Level, LevelFilter, Record};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use serde_saphyr::UserMessageFormatter;
 use serde_saphyr::options::DuplicateKeyPolicy;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// Starts the message of a metric point; what follows is JSON.
 /// (<https://github.com/singer-io/getting-started/blob/master/docs/SYNC_MODE.md#metric-messages>)
@@ -18,6 +20,26 @@ pub const METRIC: &str = "METRIC: ";
 
 /// The targets of lines that are laid out for a terminal: they need no time and no level there.
 const TABLES: [&str; 2] = ["summary", "test"];
+
+/// The token, which no line may show: a server's own words, or an address that it redirects to, may repeat it.
+static HIDDEN: OnceLock<SecretString> = OnceLock::new();
+
+/// From now on no line shows `secret`.
+pub fn hide(secret: &SecretString) {
+    // A text of a few characters would tear other words apart, and is no token.
+    if secret.expose_secret().len() >= 8 {
+        // One run has one token.
+        let _ = HIDDEN.set(secret.clone());
+    }
+}
+
+/// `text` without the hidden text.
+fn without_secret(text: String) -> String {
+    match HIDDEN.get().map(ExposeSecret::expose_secret) {
+        Some(secret) if text.contains(secret) => text.replace(secret, "[token]"),
+        _ => text,
+    }
+}
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +89,7 @@ pub fn init(cli: &Cli) {
     builder
         .target(env_logger::Target::Pipe(Box::new(progress::Stderr)))
         .format(move |out, record| {
-            let text = record.args().to_string();
+            let text = without_secret(record.args().to_string());
             let message = one_line(&text);
             match style {
                 // A person reads the table at the end, not the numbers that it is made of.

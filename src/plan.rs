@@ -130,7 +130,8 @@ impl Starts {
             let resume = bookmark.map_or(settings.start_date, |bookmark| (bookmark - settings.lookback).max(settings.start_date));
             let low = match node.def.replication {
                 Replication::Incremental { refresh: true, .. } => {
-                    resume.min((settings.end - settings.issue_refresh).max(settings.start_date))
+                    // An end in the future must not shorten it.
+                    resume.min((settings.end.min(settings.now) - settings.issue_refresh).max(settings.start_date))
                 }
                 _ => resume,
             };
@@ -345,6 +346,13 @@ mod tests {
         assert_eq!(planned(&issues, &settings("2026-01-01"), &[("issues", "2026-03-01T00:00:00Z")]), [window("2026-01-18", "2026-02-01")]);
         let without = Settings { issue_refresh: TimeDelta::zero(), ..settings("2026-01-01") };
         assert_eq!(planned(&issues, &without, &[("issues", "2026-03-01T00:00:00Z")]), []);
+    }
+
+    #[test]
+    fn an_end_in_the_future_does_not_shorten_the_refresh() {
+        let settings = Settings { now: at("2026-01-29"), ..settings("2026-01-01") };
+        let planned = planned(&node(&["issues"], None), &settings, &[("issues", "2026-01-28T00:00:00Z")]);
+        assert_eq!(planned[0].start, at("2026-01-15"));
     }
 
     #[test]

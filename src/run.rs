@@ -14,7 +14,7 @@ use crate::report::{Missing, Report};
 use crate::state::{self, Bookmarks};
 use crate::sync::Sync;
 use crate::writer::Writer;
-use crate::{about, check, reconcile, sources, text_file};
+use crate::{about, check, logging, reconcile, sources, text_file};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -46,6 +46,7 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     }
     let (config, problems) = sources::load(&cli.config)?;
     let settings = Settings::checked(config, problems)?;
+    logging::hide(&settings.token);
     if let Some(what) = cli.mode.test.as_deref() {
         return check::run(&settings, what == "schema");
     }

@@ -4,9 +4,11 @@
 use crate::config::{ENV_PREFIX, Problem, schema};
 use crate::dotenv;
 use crate::error::{Error, brief};
-use crate::text_file::read_json;
+use crate::text_file;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Settings whose empty list would widen what is extracted or written.
 const NARROWING: &[&str] = &["organization", "project_slugs", "exclude_project_slugs", "mask_fields"];
@@ -166,10 +168,10 @@ impl Merged {
         }
         if NARROWING.contains(&key) && holds_nothing(&value) {
             let earlier = self.values.get(key).filter(|earlier| !holds_nothing(earlier)).map(|_| &self.from[key]);
-            let all = if key == "project_slugs" {
-                "write [\"*\"] for all projects, or leave it out"
-            } else {
-                "leave it out, or remove the other"
+            let all = match key {
+                "organization" => "write [\"*\"] for all organizations, or leave it out",
+                "project_slugs" => "write [\"*\"] for all projects, or leave it out",
+                _ => "leave it out, or remove the other",
             };
             match earlier {
                 Some(from) => problem(format!("is empty in {source}, but {} sets it; {all}", from.as_str().unwrap_or_default())),
@@ -180,6 +182,40 @@ impl Merged {
         }
         self.values.insert(key.to_owned(), value);
         self.from.insert(key.to_owned(), json!(source));
+    }
+
+    /// A variable in lower case has no effect, as for other taps; where it would narrow, it is refused.
+    fn check_case(&mut self, variable: &str) {
+        let Some(key) = variable.to_uppercase().strip_prefix(ENV_PREFIX).map(str::to_lowercase) else { return };
+        if !is_others(&key) && (self.schema["properties"].get(&key).is_some() || meant(&key).is_some()) {
+            let text = format!("is not read: variables of settings are in upper case; call it {ENV_PREFIX}{}", key.to_uppercase());
+            self.problems.push(Problem { key: variable.to_owned(), text });
+        }
+    }
+}
+
+/// The members of an object as they stand in it, so that one which stands twice counts as one of a later source does.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(object: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        object.deserialize_map(InOrder)
     }
 }
 
@@ -212,25 +248,35 @@ pub fn load(sources: &[String]) -> Result<(Map<String, Value>, Vec<Problem>), Er
     let mut merged = Merged::new();
     for source in sources.iter().filter(|s| *s != "ENV") {
         let path = Path::new(source);
-        let value: Value = read_json(path)?;
-        warn_if_readable(path, &value);
-        let Value::Object(map) = value else {
+        let text = text_file::read(path)?;
+        if !text_file::parse_json(path, &text)?.is_object() {
             return Err(Error::Config(vec![Problem { key: source.clone(), text: "must hold a JSON object of settings".to_owned() }]));
-        };
-        let own_name = map.get("api_token").is_some_and(|token| !is_unset(token));
-        for (name, value) in map.into_iter().filter(|(name, _)| !(own_name && name == "auth_token")) {
+        }
+        let Members(members) = serde_json::from_str(&text).expect("it is an object");
+        if members.iter().any(|(name, _)| canonical(name) == "api_token") {
+            warn_if_readable(path);
+        }
+        let own_name = members.iter().any(|(name, token)| name == "api_token" && !is_unset(token));
+        for (name, value) in members.into_iter().filter(|(name, _)| !(own_name && name == "auth_token")) {
             merged.set(source, &name, canonical(&name), value);
         }
     }
     if sources.iter().any(|s| s == "ENV") {
         let mut fallback = None;
         if let Some((path, variables)) = dotenv::nearest()? {
+            if variables.iter().any(|(name, _)| TOKENS.contains(&name.as_str())) {
+                warn_if_readable(&path);
+            }
             environment(&mut merged, &path.display().to_string(), variables, &mut fallback);
         }
         let ours = |name: &str| name.starts_with(ENV_PREFIX) || name == FALLBACK_TOKEN;
         let mut variables = Vec::new();
         for (name, value) in std::env::vars_os() {
-            let Some(name) = name.to_str().filter(|name| ours(name)) else { continue };
+            let Some(name) = name.to_str() else { continue };
+            if !ours(name) {
+                merged.check_case(name);
+                continue;
+            }
             match value.into_string() {
                 Ok(value) => variables.push((name.to_owned(), value)),
                 Err(_) if name.strip_prefix(ENV_PREFIX).is_some_and(is_others) => {}
@@ -248,6 +294,8 @@ pub fn load(sources: &[String]) -> Result<(Map<String, Value>, Vec<Problem>), Er
 
 /// Sentry's own variable, for where no other token is given.
 const FALLBACK_TOKEN: &str = "SENTRY_AUTH_TOKEN";
+/// Variables that hold a token.
+const TOKENS: &[&str] = &["TAP_SENTRY_API_TOKEN", "TAP_SENTRY_AUTH_TOKEN", FALLBACK_TOKEN];
 
 fn environment(merged: &mut Merged, source: &str, variables: Vec<(String, String)>, fallback: &mut Option<String>) {
     // Of a name that stands several times the last counts.
@@ -291,11 +339,15 @@ pub fn typed(text: &str, kind: &str) -> Value {
 }
 
 /// A file with the token should be its owner's alone. What Meltano writes for a run is its own affair.
-fn warn_if_readable(path: &Path, config: &Value) {
+fn warn_if_readable(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
-    let has_token = config.get("api_token").or_else(|| config.get("auth_token")).is_some();
-    let by_meltano = std::env::var_os("MELTANO_EXTRACTOR_NAME").is_some();
-    if has_token && !by_meltano && std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o044 != 0) {
+    let system = std::env::var_os("MELTANO_SYS_DIR_ROOT").map(PathBuf::from);
+    let of_meltano = path.canonicalize().is_ok_and(|path| {
+        let below = |root: &PathBuf| root.canonicalize().is_ok_and(|root| path.starts_with(root));
+        path.components().any(|part| part.as_os_str() == ".meltano") || system.as_ref().is_some_and(below)
+    });
+    let by_meltano = of_meltano && std::env::var_os("MELTANO_EXTRACTOR_NAME").is_some();
+    if !by_meltano && std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o044 != 0) {
         log::warn!("{} holds the token and can be read by other users: chmod 600 it", path.display());
     }
 }

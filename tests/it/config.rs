@@ -373,3 +373,51 @@ fn unknown_fields_are_left_out_and_named_or_kept_when_asked_for() {
     let run = tap.with("keep_unknown_fields", true).run();
     assert!(run.is_complete().records("teams").iter().all(|record| record["memberCount"].is_number()));
 }
+
+#[test]
+fn a_setting_that_stands_twice_in_a_file_counts_as_in_two_files() {
+    let sentry = Sentry::small();
+    let tap = |value: &str| {
+        let config = format!(r#"{{"project_slugs": ["web"], "project_slugs": {value}}}"#);
+        Tap::against(&sentry).file("twice.json", config).arg("--config").arg("twice.json").select(&["projects"])
+    };
+    tap("null").run().is_complete().keys("projects").equal([sentry.project("web")]);
+    tap(r#"["api"]"#).run().is_complete().keys("projects").equal([sentry.project("api")]);
+    tap("[]").run().ends_with(1).prints_nothing().tells("is empty in twice.json");
+}
+
+#[rstest]
+#[case("tap_sentry_organization", true)]
+#[case("Tap_Sentry_Project_Slugs", true)]
+#[case("tap_sentry_exclude_projects", true)]
+#[case("tap_sentry_port", false)]
+#[case("tap_sentry_anything", false)]
+fn a_variable_in_lower_case_is_refused_where_it_would_narrow(#[case] name: &str, #[case] refused: bool) {
+    let sentry = Sentry::small();
+    let run = Tap::against(&sentry).arg("--config").arg("ENV").env(name, "acme").select(&["teams"]).run();
+    if refused {
+        run.ends_with(1).prints_nothing().tells(&format!("`{name}`")).tells(&name.to_uppercase());
+    } else {
+        run.is_complete();
+    }
+}
+
+#[test]
+fn every_organization_can_be_asked_for_by_name() {
+    let sentry = Sentry::small();
+    let tap = Tap::against(&sentry).select(&["teams"]);
+    let run = tap.with("organization", json!(["*"])).run();
+    run.is_complete().keys("teams").equal(sentry.expected("teams"));
+    for mixed in [json!(["*", "acme"]), json!("ac*")] {
+        Tap::against(&sentry).with("organization", mixed).run().ends_with(1).tells("must be a slug");
+    }
+}
+
+#[test]
+fn a_file_of_variables_that_others_can_read_is_told_if_it_holds_the_token() {
+    let sentry = Sentry::small();
+    let tap = Tap::against(&sentry).arg("--config").arg("ENV").select(&["teams"]).mode("config.json", 0o600);
+    let with = |content: &str| tap.clone().file(".env", content).mode(".env", 0o644).run();
+    with("TAP_SENTRY_CONCURRENCY=2\n").is_complete().does_not_tell("chmod 600");
+    with(&format!("TAP_SENTRY_API_TOKEN={TOKEN}\n")).is_complete().tells(".env holds the token and can be read by other users: chmod 600");
+}

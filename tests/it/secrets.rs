@@ -43,6 +43,27 @@ fn the_token_is_never_shown() {
 }
 
 #[test]
+fn the_token_is_not_shown_by_a_server_that_repeats_it() {
+    let sentry = Sentry::small();
+    let page: &'static str = format!("<html><title>Bad header: Bearer {TOKEN}</title><p>Bearer {TOKEN}</html>").leak();
+    let words: &'static str = format!(r#"{{"detail":"Authorization: Bearer {TOKEN}"}}"#).leak();
+    for kind in [
+        FaultKind::Gateway { status: 400, body: page, header: ("server", "nginx".to_owned()) },
+        FaultKind::Gateway { status: 500, body: page, header: ("server", "nginx".to_owned()) },
+        FaultKind::Gateway { status: 403, body: words, header: ("server", "nginx".to_owned()) },
+        FaultKind::Gateway { status: 200, body: page, header: ("server", "nginx".to_owned()) },
+        FaultKind::Redirect(format!("https://login.example.com/?next={TOKEN}")),
+    ] {
+        sentry.faults().clear();
+        sentry.faults().add(Fault::always(Match::path_end("/teams/"), kind));
+        let run = Tap::against(&sentry).select(&["teams"]).retries(1).arg("-v").run();
+        assert_ne!(run.code, Some(0));
+        never_shows(&run, TOKEN);
+        run.tells("[token]");
+    }
+}
+
+#[test]
 fn the_token_is_not_shown_when_everything_fails() {
     let sentry = Sentry::small();
     for kind in

@@ -236,6 +236,43 @@ fn a_catalog_that_selects_nothing_extracts_nothing_and_passes_the_state_on() {
 }
 
 #[test]
+fn a_stream_that_is_listed_twice_is_refused_unless_both_are_alike() {
+    let sentry = Sentry::small();
+    let mut twice = catalog(&["teams"]);
+    let streams = twice["streams"].as_array_mut().unwrap();
+    let teams = streams.iter().find(|entry| entry["tap_stream_id"] == "teams").unwrap().clone();
+    streams.push(teams);
+    Tap::against(&sentry).catalog(twice.clone()).run().is_complete().keys("teams").equal(sentry.expected("teams"));
+    let last = twice["streams"].as_array_mut().unwrap().last_mut().unwrap();
+    metadata(last, &["dateCreated"])["selected"] = json!(false);
+    Tap::against(&sentry).catalog(twice).run().ends_with(1).prints_nothing().ends_telling("stream `teams`: it is listed twice");
+}
+
+#[test]
+fn metadata_that_stands_twice_is_refused_unless_both_are_alike() {
+    let sentry = Sentry::small();
+    let mut twice = catalog(&["teams"]);
+    let list = entry(&mut twice, "teams")["metadata"].as_array_mut().unwrap();
+    list.push(json!({"breadcrumb": ["properties", "name"], "metadata": {"inclusion": "available", "selected": false}}));
+    let run = Tap::against(&sentry).catalog(twice).run();
+    run.ends_with(1).prints_nothing().ends_telling("[properties.name] stands twice");
+}
+
+#[test]
+fn a_path_that_deselects_nothing_is_told() {
+    let sentry = Sentry::small();
+    let mut catalog = catalog(&["teams"]);
+    let list = entry(&mut catalog, "teams")["metadata"].as_array_mut().unwrap();
+    for breadcrumb in [json!(["properties", "nmae"]), json!(["properties", "avatar", "properties", "nothing"]), json!(["slug"])] {
+        list.push(json!({"breadcrumb": breadcrumb, "metadata": {"selected": false}}));
+    }
+    let run = Tap::against(&sentry).catalog(catalog).run();
+    run.is_complete().tells(
+        "deselects what is no property of `teams`, which has no effect: properties.nmae, properties.avatar.properties.nothing, slug",
+    );
+}
+
+#[test]
 fn a_catalog_that_cannot_be_used_is_named_with_its_file() {
     let sentry = Sentry::small();
     let mut catalog = catalog(&["teams"]);
