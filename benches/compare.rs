@@ -16,8 +16,17 @@ use wait4::{ResUse, Wait4};
 const TAP: &str = env!("CARGO_BIN_EXE_tap-sentry");
 
 fn main() {
-    let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let parts: [(&str, fn()); 5] = [("requests", requests), ("cpu", cpu), ("memory", memory), ("latency", latency), ("rates", rates)];
+    let chosen: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"))
+        .collect();
+    let parts: [(&str, fn()); 5] = [
+        ("requests", requests),
+        ("cpu", cpu),
+        ("memory", memory),
+        ("latency", latency),
+        ("rates", rates),
+    ];
     for (name, part) in parts {
         if chosen.is_empty() || chosen.iter().any(|c| c == name) {
             part();
@@ -49,16 +58,31 @@ impl Bench {
         let now = chrono::Utc::now();
         let (projects, issues_per_project, events_per_issue, event_bytes) = bulk;
         let span = chrono::TimeDelta::days(30);
-        let world = World::bulk(Bulk { now, projects, issues_per_project, events_per_issue, event_bytes, span });
+        let world = World::bulk(Bulk {
+            now,
+            projects,
+            issues_per_project,
+            events_per_issue,
+            event_bytes,
+            span,
+        });
         let sandbox = Sandbox::start(adapt(Options::new(world))).expect("a sandbox");
-        let start = (now - span - chrono::TimeDelta::days(1)).format("%Y-%m-%d").to_string();
-        Self { sandbox, folder: tempfile::tempdir().expect("a folder"), start }
+        let start = (now - span - chrono::TimeDelta::days(1))
+            .format("%Y-%m-%d")
+            .to_string();
+        Self {
+            sandbox,
+            folder: tempfile::tempdir().expect("a folder"),
+            start,
+        }
     }
 
     fn tap(&self, streams: &[&str], settings: &Value) -> Command {
-        let mut config =
-            json!({"api_token": TOKEN, "organization": ORGANIZATION, "base_url": self.sandbox.url(), "start_date": self.start});
-        config.as_object_mut().expect("an object").extend(settings.as_object().expect("an object").clone());
+        let mut config = json!({"api_token": TOKEN, "organization": ORGANIZATION, "base_url": self.sandbox.url(), "start_date": self.start});
+        config
+            .as_object_mut()
+            .expect("an object")
+            .extend(settings.as_object().expect("an object").clone());
         let entries: Vec<Value> = streams
             .iter()
             .map(|name| json!({"tap_stream_id": name, "metadata": [{"breadcrumb": [], "metadata": {"selected": true}}]}))
@@ -81,20 +105,33 @@ impl Bench {
 
     /// The same requests by curl, one after another over one connection.
     fn curl(&self, requests: &[Request]) -> Command {
-        let urls: String = requests
-            .iter()
-            .fold(String::new(), |list, r| list + "url = \"" + &self.sandbox.url() + &address(r) + "\"\noutput = \"/dev/null\"\n");
+        let urls: String = requests.iter().fold(String::new(), |list, r| {
+            list + "url = \"" + &self.sandbox.url() + &address(r) + "\"\noutput = \"/dev/null\"\n"
+        });
         let list = self.folder.path().join("curl.txt");
         std::fs::write(&list, urls).expect("written");
         let mut command = Command::new("curl");
-        command.args(["--silent", "--header", &format!("Authorization: Bearer {TOKEN}"), "--config"]).arg(list);
+        command
+            .args([
+                "--silent",
+                "--header",
+                &format!("Authorization: Bearer {TOKEN}"),
+                "--config",
+            ])
+            .arg(list);
         command
     }
 }
 
 fn address(request: &Request) -> String {
-    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&request.query).finish();
-    if query.is_empty() { request.path.clone() } else { format!("{}?{query}", request.path) }
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(&request.query)
+        .finish();
+    if query.is_empty() {
+        request.path.clone()
+    } else {
+        format!("{}?{query}", request.path)
+    }
 }
 
 struct Used {
@@ -118,14 +155,22 @@ impl Running {
     fn new(command: &mut Command) -> Self {
         let started = Instant::now();
         let child = command.spawn().expect(TAP);
-        Self { peak: peak(child.id()), child, started }
+        Self {
+            peak: peak(child.id()),
+            child,
+            started,
+        }
     }
 
     fn ended(self) -> Used {
         let ResUse { status, rusage } = self.child.wait4().expect("the child's usage");
         assert!(status.success(), "{status}");
         let mib = self.peak.join().expect("the watcher");
-        Used { cpu: (rusage.utime + rusage.stime).as_secs_f64(), wall: self.started.elapsed().as_secs_f64(), mib }
+        Used {
+            cpu: (rusage.utime + rusage.stime).as_secs_f64(),
+            wall: self.started.elapsed().as_secs_f64(),
+            mib,
+        }
     }
 }
 
@@ -134,9 +179,19 @@ impl Running {
 fn peak(pid: u32) -> JoinHandle<f64> {
     std::thread::spawn(move || {
         let mut mib = 0.0;
-        let peak =
-            |status: String| status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
-        while let Some(kib) = std::fs::read_to_string(format!("/proc/{pid}/status")).ok().and_then(peak) {
+        let peak = |status: String| {
+            status.lines().find_map(|line| {
+                line.strip_prefix("VmHWM:")?
+                    .trim()
+                    .strip_suffix(" kB")?
+                    .parse::<f64>()
+                    .ok()
+            })
+        };
+        while let Some(kib) = std::fs::read_to_string(format!("/proc/{pid}/status"))
+            .ok()
+            .and_then(peak)
+        {
             mib = kib / 1024.0;
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -150,19 +205,30 @@ fn cpu() {
     for (name, details) in [("full events, 10 kB", true), ("simple events", false)] {
         let bench = Bench::new((2, 50, 1000, 10_000), |options| options);
         let settings = json!({"fetch_event_details": details});
-        let best = |run: &dyn Fn() -> Command| (0..3).map(|_| measure(run()).cpu).fold(f64::MAX, f64::min);
+        let best =
+            |run: &dyn Fn() -> Command| (0..3).map(|_| measure(run()).cpu).fold(f64::MAX, f64::min);
         measure(bench.tap(&["events"], &settings));
         let pages = bench.sandbox.requests();
         let tap = best(&|| bench.tap(&["events"], &settings));
         let curl = best(&|| bench.curl(&pages));
-        row(&[name, &format!("{tap:.2} s"), &format!("{curl:.2} s"), &format!("{:.1}", tap / curl)]);
+        row(&[
+            name,
+            &format!("{tap:.2} s"),
+            &format!("{curl:.2} s"),
+            &format!("{:.1}", tap / curl),
+        ]);
     }
     let discover = (0..5).map(|_| {
         let mut command = Command::new(TAP);
         command.arg("--discover");
         measure(command).wall
     });
-    row(&["--discover", &format!("{:.1} ms", discover.fold(f64::MAX, f64::min) * 1000.0), "", ""]);
+    row(&[
+        "--discover",
+        &format!("{:.1} ms", discover.fold(f64::MAX, f64::min) * 1000.0),
+        "",
+        "",
+    ]);
 }
 
 /// Peak memory at two sizes, and with a reader that is slower than the server.
@@ -171,50 +237,121 @@ fn memory() {
     for events in [100_000, 1_000_000] {
         let bench = Bench::new((4, 250, events / 1000, 10_000), |options| options);
         let used = measure(bench.tap(&["events"], &json!({"fetch_event_details": true})));
-        row(&["fast reader", &events.to_string(), &format!("{:.1}", used.mib), &format!("{:.0} s", used.wall)]);
+        row(&[
+            "fast reader",
+            &events.to_string(),
+            &format!("{:.1}", used.mib),
+            &format!("{:.0} s", used.wall),
+        ]);
     }
     let bench = Bench::new((4, 250, 100, 10_000), |options| options);
-    let mut running = Running::new(bench.tap(&["events"], &json!({"fetch_event_details": true})).stdout(Stdio::piped()));
+    let mut running = Running::new(
+        bench
+            .tap(&["events"], &json!({"fetch_event_details": true}))
+            .stdout(Stdio::piped()),
+    );
     let mut out = running.child.stdout.take().expect("a pipe");
     let mut buffer = vec![0; 1 << 20];
     while out.read(&mut buffer).expect("the pipe") > 0 {
         std::thread::sleep(Duration::from_micros(500));
     }
     let used = running.ended();
-    row(&["slow reader", "100000", &format!("{:.1}", used.mib), &format!("{:.0} s", used.wall)]);
+    row(&[
+        "slow reader",
+        "100000",
+        &format!("{:.1}", used.mib),
+        &format!("{:.0} s", used.wall),
+    ]);
 }
 
 /// Wall time with 100 ms a request against requests x latency / concurrency.
 fn latency() {
-    head(&["100 ms a request, concurrency 8", "requests", "wall", "ideal", "ratio"]);
-    for (name, bulk) in [("4 projects", (4, 60, 100, 500)), ("1 project", (1, 200, 100, 500))] {
+    head(&[
+        "100 ms a request, concurrency 8",
+        "requests",
+        "wall",
+        "ideal",
+        "ratio",
+    ]);
+    for (name, bulk) in [
+        ("4 projects", (4, 60, 100, 500)),
+        ("1 project", (1, 200, 100, 500)),
+    ] {
         let delay = Duration::from_millis(100);
-        let bench = Bench::new(bulk, |options| Options { latency: delay, ..options });
-        let used = measure(bench.tap(&["projects", "issues", "events", "teams", "members", "releases"], &json!({})));
+        let bench = Bench::new(bulk, |options| Options {
+            latency: delay,
+            ..options
+        });
+        let used = measure(bench.tap(
+            &[
+                "projects", "issues", "events", "teams", "members", "releases",
+            ],
+            &json!({}),
+        ));
         let requests = bench.sandbox.requests().len();
-        let ideal = delay.as_secs_f64() * f64::from(u32::try_from(requests).unwrap_or(u32::MAX)) / 8.0;
-        row(&[name, &requests.to_string(), &format!("{:.1} s", used.wall), &format!("{ideal:.1} s"), &format!("{:.2}", used.wall / ideal)]);
+        let ideal =
+            delay.as_secs_f64() * f64::from(u32::try_from(requests).unwrap_or(u32::MAX)) / 8.0;
+        row(&[
+            name,
+            &requests.to_string(),
+            &format!("{:.1} s", used.wall),
+            &format!("{ideal:.1} s"),
+            &format!("{:.2}", used.wall / ideal),
+        ]);
     }
 }
 
 /// The share of each class's allowance that is used while it is the bottleneck, and how often the limiter refused.
 fn rates() {
-    head(&["limits of the hosted service", "class", "requests", "a second", "allowed", "share", "429s"]);
-    let limited = |options| Options { limits: Limits::hosted(), ..options };
+    head(&[
+        "limits of the hosted service",
+        "class",
+        "requests",
+        "a second",
+        "allowed",
+        "share",
+        "429s",
+    ]);
+    let limited = |options| Options {
+        limits: Limits::hosted(),
+        ..options
+    };
     let runs: [(&str, Bench, &[&str]); 2] = [
-        ("issue by issue", Bench::new((1, 320, 800, 500), limited), &["issues", "events", "issue_detail"]),
-        ("project by project", Bench::new((1, 6400, 1, 500), limited), &["events"]),
+        (
+            "issue by issue",
+            Bench::new((1, 320, 800, 500), limited),
+            &["issues", "events", "issue_detail"],
+        ),
+        (
+            "project by project",
+            Bench::new((1, 6400, 1, 500), limited),
+            &["events"],
+        ),
     ];
     for (name, bench, streams) in runs {
         measure(bench.tap(streams, &json!({"window_days": 40, "concurrency": 16})));
         let mut classes: BTreeMap<String, Vec<Instant>> = BTreeMap::new();
         for request in bench.sandbox.requests() {
-            classes.entry(format!("{:?}", request.class)).or_default().push(request.at);
+            classes
+                .entry(format!("{:?}", request.class))
+                .or_default()
+                .push(request.at);
         }
         for class in [Class::Default, Class::IssueDetail, Class::ProjectEvents] {
-            let Some(times) = classes.get(&format!("{class:?}")).filter(|times| times.len() > 40) else { continue };
-            let Some(limit) = Limits::hosted().get(class) else { continue };
-            let span = times.iter().max().zip(times.iter().min()).map_or(0.0, |(last, first)| (*last - *first).as_secs_f64());
+            let Some(times) = classes
+                .get(&format!("{class:?}"))
+                .filter(|times| times.len() > 40)
+            else {
+                continue;
+            };
+            let Some(limit) = Limits::hosted().get(class) else {
+                continue;
+            };
+            let span = times
+                .iter()
+                .max()
+                .zip(times.iter().min())
+                .map_or(0.0, |(last, first)| (*last - *first).as_secs_f64());
             let rate = f64::from(u32::try_from(times.len() - 1).unwrap_or(u32::MAX)) / span;
             let allowed = f64::from(limit.requests) / limit.window.as_secs_f64();
             let rejected = bench.sandbox.rejections().to_string();
@@ -235,11 +372,19 @@ fn rates() {
 fn requests() {
     head(&["requests", "first run", "later run"]);
     for (name, bulk) in [
-        ("10 projects, 1,000 issues, 10,000 events", (10, 100, 10, 500)),
-        ("100 projects, 1,000 issues, 50,000 events", (100, 10, 50, 500)),
+        (
+            "10 projects, 1,000 issues, 10,000 events",
+            (10, 100, 10, 500),
+        ),
+        (
+            "100 projects, 1,000 issues, 50,000 events",
+            (100, 10, 50, 500),
+        ),
     ] {
         let bench = Bench::new(bulk, |options| options);
-        let streams = ["projects", "teams", "members", "issues", "events", "releases"];
+        let streams = [
+            "projects", "teams", "members", "issues", "events", "releases",
+        ];
         let count = |state: Option<&Path>| {
             bench.sandbox.clear_requests();
             let mut command = bench.tap(&streams, &json!({}));
@@ -247,7 +392,12 @@ fn requests() {
                 command.arg("--state").arg(state);
             }
             let output = command.output().expect(TAP);
-            let state = output.stdout.rsplit(|b| *b == b'\n').nth(1).unwrap_or_default().to_vec();
+            let state = output
+                .stdout
+                .rsplit(|b| *b == b'\n')
+                .nth(1)
+                .unwrap_or_default()
+                .to_vec();
             (bench.sandbox.requests().len().to_string(), state)
         };
         let (first, state) = count(None);

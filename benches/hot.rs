@@ -61,7 +61,13 @@ fn hot(criterion: &mut Criterion) {
 
     let mut group = criterion.benchmark_group("page");
     group.throughput(Throughput::Bytes(page.len() as u64));
-    group.bench_function("check", |bencher| bencher.iter(|| Document::parse(black_box(page.as_bytes())).expect("JSON").root()));
+    group.bench_function("check", |bencher| {
+        bencher.iter(|| {
+            Document::parse(black_box(page.as_bytes()))
+                .expect("JSON")
+                .root()
+        })
+    });
     let doc = Document::parse(page.as_bytes()).expect("JSON");
     let mut batch = Batch::new(def, Instant::now(), None);
     group.bench_function("records", |bencher| {
@@ -69,13 +75,17 @@ fn hot(criterion: &mut Criterion) {
             batch.lines = Lines::default();
             batch.rows.clear();
             for row in doc.elements(doc.root()) {
-                projection.write(&doc, row, &frame, &mut batch).expect("a record");
+                projection
+                    .write(&doc, row, &frame, &mut batch)
+                    .expect("a record");
             }
             black_box(batch.rows.len())
         });
     });
     group.finish();
-    criterion.bench_function("next cursor", |bencher| bencher.iter(|| next_page(black_box(LINK))));
+    criterion.bench_function("next cursor", |bencher| {
+        bencher.iter(|| next_page(black_box(LINK)))
+    });
 }
 
 criterion_group!(benches, hot);

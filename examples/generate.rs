@@ -26,7 +26,11 @@ fn main() -> ExitCode {
             failed = true;
         }
     }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 /// Makes the new text of a file from the old one.
@@ -34,12 +38,32 @@ type Make = fn(&str) -> Result<String, String>;
 
 const FILES: &[(&str, Make)] = &[
     ("README.md", |old| {
-        let text = replaced(old, "<!-- generated: settings -->", "<!-- end -->", &settings_table())?;
-        replaced(&text, "<!-- generated: streams -->", "<!-- end -->", &streams_table())
+        let text = replaced(
+            old,
+            "<!-- generated: settings -->",
+            "<!-- end -->",
+            &settings_table(),
+        )?;
+        replaced(
+            &text,
+            "<!-- generated: streams -->",
+            "<!-- end -->",
+            &streams_table(),
+        )
     }),
     ("meltano.yml", |old| {
-        let text = replaced(old, "# generated: extractor", "# end", &indented(&extractor(), 4))?;
-        replaced(&text, "# generated: select", "# end", &indented(&select(), 4))
+        let text = replaced(
+            old,
+            "# generated: extractor",
+            "# end",
+            &indented(&extractor(), 4),
+        )?;
+        replaced(
+            &text,
+            "# generated: select",
+            "# end",
+            &indented(&select(), 4),
+        )
     }),
     ("meltano/extractor.yml", |_| Ok(hub_definition())),
     ("config.example.json", |_| Ok(example_configuration())),
@@ -57,7 +81,9 @@ fn generate(path: &Path, make: Make, check: bool) -> Result<(), String> {
         return Ok(());
     }
     if check {
-        return Err("differs from what the code says; run `cargo run --example generate`".to_owned());
+        return Err(
+            "differs from what the code says; run `cargo run --example generate`".to_owned(),
+        );
     }
     std::fs::write(path, new).map_err(|error| error.to_string())
 }
@@ -73,7 +99,15 @@ fn replaced(text: &str, start: &str, end: &str, block: &str) -> Result<String, S
 }
 
 fn indented(text: &str, spaces: usize) -> String {
-    text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("{:spaces$}{line}\n", "") }).collect()
+    text.lines()
+        .map(|line| {
+            if line.is_empty() {
+                "\n".to_owned()
+            } else {
+                format!("{:spaces$}{line}\n", "")
+            }
+        })
+        .collect()
 }
 
 /// Capabilities and settings, as Meltano's plugin definitions have them.
@@ -82,10 +116,24 @@ fn extractor() -> String {
     for capability in CAPABILITIES {
         let _ = writeln!(out, "- {capability}");
     }
-    let required: Vec<_> = settings().into_iter().filter(|s| s.required).map(|s| s.name).collect();
-    let _ = writeln!(out, "settings_group_validation:\n- [{}]\nsettings:", required.join(", "));
+    let required: Vec<_> = settings()
+        .into_iter()
+        .filter(|s| s.required)
+        .map(|s| s.name)
+        .collect();
+    let _ = writeln!(
+        out,
+        "settings_group_validation:\n- [{}]\nsettings:",
+        required.join(", ")
+    );
     for setting in settings() {
-        let _ = writeln!(out, "- name: {}\n  label: {}\n  kind: {}", setting.name, text(&setting.title), kind(&setting));
+        let _ = writeln!(
+            out,
+            "- name: {}\n  label: {}\n  kind: {}",
+            setting.name,
+            text(&setting.title),
+            kind(&setting)
+        );
         if setting.secret {
             out.push_str("  sensitive: true\n");
         }
@@ -128,7 +176,9 @@ fn kind(setting: &Setting) -> &str {
 /// The default as a value; none when it changes with each version, and would be frozen in users' projects.
 fn default(setting: &Setting) -> Value {
     match setting.kind.as_str() {
-        _ if setting.default.is_empty() || setting.default.contains(env!("CARGO_PKG_VERSION")) => Value::Null,
+        _ if setting.default.is_empty() || setting.default.contains(env!("CARGO_PKG_VERSION")) => {
+            Value::Null
+        }
         "string" => json!(setting.default),
         _ => serde_json::from_str(&setting.default).expect("a default fits its type"),
     }
@@ -144,7 +194,12 @@ fn text(value: &str) -> String {
 fn hub_definition() -> String {
     let mut definition = format!("\n{}{}", extractor(), select());
     let mut variant = String::new();
-    for key in ["capabilities", "settings_group_validation", "settings", "select"] {
+    for key in [
+        "capabilities",
+        "settings_group_validation",
+        "settings",
+        "select",
+    ] {
         definition = definition.replace(&format!("\n{key}:\n"), &format!("\n{key}: &{key}\n"));
         let _ = writeln!(variant, "  {key}: *{key}");
     }
@@ -175,7 +230,10 @@ fn example_configuration() -> String {
         "organization" => json!("my-org"),
         _ => default(setting),
     };
-    let map: Map<String, Value> = settings().iter().map(|setting| (setting.name.clone(), example(setting))).collect();
+    let map: Map<String, Value> = settings()
+        .iter()
+        .map(|setting| (setting.name.clone(), example(setting)))
+        .collect();
     let mut out = serde_json::to_string_pretty(&map).expect("a map of values");
     out.push('\n');
     out

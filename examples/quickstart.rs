@@ -22,12 +22,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     std::fs::write(&config, settings.to_string())?;
     std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o600))?;
-    std::fs::write(&catalog, serde_json::to_string_pretty(&tap_sentry::catalog::discover())?)?;
+    std::fs::write(
+        &catalog,
+        serde_json::to_string_pretty(&tap_sentry::catalog::discover())?,
+    )?;
 
-    let arguments: [OsString; 5] = ["tap-sentry".into(), "--config".into(), config.into(), "--catalog".into(), catalog.into()];
+    let arguments: [OsString; 5] = [
+        "tap-sentry".into(),
+        "--config".into(),
+        config.into(),
+        "--catalog".into(),
+        catalog.into(),
+    ];
     let cli = Cli::try_parse_from(arguments)?;
     logging::init(&cli);
-    log::info!("a sandbox Sentry answers at {}, organization `{ORGANIZATION}`", sandbox.url());
+    log::info!(
+        "a sandbox Sentry answers at {}, organization `{ORGANIZATION}`",
+        sandbox.url()
+    );
     let outcome = run::run(&cli);
     std::fs::remove_dir_all(&folder)?;
     outcome.map_err(Into::into)

@@ -6,8 +6,17 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// Capabilities that the tap really has, by the hub's names.
-pub const CAPABILITIES: &[&str] =
-    &["catalog", "discover", "state", "about", "properties", "test", "structured-logging", "activate-version", "schema-flattening"];
+pub const CAPABILITIES: &[&str] = &[
+    "catalog",
+    "discover",
+    "state",
+    "about",
+    "properties",
+    "test",
+    "structured-logging",
+    "activate-version",
+    "schema-flattening",
+];
 
 const DESCRIPTION: &str = env!("CARGO_PKG_DESCRIPTION");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -86,7 +95,11 @@ fn text() -> String {
             def.name,
             def.key.join(" + "),
             replication_text(def),
-            if def.selected_by_default { "" } else { "; not selected by default" }
+            if def.selected_by_default {
+                ""
+            } else {
+                "; not selected by default"
+            }
         );
     }
     let _ = writeln!(out, "\n{EXIT_CODES}");
@@ -96,7 +109,11 @@ fn text() -> String {
 fn markdown() -> String {
     format!(
         "# tap-sentry {VERSION}\n\n{DESCRIPTION}\n\n## Capabilities\n\n{}\n\n## Settings\n\n{}\n## Streams\n\n{}",
-        CAPABILITIES.iter().map(|c| format!("- `{c}`")).collect::<Vec<_>>().join("\n"),
+        CAPABILITIES
+            .iter()
+            .map(|c| format!("- `{c}`"))
+            .collect::<Vec<_>>()
+            .join("\n"),
         settings_table(),
         streams_table()
     )
@@ -117,7 +134,11 @@ pub struct Setting {
 /// The settings, from their JSON Schema.
 pub fn settings() -> Vec<Setting> {
     let schema = crate::config::schema();
-    let required = |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|n| n == name));
+    let required = |name: &str| {
+        schema["required"]
+            .as_array()
+            .is_some_and(|names| names.iter().any(|n| n == name))
+    };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let properties = schema["properties"].as_object().into_iter().flatten();
     properties
@@ -131,7 +152,11 @@ pub fn settings() -> Vec<Setting> {
                 Some(other) => other.to_string(),
             },
             title: text(&property["title"]),
-            description: text(&property["description"]).split_whitespace().collect::<Vec<_>>().join(" ") + &bounds(property),
+            description: text(&property["description"])
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+                + &bounds(property),
             secret: property.get("secret").is_some(),
         })
         .collect()
@@ -148,23 +173,55 @@ fn bounds(property: &Value) -> String {
 
 /// The table of README.
 pub fn settings_table() -> String {
-    let mut out = String::from("| setting | type | required | default | meaning |\n|---|---|---|---|---|\n");
+    let mut out =
+        String::from("| setting | type | required | default | meaning |\n|---|---|---|---|---|\n");
     for s in settings() {
-        let default = if s.default.is_empty() { String::new() } else { format!("`{}`", s.default) };
-        let _ = writeln!(out, "| `{}` | {} | {} | {default} | {} |", s.name, s.kind, if s.required { "yes" } else { "no" }, s.description);
+        let default = if s.default.is_empty() {
+            String::new()
+        } else {
+            format!("`{}`", s.default)
+        };
+        let _ = writeln!(
+            out,
+            "| `{}` | {} | {} | {default} | {} |",
+            s.name,
+            s.kind,
+            if s.required { "yes" } else { "no" },
+            s.description
+        );
     }
     out
 }
 
 /// The table of README.
 pub fn streams_table() -> String {
-    let mut out = String::from("| stream | key | replication | scope | notes |\n|---|---|---|---|---|\n");
+    let mut out =
+        String::from("| stream | key | replication | scope | notes |\n|---|---|---|---|---|\n");
     for def in STREAMS {
-        let off = if def.selected_by_default { "" } else { "Off by default. " };
-        let key = def.key.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" + ");
-        let scopes = def.scopes.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(" or ");
-        let _ =
-            writeln!(out, "| `{}` | {key} | {} | {scopes} | {} |", def.name, replication_text(def), format!("{off}{}", def.note).trim());
+        let off = if def.selected_by_default {
+            ""
+        } else {
+            "Off by default. "
+        };
+        let key = def
+            .key
+            .iter()
+            .map(|key| format!("`{key}`"))
+            .collect::<Vec<_>>()
+            .join(" + ");
+        let scopes = def
+            .scopes
+            .iter()
+            .map(|scope| format!("`{scope}`"))
+            .collect::<Vec<_>>()
+            .join(" or ");
+        let _ = writeln!(
+            out,
+            "| `{}` | {key} | {} | {scopes} | {} |",
+            def.name,
+            replication_text(def),
+            format!("{off}{}", def.note).trim()
+        );
     }
     out
 }

@@ -34,18 +34,45 @@ pub fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], rate: RateH
         // Query quotas and statement time-outs come as 429 with allowance left: only a smaller window cures them.
         429 | 504 if too_wide => Kind::QueryTooLarge { status, detail },
         429 => {
-            let reset_in = rate.reset_in.filter(|_| rate.remaining.is_none_or(|left| left == 0));
-            Kind::RateLimited { detail, wait: reset_in.or(after) }
+            let reset_in = rate
+                .reset_in
+                .filter(|_| rate.remaining.is_none_or(|left| left == 0));
+            Kind::RateLimited {
+                detail,
+                wait: reset_in.or(after),
+            }
         }
-        401 if own_words && code(said.as_ref()).is_some() => Kind::Wanted { code: code(said.as_ref()).unwrap_or_default(), detail },
+        401 if own_words && code(said.as_ref()).is_some() => Kind::Wanted {
+            code: code(said.as_ref()).unwrap_or_default(),
+            detail,
+        },
         404 if own_words => Kind::NotThere(detail),
-        300..=399 if headers.contains_key("location") => Kind::Redirect(text(headers, "location").unwrap_or_default()),
+        300..=399 if headers.contains_key("location") => {
+            Kind::Redirect(text(headers, "location").unwrap_or_default())
+        }
         // Without a word: a feature that is off, or Sentry's own gateway that does not know the organization.
-        404 if body.trim_ascii().is_empty() => Kind::Status { status, detail, wait: after },
+        404 if body.trim_ascii().is_empty() => Kind::Status {
+            status,
+            detail,
+            wait: after,
+        },
         // Of a server that is not well at the moment, whoever says it.
-        408 | 410 | 425 | 500.. => Kind::Status { status, detail, wait: after },
-        status if own_words => Kind::Status { status, detail, wait: after },
-        status => Kind::Gateway { status, detail, wants: wants(headers), wait: after },
+        408 | 410 | 425 | 500.. => Kind::Status {
+            status,
+            detail,
+            wait: after,
+        },
+        status if own_words => Kind::Status {
+            status,
+            detail,
+            wait: after,
+        },
+        status => Kind::Gateway {
+            status,
+            detail,
+            wants: wants(headers),
+            wait: after,
+        },
     };
     Refusal { kind, own_words }
 }
@@ -60,9 +87,14 @@ fn own_words(status: u16, said: &Value) -> bool {
     if map.contains_key("title") && map.contains_key("status") {
         return false;
     }
-    let says = |name: &str| map.get(name).is_some_and(|value| value.is_string() || value.is_object() || value.is_array());
+    let says = |name: &str| {
+        map.get(name)
+            .is_some_and(|value| value.is_string() || value.is_object() || value.is_array())
+    };
     match status {
-        400 => says("detail") || says("error") || !map.is_empty() && map.values().all(is_list_of_texts),
+        400 => {
+            says("detail") || says("error") || !map.is_empty() && map.values().all(is_list_of_texts)
+        }
         410 => says("detail") || says("message"),
         _ => says("detail"),
     }
@@ -75,13 +107,19 @@ fn code(said: Option<&Value>) -> Option<String> {
 
 /// What a validator has to say of one parameter.
 fn is_list_of_texts(value: &Value) -> bool {
-    value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(Value::is_string))
+    value
+        .as_array()
+        .is_some_and(|list| !list.is_empty() && list.iter().all(Value::is_string))
 }
 
 /// What a gateway asks for, by the names of its schemes.
 fn wants(headers: &HeaderMap) -> Option<String> {
-    let challenges = ["www-authenticate", "proxy-authenticate"].iter().flat_map(|name| headers.get_all(*name));
-    let schemes: Vec<&str> = challenges.filter_map(|value| value.to_str().ok()?.split([' ', ',']).next()).collect();
+    let challenges = ["www-authenticate", "proxy-authenticate"]
+        .iter()
+        .flat_map(|name| headers.get_all(*name));
+    let schemes: Vec<&str> = challenges
+        .filter_map(|value| value.to_str().ok()?.split([' ', ',']).next())
+        .collect();
     (!schemes.is_empty()).then(|| brief(&schemes.join(", ")))
 }
 
@@ -90,7 +128,9 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = text(headers, "retry-after")?;
     let wait = match text.trim().parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => (http_date(&text)? - servers_now(headers)).to_std().unwrap_or_default(),
+        Err(_) => (http_date(&text)? - servers_now(headers))
+            .to_std()
+            .unwrap_or_default(),
     };
     Some(wait.min(LONGEST_REFUSAL))
 }
@@ -100,13 +140,17 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 pub fn servers_now(headers: &HeaderMap) -> DateTime<Utc> {
     let ours = Utc::now();
     let date = text(headers, "date").and_then(|date| http_date(&date));
-    date.filter(|date| !(TimeDelta::zero()..=TimeDelta::seconds(2)).contains(&(ours - *date))).unwrap_or(ours)
+    date.filter(|date| !(TimeDelta::zero()..=TimeDelta::seconds(2)).contains(&(ours - *date)))
+        .unwrap_or(ours)
 }
 
 /// In any of the three forms of RFC 9110; some servers write a zone other than GMT, as e-mail has it.
 fn http_date(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
-    httpdate::parse_http_date(text).map(DateTime::from).ok().or_else(|| Some(DateTime::parse_from_rfc2822(text).ok()?.to_utc()))
+    httpdate::parse_http_date(text)
+        .map(DateTime::from)
+        .ok()
+        .or_else(|| Some(DateTime::parse_from_rfc2822(text).ok()?.to_utc()))
 }
 
 /// A header as text.
@@ -116,7 +160,9 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 
 /// What JSON says: `detail` may be a text, an object with `message`, or missing.
 fn stated(said: &Value) -> String {
-    let detail = ["detail", "message", "error"].iter().find_map(|name| said.get(name).filter(|value| !value.is_null()));
+    let detail = ["detail", "message", "error"]
+        .iter()
+        .find_map(|name| said.get(name).filter(|value| !value.is_null()));
     match detail.map(|detail| detail.get("message").unwrap_or(detail)) {
         Some(Value::String(text)) => words(text),
         Some(other) => words(&other.to_string()),
@@ -158,20 +204,39 @@ impl std::fmt::Display for Html {
 
 /// What a body is that is an HTML page.
 pub fn page(body: &[u8]) -> Option<Html> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
+    let body = body
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(body)
+        .trim_ascii_start();
     if !body.starts_with(b"<") {
         return None;
     }
     let head = String::from_utf8_lossy(&body[..body.len().min(HEAD)]);
     // Of the same length, so that what is found in one can be cut out of the other.
     let lower = head.to_ascii_lowercase();
-    if !["<!doctype html", "<html", "<head", "<title", "<body", "<script"].iter().any(|tag| lower.contains(tag)) {
+    if ![
+        "<!doctype html",
+        "<html",
+        "<head",
+        "<title",
+        "<body",
+        "<script",
+    ]
+    .iter()
+    .any(|tag| lower.contains(tag))
+    {
         return None;
     }
     let title = lower.find("<title").and_then(|tag| {
         let begin = tag + lower[tag..].find('>')? + 1;
-        let end = begin + lower[begin..].find("</title").or_else(|| lower[begin..].find('<'))?;
-        let title = head[begin..end].split_whitespace().collect::<Vec<_>>().join(" ");
+        let end = begin
+            + lower[begin..]
+                .find("</title")
+                .or_else(|| lower[begin..].find('<'))?;
+        let title = head[begin..end]
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
         (!title.is_empty()).then(|| brief(&title))
     });
     Some(Html { title })
@@ -188,32 +253,63 @@ mod tests {
     }
 
     fn refused(status: u16, body: &str, rate: RateHeaders) -> Kind {
-        refusal(StatusCode::from_u16(status).expect("a status"), &HeaderMap::new(), body.as_bytes(), rate).kind
+        refusal(
+            StatusCode::from_u16(status).expect("a status"),
+            &HeaderMap::new(),
+            body.as_bytes(),
+            rate,
+        )
+        .kind
     }
 
     #[rstest]
     #[case(r#"{"detail":"Invalid token"}"#, "Invalid token")]
-    #[case(r#"{"detail":{"code":"sso-required","message":"Must login via SSO"}}"#, "Must login via SSO")]
-    #[case(r#"{"message":"This API no longer exists."}"#, "This API no longer exists.")]
-    #[case(r#"{"sortBy":["Invalid sort field"]}"#, r#"{"sortBy":["Invalid sort field"]}"#)]
-    #[case("<html>\n <h1>Bad Gateway</h1></html>", "<html> <h1>Bad Gateway</h1></html>")]
-    #[case("<HTML><head><TITLE lang=en>\n 502  Bad\tGateway </Title>", "an HTML page with the title \u{201c}502 Bad Gateway\u{201d}")]
+    #[case(
+        r#"{"detail":{"code":"sso-required","message":"Must login via SSO"}}"#,
+        "Must login via SSO"
+    )]
+    #[case(
+        r#"{"message":"This API no longer exists."}"#,
+        "This API no longer exists."
+    )]
+    #[case(
+        r#"{"sortBy":["Invalid sort field"]}"#,
+        r#"{"sortBy":["Invalid sort field"]}"#
+    )]
+    #[case(
+        "<html>\n <h1>Bad Gateway</h1></html>",
+        "<html> <h1>Bad Gateway</h1></html>"
+    )]
+    #[case(
+        "<HTML><head><TITLE lang=en>\n 502  Bad\tGateway </Title>",
+        "an HTML page with the title \u{201c}502 Bad Gateway\u{201d}"
+    )]
     #[case("", "no text")]
     fn a_detail_is_read_in_every_shape(#[case] body: &str, #[case] expected: &str) {
-        let Kind::Status { detail, .. } = kind(500, body) else { panic!("another kind") };
+        let Kind::Status { detail, .. } = kind(500, body) else {
+            panic!("another kind")
+        };
         assert_eq!(detail, expected);
     }
 
     #[rstest]
     #[case("<!DOCTYPE html><html><head><title>Sign in</title>", Some("Sign in"))]
-    #[case("\u{feff}\n <html lang=\"en\"><Title>\n a &amp;\tb\n</Title>", Some("a &amp; b"))]
+    #[case(
+        "\u{feff}\n <html lang=\"en\"><Title>\n a &amp;\tb\n</Title>",
+        Some("a &amp; b")
+    )]
     #[case("<!-- by hand --><title>cut off<body>", Some("cut off"))]
     #[case("<html><title></title><p>hello", None)]
     #[case("<html><title>never ends", None)]
     #[case("<html><title", None)]
     #[case("<html>İ<title>\u{1b}[31mred</title>", Some("\\u{1b}[31mred"))]
     fn a_page_is_named_by_its_title(#[case] body: &str, #[case] title: Option<&str>) {
-        assert_eq!(page(body.as_bytes()), Some(Html { title: title.map(str::to_owned) }));
+        assert_eq!(
+            page(body.as_bytes()),
+            Some(Html {
+                title: title.map(str::to_owned)
+            })
+        );
     }
 
     #[rstest]
@@ -227,7 +323,10 @@ mod tests {
 
     #[test]
     fn only_sentrys_own_words_say_that_something_is_not_there() {
-        for body in [r#"{"detail":"The requested resource does not exist"}"#, r#"{"detail":"Event not found"}"#] {
+        for body in [
+            r#"{"detail":"The requested resource does not exist"}"#,
+            r#"{"detail":"Event not found"}"#,
+        ] {
             assert!(matches!(kind(404, body), Kind::NotThere(_)), "{body}");
         }
         for body in [
@@ -238,10 +337,16 @@ mod tests {
             r#"{"detail":null}"#,
             r#"{"type":"about:blank","title":"Not Found","status":404,"detail":"no such route"}"#,
         ] {
-            assert!(matches!(kind(404, body), Kind::Gateway { status: 404, .. }), "{body}");
+            assert!(
+                matches!(kind(404, body), Kind::Gateway { status: 404, .. }),
+                "{body}"
+            );
         }
         for body in ["", "\r\n"] {
-            assert!(matches!(kind(404, body), Kind::Status { status: 404, .. }), "{body:?}");
+            assert!(
+                matches!(kind(404, body), Kind::Status { status: 404, .. }),
+                "{body:?}"
+            );
         }
     }
 
@@ -251,12 +356,23 @@ mod tests {
     #[case(400, r#"{"error":{"params":{"start":"too early"}}}"#)]
     #[case(400, r#""Invalid origin""#)]
     #[case(401, r#"{"detail":"Invalid token"}"#)]
-    #[case(401, r#"{"detail":{"code":"sso-required","message":"Must login via SSO"}}"#)]
-    #[case(403, r#"{"detail":"You do not have permission to perform this action."}"#)]
+    #[case(
+        401,
+        r#"{"detail":{"code":"sso-required","message":"Must login via SSO"}}"#
+    )]
+    #[case(
+        403,
+        r#"{"detail":"You do not have permission to perform this action."}"#
+    )]
     #[case(405, r#"{"detail":"Method \"GET\" not allowed."}"#)]
     #[case(413, r#"{"detail":"too large"}"#)]
     fn a_refusal_in_sentrys_words_is_sentrys(#[case] status: u16, #[case] body: &str) {
-        let refusal = refusal(StatusCode::from_u16(status).expect("a status"), &HeaderMap::new(), body.as_bytes(), RateHeaders::default());
+        let refusal = refusal(
+            StatusCode::from_u16(status).expect("a status"),
+            &HeaderMap::new(),
+            body.as_bytes(),
+            RateHeaders::default(),
+        );
         let told = match refusal.kind {
             Kind::Status { status, .. } => status,
             Kind::Wanted { .. } => 401,
@@ -267,7 +383,11 @@ mod tests {
 
     #[rstest]
     fn a_refusal_in_other_words_is_a_gateways(
-        #[values(202, 204, 304, 400, 401, 402, 403, 405, 406, 407, 409, 411, 413, 414, 418, 421, 431, 451, 499)] status: u16,
+        #[values(
+            202, 204, 304, 400, 401, 402, 403, 405, 406, 407, 409, 411, 413, 414, 418, 421, 431,
+            451, 499
+        )]
+        status: u16,
         #[values(
             "<html><title>no</title></html>",
             "RBAC: access denied",
@@ -281,15 +401,28 @@ mod tests {
         )]
         body: &str,
     ) {
-        assert!(matches!(kind(status, body), Kind::Gateway { .. }), "{status} {body:?}");
+        assert!(
+            matches!(kind(status, body), Kind::Gateway { .. }),
+            "{status} {body:?}"
+        );
     }
 
     #[test]
     fn what_a_gateway_asks_for_is_named_without_its_realm() {
         let mut headers = HeaderMap::new();
         headers.append("www-authenticate", HeaderValue::from_static("Negotiate"));
-        headers.append("www-authenticate", HeaderValue::from_static("Basic realm=\"intranet\""));
-        let Kind::Gateway { wants, .. } = refusal(StatusCode::UNAUTHORIZED, &headers, b"", RateHeaders::default()).kind else {
+        headers.append(
+            "www-authenticate",
+            HeaderValue::from_static("Basic realm=\"intranet\""),
+        );
+        let Kind::Gateway { wants, .. } = refusal(
+            StatusCode::UNAUTHORIZED,
+            &headers,
+            b"",
+            RateHeaders::default(),
+        )
+        .kind
+        else {
             panic!("another kind")
         };
         assert_eq!(wants.as_deref(), Some("Negotiate, Basic"));
@@ -309,9 +442,15 @@ mod tests {
     #[case::below_zero("-1", None)]
     #[case::words("soon", None)]
     #[case::nothing("", None)]
-    fn when_to_come_back_is_read_in_every_form(#[case] after: &'static str, #[case] seconds: Option<u64>) {
+    fn when_to_come_back_is_read_in_every_form(
+        #[case] after: &'static str,
+        #[case] seconds: Option<u64>,
+    ) {
         let mut headers = HeaderMap::new();
-        headers.insert("date", HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"));
+        headers.insert(
+            "date",
+            HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"),
+        );
         headers.insert("retry-after", HeaderValue::from_static(after));
         assert_eq!(retry_after(&headers), seconds.map(Duration::from_secs));
     }
@@ -322,17 +461,31 @@ mod tests {
             refused(
                 status,
                 body,
-                RateHeaders { remaining: Some(remaining), reset_in: Some(Duration::from_secs(1)), ..RateHeaders::default() },
+                RateHeaders {
+                    remaining: Some(remaining),
+                    reset_in: Some(Duration::from_secs(1)),
+                    ..RateHeaders::default()
+                },
             )
         };
         let snuba = r#"{"detail":"Rate limit exceeded. Please try your query with a smaller date range or fewer projects."}"#;
         assert!(matches!(kind(429, snuba, 17), Kind::QueryTooLarge { .. }));
         assert!(matches!(
-            kind(504, r#"{"detail":"\nQuery timeout. Please try again. If the problem persists try a smaller date range"}"#, 17),
+            kind(
+                504,
+                r#"{"detail":"\nQuery timeout. Please try again. If the problem persists try a smaller date range"}"#,
+                17
+            ),
             Kind::QueryTooLarge { .. }
         ));
         let often = r#"{"detail":"You are attempting to use this endpoint too frequently. Limit is 40 requests in 1 seconds"}"#;
-        assert!(matches!(kind(429, often, 0), Kind::RateLimited { wait: Some(_), .. }));
-        assert!(matches!(kind(429, often, 5), Kind::RateLimited { wait: None, .. }));
+        assert!(matches!(
+            kind(429, often, 0),
+            Kind::RateLimited { wait: Some(_), .. }
+        ));
+        assert!(matches!(
+            kind(429, often, 5),
+            Kind::RateLimited { wait: None, .. }
+        ));
     }
 }

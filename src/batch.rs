@@ -61,18 +61,28 @@ impl Lines {
     }
 
     fn close(&mut self, body: &[u8]) {
-        let Some((start, end)) = self.open.take() else { return };
+        let Some((start, end)) = self.open.take() else {
+            return;
+        };
         if end - start < WORTH_A_PIECE {
             self.text.extend_from_slice(&body[start..end]);
         } else {
             self.cover();
-            self.pieces.push(Piece { source: Source::Body, start, end });
+            self.pieces.push(Piece {
+                source: Source::Body,
+                start,
+                end,
+            });
         }
     }
 
     fn cover(&mut self) {
         if self.covered < self.text.len() {
-            self.pieces.push(Piece { source: Source::Text, start: self.covered, end: self.text.len() });
+            self.pieces.push(Piece {
+                source: Source::Text,
+                start: self.covered,
+                end: self.text.len(),
+            });
             self.covered = self.text.len();
         }
     }
@@ -153,7 +163,12 @@ impl Batch {
 
     /// Keeps the body that the lines are of, if they have stretches of it.
     pub fn keep(&mut self, body: Vec<u8>) {
-        if self.lines.pieces.iter().any(|piece| piece.source == Source::Body) {
+        if self
+            .lines
+            .pieces
+            .iter()
+            .any(|piece| piece.source == Source::Body)
+        {
             self.body = body;
         }
     }
@@ -164,7 +179,10 @@ impl Batch {
     /// When `out` cannot be written to.
     pub fn write(&self, from: usize, to: usize, out: &mut impl Write) -> io::Result<()> {
         for pieces in self.lines.pieces[from..to].chunks(AT_ONCE) {
-            let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece.of(&self.body, &self.lines.text))).collect();
+            let mut slices: Vec<IoSlice<'_>> = pieces
+                .iter()
+                .map(|piece| IoSlice::new(piece.of(&self.body, &self.lines.text)))
+                .collect();
             let mut left = slices.as_mut_slice();
             while !left.is_empty() {
                 match out.write_vectored(left) {
@@ -182,7 +200,8 @@ impl Batch {
     #[cfg(test)]
     pub fn bytes(&self) -> Vec<u8> {
         let mut all = Vec::new();
-        self.write(0, self.lines.pieces.len(), &mut all).expect("memory can be written to");
+        self.write(0, self.lines.pieces.len(), &mut all)
+            .expect("memory can be written to");
         all
     }
 }
@@ -211,7 +230,13 @@ mod tests {
         }
 
         fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-            self.write(&slices.iter().flat_map(|slice| slice.iter().copied()).take(self.most).collect::<Vec<_>>())
+            self.write(
+                &slices
+                    .iter()
+                    .flat_map(|slice| slice.iter().copied())
+                    .take(self.most)
+                    .collect::<Vec<_>>(),
+            )
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -220,7 +245,11 @@ mod tests {
     }
 
     fn batch() -> Batch {
-        Batch::new(crate::streams::find("teams").expect("a stream"), Instant::now(), None)
+        Batch::new(
+            crate::streams::find("teams").expect("a stream"),
+            Instant::now(),
+            None,
+        )
     }
 
     proptest! {
@@ -273,7 +302,10 @@ mod tests {
             batch.lines.stretch(&body, 0, length);
             batch.lines.mark(&body);
             batch.keep(body.clone());
-            assert_eq!((batch.body.len(), batch.bytes()), (kept, vec![b'x'; length]));
+            assert_eq!(
+                (batch.body.len(), batch.bytes()),
+                (kept, vec![b'x'; length])
+            );
         }
     }
 }

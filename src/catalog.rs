@@ -55,12 +55,19 @@ pub struct Metadata {
 impl Catalog {
     fn read(mut value: Value) -> Result<Self, CatalogError> {
         let Some(streams) = value.get_mut("streams").and_then(Value::as_array_mut) else {
-            return Err(CatalogError::Shape("it must be an object whose `streams` are a list".to_owned()));
+            return Err(CatalogError::Shape(
+                "it must be an object whose `streams` are a list".to_owned(),
+            ));
         };
         for (i, entry) in streams.iter_mut().enumerate() {
             if let Some(entry) = entry.as_object_mut() {
-                let name = entry.get("tap_stream_id").or_else(|| entry.get("stream_id")).and_then(Value::as_str);
-                let stream = name.map(|name| format!(" (stream `{}`)", brief(name))).unwrap_or_default();
+                let name = entry
+                    .get("tap_stream_id")
+                    .or_else(|| entry.get("stream_id"))
+                    .and_then(Value::as_str);
+                let stream = name
+                    .map(|name| format!(" (stream `{}`)", brief(name)))
+                    .unwrap_or_default();
                 normalize(entry, &format!("streams[{i}]"), &stream)?;
             }
         }
@@ -69,9 +76,20 @@ impl Catalog {
                 Segment::Seq { index } => Some(&value["streams"][index]),
                 _ => None,
             });
-            let name = entry.and_then(|entry| entry.get("tap_stream_id").or_else(|| entry.get("stream_id"))?.as_str());
-            let stream = name.map(|name| format!(" (stream `{}`)", brief(name))).unwrap_or_default();
-            CatalogError::Shape(format!("`{}`{stream}: {}", error.path(), brief(&error.inner().to_string())))
+            let name = entry.and_then(|entry| {
+                entry
+                    .get("tap_stream_id")
+                    .or_else(|| entry.get("stream_id"))?
+                    .as_str()
+            });
+            let stream = name
+                .map(|name| format!(" (stream `{}`)", brief(name)))
+                .unwrap_or_default();
+            CatalogError::Shape(format!(
+                "`{}`{stream}: {}",
+                error.path(),
+                brief(&error.inner().to_string())
+            ))
         })?;
         catalog.says_everything_once()?;
         Ok(catalog)
@@ -80,14 +98,27 @@ impl Catalog {
     /// What stands twice must be the same: which of both is meant nobody can tell.
     fn says_everything_once(&self) -> Result<(), CatalogError> {
         for (i, entry) in self.streams.iter().enumerate() {
-            let wrong = |text: String| CatalogError::Stream { stream: brief(&entry.tap_stream_id), text };
-            if self.streams[..i].iter().any(|earlier| earlier.tap_stream_id == entry.tap_stream_id && earlier != entry) {
-                return Err(wrong("it is listed twice, and not alike; remove one".to_owned()));
+            let wrong = |text: String| CatalogError::Stream {
+                stream: brief(&entry.tap_stream_id),
+                text,
+            };
+            if self.streams[..i]
+                .iter()
+                .any(|earlier| earlier.tap_stream_id == entry.tap_stream_id && earlier != entry)
+            {
+                return Err(wrong(
+                    "it is listed twice, and not alike; remove one".to_owned(),
+                ));
             }
             for (at, one) in entry.metadata.iter().enumerate() {
-                if entry.metadata[..at].iter().any(|earlier| earlier.breadcrumb == one.breadcrumb && earlier != one) {
+                if entry.metadata[..at]
+                    .iter()
+                    .any(|earlier| earlier.breadcrumb == one.breadcrumb && earlier != one)
+                {
                     let path = brief(&one.breadcrumb.join("."));
-                    return Err(wrong(format!("the metadata of the breadcrumb [{path}] stands twice, and not alike; remove one")));
+                    return Err(wrong(format!(
+                        "the metadata of the breadcrumb [{path}] stands twice, and not alike; remove one"
+                    )));
                 }
             }
         }
@@ -102,7 +133,10 @@ fn normalize(entry: &mut Map<String, Value>, at: &str, stream: &str) -> Result<(
         entry.remove("stream_id");
     }
     for key in ["replication_method", "replication_key"] {
-        if entry.get(key).is_some_and(|value| value.as_str().is_some_and(|text| text.trim().is_empty())) {
+        if entry
+            .get(key)
+            .is_some_and(|value| value.as_str().is_some_and(|text| text.trim().is_empty()))
+        {
             entry.remove(key);
         }
     }
@@ -115,13 +149,29 @@ fn normalize(entry: &mut Map<String, Value>, at: &str, stream: &str) -> Result<(
     match entry.remove("metadata") {
         None | Some(Value::Null) => {}
         // That of the stream alone, without a breadcrumb.
-        Some(Value::Object(root)) => _ = entry.insert("metadata".to_owned(), json!([{"breadcrumb": [], "metadata": root}])),
+        Some(Value::Object(root)) => {
+            _ = entry.insert(
+                "metadata".to_owned(),
+                json!([{"breadcrumb": [], "metadata": root}]),
+            )
+        }
         Some(other) => _ = entry.insert("metadata".to_owned(), other),
     }
-    for (i, one) in entry.get_mut("metadata").and_then(Value::as_array_mut).into_iter().flatten().enumerate() {
-        let Some(one) = one.as_object_mut() else { continue };
+    for (i, one) in entry
+        .get_mut("metadata")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+        .enumerate()
+    {
+        let Some(one) = one.as_object_mut() else {
+            continue;
+        };
         if let Some(text) = one.get("breadcrumb").and_then(Value::as_str) {
-            let parts: Vec<&str> = text.split('.').filter(|part| !matches!(*part, "" | "()")).collect();
+            let parts: Vec<&str> = text
+                .split('.')
+                .filter(|part| !matches!(*part, "" | "()"))
+                .collect();
             let parts = json!(parts);
             one.insert("breadcrumb".to_owned(), parts);
         }
@@ -144,15 +194,25 @@ fn normalize(entry: &mut Map<String, Value>, at: &str, stream: &str) -> Result<(
 }
 
 /// What plainly means yes or no becomes a boolean, and `null` is left out.
-fn flag(map: &mut Map<String, Value>, key: &str, at: &str, stream: &str) -> Result<(), CatalogError> {
-    let Some(value) = map.get_mut(key) else { return Ok(()) };
+fn flag(
+    map: &mut Map<String, Value>,
+    key: &str,
+    at: &str,
+    stream: &str,
+) -> Result<(), CatalogError> {
+    let Some(value) = map.get_mut(key) else {
+        return Ok(());
+    };
     let plain = match &*value {
         Value::Bool(_) => return Ok(()),
         Value::Null => {
             map.remove(key);
             return Ok(());
         }
-        Value::Number(number) => number.as_u64().filter(|number| *number < 2).map(|number| number == 1),
+        Value::Number(number) => number
+            .as_u64()
+            .filter(|number| *number < 2)
+            .map(|number| number == 1),
         Value::String(text) => match text.trim().to_lowercase().as_str() {
             "true" | "yes" | "on" | "1" => Some(true),
             "false" | "no" | "off" | "0" => Some(false),
@@ -162,18 +222,34 @@ fn flag(map: &mut Map<String, Value>, key: &str, at: &str, stream: &str) -> Resu
     };
     match plain {
         Some(plain) => *value = json!(plain),
-        None => return Err(CatalogError::Shape(format!("`{at}.{key}`{stream} is {}; write true or false", brief(&value.to_string())))),
+        None => {
+            return Err(CatalogError::Shape(format!(
+                "`{at}.{key}`{stream} is {}; write true or false",
+                brief(&value.to_string())
+            )));
+        }
     }
     Ok(())
 }
 
 /// The flags of before there was metadata.
 fn flags_of_schema(schema: &mut Value, at: &str, stream: &str) -> Result<(), CatalogError> {
-    let Some(schema) = schema.as_object_mut() else { return Ok(()) };
+    let Some(schema) = schema.as_object_mut() else {
+        return Ok(());
+    };
     flag(schema, "selected", at, stream)?;
     flag(schema, "selected-by-default", at, stream)?;
-    for (name, property) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
-        flags_of_schema(property, &format!("{at}.properties.{}", brief(name)), stream)?;
+    for (name, property) in schema
+        .get_mut("properties")
+        .and_then(Value::as_object_mut)
+        .into_iter()
+        .flatten()
+    {
+        flags_of_schema(
+            property,
+            &format!("{at}.properties.{}", brief(name)),
+            stream,
+        )?;
     }
     Ok(())
 }
@@ -187,14 +263,20 @@ fn one_of_a_list(map: &mut Map<String, Value>, key: &str) {
 
 fn a_list_of_one(map: &mut Map<String, Value>, key: &str) {
     if let Some(text) = map.get(key).and_then(Value::as_str) {
-        let list = if text.trim().is_empty() { json!([]) } else { json!([text]) };
+        let list = if text.trim().is_empty() {
+            json!([])
+        } else {
+            json!([text])
+        };
         map.insert(key.to_owned(), list);
     }
 }
 
 /// Everything that this tap offers. Needs neither a token nor the network, and is the same at every call.
 pub fn discover() -> Catalog {
-    Catalog { streams: STREAMS.iter().map(discover_stream).collect() }
+    Catalog {
+        streams: STREAMS.iter().map(discover_stream).collect(),
+    }
 }
 
 fn discover_stream(def: &StreamDef) -> Entry {
@@ -214,9 +296,16 @@ fn discover_stream(def: &StreamDef) -> Entry {
     if let Some(parent) = def.parent {
         root["parent-tap-stream-id"] = json!(parent.stream);
     }
-    let Value::Object(root) = root else { unreachable!("an object literal") };
-    let mut metadata = vec![Metadata { breadcrumb: Vec::new(), metadata: root }];
-    describe(&schema, &mut Vec::new(), &mut metadata, &|name| def.key.contains(&name) || replication_key == Some(name));
+    let Value::Object(root) = root else {
+        unreachable!("an object literal")
+    };
+    let mut metadata = vec![Metadata {
+        breadcrumb: Vec::new(),
+        metadata: root,
+    }];
+    describe(&schema, &mut Vec::new(), &mut metadata, &|name| {
+        def.key.contains(&name) || replication_key == Some(name)
+    });
     Entry {
         tap_stream_id: def.name.to_owned(),
         stream: Some(def.name.to_owned()),
@@ -237,11 +326,28 @@ fn method_name(def: &StreamDef) -> &'static str {
 }
 
 /// An entry for each property, nested ones too; those of the key are always included.
-fn describe(schema: &Value, breadcrumb: &mut Vec<String>, metadata: &mut Vec<Metadata>, automatic: &dyn Fn(&str) -> bool) {
-    for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+fn describe(
+    schema: &Value,
+    breadcrumb: &mut Vec<String>,
+    metadata: &mut Vec<Metadata>,
+    automatic: &dyn Fn(&str) -> bool,
+) {
+    for (name, property) in schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
         breadcrumb.extend(["properties".to_owned(), name.clone()]);
-        let inclusion = if breadcrumb.len() == 2 && automatic(name) { "automatic" } else { "available" };
-        metadata.push(Metadata { breadcrumb: breadcrumb.clone(), metadata: Map::from_iter([("inclusion".to_owned(), json!(inclusion))]) });
+        let inclusion = if breadcrumb.len() == 2 && automatic(name) {
+            "automatic"
+        } else {
+            "available"
+        };
+        metadata.push(Metadata {
+            breadcrumb: breadcrumb.clone(),
+            metadata: Map::from_iter([("inclusion".to_owned(), json!(inclusion))]),
+        });
         describe(property, breadcrumb, metadata, automatic);
         breadcrumb.truncate(breadcrumb.len() - 2);
     }
@@ -293,11 +399,21 @@ impl Selection {
         Self::from_catalog(&discover(), style, true)
     }
 
-    fn from_catalog(catalog: &Catalog, style: &RecordStyle, all: bool) -> Result<Self, CatalogError> {
+    fn from_catalog(
+        catalog: &Catalog,
+        style: &RecordStyle,
+        all: bool,
+    ) -> Result<Self, CatalogError> {
         let mut selected: Vec<Option<Selected>> = STREAMS.iter().map(|_| None).collect();
         for entry in &catalog.streams {
-            let Some(i) = STREAMS.iter().position(|def| def.name == entry.tap_stream_id) else {
-                log::warn!("the catalog's stream `{}` is not one of this tap and is passed over", brief(&entry.tap_stream_id));
+            let Some(i) = STREAMS
+                .iter()
+                .position(|def| def.name == entry.tap_stream_id)
+            else {
+                log::warn!(
+                    "the catalog's stream `{}` is not one of this tap and is passed over",
+                    brief(&entry.tap_stream_id)
+                );
                 continue;
             };
             if all || entry.is_selected(&[]) {
@@ -314,7 +430,10 @@ impl Entry {
             .iter()
             .find(|m| {
                 m.breadcrumb.len() == path.len() * 2
-                    && m.breadcrumb.chunks(2).zip(path).all(|(crumb, name)| crumb[0] == "properties" && crumb[1] == **name)
+                    && m.breadcrumb
+                        .chunks(2)
+                        .zip(path)
+                        .all(|(crumb, name)| crumb[0] == "properties" && crumb[1] == **name)
             })
             .map(|m| &m.metadata)
     }
@@ -324,7 +443,9 @@ impl Entry {
     fn is_selected(&self, path: &[&str]) -> bool {
         if path.is_empty() {
             // A catalog without metadata selects by presence, or by the flags that preceded metadata.
-            let flag = self.selected.or_else(|| self.schema.get("selected").and_then(Value::as_bool));
+            let flag = self
+                .selected
+                .or_else(|| self.schema.get("selected").and_then(Value::as_bool));
             return match self.metadata(&[]) {
                 Some(root) => explicit(root).unwrap_or_else(|| flag.unwrap_or(false)),
                 None => flag.unwrap_or(self.metadata.is_empty()),
@@ -335,7 +456,9 @@ impl Entry {
             // What preceded metadata stands in the schema.
             None => path
                 .iter()
-                .try_fold(&self.schema, |schema, name| schema.get("properties")?.get(name))
+                .try_fold(&self.schema, |schema, name| {
+                    schema.get("properties")?.get(name)
+                })
                 .and_then(Value::as_object)
                 .and_then(explicit),
         }
@@ -344,46 +467,88 @@ impl Entry {
 
     /// In a discovered catalog the entry and its metadata repeat the stream's own values, so what differs from them was
     /// chosen: first that of the entry, where Meltano and the SDK write, then that of the metadata.
-    fn select(&self, def: &'static StreamDef, style: &RecordStyle) -> Result<Selected, CatalogError> {
-        let wrong = |text: &str| CatalogError::Stream { stream: def.name.to_owned(), text: text.to_owned() };
+    fn select(
+        &self,
+        def: &'static StreamDef,
+        style: &RecordStyle,
+    ) -> Result<Selected, CatalogError> {
+        let wrong = |text: &str| CatalogError::Stream {
+            stream: def.name.to_owned(),
+            text: text.to_owned(),
+        };
         let root = self.metadata(&[]);
         let built_in: Value = serde_json::from_str(def.schema).expect("schemas/*.json are tested");
-        let mut schema = if self.schema.get("properties").is_some_and(Value::is_object) { self.schema.clone() } else { built_in.clone() };
+        let mut schema = if self.schema.get("properties").is_some_and(Value::is_object) {
+            self.schema.clone()
+        } else {
+            built_in.clone()
+        };
 
         let listed = |value: Option<&Value>| {
-            value.and_then(|v| serde_json::from_value::<Vec<String>>(v.clone()).ok()).filter(|keys| !keys.is_empty())
+            value
+                .and_then(|v| serde_json::from_value::<Vec<String>>(v.clone()).ok())
+                .filter(|keys| !keys.is_empty())
         };
         let key: Vec<String> = self
             .key_properties
             .clone()
             .filter(|keys| !keys.is_empty() && *keys != def.key)
-            .or_else(|| listed(root.and_then(|r| r.get("table-key-properties").or_else(|| r.get("table_key_properties")))))
+            .or_else(|| {
+                listed(root.and_then(|r| {
+                    r.get("table-key-properties")
+                        .or_else(|| r.get("table_key_properties"))
+                }))
+            })
             .unwrap_or_else(|| def.key.iter().map(ToString::to_string).collect());
         for name in key.iter().map(String::as_str).chain(def.replication_key()) {
             if schema["properties"].get(name).is_none() {
-                let property = built_in["properties"]
-                    .get(name)
-                    .ok_or_else(|| wrong(&format!("the key property `{}` is not in the schema", brief(name))))?;
+                let property = built_in["properties"].get(name).ok_or_else(|| {
+                    wrong(&format!(
+                        "the key property `{}` is not in the schema",
+                        brief(name)
+                    ))
+                })?;
                 schema["properties"][name] = property.clone();
             }
         }
 
-        let text = |names: &[&str]| names.iter().find_map(|name| root?.get(*name)?.as_str()).filter(|text| !text.trim().is_empty());
+        let text = |names: &[&str]| {
+            names
+                .iter()
+                .find_map(|name| root?.get(*name)?.as_str())
+                .filter(|text| !text.trim().is_empty())
+        };
         let method = self
             .replication_method
             .as_deref()
             .filter(|method| *method != method_name(def))
-            .or_else(|| text(&["replication-method", "replication_method", "forced-replication-method"]))
-            .map_or_else(|| method_name(def).to_owned(), |method| method.trim().to_uppercase().replace(['-', ' '], "_"));
+            .or_else(|| {
+                text(&[
+                    "replication-method",
+                    "replication_method",
+                    "forced-replication-method",
+                ])
+            })
+            .map_or_else(
+                || method_name(def).to_owned(),
+                |method| method.trim().to_uppercase().replace(['-', ' '], "_"),
+            );
         let ignore_bookmark = match (method.as_str(), def.replication) {
             ("FULL_TABLE", Replication::Incremental { .. }) => true,
-            ("FULL_TABLE", Replication::FullTable) | ("INCREMENTAL", Replication::Incremental { .. }) => false,
+            ("FULL_TABLE", Replication::FullTable)
+            | ("INCREMENTAL", Replication::Incremental { .. }) => false,
             ("INCREMENTAL", Replication::FullTable) => {
-                log::warn!("{}: Sentry offers nothing to replicate it by; it is extracted whole", def.name);
+                log::warn!(
+                    "{}: Sentry offers nothing to replicate it by; it is extracted whole",
+                    def.name
+                );
                 false
             }
             (other, _) => {
-                return Err(wrong(&format!("the replication method `{}` is not supported; use FULL_TABLE or INCREMENTAL", brief(other))));
+                return Err(wrong(&format!(
+                    "the replication method `{}` is not supported; use FULL_TABLE or INCREMENTAL",
+                    brief(other)
+                )));
             }
         };
         let replication_key = self
@@ -395,11 +560,17 @@ impl Entry {
             && asked != own
             && !ignore_bookmark
         {
-            if [&schema, &built_in].iter().all(|schema| schema["properties"].get(asked).is_none()) {
+            if [&schema, &built_in]
+                .iter()
+                .all(|schema| schema["properties"].get(asked).is_none())
+            {
                 log::warn!(target: def.name, "the catalog's replication key `{}` is no property of the stream; `{own}` is used", brief(asked));
                 return self.selected(def, style, schema, key, ignore_bookmark);
             }
-            return Err(wrong(&format!("the replication key `{}` is not supported; the only one is `{own}`", brief(asked))));
+            return Err(wrong(&format!(
+                "the replication key `{}` is not supported; the only one is `{own}`",
+                brief(asked)
+            )));
         }
 
         self.selected(def, style, schema, key, ignore_bookmark)
@@ -410,12 +581,19 @@ impl Entry {
         let leads_nowhere = |one: &&Metadata| {
             let mut crumbs = one.breadcrumb.chunks(2);
             let property = crumbs.try_fold(schema, |schema, crumb| match crumb {
-                [properties, name] if properties == "properties" => schema.get("properties")?.get(name),
+                [properties, name] if properties == "properties" => {
+                    schema.get("properties")?.get(name)
+                }
                 _ => None,
             });
             explicit(&one.metadata) == Some(false) && property.is_none()
         };
-        let paths: Vec<String> = self.metadata.iter().filter(leads_nowhere).map(|one| one.breadcrumb.join(".")).collect();
+        let paths: Vec<String> = self
+            .metadata
+            .iter()
+            .filter(leads_nowhere)
+            .map(|one| one.breadcrumb.join("."))
+            .collect();
         if !paths.is_empty() {
             let stream = def.name;
             log::warn!(
@@ -434,13 +612,24 @@ impl Entry {
         key: Vec<String>,
         ignore_bookmark: bool,
     ) -> Result<Selected, CatalogError> {
-        let wrong = |text: &str| CatalogError::Stream { stream: def.name.to_owned(), text: text.to_owned() };
-        let automatic = |name: &str| key.iter().any(|k| k == name) || def.replication_key() == Some(name);
-        let chosen = |path: &[&str]| (1..=path.len()).all(|n| (n == 1 && automatic(path[0])) || self.is_selected(&path[..n]));
+        let wrong = |text: &str| CatalogError::Stream {
+            stream: def.name.to_owned(),
+            text: text.to_owned(),
+        };
+        let automatic =
+            |name: &str| key.iter().any(|k| k == name) || def.replication_key() == Some(name);
+        let chosen = |path: &[&str]| {
+            (1..=path.len()).all(|n| (n == 1 && automatic(path[0])) || self.is_selected(&path[..n]))
+        };
         self.warn_of_paths_that_lead_nowhere(def, &schema);
         let projection = Projection::new(def, &schema, &chosen, style.keep_unknown_fields);
         prune(&mut schema, &mut Vec::new(), &chosen);
-        let mut transform = Transform::new(def.name, key.clone(), style.masking.as_ref(), style.flatten.as_ref());
+        let mut transform = Transform::new(
+            def.name,
+            key.clone(),
+            style.masking.as_ref(),
+            style.flatten.as_ref(),
+        );
         if let Some(transform) = &mut transform {
             schema = transform.schema(&schema).map_err(|column| {
                 wrong(&format!(
@@ -449,11 +638,26 @@ impl Entry {
                 ))
             })?;
         }
-        let version = style.version.filter(|_| matches!(def.replication, Replication::FullTable));
-        let bookmark_properties = def.replication_key().filter(|_| !ignore_bookmark).map(|key| vec![key.to_owned()]);
-        let schema = SchemaMessage { stream: def.name.to_owned(), schema, key_properties: key, bookmark_properties };
+        let version = style
+            .version
+            .filter(|_| matches!(def.replication, Replication::FullTable));
+        let bookmark_properties = def
+            .replication_key()
+            .filter(|_| !ignore_bookmark)
+            .map(|key| vec![key.to_owned()]);
+        let schema = SchemaMessage {
+            stream: def.name.to_owned(),
+            schema,
+            key_properties: key,
+            bookmark_properties,
+        };
         let projection = projection.changed(transform, version);
-        Ok(Selected { def, announced: Announced { schema, version }, projection, ignore_bookmark })
+        Ok(Selected {
+            def,
+            announced: Announced { schema, version },
+            projection,
+            ignore_bookmark,
+        })
     }
 }
 
@@ -462,20 +666,39 @@ fn explicit(metadata: &Map<String, Value>) -> Option<bool> {
     match metadata.get("inclusion").and_then(Value::as_str) {
         Some("unsupported") => Some(false),
         Some("automatic") => Some(true),
-        _ => metadata.get("selected").and_then(Value::as_bool).or_else(|| metadata.get("selected-by-default").and_then(Value::as_bool)),
+        _ => metadata
+            .get("selected")
+            .and_then(Value::as_bool)
+            .or_else(|| metadata.get("selected-by-default").and_then(Value::as_bool)),
     }
 }
 
 /// Removes deselected properties at every depth, but not inside lists, and what selected before there was metadata.
 fn prune(schema: &mut Value, path: &mut Vec<String>, chosen: &dyn Fn(&[&str]) -> bool) {
     if let Some(object) = schema.as_object_mut() {
-        object.retain(|keyword, _| !matches!(keyword.as_str(), "selected" | "selected-by-default" | "inclusion"));
+        object.retain(|keyword, _| {
+            !matches!(
+                keyword.as_str(),
+                "selected" | "selected-by-default" | "inclusion"
+            )
+        });
         if let Some(required) = object.get_mut("required").and_then(Value::as_array_mut) {
-            required
-                .retain(|name| name.as_str().is_none_or(|name| chosen(&path.iter().map(String::as_str).chain([name]).collect::<Vec<_>>())));
+            required.retain(|name| {
+                name.as_str().is_none_or(|name| {
+                    chosen(
+                        &path
+                            .iter()
+                            .map(String::as_str)
+                            .chain([name])
+                            .collect::<Vec<_>>(),
+                    )
+                })
+            });
         }
     }
-    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
+        return;
+    };
     properties.retain(|name, property| {
         path.push(name.clone());
         let keep = chosen(&path.iter().map(String::as_str).collect::<Vec<_>>());
@@ -530,7 +753,11 @@ mod tests {
             json!({"tap_stream_id": "teams", "metadata": [{"breadcrumb": ["properties", "a", "properties", "b"], "metadata": metadata}]}),
         );
         assert_eq!(entry.is_selected(&["a", "b"]), expected);
-        assert!(entry.is_selected(&["a"]) && entry.is_selected(&["a", "b", "c"]) && entry.is_selected(&["b"]));
+        assert!(
+            entry.is_selected(&["a"])
+                && entry.is_selected(&["a", "b", "c"])
+                && entry.is_selected(&["b"])
+        );
     }
 
     /// Breadcrumbs of all properties, but for those of rows in lists.
@@ -550,20 +777,40 @@ mod tests {
         for (entry, def) in catalog.streams.iter().zip(STREAMS) {
             let mut expected = vec![Vec::new()];
             breadcrumbs(&entry.schema, &[], &mut expected);
-            let found: Vec<_> = entry.metadata.iter().map(|one| one.breadcrumb.clone()).collect();
+            let found: Vec<_> = entry
+                .metadata
+                .iter()
+                .map(|one| one.breadcrumb.clone())
+                .collect();
             assert_eq!(found, expected, "{}", def.name);
             nested += found.iter().filter(|crumb| crumb.len() > 2).count();
             for one in &entry.metadata[1..] {
                 let own = one.breadcrumb.len() == 2
-                    && (def.key.contains(&one.breadcrumb[1].as_str()) || def.replication_key() == Some(&one.breadcrumb[1]));
-                assert_eq!(one.metadata["inclusion"], if own { "automatic" } else { "available" }, "{}: {:?}", def.name, one.breadcrumb);
+                    && (def.key.contains(&one.breadcrumb[1].as_str())
+                        || def.replication_key() == Some(&one.breadcrumb[1]));
+                assert_eq!(
+                    one.metadata["inclusion"],
+                    if own { "automatic" } else { "available" },
+                    "{}: {:?}",
+                    def.name,
+                    one.breadcrumb
+                );
             }
             let root = &entry.metadata[0].metadata;
             assert_eq!(root["table-key-properties"], json!(def.key));
             assert_eq!(root["selected-by-default"], json!(def.selected_by_default));
-            assert_eq!(root.get("valid-replication-keys"), def.replication_key().map(|key| json!([key])).as_ref());
-            assert_eq!(root["forced-replication-method"], json!(entry.replication_method));
-            assert_eq!(root.get("parent-tap-stream-id").and_then(Value::as_str), def.parent.map(|parent| parent.stream));
+            assert_eq!(
+                root.get("valid-replication-keys"),
+                def.replication_key().map(|key| json!([key])).as_ref()
+            );
+            assert_eq!(
+                root["forced-replication-method"],
+                json!(entry.replication_method)
+            );
+            assert_eq!(
+                root.get("parent-tap-stream-id").and_then(Value::as_str),
+                def.parent.map(|parent| parent.stream)
+            );
         }
         assert!(nested > 20, "{nested}");
     }
@@ -572,7 +819,8 @@ mod tests {
         if value.get("tap_stream_id").is_none() {
             value["tap_stream_id"] = json!("issues");
         }
-        Selection::new(Some(json!({"streams": [value]})), &RecordStyle::default()).map(|mut selection| selection.0.remove(0))
+        Selection::new(Some(json!({"streams": [value]})), &RecordStyle::default())
+            .map(|mut selection| selection.0.remove(0))
     }
 
     #[rstest]
@@ -583,17 +831,22 @@ mod tests {
     #[case::a_primary_key_that_is_nowhere(json!({"key_properties": ["uuid"]}), "`uuid` is not in the schema")]
     fn what_a_stream_cannot_do_is_refused_by_name(#[case] value: Value, #[case] told: &str) {
         let error = select(value).expect_err("refused").to_string();
-        assert!(error.contains(told) && error.contains("`issues`"), "{error}");
+        assert!(
+            error.contains(told) && error.contains("`issues`"),
+            "{error}"
+        );
     }
 
     #[test]
     fn the_catalog_of_the_older_tap_is_accepted() {
-        let root =
-            json!({"selected": true, "replication-method": "INCREMENTAL", "replication-key": "updated_at", "table-key-properties": ["id"]});
+        let root = json!({"selected": true, "replication-method": "INCREMENTAL", "replication-key": "updated_at", "table-key-properties": ["id"]});
         for metadata in [root.clone(), json!([{"breadcrumb": [], "metadata": root}])] {
             let selected = select(json!({"metadata": metadata})).expect("accepted");
             assert!(!selected.ignore_bookmark);
-            assert_eq!(selected.announced.schema.bookmark_properties, Some(vec!["lastSeen".to_owned()]));
+            assert_eq!(
+                selected.announced.schema.bookmark_properties,
+                Some(vec!["lastSeen".to_owned()])
+            );
         }
     }
 
@@ -608,7 +861,8 @@ mod tests {
     #[case::two(json!(2), None)]
     #[case::a_list(json!([]), None)]
     fn a_flag_that_is_no_boolean(#[case] flag: Value, #[case] expected: Option<bool>) {
-        let schema = json!({"type": "object", "properties": {"id": {}, "lastSeen": {}, "title": {}}});
+        let schema =
+            json!({"type": "object", "properties": {"id": {}, "lastSeen": {}, "title": {}}});
         let mut by_schema = schema.clone();
         by_schema["properties"]["title"]["selected"] = flag.clone();
         for (entry, path) in [
@@ -616,11 +870,19 @@ mod tests {
                 json!({"schema": schema, "metadata": [{"breadcrumb": [], "metadata": {"selected": true}}, {"breadcrumb": ["properties", "title"], "metadata": {"selected": flag}}]}),
                 "streams[0].metadata[1].metadata.selected",
             ),
-            (json!({"schema": by_schema}), "streams[0].schema.properties.title.selected"),
+            (
+                json!({"schema": by_schema}),
+                "streams[0].schema.properties.title.selected",
+            ),
         ] {
             match (select(entry), expected) {
                 (Ok(selected), Some(expected)) => {
-                    assert_eq!(selected.announced.schema.schema["properties"].get("title").is_some(), expected);
+                    assert_eq!(
+                        selected.announced.schema.schema["properties"]
+                            .get("title")
+                            .is_some(),
+                        expected
+                    );
                 }
                 (Err(e), None) => assert!(e.to_string().contains(path), "{e}"),
                 (other, _) => panic!("{other:?}"),
@@ -652,7 +914,10 @@ mod tests {
     fn a_method_that_fits(#[case] value: Value, #[case] full_table: bool) {
         let selected = select(value).expect("accepted");
         assert_eq!(selected.ignore_bookmark, full_table);
-        assert_eq!(selected.announced.schema.bookmark_properties, (!full_table).then(|| vec!["lastSeen".to_owned()]));
+        assert_eq!(
+            selected.announced.schema.bookmark_properties,
+            (!full_table).then(|| vec!["lastSeen".to_owned()])
+        );
     }
 
     #[test]
@@ -665,29 +930,64 @@ mod tests {
 
     #[test]
     fn keys_are_added_to_a_schema_that_lacks_them() {
-        let schema = json!({"type": "object", "properties": {"title": {"type": ["string", "null"]}}});
+        let schema =
+            json!({"type": "object", "properties": {"title": {"type": ["string", "null"]}}});
         let selected = select(json!({"schema": schema, "key_properties": []})).expect("accepted");
-        let names: Vec<&String> = selected.announced.schema.schema["properties"].as_object().expect("an object").keys().collect();
+        let names: Vec<&String> = selected.announced.schema.schema["properties"]
+            .as_object()
+            .expect("an object")
+            .keys()
+            .collect();
         assert_eq!(names, ["title", "id", "lastSeen"]);
         assert_eq!(selected.announced.schema.key_properties, ["id"]);
     }
 
     #[test]
     fn a_catalog_that_cannot_be_used_is_told_apart() {
-        let new = |value: Value| Selection::new(Some(value), &RecordStyle::default()).map(|selection| selection.0.len());
+        let new = |value: Value| {
+            Selection::new(Some(value), &RecordStyle::default()).map(|selection| selection.0.len())
+        };
         assert!(matches!(new(json!([])), Err(CatalogError::Shape(_))));
-        assert!(matches!(new(json!({"streams": [{"stream": "issues"}]})), Err(CatalogError::Shape(_))));
+        assert!(matches!(
+            new(json!({"streams": [{"stream": "issues"}]})),
+            Err(CatalogError::Shape(_))
+        ));
         assert!(matches!(new(json!({"streams": []})), Ok(0)));
-        assert!(matches!(new(json!({"streams": [{"tap_stream_id": "unicorns"}]})), Ok(0)));
-        assert!(matches!(new(json!({"streams": [{"stream_id": "teams"}, {"tap_stream_id": "unicorns"}]})), Ok(1)));
-        assert!(matches!(new(json!({"streams": [{"stream_id": "teams", "tap_stream_id": "teams"}]})), Ok(1)));
+        assert!(matches!(
+            new(json!({"streams": [{"tap_stream_id": "unicorns"}]})),
+            Ok(0)
+        ));
+        assert!(matches!(
+            new(json!({"streams": [{"stream_id": "teams"}, {"tap_stream_id": "unicorns"}]})),
+            Ok(1)
+        ));
+        assert!(matches!(
+            new(json!({"streams": [{"stream_id": "teams", "tap_stream_id": "teams"}]})),
+            Ok(1)
+        ));
     }
 
     #[test]
     fn without_a_catalog_the_defaults_are_selected_and_everything_for_a_test() {
-        let names = |selection: Selection| selection.0.iter().map(|selected| selected.def.name).collect::<Vec<_>>();
-        let expected: Vec<_> = STREAMS.iter().filter(|def| def.selected_by_default).map(|def| def.name).collect();
-        assert_eq!(names(Selection::new(None, &RecordStyle::default()).expect("the own catalog")), expected);
-        assert_eq!(names(Selection::everything(&RecordStyle::default()).expect("the own catalog")).len(), STREAMS.len());
+        let names = |selection: Selection| {
+            selection
+                .0
+                .iter()
+                .map(|selected| selected.def.name)
+                .collect::<Vec<_>>()
+        };
+        let expected: Vec<_> = STREAMS
+            .iter()
+            .filter(|def| def.selected_by_default)
+            .map(|def| def.name)
+            .collect();
+        assert_eq!(
+            names(Selection::new(None, &RecordStyle::default()).expect("the own catalog")),
+            expected
+        );
+        assert_eq!(
+            names(Selection::everything(&RecordStyle::default()).expect("the own catalog")).len(),
+            STREAMS.len()
+        );
     }
 }

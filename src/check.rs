@@ -27,21 +27,49 @@ const TRIES: usize = 10;
 /// When the token is refused or an endpoint does not answer.
 pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
     let selection = Selection::everything(&settings.style)?;
-    let streams: Vec<Announced> = selection.0.iter().map(|selected| Announced { version: None, ..selected.announced.clone() }).collect();
+    let streams: Vec<Announced> = selection
+        .0
+        .iter()
+        .map(|selected| Announced {
+            version: None,
+            ..selected.announced.clone()
+        })
+        .collect();
     if schema_only {
-        let lines: Vec<u8> = streams.iter().flat_map(|announced| line(&announced.schema)).collect();
-        return std::io::stdout().lock().write_all(&lines).map_err(Error::Stdout);
+        let lines: Vec<u8> = streams
+            .iter()
+            .flat_map(|announced| line(&announced.schema))
+            .collect();
+        return std::io::stdout()
+            .lock()
+            .write_all(&lines)
+            .map_err(Error::Stdout);
     }
     let report = Arc::new(Report::default());
     let (outbox, events) = outbox();
-    let writer = Writer::new(std::io::stdout(), Bookmarks::default(), Arc::clone(&report), settings.state_interval);
+    let writer = Writer::new(
+        std::io::stdout(),
+        Bookmarks::default(),
+        Arc::clone(&report),
+        settings.state_interval,
+    );
     let writing = std::thread::spawn(move || writer.run(&streams, events));
     let checked = {
         let client = Client::new(settings, Arc::clone(&report))?;
         let tree = plan::tree(selection);
         let bookmarks = Bookmarks::default();
         crate::run::runtime(&outbox)?.block_on(async {
-            let organizations = Sync::new(&client, settings, &tree, &bookmarks, &report, outbox.clone(), false).organizations().await?;
+            let organizations = Sync::new(
+                &client,
+                settings,
+                &tree,
+                &bookmarks,
+                &report,
+                outbox.clone(),
+                false,
+            )
+            .organizations()
+            .await?;
             let mut check = Check {
                 reach: Reach::new(&client, settings, &report, outbox),
                 alone: organizations.len() == 1,
@@ -59,11 +87,16 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
             }
             match failed.first() {
                 None => Ok(()),
-                Some(first) => Err(Stop::Error(Error::Test { failed: failed.len(), first: first.clone() })),
+                Some(first) => Err(Stop::Error(Error::Test {
+                    failed: failed.len(),
+                    first: first.clone(),
+                })),
             }
         })
     };
-    let written = writing.join().map_err(|_| Error::Unexpected("the writer failed".to_owned()))?;
+    let written = writing
+        .join()
+        .map_err(|_| Error::Unexpected("the writer failed".to_owned()))?;
     written.map_err(Error::Stdout)?;
     match checked {
         Ok(()) | Err(Stop::Closed) => Ok(()),
@@ -90,7 +123,11 @@ impl Check<'_> {
         (self.unknown, self.answers) = (None, 0);
         let (line, failures) = (self.lines.len(), self.failed.len());
         for node in tree {
-            self.node(node, vec![Context(vec![("organization_slug", slug.clone())])]).await?;
+            self.node(
+                node,
+                vec![Context(vec![("organization_slug", slug.clone())])],
+            )
+            .await?;
             // The others would say the same.
             if self.unknown.is_some() && node.def.chosen_by_slug {
                 break;
@@ -98,11 +135,19 @@ impl Check<'_> {
         }
         let name = format!("organization {slug}");
         match self.unknown.take().filter(|_| self.answers == 0) {
-            Some(error) if self.alone => return Err(Stop::Error(Error::UnknownOrganization { slug, error: error.into() })),
+            Some(error) if self.alone => {
+                return Err(Stop::Error(Error::UnknownOrganization {
+                    slug,
+                    error: error.into(),
+                }));
+            }
             Some(error) => {
                 self.lines.truncate(line);
                 self.failed.truncate(failures);
-                let error = Error::UnknownOrganization { slug, error: error.into() };
+                let error = Error::UnknownOrganization {
+                    slug,
+                    error: error.into(),
+                };
                 self.lines.push(format!("{name:<16} FAILS: {error}"));
                 self.failed.push(error.to_string());
             }
@@ -113,7 +158,11 @@ impl Check<'_> {
     }
 
     /// The first row of a stream and, below it, of its children.
-    fn node<'b>(&'b mut self, node: &'b Node, places: Vec<Context>) -> BoxFuture<'b, Result<(), Stop>> {
+    fn node<'b>(
+        &'b mut self,
+        node: &'b Node,
+        places: Vec<Context>,
+    ) -> BoxFuture<'b, Result<(), Stop>> {
         async move {
             let name = node.def.name;
             let mut below = Vec::new();
@@ -127,8 +176,12 @@ impl Check<'_> {
                     }
                     Ok(None) => outcome = "answers, without a row",
                     Err(Failure::Stop(stop)) => return Err(stop),
-                    Err(Failure::Api(e)) if e.unanswered() => return Err(Stop::Error(Error::Unanswered(e))),
-                    Err(Failure::Api(e)) if e.not_there() && node.def.parent.is_some() => outcome = "answers, without a row",
+                    Err(Failure::Api(e)) if e.unanswered() => {
+                        return Err(Stop::Error(Error::Unanswered(e)));
+                    }
+                    Err(Failure::Api(e)) if e.not_there() && node.def.parent.is_some() => {
+                        outcome = "answers, without a row"
+                    }
                     Err(Failure::Api(e)) => {
                         let reason = reason(node.def, &e);
                         if node.def.parent.is_none() && e.status() == Some(404) {
@@ -156,14 +209,25 @@ impl Check<'_> {
     /// Writes the first row there; returns the places of its children, or `None` when there is no row.
     async fn first(&self, node: &Node, place: &Context) -> Result<Option<Vec<Context>>, Failure> {
         let now = self.reach.settings.now;
-        let settings = &self.reach.settings.at(self.reach.client.clock().map_or(now, |reading| reading.now(now)));
+        let settings = &self.reach.settings.at(self
+            .reach
+            .client
+            .clock()
+            .map_or(now, |reading| reading.now(now)));
         let window = Window {
-            start: settings.start_date.max(settings.end - RETENTION).min(settings.end - chrono::TimeDelta::hours(1)),
+            start: settings
+                .start_date
+                .max(settings.end - RETENTION)
+                .min(settings.end - chrono::TimeDelta::hours(1)),
             end: settings.end,
         };
         let walk = node.def.walk();
-        let listed_by_time = walk.is_some() || node.def.replication_key().is_some() && node.def.rows != Rows::Object;
-        let query = walk.and_then(|walk| walk.passes.first()).map(Pass::parameters).unwrap_or_default();
+        let listed_by_time =
+            walk.is_some() || node.def.replication_key().is_some() && node.def.rows != Rows::Object;
+        let query = walk
+            .and_then(|walk| walk.passes.first())
+            .map(Pass::parameters)
+            .unwrap_or_default();
         let everything = ["-1".to_owned()];
         let mut pager = Pager::new(&self.reach, node, place.clone(), query).probing(TRIES);
         pager.window = listed_by_time.then_some(window);
@@ -171,7 +235,11 @@ impl Check<'_> {
         pager.projects = &everything;
         while let Some(page) = pager.next().await? {
             if !page.keys.is_empty() {
-                let places = page.references.iter().take(TRIES).map(|reference| place.with(&reference.bind));
+                let places = page
+                    .references
+                    .iter()
+                    .take(TRIES)
+                    .map(|reference| place.with(&reference.bind));
                 return Ok(Some(places.collect()));
             }
         }

@@ -73,11 +73,25 @@ impl std::fmt::Display for ApiError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.path, self.kind)?;
         let Route { server, proxy } = &*self.route;
-        if let (Some(proxy), Kind::Gateway { .. } | Kind::Page(_) | Kind::Status { status: 502..=504, .. }) = (proxy, &self.kind) {
+        if let (
+            Some(proxy),
+            Kind::Gateway { .. }
+            | Kind::Page(_)
+            | Kind::Status {
+                status: 502..=504, ..
+            },
+        ) = (proxy, &self.kind)
+        {
             write!(f, "; it came through {proxy}")?;
         }
-        if self.stranger && self.kind.strange() && (proxy.is_none() || !matches!(self.kind, Kind::Unreachable(_))) {
-            write!(f, "; nothing has answered as Sentry does at {server}: is `base_url` Sentry's address?")?;
+        if self.stranger
+            && self.kind.strange()
+            && (proxy.is_none() || !matches!(self.kind, Kind::Unreachable(_)))
+        {
+            write!(
+                f,
+                "; nothing has answered as Sentry does at {server}: is `base_url` Sentry's address?"
+            )?;
         }
         Ok(())
     }
@@ -87,21 +101,38 @@ impl std::fmt::Display for ApiError {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Kind {
     #[error("HTTP {status}: {detail}")]
-    Status { status: u16, detail: String, wait: Option<Duration> },
+    Status {
+        status: u16,
+        detail: String,
+        wait: Option<Duration>,
+    },
     /// 401 with a code: the token is known, but the organization wants more of its user.
-    #[error("HTTP 401: {detail} ({code}): {}; the token itself is not refused", wanted(code))]
+    #[error(
+        "HTTP 401: {detail} ({code}): {}; the token itself is not refused",
+        wanted(code)
+    )]
     Wanted { code: String, detail: String },
     /// 404 in Sentry's own words. One without a word is a [`Kind::Status`], and with other words a [`Kind::Gateway`].
     #[error("HTTP 404: {0}")]
     NotThere(String),
     /// A refusal that is not in Sentry's words, so it says nothing of the token, its scopes or what was asked for.
     #[error("HTTP {status} of a gateway before Sentry, not in Sentry's words: {detail}{}", wants.as_ref().map(|wants| format!("; it wants {wants} authentication")).unwrap_or_default())]
-    Gateway { status: u16, detail: String, wants: Option<String>, wait: Option<Duration> },
+    Gateway {
+        status: u16,
+        detail: String,
+        wants: Option<String>,
+        wait: Option<Duration>,
+    },
     /// 200 and a page for people.
-    #[error("not the JSON that was asked for: {0} came; a login page or a proxy may stand before Sentry: check `base_url`")]
+    #[error(
+        "not the JSON that was asked for: {0} came; a login page or a proxy may stand before Sentry: check `base_url`"
+    )]
     Page(Html),
     #[error("HTTP 429, too many requests: {detail}")]
-    RateLimited { detail: String, wait: Option<Duration> },
+    RateLimited {
+        detail: String,
+        wait: Option<Duration>,
+    },
     #[error("HTTP {status}, the query covers too much: {detail}")]
     QueryTooLarge { status: u16, detail: String },
     #[error("the body exceeds {} MiB", MAX_BODY >> 20)]
@@ -153,9 +184,12 @@ impl Kind {
             | Self::Cut(_)
             | Self::Body(_)
             | Self::Paging(_) => true,
-            Self::Wanted { .. } | Self::NotThere(_) | Self::BodyTooLarge | Self::Certificate(_) | Self::Redirect(_) | Self::Astray(_) => {
-                false
-            }
+            Self::Wanted { .. }
+            | Self::NotThere(_)
+            | Self::BodyTooLarge
+            | Self::Certificate(_)
+            | Self::Redirect(_)
+            | Self::Astray(_) => false,
         }
     }
 }
@@ -175,13 +209,18 @@ impl Kind {
     /// What comes of an address that is not Sentry's. It may pass; but where nothing has answered as Sentry does, a
     /// mistake is more likely.
     fn strange(&self) -> bool {
-        matches!(self, Self::Gateway { .. } | Self::Page(_) | Self::Body(_) | Self::Unreachable(_))
+        matches!(
+            self,
+            Self::Gateway { .. } | Self::Page(_) | Self::Body(_) | Self::Unreachable(_)
+        )
     }
 
     /// When to come back, where a refusal tells it; an end that is here already tells nothing.
     fn told(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited { wait, .. } | Self::Status { wait, .. } | Self::Gateway { wait, .. } => wait.filter(|wait| !wait.is_zero()),
+            Self::RateLimited { wait, .. }
+            | Self::Status { wait, .. }
+            | Self::Gateway { wait, .. } => wait.filter(|wait| !wait.is_zero()),
             _ => None,
         }
     }
@@ -194,8 +233,12 @@ fn wanted(code: &str) -> &'static str {
             "the organization wants its members to sign in by SSO; sign in as the token's user, or use the token of an internal integration"
         }
         "2fa-required" => "the organization wants two-factor authentication of the token's user",
-        "member-disabled-over-limit" => "the organization has disabled the token's user, since its plan has no seat left",
-        "primary-email-verification-required" => "the token's user has yet to verify an e-mail address",
+        "member-disabled-over-limit" => {
+            "the organization has disabled the token's user, since its plan has no seat left"
+        }
+        "primary-email-verification-required" => {
+            "the token's user has yet to verify an e-mail address"
+        }
         _ => "the organization wants something of the token's user",
     }
 }
@@ -328,7 +371,8 @@ impl Client {
 
     /// About how long so many requests of a class take. Seconds.
     pub fn estimate(&self, class: Class, requests: u64) -> f64 {
-        self.throttle.estimate(class, requests, self.report.latency())
+        self.throttle
+            .estimate(class, requests, self.report.latency())
     }
 
     /// Asks until `parse` accepts an answer or the failure is final. `parse` runs at each answer with status 200:
@@ -367,8 +411,12 @@ impl Client {
                 continue;
             }
             let Some(wait) = patience.wait(&kind, ask, self.met.load(Ordering::Relaxed)) else {
-                let token_refused = matches!(kind, Kind::Status { status: 401, .. }) && !self.token_still_good().await;
-                return Err(ApiError { token_refused, ..self.failed(ask, kind) });
+                let token_refused = matches!(kind, Kind::Status { status: 401, .. })
+                    && !self.token_still_good().await;
+                return Err(ApiError {
+                    token_refused,
+                    ..self.failed(ask, kind)
+                });
             };
             log::warn!(target: ask.stream.name, "GET {}: {kind}; trying again in {:.1} s", ask.path(), wait.as_secs_f64());
             self.report.retried(ask.stream);
@@ -394,20 +442,39 @@ impl Client {
     }
 
     fn failed(&self, ask: &Ask, kind: Kind) -> ApiError {
-        let scope_shown = self.scopes.lock().unwrap_or_else(PoisonError::into_inner).contains(&ask.stream.scopes);
+        let scope_shown = self
+            .scopes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&ask.stream.scopes);
         let stranger = !self.met.load(Ordering::Relaxed);
-        ApiError { route: Arc::clone(&self.route), path: ask.path(), kind, stranger, scope_shown, token_refused: false }
+        ApiError {
+            route: Arc::clone(&self.route),
+            path: ask.path(),
+            kind,
+            stranger,
+            scope_shown,
+            token_refused: false,
+        }
     }
 
     /// Waits after so many refusals in succession of what was then asked for in smaller parts: as long as for a further
     /// try of it, and not at all where none is wanted.
     pub async fn pause(&self, refusals: usize) {
-        let delay = back_off().take(self.max_retries as usize).take(refusals).last();
+        let delay = back_off()
+            .take(self.max_retries as usize)
+            .take(refusals)
+            .last();
         tokio::time::sleep(delay.unwrap_or_default()).await;
     }
 
     /// One request in a task of its own: a target that stalls must not starve requests in flight.
-    async fn fetch<R, F: Future<Output = R>>(&self, ask: &Ask, room: impl Fn() -> F, fresh: bool) -> Result<(Page, R), Kind> {
+    async fn fetch<R, F: Future<Output = R>>(
+        &self,
+        ask: &Ask,
+        room: impl Fn() -> F,
+        fresh: bool,
+    ) -> Result<(Page, R), Kind> {
         self.report.waiting(ask.stream, 1);
         let (permit, room) = self.throttle.permit(ask.stream.class, room).await;
         self.report.waiting(ask.stream, -1);
@@ -473,7 +540,12 @@ impl Patience {
             }
         }
         if let Some(told) = failed.told()
-            && self.refused_since.get_or_insert_with(Instant::now).elapsed() + told <= LONGEST_REFUSAL
+            && self
+                .refused_since
+                .get_or_insert_with(Instant::now)
+                .elapsed()
+                + told
+                <= LONGEST_REFUSAL
         {
             // Jitter keeps several taps of one organization apart.
             return Some(told + back_off().next().unwrap_or_default() / 4);
@@ -488,8 +560,15 @@ impl Patience {
 /// An HTTP client that keeps at most so many connections.
 fn http(settings: &Settings, idle: usize) -> Result<reqwest::Client, Error> {
     let setup = |what: &str, e: &dyn std::fmt::Display| Error::Setup(format!("{what}: {e}"));
-    let mut authorization = HeaderValue::from_str(&format!("Bearer {}", settings.token.expose_secret()))
-        .map_err(|_| setup("`api_token`", &"holds characters that no HTTP header can carry"))?;
+    let mut authorization =
+        HeaderValue::from_str(&format!("Bearer {}", settings.token.expose_secret())).map_err(
+            |_| {
+                setup(
+                    "`api_token`",
+                    &"holds characters that no HTTP header can carry",
+                )
+            },
+        )?;
     authorization.set_sensitive(true);
     let origin = settings.base_url.origin();
     // Fails only when one is installed already, which is as good.
@@ -506,29 +585,51 @@ fn http(settings: &Settings, idle: usize) -> Result<reqwest::Client, Error> {
             if attempt.url().origin() != origin {
                 attempt.stop()
             } else if attempt.previous().contains(attempt.url()) {
-                let text = format!("redirected in a circle: {} leads back to itself", attempt.url().path());
+                let text = format!(
+                    "redirected in a circle: {} leads back to itself",
+                    attempt.url().path()
+                );
                 attempt.error(Astray(text))
             } else if attempt.previous().len() > REDIRECTS {
-                let text = format!("redirected more than {REDIRECTS} times, at last to {}", attempt.url().path());
+                let text = format!(
+                    "redirected more than {REDIRECTS} times, at last to {}",
+                    attempt.url().path()
+                );
                 attempt.error(Astray(text))
             } else {
                 attempt.follow()
             }
         }));
     if let Some(path) = &settings.ca_certificate {
-        let pem = std::fs::read(path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let pem = std::fs::read(path).map_err(|source| Error::Read {
+            path: path.clone(),
+            source,
+        })?;
         let certificates = reqwest::Certificate::from_pem_bundle(&pem)
             .ok()
             .filter(|certificates| !certificates.is_empty())
-            .ok_or_else(|| setup("`ca_certificate`", &format!("{} holds no PEM certificate", path.display())))?;
+            .ok_or_else(|| {
+                setup(
+                    "`ca_certificate`",
+                    &format!("{} holds no PEM certificate", path.display()),
+                )
+            })?;
         builder = builder.tls_certs_merge(certificates);
     }
     if let Some(proxy) = &settings.proxy_url {
-        builder = builder.proxy(reqwest::Proxy::all(proxy.as_str()).map_err(|e| setup("`proxy_url`", &e))?);
+        builder = builder
+            .proxy(reqwest::Proxy::all(proxy.as_str()).map_err(|e| setup("`proxy_url`", &e))?);
     }
     builder.build().map_err(|e| {
         let text = chain(&e);
-        setup(if text.contains(UNTRUSTED) { "`ca_certificate`" } else { "cannot set up HTTP" }, &text)
+        setup(
+            if text.contains(UNTRUSTED) {
+                "`ca_certificate`"
+            } else {
+                "cannot set up HTTP"
+            },
+            &text,
+        )
     })
 }
 
@@ -547,20 +648,36 @@ struct Exchange {
 impl Exchange {
     async fn run(mut self) -> Result<Page, Kind> {
         let started = Instant::now();
-        let response = self.http.get(self.ask.url.clone()).send().await.map_err(|e| match self.transport(&e, started) {
-            Kind::Transport(text) => Kind::Dropped(text),
-            kind => kind,
-        })?;
+        let response = self
+            .http
+            .get(self.ask.url.clone())
+            .send()
+            .await
+            .map_err(|e| match self.transport(&e, started) {
+                Kind::Transport(text) => Kind::Dropped(text),
+                kind => kind,
+            })?;
         let status = response.status();
         let headers = rate_headers(response.headers());
         // A gateway's refusals bear no headers, on a limited server too: only a page without them tells of no limits.
         if !headers.absent() || status == StatusCode::OK {
             self.permit.learn(headers);
         }
-        let told = if status == StatusCode::OK { HeaderMap::new() } else { response.headers().clone() };
+        let told = if status == StatusCode::OK {
+            HeaderMap::new()
+        } else {
+            response.headers().clone()
+        };
         let clock = Reading::of(response.headers());
-        let next = response.headers().get_all("link").iter().find_map(|v| next_page(v.to_str().ok()?));
-        let hits = response.headers().get("x-hits").and_then(|v| v.to_str().ok()?.parse().ok());
+        let next = response
+            .headers()
+            .get_all("link")
+            .iter()
+            .find_map(|v| next_page(v.to_str().ok()?));
+        let hits = response
+            .headers()
+            .get("x-hits")
+            .and_then(|v| v.to_str().ok()?.parse().ok());
         let body = match self.body(response, started).await {
             Ok(body) => body,
             Err(kind) => {
@@ -575,7 +692,13 @@ impl Exchange {
         if status == StatusCode::OK {
             return match answer::page(body.bytes()) {
                 Some(html) => Err(Kind::Page(html)),
-                None => Ok(Page { sent: started, body, next, hits, clock }),
+                None => Ok(Page {
+                    sent: started,
+                    body,
+                    next,
+                    hits,
+                    clock,
+                }),
             };
         }
         let Refusal { kind, own_words } = answer::refusal(status, &told, body.bytes(), headers);
@@ -587,19 +710,29 @@ impl Exchange {
             self.met.store(true, Ordering::Relaxed);
         }
         if matches!(kind, Kind::Gateway { status: 407, .. })
-            && let Some(proxy) = self.route.proxy.as_ref().filter(|_| self.ask.url.scheme() == "http")
+            && let Some(proxy) = self
+                .route
+                .proxy
+                .as_ref()
+                .filter(|_| self.ask.url.scheme() == "http")
         {
             return Err(Kind::Unreachable(proxy.wants_login()));
         }
         // What is asked meanwhile would be refused too.
-        if matches!(kind, Kind::RateLimited { .. } | Kind::Status { status: 503, .. }) {
+        if matches!(
+            kind,
+            Kind::RateLimited { .. } | Kind::Status { status: 503, .. }
+        ) {
             self.permit.refused(kind.told().unwrap_or_default());
         }
         Err(kind)
     }
 
     async fn body(&self, mut response: Response, started: Instant) -> Result<Body, Kind> {
-        let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        let expected = response
+            .content_length()
+            .and_then(|length| usize::try_from(length).ok())
+            .unwrap_or(0);
         let mut body = Body::expecting(expected.min(MAX_BODY));
         let cut = |e| match self.transport(&e, started) {
             Kind::Transport(text) => Kind::Cut(text),
@@ -615,10 +748,12 @@ impl Exchange {
     }
 
     fn transport(&self, error: &reqwest::Error, started: Instant) -> Kind {
-        self.report.request(self.ask.stream, started.elapsed(), None, 0);
+        self.report
+            .request(self.ask.stream, started.elapsed(), None, 0);
         let text = cause(error);
         log::debug!(target: self.ask.stream.name, "GET {} failed after {:.3} s: {text}", self.ask.url, started.elapsed().as_secs_f64());
-        let no_http = text.contains(NO_HTTP) || text.contains(UNASKED) && !self.met.load(Ordering::Relaxed);
+        let no_http =
+            text.contains(NO_HTTP) || text.contains(UNASKED) && !self.met.load(Ordering::Relaxed);
         if text.contains(UNTRUSTED) {
             Kind::Certificate(format!("{}: {text}", self.route.server))
         } else if error.is_connect() || no_http {
@@ -633,7 +768,12 @@ impl Exchange {
     }
 
     fn log(&self, status: StatusCode, started: Instant, bytes: usize, rate: RateHeaders) {
-        self.report.request(self.ask.stream, started.elapsed(), Some(status.as_u16()), bytes);
+        self.report.request(
+            self.ask.stream,
+            started.elapsed(),
+            Some(status.as_u16()),
+            bytes,
+        );
         if log::log_enabled!(target: self.ask.stream.name, log::Level::Debug) {
             let number = |n: Option<u32>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
             log::debug!(
@@ -654,15 +794,24 @@ impl Exchange {
 
 /// Sentry's rate headers; a value may be the text `None`.
 fn rate_headers(headers: &HeaderMap) -> RateHeaders {
-    let number = |name| headers.get(name).and_then(|v| v.to_str().ok()?.trim().parse::<u32>().ok());
-    let reset = headers.get("x-sentry-rate-limit-reset").and_then(|v| v.to_str().ok()?.trim().parse::<f64>().ok());
+    let number = |name| {
+        headers
+            .get(name)
+            .and_then(|v| v.to_str().ok()?.trim().parse::<u32>().ok())
+    };
+    let reset = headers
+        .get("x-sentry-rate-limit-reset")
+        .and_then(|v| v.to_str().ok()?.trim().parse::<f64>().ok());
     RateHeaders {
         limit: number("x-sentry-rate-limit-limit"),
         remaining: number("x-sentry-rate-limit-remaining"),
         // Epoch seconds of the server. A reset told too late would be taken for that of a longer window.
         reset_in: reset.filter(|r| r.is_finite()).map(|reset| {
             let now = answer::servers_now(headers);
-            #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era are exact in 53 bits")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "milliseconds of this era are exact in 53 bits"
+            )]
             let now = now.timestamp_millis() as f64 / 1000.0;
             Duration::from_secs_f64((reset - now).clamp(0.0, LONGEST_REFUSAL.as_secs_f64()))
         }),
@@ -673,7 +822,8 @@ fn rate_headers(headers: &HeaderMap) -> RateHeaders {
 /// What lies below the HTTP client's own words, which say no more than that a request failed, and repeat its URL.
 fn cause(error: &reqwest::Error) -> String {
     let mut below = std::error::Error::source(error);
-    while let Some(general) = below.filter(|below| below.to_string().starts_with("client error (")) {
+    while let Some(general) = below.filter(|below| below.to_string().starts_with("client error ("))
+    {
         below = general.source();
     }
     below.map_or_else(|| error.to_string(), chain)
@@ -705,22 +855,39 @@ mod tests {
     use reqwest::header::HeaderName;
 
     fn headers(pairs: &[(&'static str, String)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).expect("a value"))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_str(value).expect("a value"),
+                )
+            })
+            .collect()
     }
 
     #[test]
     fn the_reset_is_told_by_the_servers_clock_where_ours_differs() {
         let server = Utc::now() + TimeDelta::minutes(10);
-        let reset = ("x-sentry-rate-limit-reset", (server.timestamp() + 3).to_string());
+        let reset = (
+            "x-sentry-rate-limit-reset",
+            (server.timestamp() + 3).to_string(),
+        );
         let told = rate_headers(&headers(&[reset.clone(), ("date", server.to_rfc2822())])).reset_in;
         assert_eq!(told, Some(Duration::from_secs(3)));
-        assert!(rate_headers(&headers(&[reset])).reset_in > Some(Duration::from_secs(500)), "without a date ours is all there is");
+        assert!(
+            rate_headers(&headers(&[reset])).reset_in > Some(Duration::from_secs(500)),
+            "without a date ours is all there is"
+        );
     }
 
     #[test]
     fn a_clock_that_is_slow_by_little_makes_no_window_longer() {
         let server = Utc::now() + TimeDelta::milliseconds(1_800);
-        let reset = ("x-sentry-rate-limit-reset", (server.timestamp() + 1).to_string());
+        let reset = (
+            "x-sentry-rate-limit-reset",
+            (server.timestamp() + 1).to_string(),
+        );
         let told = rate_headers(&headers(&[reset, ("date", server.to_rfc2822())])).reset_in;
         assert_eq!(told, Some(Duration::from_secs(1)));
     }
@@ -749,47 +916,110 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_that_tells_its_end_is_sat_out_for_an_hour_in_all() {
-        let refused = |seconds| Kind::RateLimited { detail: String::new(), wait: Some(Duration::from_secs(seconds)) };
+        let refused = |seconds| Kind::RateLimited {
+            detail: String::new(),
+            wait: Some(Duration::from_secs(seconds)),
+        };
         assert_eq!(tries(0, &refused(3600)).await.0, 2);
         let (often, waited) = tries(0, &refused(1)).await;
         assert!((2_800..=3_200).contains(&often), "{often}");
         assert!((3_599..=3_600).contains(&waited.as_secs()), "{waited:?}");
-        assert_eq!(tries(3, &refused(3600)).await.0, 5, "then it is a failure like others");
+        assert_eq!(
+            tries(3, &refused(3600)).await.0,
+            5,
+            "then it is a failure like others"
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_tells_when_to_come_back_is_waited_for() {
         let wait = Some(Duration::from_secs(600));
         for refused in [
-            Kind::Status { status: 503, detail: String::new(), wait },
-            Kind::Gateway { status: 403, detail: String::new(), wants: None, wait },
+            Kind::Status {
+                status: 503,
+                detail: String::new(),
+                wait,
+            },
+            Kind::Gateway {
+                status: 403,
+                detail: String::new(),
+                wants: None,
+                wait,
+            },
         ] {
             let (often, waited) = tries(2, &refused).await;
-            assert_eq!(often, 8, "{refused}: five times in the hour, and then twice as a failure like others");
+            assert_eq!(
+                often, 8,
+                "{refused}: five times in the hour, and then twice as a failure like others"
+            );
             assert!(waited > Duration::from_secs(3_000), "{waited:?}");
         }
-        assert_eq!(tries(2, &Kind::Status { status: 403, detail: String::new(), wait }).await.0, 1, "Sentry's own word is final");
+        assert_eq!(
+            tries(
+                2,
+                &Kind::Status {
+                    status: 403,
+                    detail: String::new(),
+                    wait
+                }
+            )
+            .await
+            .0,
+            1,
+            "Sentry's own word is final"
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_that_tells_no_end_is_a_failure() {
         for wait in [None, Some(Duration::ZERO)] {
-            assert_eq!(tries(3, &Kind::RateLimited { detail: String::new(), wait }).await.0, 4);
+            assert_eq!(
+                tries(
+                    3,
+                    &Kind::RateLimited {
+                        detail: String::new(),
+                        wait
+                    }
+                )
+                .await
+                .0,
+                4
+            );
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn until_something_answers_as_sentry_does_what_is_not_sentrys_is_tried_twice() {
         let html = Html { title: None };
-        let status = |status| Kind::Status { status, detail: String::new(), wait: None };
-        let gateway = Kind::Gateway { status: 404, detail: String::new(), wants: None, wait: None };
-        for strange in [Kind::Page(html), Kind::Body(String::new()), Kind::Unreachable(String::new()), gateway] {
+        let status = |status| Kind::Status {
+            status,
+            detail: String::new(),
+            wait: None,
+        };
+        let gateway = Kind::Gateway {
+            status: 404,
+            detail: String::new(),
+            wants: None,
+            wait: None,
+        };
+        for strange in [
+            Kind::Page(html),
+            Kind::Body(String::new()),
+            Kind::Unreachable(String::new()),
+            gateway,
+        ] {
             assert_eq!(tries_of(8, &strange, false).await.0, 2, "{strange}");
             assert_eq!(tries_of(0, &strange, false).await.0, 1, "{strange}");
             assert_eq!(tries_of(8, &strange, true).await.0, 9, "{strange}");
         }
         // These say that a server is there, and not well.
-        for passing in [status(500), status(502), status(503), Kind::Timeout(Duration::ZERO), Kind::Dropped(String::new())] {
+        for passing in [
+            status(500),
+            status(502),
+            status(503),
+            Kind::Timeout(Duration::ZERO),
+            Kind::Dropped(String::new()),
+        ] {
             assert_eq!(tries_of(8, &passing, false).await.0, 9, "{passing}");
         }
     }
@@ -800,6 +1030,9 @@ mod tests {
             ("x-sentry-rate-limit-limit", "40".to_owned()),
             ("x-sentry-rate-limit-concurrentlimit", "None".to_owned()),
         ]));
-        assert_eq!((rate.limit, rate.concurrent_limit, rate.absent()), (Some(40), None, false));
+        assert_eq!(
+            (rate.limit, rate.concurrent_limit, rate.absent()),
+            (Some(40), None, false)
+        );
     }
 }

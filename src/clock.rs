@@ -21,11 +21,19 @@ impl Reading {
     /// The `Date` of an answer that came just now. None of one with an `Age`: a cache gave it, and its date only says that
     /// it is later by now.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
-        let text = |name: &str| headers.get(HeaderName::from_bytes(name.as_bytes()).ok()?)?.to_str().ok();
+        let text = |name: &str| {
+            headers
+                .get(HeaderName::from_bytes(name.as_bytes()).ok()?)?
+                .to_str()
+                .ok()
+        };
         if text("age").is_some_and(|age| age.trim() != "0") {
             return None;
         }
-        Some(Self { server: httpdate::parse_http_date(text("date")?.trim()).ok()?.into(), ours: Utc::now() })
+        Some(Self {
+            server: httpdate::parse_http_date(text("date")?.trim()).ok()?.into(),
+            ours: Utc::now(),
+        })
     }
 
     /// The time at which the run began, or the server's where that is earlier.
@@ -37,7 +45,11 @@ impl Reading {
     pub fn warning(self) -> Option<String> {
         let ahead = self.ours - self.server;
         let seconds = ahead.num_seconds().abs();
-        let how = if ahead > TimeDelta::zero() { "ahead of" } else { "behind" };
+        let how = if ahead > TimeDelta::zero() {
+            "ahead of"
+        } else {
+            "behind"
+        };
         (ahead.abs() > TOLD_BEYOND).then(|| {
             format!("this machine's clock is {seconds} s {how} the server's; nothing later than the earlier of the two is taken as read")
         })
@@ -67,7 +79,14 @@ mod tests {
     use rstest::rstest;
 
     fn headers(list: &[(&'static str, &str)]) -> HeaderMap {
-        list.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).expect("a value"))).collect()
+        list.iter()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_str(value).expect("a value"),
+                )
+            })
+            .collect()
     }
 
     #[rstest]
@@ -80,7 +99,10 @@ mod tests {
     #[case::just_fetched_by_a_cache(&[("date", "Sun, 06 Nov 1994 08:49:37 GMT"), ("age", "0")], true)]
     fn an_answer_tells_the_time(#[case] list: &[(&'static str, &str)], #[case] tells: bool) {
         let reading = Reading::of(&headers(list)).map(|reading| reading.server.to_rfc3339());
-        assert_eq!(reading.as_deref(), tells.then_some("1994-11-06T08:49:37+00:00"));
+        assert_eq!(
+            reading.as_deref(),
+            tells.then_some("1994-11-06T08:49:37+00:00")
+        );
     }
 
     #[rstest]
@@ -90,7 +112,10 @@ mod tests {
     #[case::by_little(60, -60, false)]
     fn the_earlier_clock_counts(#[case] ahead: i64, #[case] moved: i64, #[case] warned: bool) {
         let ours = DateTime::from_timestamp(1_790_000_000, 0).expect("an instant");
-        let reading = Reading { server: ours - TimeDelta::seconds(ahead), ours };
+        let reading = Reading {
+            server: ours - TimeDelta::seconds(ahead),
+            ours,
+        };
         assert_eq!(reading.now(ours), ours + TimeDelta::seconds(moved));
         assert_eq!(reading.warning().is_some(), warned);
     }
@@ -98,7 +123,12 @@ mod tests {
     #[test]
     fn the_first_answer_counts() {
         let clock = ServerClock::default();
-        let reading = |seconds| Some(Reading { server: DateTime::from_timestamp(seconds, 0).expect("an instant"), ours: Utc::now() });
+        let reading = |seconds| {
+            Some(Reading {
+                server: DateTime::from_timestamp(seconds, 0).expect("an instant"),
+                ours: Utc::now(),
+            })
+        };
         let first = reading(1);
         for heard in [None, first, reading(2)] {
             clock.heard(heard);

@@ -23,8 +23,14 @@ const DEFAULT_BASE_URL: &str = "https://sentry.io/api/0/";
 /// The settings as a user writes them. Titles and descriptions become `--about`, README and meltano.yml.
 #[derive(JsonSchema)]
 #[schemars(title = "tap-sentry settings")]
-#[expect(dead_code, reason = "read by schemars; values are read one by one, so that all mistakes are found")]
-#[expect(clippy::doc_markdown, reason = "the texts are shown to users as they are")]
+#[expect(
+    dead_code,
+    reason = "read by schemars; values are read one by one, so that all mistakes are found"
+)]
+#[expect(
+    clippy::doc_markdown,
+    reason = "the texts are shown to users as they are"
+)]
 pub struct Config {
     /// Bearer token: an internal integration's (best: bound to the organization) or a user's. `auth_token` is accepted too.
     #[schemars(title = "API token", extend("writeOnly" = true, "secret" = true))]
@@ -170,7 +176,9 @@ pub struct ProjectFilter {
 
 impl ProjectFilter {
     pub fn admits(&self, slug: &str) -> bool {
-        self.include.as_ref().is_none_or(|patterns| patterns.iter().any(|p| p.matches(slug)))
+        self.include
+            .as_ref()
+            .is_none_or(|patterns| patterns.iter().any(|p| p.matches(slug)))
             && !self.exclude.iter().any(|p| p.matches(slug))
     }
 
@@ -181,15 +189,21 @@ impl ProjectFilter {
 
     /// The named slugs that are not among `slugs`.
     pub fn missing<'a>(&'a self, slugs: &[String]) -> Vec<&'a str> {
-        self.named.iter().filter(|name| !slugs.contains(name)).map(String::as_str).collect()
+        self.named
+            .iter()
+            .filter(|name| !slugs.contains(name))
+            .map(String::as_str)
+            .collect()
     }
 }
 
 /// The JSON Schema of the settings.
 pub fn schema() -> Value {
-    let mut schema = schemars::SchemaGenerator::new(schemars::generate::SchemaSettings::draft07().with(|s| s.meta_schema = None))
-        .into_root_schema_for::<Config>()
-        .to_value();
+    let mut schema = schemars::SchemaGenerator::new(
+        schemars::generate::SchemaSettings::draft07().with(|s| s.meta_schema = None),
+    )
+    .into_root_schema_for::<Config>()
+    .to_value();
     // `null` is how a setting is left out; shown to users it would only be noise.
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         for property in properties.values_mut() {
@@ -198,9 +212,14 @@ pub fn schema() -> Value {
             }
             for keyword in ["format", "minimum"] {
                 if property.get(keyword).is_some_and(|v| {
-                    v == "uint32" || v == "double" || (keyword == "minimum" && v == 0.0 && property.get("maximum").is_none())
+                    v == "uint32"
+                        || v == "double"
+                        || (keyword == "minimum" && v == 0.0 && property.get("maximum").is_none())
                 }) {
-                    property.as_object_mut().expect("a property is an object").remove(keyword);
+                    property
+                        .as_object_mut()
+                        .expect("a property is an object")
+                        .remove(keyword);
                 }
             }
         }
@@ -212,7 +231,11 @@ impl Settings {
     /// The same for a run that began at `now`.
     #[must_use]
     pub fn at(&self, now: DateTime<Utc>) -> Self {
-        Self { now, end: self.end_date.unwrap_or(now).trunc_subsecs(0), ..self.clone() }
+        Self {
+            now,
+            end: self.end_date.unwrap_or(now).trunc_subsecs(0),
+            ..self.clone()
+        }
     }
 
     /// Validates everything and reports all mistakes at once. Unknown keys are only warned about: Meltano passes extras.
@@ -231,7 +254,8 @@ impl Settings {
         let schema = schema();
         for (key, value) in &mut config {
             // Some programs write every value as text.
-            if let (Some(text), Some(kind)) = (value.as_str(), schema["properties"][key]["type"].as_str())
+            if let (Some(text), Some(kind)) =
+                (value.as_str(), schema["properties"][key]["type"].as_str())
                 && matches!(kind, "integer" | "number" | "boolean")
             {
                 *value = typed(text, kind);
@@ -240,7 +264,9 @@ impl Settings {
         let mut problems = found;
         problems.extend(shape_problems(&schema, &config));
         let sound = |key: &str, problems: &[Problem]| !problems.iter().any(|p| p.key == key);
-        let mut check = Checked { problems: Vec::new() };
+        let mut check = Checked {
+            problems: Vec::new(),
+        };
 
         let text = |key: &str| config.get(key).and_then(Value::as_str).map(str::trim);
         // The schema has seen to it that numbers are whole and in range, but not that they are written so.
@@ -248,36 +274,63 @@ impl Settings {
         let number = |key: &str, default: u32| config.get(key).and_then(whole).unwrap_or(default);
         let flag = |key: &str| config.get(key).and_then(Value::as_bool).unwrap_or(false);
 
-        let start_date = text("start_date").and_then(|t| check.keep("start_date", parse_instant(t)));
+        let start_date =
+            text("start_date").and_then(|t| check.keep("start_date", parse_instant(t)));
         let end_date = text("end_date").and_then(|t| check.keep("end_date", parse_instant(t)));
         let now = Utc::now();
         let end = end_date.unwrap_or(now).trunc_subsecs(0);
         if start_date.is_some_and(|start| start >= end) {
-            let (key, text) =
-                if end_date.is_some() { ("end_date", "must be after `start_date`") } else { ("start_date", "is in the future") };
+            let (key, text) = if end_date.is_some() {
+                ("end_date", "must be after `start_date`")
+            } else {
+                ("start_date", "is in the future")
+            };
             check.problem(key, text);
         }
-        let base_url = check.keep("base_url", base_url(text("base_url").unwrap_or(DEFAULT_BASE_URL)));
-        let include = config.get("project_slugs").map(|v| check.keep("project_slugs", slugs(v)).unwrap_or_default());
-        let exclude = config.get("exclude_project_slugs").and_then(|v| check.keep("exclude_project_slugs", slugs(v))).unwrap_or_default();
+        let base_url = check.keep(
+            "base_url",
+            base_url(text("base_url").unwrap_or(DEFAULT_BASE_URL)),
+        );
+        let include = config
+            .get("project_slugs")
+            .map(|v| check.keep("project_slugs", slugs(v)).unwrap_or_default());
+        let exclude = config
+            .get("exclude_project_slugs")
+            .and_then(|v| check.keep("exclude_project_slugs", slugs(v)))
+            .unwrap_or_default();
         let proxy_url = text("proxy_url").and_then(|t| {
-            let url = Url::parse(t).ok().filter(|u| matches!(u.scheme(), "http" | "https" | "socks5" | "socks5h"));
-            check.keep("proxy_url", url.ok_or("must be a URL that starts with http://, https:// or socks5://"))
+            let url = Url::parse(t)
+                .ok()
+                .filter(|u| matches!(u.scheme(), "http" | "https" | "socks5" | "socks5h"));
+            check.keep(
+                "proxy_url",
+                url.ok_or("must be a URL that starts with http://, https:// or socks5://"),
+            )
         });
-        let mut organizations = config.get("organization").and_then(|v| check.keep("organization", slugs(v))).unwrap_or_default();
+        let mut organizations = config
+            .get("organization")
+            .and_then(|v| check.keep("organization", slugs(v)))
+            .unwrap_or_default();
         if organizations == ["*"] {
             // As with projects: all that the token sees, said aloud.
             organizations.clear();
         }
-        if organizations.iter().any(|slug| matches!(slug.as_str(), "." | "..") || slug.contains(['*', '?', '\\', '#', '%'])) {
-            check.problem("organization", "must be a slug, as in https://sentry.io/organizations/SLUG/");
+        if organizations.iter().any(|slug| {
+            matches!(slug.as_str(), "." | "..") || slug.contains(['*', '?', '\\', '#', '%'])
+        }) {
+            check.problem(
+                "organization",
+                "must be a slug, as in https://sentry.io/organizations/SLUG/",
+            );
         }
         if let Some(problem) = text("api_token").and_then(token_problem) {
             check.problem("api_token", problem);
         }
         for key in ["api_token", "user_agent"] {
             let told = check.problems.iter().any(|problem| problem.key == key);
-            if !told && text(key).is_some_and(|text| !text.bytes().all(|b| matches!(b, b' '..=b'~'))) {
+            if !told
+                && text(key).is_some_and(|text| !text.bytes().all(|b| matches!(b, b' '..=b'~')))
+            {
                 check.problem(key, "holds characters that no HTTP header can carry");
             }
         }
@@ -289,7 +342,10 @@ impl Settings {
                 MaskMode::Null
             }
         };
-        let paths = config.get("mask_fields").and_then(|v| check.keep("mask_fields", mask_paths(v))).unwrap_or_default();
+        let paths = config
+            .get("mask_fields")
+            .and_then(|v| check.keep("mask_fields", mask_paths(v)))
+            .unwrap_or_default();
         let preset = flag("mask_personal_data");
         let masking = (preset || !paths.is_empty()).then(|| Masking {
             paths,
@@ -297,20 +353,33 @@ impl Settings {
             mode: mask_mode,
             salt: text("mask_salt").unwrap_or_default().to_owned(),
         });
-        if masking.as_ref().is_some_and(|m| m.mode == MaskMode::Hash && m.salt.is_empty()) {
+        if masking
+            .as_ref()
+            .is_some_and(|m| m.mode == MaskMode::Hash && m.salt.is_empty())
+        {
             check.problem(
                 "mask_salt",
                 "is required with `mask_mode` hash: without a salt, e-mail addresses can be guessed from their hashes",
             );
         }
-        problems.extend(check.problems.into_iter().filter(|p| sound(&p.key, &problems)).collect::<Vec<_>>());
-        let (Some(start_date), Some(base_url), true) = (start_date, base_url, problems.is_empty()) else {
+        problems.extend(
+            check
+                .problems
+                .into_iter()
+                .filter(|p| sound(&p.key, &problems))
+                .collect::<Vec<_>>(),
+        );
+        let (Some(start_date), Some(base_url), true) = (start_date, base_url, problems.is_empty())
+        else {
             return Err(Error::Config(problems));
         };
         if base_url.scheme() == "http" && !is_loopback(&base_url) {
-            log::warn!("`base_url` is plain http: the token and all data travel unencrypted; use https");
+            log::warn!(
+                "`base_url` is plain http: the token and all data travel unencrypted; use https"
+            );
         }
-        let pattern = |slugs: &[String]| slugs.iter().map(|s| WildMatch::new(s)).collect::<Vec<_>>();
+        let pattern =
+            |slugs: &[String]| slugs.iter().map(|s| WildMatch::new(s)).collect::<Vec<_>>();
         Ok(Self {
             token: SecretString::from(text("api_token").unwrap_or_default().to_owned()),
             start_date,
@@ -318,16 +387,25 @@ impl Settings {
             end_date,
             end,
             base_url,
-            organizations: organizations.into_iter().fold(Vec::new(), |mut known, slug| {
-                if !known.contains(&slug) {
-                    known.push(slug);
-                }
-                known
-            }),
+            organizations: organizations
+                .into_iter()
+                .fold(Vec::new(), |mut known, slug| {
+                    if !known.contains(&slug) {
+                        known.push(slug);
+                    }
+                    known
+                }),
             projects: ProjectFilter {
-                include: include.as_deref().filter(|slugs| !slugs.is_empty()).map(pattern),
+                include: include
+                    .as_deref()
+                    .filter(|slugs| !slugs.is_empty())
+                    .map(pattern),
                 exclude: pattern(&exclude),
-                named: include.unwrap_or_default().into_iter().filter(|slug| !slug.contains('*') && !slug.contains('?')).collect(),
+                named: include
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter(|slug| !slug.contains('*') && !slug.contains('?'))
+                    .collect(),
             },
             fetch_event_details: flag("fetch_event_details"),
             lookback: TimeDelta::minutes(number("lookback_minutes", 60).into()),
@@ -338,7 +416,9 @@ impl Settings {
             request_timeout: Duration::from_secs(number("request_timeout_seconds", 60).into()),
             max_retries: number("max_retries", 8),
             state_interval: Duration::from_secs(number("state_interval_seconds", 1).into()),
-            user_agent: text("user_agent").unwrap_or(concat!("tap-sentry/", env!("CARGO_PKG_VERSION"))).to_owned(),
+            user_agent: text("user_agent")
+                .unwrap_or(concat!("tap-sentry/", env!("CARGO_PKG_VERSION")))
+                .to_owned(),
             ca_certificate: text("ca_certificate").map(PathBuf::from),
             proxy_url,
             style: RecordStyle {
@@ -366,36 +446,69 @@ impl Checked {
     }
 
     fn problem(&mut self, key: &str, text: impl Into<String>) {
-        self.problems.push(Problem { key: key.to_owned(), text: brief(&text.into()) });
+        self.problems.push(Problem {
+            key: key.to_owned(),
+            text: brief(&text.into()),
+        });
     }
 }
 
 /// What the JSON Schema refuses. The texts never repeat a value: it may be the token.
 fn shape_problems(schema: &Value, config: &Map<String, Value>) -> Vec<Problem> {
     let mut lenient = schema.clone();
-    for key in ["organization", "project_slugs", "exclude_project_slugs", "mask_fields"] {
+    for key in [
+        "organization",
+        "project_slugs",
+        "exclude_project_slugs",
+        "mask_fields",
+    ] {
         lenient["properties"][key] = json!({});
     }
     for key in ["start_date", "end_date"] {
         lenient["properties"][key] = json!({"type": "string"});
     }
-    let validator = jsonschema::draft7::new(&lenient).expect("the schema of the settings is a JSON Schema");
+    let validator =
+        jsonschema::draft7::new(&lenient).expect("the schema of the settings is a JSON Schema");
     validator
         .iter_errors(&Value::Object(config.clone()))
         .map(|error| {
-            let key = error.instance_path().to_string().trim_start_matches('/').to_owned();
+            let key = error
+                .instance_path()
+                .to_string()
+                .trim_start_matches('/')
+                .to_owned();
             match error.kind() {
-                ValidationErrorKind::Required { property } => {
-                    Problem { key: property.as_str().unwrap_or_default().to_owned(), text: "is required and missing".to_owned() }
-                }
+                ValidationErrorKind::Required { property } => Problem {
+                    key: property.as_str().unwrap_or_default().to_owned(),
+                    text: "is required and missing".to_owned(),
+                },
                 ValidationErrorKind::Type { .. } => {
-                    let expected = schema["properties"][&key]["type"].as_str().unwrap_or("of another type").to_owned();
-                    let article = if expected.starts_with(['a', 'i', 'o']) { "an" } else { "a" };
-                    Problem { key, text: format!("must be {article} {expected}") }
+                    let expected = schema["properties"][&key]["type"]
+                        .as_str()
+                        .unwrap_or("of another type")
+                        .to_owned();
+                    let article = if expected.starts_with(['a', 'i', 'o']) {
+                        "an"
+                    } else {
+                        "a"
+                    };
+                    Problem {
+                        key,
+                        text: format!("must be {article} {expected}"),
+                    }
                 }
-                ValidationErrorKind::Minimum { limit } => Problem { key, text: format!("must be at least {limit}") },
-                ValidationErrorKind::Maximum { limit } => Problem { key, text: format!("must be at most {limit}") },
-                _ => Problem { key, text: "is not valid".to_owned() },
+                ValidationErrorKind::Minimum { limit } => Problem {
+                    key,
+                    text: format!("must be at least {limit}"),
+                },
+                ValidationErrorKind::Maximum { limit } => Problem {
+                    key,
+                    text: format!("must be at most {limit}"),
+                },
+                _ => Problem {
+                    key,
+                    text: "is not valid".to_owned(),
+                },
             }
         })
         .collect()
@@ -403,16 +516,25 @@ fn shape_problems(schema: &Value, config: &Map<String, Value>) -> Vec<Problem> {
 
 /// A server's address, with or without `/api/0/` and slashes, as the URL below which all endpoints are.
 fn base_url(text: &str) -> Result<Url, String> {
-    let wrong = || "must be the address of a Sentry server, such as https://sentry.io or https://sentry.example.com/api/0/".to_owned();
+    let wrong = || {
+        "must be the address of a Sentry server, such as https://sentry.io or https://sentry.example.com/api/0/".to_owned()
+    };
     let mut url = Url::parse(text).map_err(|_| wrong())?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err(wrong());
     }
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+    if !url.username().is_empty()
+        || url.password().is_some()
+        || url.query().is_some()
+        || url.fragment().is_some()
+    {
         return Err("must not hold a user name, a query or a fragment".to_owned());
     }
     let path = url.path().trim_end_matches('/');
-    let path = path.strip_suffix("/api/0").or_else(|| path.strip_suffix("/api")).unwrap_or(path);
+    let path = path
+        .strip_suffix("/api/0")
+        .or_else(|| path.strip_suffix("/api"))
+        .unwrap_or(path);
     let path = format!("{path}/api/0/");
     url.set_path(&path);
     Ok(url)
@@ -430,17 +552,28 @@ fn is_loopback(url: &Url) -> bool {
 /// `stream.path.to.field`; the stream must exist, and its key columns cannot be masked.
 fn mask_paths(value: &Value) -> Result<Vec<(String, Vec<String>)>, String> {
     let fields = texts(value).ok_or("must be a list of fields such as `events.user.email`")?;
-    if fields.iter().any(|field| field.starts_with(['[', '"', '\'']) || field.ends_with([']', '"', '\''])) {
-        return Err("holds what is no field; write fields separated by commas, or a JSON list".to_owned());
+    if fields
+        .iter()
+        .any(|field| field.starts_with(['[', '"', '\'']) || field.ends_with([']', '"', '\'']))
+    {
+        return Err(
+            "holds what is no field; write fields separated by commas, or a JSON list".to_owned(),
+        );
     }
     fields
         .iter()
         .map(|field| {
             let mut segments = field.split('.').map(str::to_owned);
-            let (stream, path): (_, Vec<String>) = (segments.next().unwrap_or_default(), segments.collect());
+            let (stream, path): (_, Vec<String>) =
+                (segments.next().unwrap_or_default(), segments.collect());
             let def = crate::streams::find(&stream);
-            if (stream != "*" && def.is_none()) || path.is_empty() || path.iter().any(String::is_empty) {
-                return Err(format!("names `{field}`; the form is `stream.path.to.field`, `*` for any stream"));
+            if (stream != "*" && def.is_none())
+                || path.is_empty()
+                || path.iter().any(String::is_empty)
+            {
+                return Err(format!(
+                    "names `{field}`; the form is `stream.path.to.field`, `*` for any stream"
+                ));
             }
             if def.is_some_and(|def| path.len() == 1 && def.key.contains(&path[0].as_str())) {
                 return Err(format!("names `{field}`, which is part of the primary key"));
@@ -469,18 +602,35 @@ fn token_problem(token: &str) -> Option<&'static str> {
 fn slugs(value: &Value) -> Result<Vec<String>, &'static str> {
     const FORM: &str = "must be a list of slugs, or text that separates them by commas";
     let slugs = texts(value).ok_or(FORM)?;
-    let is_slug = |slug: &String| !slug.contains(['[', ']', '{', '}', '"', '\'', '/']) && !slug.contains(char::is_whitespace);
-    if slugs.iter().all(is_slug) { Ok(slugs) } else { Err("holds what is no slug; write slugs separated by commas, or a JSON list") }
+    let is_slug = |slug: &String| {
+        !slug.contains(['[', ']', '{', '}', '"', '\'', '/']) && !slug.contains(char::is_whitespace)
+    };
+    if slugs.iter().all(is_slug) {
+        Ok(slugs)
+    } else {
+        Err("holds what is no slug; write slugs separated by commas, or a JSON list")
+    }
 }
 
 fn texts(value: &Value) -> Option<Vec<String>> {
     // A list of JSON, where only text can be written.
-    if let Some(list) = value.as_str().filter(|text| text.trim_start().starts_with('[')).and_then(|text| serde_json::from_str(text).ok()) {
-        return if Value::is_array(&list) { texts(&list) } else { None };
+    if let Some(list) = value
+        .as_str()
+        .filter(|text| text.trim_start().starts_with('['))
+        .and_then(|text| serde_json::from_str(text).ok())
+    {
+        return if Value::is_array(&list) {
+            texts(&list)
+        } else {
+            None
+        };
     }
     let texts: Vec<String> = match value {
         Value::String(text) => text.split(',').map(|slug| slug.trim().to_owned()).collect(),
-        Value::Array(items) => items.iter().map(|item| item.as_str().map(|s| s.trim().to_owned())).collect::<Option<_>>()?,
+        Value::Array(items) => items
+            .iter()
+            .map(|item| item.as_str().map(|s| s.trim().to_owned()))
+            .collect::<Option<_>>()?,
         _ => return None,
     };
     Some(texts.into_iter().filter(|text| !text.is_empty()).collect())
@@ -494,7 +644,10 @@ mod tests {
     #[expect(clippy::needless_pass_by_value, reason = "callers write literals")]
     fn config(more: Value) -> Map<String, Value> {
         let mut config = json!({"api_token": "t", "start_date": "2026-01-01"});
-        config.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        config
+            .as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().expect("an object").clone());
         config.as_object().expect("an object").clone()
     }
 
@@ -529,15 +682,32 @@ mod tests {
         let found = problems(
             json!({"api_token": 12345, "start_date": "soon", "base_url": "nowhere", "concurrency": 0, "window_days": "x", "fetch_event_details": "maybe", "project_slugs": 7}),
         );
-        for key in ["api_token", "start_date", "base_url", "concurrency", "window_days", "fetch_event_details", "project_slugs"] {
-            assert_eq!(found.iter().filter(|p| p.starts_with(&format!("`{key}`"))).count(), 1, "{key}: {found:?}");
+        for key in [
+            "api_token",
+            "start_date",
+            "base_url",
+            "concurrency",
+            "window_days",
+            "fetch_event_details",
+            "project_slugs",
+        ] {
+            assert_eq!(
+                found
+                    .iter()
+                    .filter(|p| p.starts_with(&format!("`{key}`")))
+                    .count(),
+                1,
+                "{key}: {found:?}"
+            );
         }
         assert!(!found.join(" ").contains("12345"));
     }
 
     #[test]
     fn required_settings_are_named() {
-        let Err(Error::Config(problems)) = Settings::new(Map::new()) else { panic!("accepted") };
+        let Err(Error::Config(problems)) = Settings::new(Map::new()) else {
+            panic!("accepted")
+        };
         let keys: Vec<_> = problems.iter().map(|p| p.key.as_str()).collect();
         assert_eq!(keys, ["api_token", "start_date"]);
     }
@@ -559,7 +729,10 @@ mod tests {
     #[case::the_example("YOUR_TOKEN")]
     fn a_token_that_cannot_be_one_is_told_without_it(#[case] token: &str) {
         let found = problems(json!({"api_token": token}));
-        assert!(found.len() == 1 && found[0].starts_with("`api_token`") && !found[0].contains("sntryu"), "{found:?}");
+        assert!(
+            found.len() == 1 && found[0].starts_with("`api_token`") && !found[0].contains("sntryu"),
+            "{found:?}"
+        );
     }
 
     #[rstest]
@@ -567,7 +740,10 @@ mod tests {
     #[case::quotes_that_stayed("'svc-0'")]
     #[case::blanks_for_commas("svc-0 svc-9")]
     #[case::half_a_list("[\"svc-0\"")]
-    fn what_is_no_slug_is_refused(#[case] text: &str, #[values("organization", "project_slugs", "exclude_project_slugs")] key: &str) {
+    fn what_is_no_slug_is_refused(
+        #[case] text: &str,
+        #[values("organization", "project_slugs", "exclude_project_slugs")] key: &str,
+    ) {
         assert_eq!(problems(json!({key: text})).len(), 1, "{key}");
     }
 
@@ -577,27 +753,48 @@ mod tests {
     #[case::a_list(json!(["acme", "other"]), &["acme", "other"])]
     #[case::a_list_as_text(json!("[\"acme\", \"other\"]"), &["acme", "other"])]
     fn several_organizations(#[case] value: Value, #[case] expected: &[&str]) {
-        assert_eq!(Settings::new(config(json!({"organization": value}))).expect("valid").organizations, expected);
+        assert_eq!(
+            Settings::new(config(json!({"organization": value})))
+                .expect("valid")
+                .organizations,
+            expected
+        );
     }
 
     #[test]
     fn numbers_written_as_text_are_read() {
-        let settings =
-            Settings::new(config(json!({"rate_limit": "2.5", "concurrency": "3", "fetch_event_details": "true"}))).expect("valid");
-        assert_eq!((settings.rate_limit, settings.concurrency, settings.fetch_event_details), (Some(2.5), 3, true));
+        let settings = Settings::new(config(
+            json!({"rate_limit": "2.5", "concurrency": "3", "fetch_event_details": "true"}),
+        ))
+        .expect("valid");
+        assert_eq!(
+            (
+                settings.rate_limit,
+                settings.concurrency,
+                settings.fetch_event_details
+            ),
+            (Some(2.5), 3, true)
+        );
         assert_eq!(problems(json!({"rate_limit": "nan"})).len(), 1);
     }
 
     #[test]
     fn an_end_before_the_start_is_refused() {
-        assert_eq!(problems(json!({"end_date": "2025-12-31"})), ["`end_date` must be after `start_date`"]);
+        assert_eq!(
+            problems(json!({"end_date": "2025-12-31"})),
+            ["`end_date` must be after `start_date`"]
+        );
     }
 
     #[rstest]
     #[case(json!(["api", "web-*"]))]
     #[case(json!("api, web-*"))]
     fn projects_are_chosen_by_slug_or_pattern(#[case] slugs: Value) {
-        let filter = Settings::new(config(json!({"project_slugs": slugs, "exclude_project_slugs": ["web-old"]}))).expect("valid").projects;
+        let filter = Settings::new(config(
+            json!({"project_slugs": slugs, "exclude_project_slugs": ["web-old"]}),
+        ))
+        .expect("valid")
+        .projects;
         assert!(filter.admits("api") && filter.admits("web-new"));
         assert!(!filter.admits("web-old") && !filter.admits("worker"));
         assert_eq!(filter.missing(&["web-new".to_owned()]), ["api"]);

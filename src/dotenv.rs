@@ -16,20 +16,31 @@ pub type Variables = Vec<(String, String)>;
 /// # Errors
 /// When the file cannot be opened, or a line of it cannot be read.
 pub fn nearest() -> Result<Option<(PathBuf, Variables)>, Error> {
-    let Ok(here) = std::env::current_dir() else { return Ok(None) };
+    let Ok(here) = std::env::current_dir() else {
+        return Ok(None);
+    };
     // A folder of that name is somebody's virtual environment.
-    let Some(path) = here.ancestors().map(|folder| folder.join(".env")).find(|path| path.symlink_metadata().is_ok() && !path.is_dir())
+    let Some(path) = here
+        .ancestors()
+        .map(|folder| folder.join(".env"))
+        .find(|path| path.symlink_metadata().is_ok() && !path.is_dir())
     else {
         return Ok(None);
     };
     // A line ends with any of the three ends.
-    let text = text_file::read(&path)?.replace("\r\n", "\n").replace('\r', "\n");
-    let variables = parse(&text, &|name| std::env::var(name).ok()).map_err(|(line, problem)| wrong(&path, line, &problem))?;
+    let text = text_file::read(&path)?
+        .replace("\r\n", "\n")
+        .replace('\r', "\n");
+    let variables = parse(&text, &|name| std::env::var(name).ok())
+        .map_err(|(line, problem)| wrong(&path, line, &problem))?;
     Ok(Some((path, variables)))
 }
 
 fn wrong(path: &Path, line: usize, problem: &str) -> Error {
-    Error::Setup(format!("{}, line {line}: {problem}; write KEY=value, and put what holds quotes or # into single quotes", path.display()))
+    Error::Setup(format!(
+        "{}, line {line}: {problem}; write KEY=value, and put what holds quotes or # into single quotes",
+        path.display()
+    ))
 }
 
 type Wrong = (usize, String);
@@ -66,7 +77,9 @@ fn parse(text: &str, outside: &dyn Fn(&str) -> Option<String>) -> Result<Variabl
         let behind_blank = value.starts_with([' ', '\t']);
         let value = value.trim_start_matches([' ', '\t']);
         let (value, after) = match value.chars().next() {
-            Some(quote @ ('\'' | '"')) => quoted(&value[1..], quote).ok_or_else(|| at("the quotes are not closed"))?,
+            Some(quote @ ('\'' | '"')) => {
+                quoted(&value[1..], quote).ok_or_else(|| at("the quotes are not closed"))?
+            }
             _ => unquoted(value, behind_blank),
         };
         let after = after.trim_start_matches([' ', '\t']);
@@ -74,7 +87,11 @@ fn parse(text: &str, outside: &dyn Fn(&str) -> Option<String>) -> Result<Variabl
             return Err(at("something follows the closing quotes"));
         }
         let known = |wanted: &str| {
-            let before = variables.iter().rev().find(|(known, _)| known == wanted).map(|(_, value)| value.clone());
+            let before = variables
+                .iter()
+                .rev()
+                .find(|(known, _)| known == wanted)
+                .map(|(_, value)| value.clone());
             before.or_else(|| outside(wanted))
         };
         let value = expanded(&value, &known, is_ours(name)).map_err(|problem| (line, problem))?;
@@ -93,9 +110,13 @@ fn after_line(text: &str) -> &str {
 
 fn name_of(text: &str) -> Option<(&str, &str)> {
     if let Some(text) = text.strip_prefix('\'') {
-        return text.split_once('\'').filter(|(name, _)| !name.is_empty() && !name.contains('\n'));
+        return text
+            .split_once('\'')
+            .filter(|(name, _)| !name.is_empty() && !name.contains('\n'));
     }
-    let end = text.find(|c: char| c == '=' || c == '#' || c.is_whitespace()).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| c == '=' || c == '#' || c.is_whitespace())
+        .unwrap_or(text.len());
     (end > 0).then(|| text.split_at(end))
 }
 
@@ -127,17 +148,35 @@ fn unquoted(text: &str, behind_blank: bool) -> (String, &str) {
     let (line, _) = text.split_at(text.find(['\n', '\r']).unwrap_or(text.len()));
     let comment = line
         .char_indices()
-        .find(|(at, c)| *c == '#' && if *at == 0 { behind_blank } else { line[..*at].ends_with([' ', '\t']) })
+        .find(|(at, c)| {
+            *c == '#'
+                && if *at == 0 {
+                    behind_blank
+                } else {
+                    line[..*at].ends_with([' ', '\t'])
+                }
+        })
         .map(|(at, _)| at);
-    (line[..comment.unwrap_or(line.len())].trim_end().to_owned(), &text[line.len()..])
+    (
+        line[..comment.unwrap_or(line.len())].trim_end().to_owned(),
+        &text[line.len()..],
+    )
 }
 
 /// With the variables that it names. One that is not set is an error: nothing in its place may mean everything.
-fn expanded(value: &str, known: &dyn Fn(&str) -> Option<String>, ours: bool) -> Result<String, String> {
+fn expanded(
+    value: &str,
+    known: &dyn Fn(&str) -> Option<String>,
+    ours: bool,
+) -> Result<String, String> {
     let (mut out, mut rest) = (String::new(), value);
     while let Some((before, inside)) = rest.split_once("${") {
-        let Some((name, after)) = inside.split_once('}') else { break };
-        let (name, default) = name.split_once(":-").map_or((name, None), |(name, default)| (name, Some(default)));
+        let Some((name, after)) = inside.split_once('}') else {
+            break;
+        };
+        let (name, default) = name
+            .split_once(":-")
+            .map_or((name, None), |(name, default)| (name, Some(default)));
         out.push_str(before);
         match known(name).or_else(|| default.map(str::to_owned)) {
             Some(value) => out.push_str(&value),
@@ -188,7 +227,8 @@ mod tests {
     #[test]
     fn lines_that_set_nothing_and_names_of_before() {
         let variables = read("# why\n\nALONE\nA=1\nB=${A}2\nA=3\n").expect("a file");
-        let expected = [("A", "1"), ("B", "12"), ("A", "3")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let expected = [("A", "1"), ("B", "12"), ("A", "3")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(variables, expected);
     }
 

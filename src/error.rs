@@ -9,16 +9,25 @@ use std::process::ExitCode;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("cannot read {}: {source}", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{} is not valid JSON: {source}{hint}", path.display())]
-    Json { path: PathBuf, source: serde_json::Error, hint: &'static str },
+    Json {
+        path: PathBuf,
+        source: serde_json::Error,
+        hint: &'static str,
+    },
     #[error("Config validation failed: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Config(Vec<crate::config::Problem>),
     #[error("{}: {problem}", path.display())]
     InFile { path: PathBuf, problem: String },
     #[error(transparent)]
     Catalog(#[from] crate::catalog::CatalogError),
-    #[error("no mode and no --config: name a configuration with --config FILE, or ask for --discover, --about or --help")]
+    #[error(
+        "no mode and no --config: name a configuration with --config FILE, or ask for --discover, --about or --help"
+    )]
     NoConfig,
     #[error("{0}")]
     Setup(String),
@@ -56,7 +65,11 @@ impl Error {
             | Self::Unexpected(_) => 1,
             Self::NoConfig => 2,
             Self::Authentication(_) => 3,
-            Self::Unanswered(_) | Self::Incomplete { .. } | Self::Skipped { .. } | Self::Interrupted { .. } | Self::Test { .. } => 4,
+            Self::Unanswered(_)
+            | Self::Incomplete { .. }
+            | Self::Skipped { .. }
+            | Self::Interrupted { .. }
+            | Self::Test { .. } => 4,
             Self::Stdout(_) => 5,
         })
     }
@@ -64,8 +77,18 @@ impl Error {
 
 /// A name from a file or an answer may hold line breaks, or what moves a terminal's cursor.
 pub fn one_line(text: &str) -> Cow<'_, str> {
-    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    if text.contains(char::is_control) { text.chars().map(plain).collect() } else { Cow::Borrowed(text) }
+    let plain = |c: char| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    if text.contains(char::is_control) {
+        text.chars().map(plain).collect()
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// A text that came from outside, for a message: on one line and not endless.

@@ -61,7 +61,9 @@ pub fn init(cli: &Cli) {
         Some(Ok((style, level))) => (style, level, None),
         Some(Err(problem)) => (Style::Console, None, Some(problem)),
     };
-    let named = ["TAP_SENTRY_LOGLEVEL", "LOGLEVEL", "SINGER_LOG_LEVEL"].iter().find_map(|name| level(&std::env::var(name).ok()?));
+    let named = ["TAP_SENTRY_LOGLEVEL", "LOGLEVEL", "SINGER_LOG_LEVEL"]
+        .iter()
+        .find_map(|name| level(&std::env::var(name).ok()?));
     let own = match (cli.quiet, cli.verbose) {
         (true, _) => Some(LevelFilter::Error),
         (_, 0) => named.or(configured),
@@ -94,14 +96,26 @@ pub fn init(cli: &Cli) {
             match style {
                 // A person reads the table at the end, not the numbers that it is made of.
                 Style::Console if person && message.starts_with(METRIC) => Ok(()),
-                Style::Console if person && TABLES.contains(&record.target()) => writeln!(out, "{message}"),
+                Style::Console if person && TABLES.contains(&record.target()) => {
+                    writeln!(out, "{message}")
+                }
                 Style::Console => {
                     let time = Local::now().format("%Y-%m-%d %H:%M:%S,%3f");
-                    let line = format!("{time} | {:<8} | {:<30} | {message}", name(record.level()), logger(record));
-                    writeln!(out, "{}", painted(&line, record.level()).force_styling(colours))
+                    let line = format!(
+                        "{time} | {:<8} | {:<30} | {message}",
+                        name(record.level()),
+                        logger(record)
+                    );
+                    writeln!(
+                        out,
+                        "{}",
+                        painted(&line, record.level()).force_styling(colours)
+                    )
                 }
                 // Without the logger's name a stream would go unnamed.
-                Style::Bare if !message.starts_with(METRIC) && streams::find(record.target()).is_some() => {
+                Style::Bare
+                    if !message.starts_with(METRIC) && streams::find(record.target()).is_some() =>
+                {
                     writeln!(out, "{}: {message}", record.target())
                 }
                 Style::Bare => writeln!(out, "{message}"),
@@ -125,33 +139,58 @@ fn painted(line: &str, level: Level) -> console::StyledObject<&str> {
 
 /// The formatter and the level of a logging configuration: YAML, of which the JSON that Meltano writes is a part.
 fn sdk_config(path: &Path) -> Result<(Style, Option<LevelFilter>), String> {
-    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
     // As Python reads it: of equal keys the last.
     let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::LastWins, with_snippet: false };
-    let no_configuration = |why: &str| format!("{} is no logging configuration: {}", path.display(), brief(why));
+    let no_configuration = |why: &str| {
+        format!(
+            "{} is no logging configuration: {}",
+            path.display(),
+            brief(why)
+        )
+    };
     let config: Value = serde_saphyr::from_str_with_options(&text, options)
         .map_err(|e| no_configuration(&e.render_with_formatter(&UserMessageFormatter)))?;
     let (formatters, root) = (config.get("formatters"), config.get("root"));
     if formatters.or(root).is_none() {
         return Err(no_configuration("it has neither `formatters` nor `root`"));
     }
-    let formatters: Vec<&Value> = formatters.and_then(Value::as_object).map(|map| map.values().collect()).unwrap_or_default();
-    let style =
-        if formatters.iter().any(|f| f.get("()").and_then(Value::as_str).is_some_and(|class| class.ends_with("StructuredFormatter"))) {
-            Style::Structured
-        } else if formatters.iter().any(|f| f.get("format").is_some_and(|format| format == "%(message)s")) {
-            Style::Bare
-        } else {
-            Style::Console
-        };
-    Ok((style, root.and_then(|root| root.get("level")?.as_str()).and_then(level)))
+    let formatters: Vec<&Value> = formatters
+        .and_then(Value::as_object)
+        .map(|map| map.values().collect())
+        .unwrap_or_default();
+    let style = if formatters.iter().any(|f| {
+        f.get("()")
+            .and_then(Value::as_str)
+            .is_some_and(|class| class.ends_with("StructuredFormatter"))
+    }) {
+        Style::Structured
+    } else if formatters.iter().any(|f| {
+        f.get("format")
+            .is_some_and(|format| format == "%(message)s")
+    }) {
+        Style::Bare
+    } else {
+        Style::Console
+    };
+    Ok((
+        style,
+        root.and_then(|root| root.get("level")?.as_str())
+            .and_then(level),
+    ))
 }
 
 /// One line as the SDK's `StructuredFormatter` writes it.
 fn structured(record: &Record<'_>, message: &str) -> Value {
-    #[expect(clippy::cast_precision_loss, reason = "microseconds of this era are exact in 53 bits")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "microseconds of this era are exact in 53 bits"
+    )]
     let ts = Utc::now().timestamp_micros() as f64 / 1e6;
-    let metric: Option<Value> = message.strip_prefix(METRIC).and_then(|json| serde_json::from_str(json).ok());
+    let metric: Option<Value> = message
+        .strip_prefix(METRIC)
+        .and_then(|json| serde_json::from_str(json).ok());
     let mut line = json!({
         "level": name(record.level()).to_lowercase(),
         "pid": std::process::id(),
@@ -172,7 +211,10 @@ fn structured(record: &Record<'_>, message: &str) -> Value {
 fn logger(record: &Record<'_>) -> String {
     match streams::find(record.target()) {
         Some(def) => format!("tap-sentry.{}", def.name),
-        None => record.target().replace("tap_sentry", "tap-sentry").replace("::", "."),
+        None => record
+            .target()
+            .replace("tap_sentry", "tap-sentry")
+            .replace("::", "."),
     }
 }
 
@@ -229,7 +271,10 @@ mod tests {
         "formatters:\n  a:\n    (): x.StructuredFormatter\n  b:\n    format: '%(message)s'\nroot:\n  level: \"DEBUG\" # all\n",
         STRUCTURED
     )]
-    #[case::in_flow("formatters: {a: {(): x.StructuredFormatter}}\nroot: {level: DEBUG, handlers: [default]}\n", STRUCTURED)]
+    #[case::in_flow(
+        "formatters: {a: {(): x.StructuredFormatter}}\nroot: {level: DEBUG, handlers: [default]}\n",
+        STRUCTURED
+    )]
     #[case::with_an_anchor(
         "x: &x {(): x.StructuredFormatter}\nformatters: {a: *x, b: {<<: *x}}\nroot: {level: INFO, level: DEBUG}\n",
         STRUCTURED
@@ -239,7 +284,10 @@ mod tests {
         (Style::Bare, None)
     )]
     #[case::of_other_types("formatters: [1]\nroot: DEBUG\n", (Style::Console, None))]
-    fn a_configuration_chooses_style_and_level(#[case] config: &str, #[case] chosen: (Style, Option<LevelFilter>)) {
+    fn a_configuration_chooses_style_and_level(
+        #[case] config: &str,
+        #[case] chosen: (Style, Option<LevelFilter>),
+    ) {
         assert_eq!(read(config), Ok(chosen));
     }
 
@@ -255,21 +303,38 @@ mod tests {
     #[case::nul("\0", "line 1, column 1")]
     fn what_is_no_configuration_is_told(#[case] config: &str, #[case] told: &str) {
         let error = read(config).expect_err("no configuration");
-        assert!(error.contains("is no logging configuration: ") && error.contains(told), "{error}");
+        assert!(
+            error.contains("is no logging configuration: ") && error.contains(told),
+            "{error}"
+        );
         assert!(!error.contains('\n'), "{error}");
     }
 
     #[test]
     fn a_file_that_is_not_there_is_told() {
-        assert!(sdk_config(Path::new("/nonexistent")).is_err_and(|error| error.starts_with("cannot read ")));
+        assert!(
+            sdk_config(Path::new("/nonexistent"))
+                .is_err_and(|error| error.starts_with("cannot read "))
+        );
     }
 
     /// A test has the stack of a thread, which is smaller than that of the tap.
     #[test]
     fn a_configuration_that_explodes_is_refused() {
-        let aliases: Vec<String> = (1..30).map(|i| format!("a{i}: &a{i} [{}]", vec![format!("*a{}", i - 1); 9].join(", "))).collect();
-        let nested = |open: &str, close: &str| format!("root: {}1{}", open.repeat(200_000), close.repeat(200_000));
-        let deeper: String = (0..2_000).map(|depth| " ".repeat(depth) + "root:\n").collect();
+        let aliases: Vec<String> = (1..30)
+            .map(|i| {
+                format!(
+                    "a{i}: &a{i} [{}]",
+                    vec![format!("*a{}", i - 1); 9].join(", ")
+                )
+            })
+            .collect();
+        let nested = |open: &str, close: &str| {
+            format!("root: {}1{}", open.repeat(200_000), close.repeat(200_000))
+        };
+        let deeper: String = (0..2_000)
+            .map(|depth| " ".repeat(depth) + "root:\n")
+            .collect();
         for config in [
             nested("[", ""),
             nested("[", "]"),
@@ -285,13 +350,45 @@ mod tests {
     #[test]
     fn a_structured_line_has_the_eight_keys_and_the_metric() {
         let point = json!({"type": "counter", "metric": "record_count", "value": 2, "tags": {"stream": "issues"}});
-        let line = structured(&Record::builder().level(Level::Warn).target("issues").build(), &format!("{METRIC}{point}"));
-        for key in ["level", "pid", "logger_name", "ts", "thread_name", "app_name", "stream_name", "message", "extra"] {
+        let line = structured(
+            &Record::builder()
+                .level(Level::Warn)
+                .target("issues")
+                .build(),
+            &format!("{METRIC}{point}"),
+        );
+        for key in [
+            "level",
+            "pid",
+            "logger_name",
+            "ts",
+            "thread_name",
+            "app_name",
+            "stream_name",
+            "message",
+            "extra",
+        ] {
             assert!(line.get(key).is_some(), "{key}");
         }
-        assert_eq!((&line["level"], &line["stream_name"], &line["message"]), (&json!("warning"), &json!("issues"), &json!("METRIC")));
+        assert_eq!(
+            (&line["level"], &line["stream_name"], &line["message"]),
+            (&json!("warning"), &json!("issues"), &json!("METRIC"))
+        );
         assert_eq!(line["metric_info"], point);
-        let plain = structured(&Record::builder().level(Level::Info).target("tap_sentry::run").build(), "hello");
-        assert_eq!((&plain["stream_name"], &plain["message"], plain.get("metric_info")), (&Value::Null, &json!("hello"), None));
+        let plain = structured(
+            &Record::builder()
+                .level(Level::Info)
+                .target("tap_sentry::run")
+                .build(),
+            "hello",
+        );
+        assert_eq!(
+            (
+                &plain["stream_name"],
+                &plain["message"],
+                plain.get("metric_info")
+            ),
+            (&Value::Null, &json!("hello"), None)
+        );
     }
 }

@@ -22,8 +22,12 @@ fn main() -> ExitCode {
         Err(error) => {
             match &error {
                 // A reader that has gone is no news to anybody.
-                Error::Stdout(e) if e.kind() == std::io::ErrorKind::BrokenPipe => log::info!("{error}"),
-                Error::Config(problems) => problems.iter().for_each(|problem| log::error!("{problem}")),
+                Error::Stdout(e) if e.kind() == std::io::ErrorKind::BrokenPipe => {
+                    log::info!("{error}")
+                }
+                Error::Config(problems) => {
+                    problems.iter().for_each(|problem| log::error!("{problem}"))
+                }
                 _ => {}
             }
             // The last line names the cause: `meltano config test` shows nothing else.

@@ -16,19 +16,41 @@ pub fn render(command: clap::Command, out: &mut Vec<u8>) -> std::io::Result<()> 
     page.render_description_section(out)?;
     page.render_options_section(out)?;
     let mut more = Roff::new();
-    let codes =
-        EXIT_CODES.lines().skip(1).filter_map(|line| line.trim().split_once("  ")).map(|(code, text)| (code.to_owned(), text.to_owned()));
+    let codes = EXIT_CODES
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.trim().split_once("  "))
+        .map(|(code, text)| (code.to_owned(), text.to_owned()));
     terms(&mut more, "EXIT STATUS", codes);
     let settings = crate::about::settings().into_iter().map(|setting| {
-        let default = if setting.default.is_empty() { String::new() } else { format!(" Default: {}.", setting.default) };
-        (format!("TAP_SENTRY_{}", setting.name.to_uppercase()), format!("With --config ENV: {}{default}", setting.description))
+        let default = if setting.default.is_empty() {
+            String::new()
+        } else {
+            format!(" Default: {}.", setting.default)
+        };
+        (
+            format!("TAP_SENTRY_{}", setting.name.to_uppercase()),
+            format!("With --config ENV: {}{default}", setting.description),
+        )
     });
-    let others = ENVIRONMENT.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    let others = ENVIRONMENT
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
     terms(&mut more, "ENVIRONMENT", settings.chain(others));
-    terms(&mut more, "FILES", FILES.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
+    terms(
+        &mut more,
+        "FILES",
+        FILES
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned())),
+    );
     more.control("SH", ["EXAMPLES"]);
     for (what, lines) in EXAMPLES {
-        more.control("PP", []).text([roman(*what)]).control("PP", []).control("RS", ["4"]).control("nf", []);
+        more.control("PP", [])
+            .text([roman(*what)])
+            .control("PP", [])
+            .control("RS", ["4"])
+            .control("nf", []);
         for line in *lines {
             more.text([roman(*line)]);
         }
@@ -42,13 +64,18 @@ pub fn render(command: clap::Command, out: &mut Vec<u8>) -> std::io::Result<()> 
 fn terms(page: &mut Roff, title: &str, terms: impl Iterator<Item = (String, String)>) {
     page.control("SH", [title]);
     for (name, text) in terms {
-        page.control("TP", []).text([bold(name)]).text([roman(text)]);
+        page.control("TP", [])
+            .text([bold(name)])
+            .text([roman(text)]);
     }
 }
 
 /// What is read beside the settings' own variables.
 const ENVIRONMENT: &[(&str, &str)] = &[
-    ("SENTRY_AUTH_TOKEN", "With --config ENV: the token, where no other is given."),
+    (
+        "SENTRY_AUTH_TOKEN",
+        "With --config ENV: the token, where no other is given.",
+    ),
     (
         "TAP_SENTRY_LOGLEVEL, LOGLEVEL, SINGER_LOG_LEVEL",
         "debug, info, warning or error; the first that is set counts, and -v and -q before it.",
@@ -57,18 +84,33 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "SINGER_SDK_LOG_CONFIG",
         "A logging configuration of the Singer SDK (JSON or YAML): its level, and lines of JSON where it asks for them.",
     ),
-    ("RUST_LOG", "Levels by module, as env_logger reads them; where nothing above sets a level."),
+    (
+        "RUST_LOG",
+        "Levels by module, as env_logger reads them; where nothing above sets a level.",
+    ),
     (
         "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY",
         "Proxies, and hosts that are asked without one; also in lower case. The setting proxy_url comes before them.",
     ),
-    ("NO_COLOR", "When it is set, lines on a terminal have no colours."),
+    (
+        "NO_COLOR",
+        "When it is set, lines on a terminal have no colours.",
+    ),
 ];
 
 const FILES: &[(&str, &str)] = &[
-    ("config.json", "Settings, as a JSON object; any name will do. It holds the token: only you should be able to read it."),
-    (".env", "With --config ENV: variables as above, in the working directory. Those of the environment come before them."),
-    ("catalog.json", "What --discover prints, with `selected` set in the metadata of streams and properties."),
+    (
+        "config.json",
+        "Settings, as a JSON object; any name will do. It holds the token: only you should be able to read it.",
+    ),
+    (
+        ".env",
+        "With --config ENV: variables as above, in the working directory. Those of the environment come before them.",
+    ),
+    (
+        "catalog.json",
+        "What --discover prints, with `selected` set in the metadata of streams and properties.",
+    ),
     (
         "states.jsonl",
         "Where the next run starts: the value of a STATE message, or its whole line; of several lines the last. A file that is not there is a first run.",
@@ -77,11 +119,23 @@ const FILES: &[(&str, &str)] = &[
 
 /// What the command lines do, and the lines.
 pub const EXAMPLES: &[(&str, &[&str])] = &[
-    ("Check the token and what it may read:", &["tap-sentry --config config.json --test > /dev/null"]),
-    ("List streams and fields, to choose from:", &["tap-sentry --config config.json --discover > catalog.json"]),
+    (
+        "Check the token and what it may read:",
+        &["tap-sentry --config config.json --test > /dev/null"],
+    ),
+    (
+        "List streams and fields, to choose from:",
+        &["tap-sentry --config config.json --discover > catalog.json"],
+    ),
     (
         "Extract into a target, and go on where the last run ended. The target prints the states that it has stored:",
-        &["set -o pipefail", "tap-sentry --config config.json --catalog catalog.json --state states.jsonl | target-jsonl >> states.jsonl"],
+        &[
+            "set -o pipefail",
+            "tap-sentry --config config.json --catalog catalog.json --state states.jsonl | target-jsonl >> states.jsonl",
+        ],
     ),
-    ("With settings from the environment:", &["tap-sentry --config ENV > messages.jsonl"]),
+    (
+        "With settings from the environment:",
+        &["tap-sentry --config ENV > messages.jsonl"],
+    ),
 ];

@@ -36,7 +36,8 @@ pub struct StateMessage {
 
 /// The message as one line.
 pub fn line(message: &impl Serialize) -> Vec<u8> {
-    let mut line = serde_json::to_vec(message).expect("messages hold nothing that JSON cannot express");
+    let mut line =
+        serde_json::to_vec(message).expect("messages hold nothing that JSON cannot express");
     line.push(b'\n');
     line
 }

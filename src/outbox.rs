@@ -63,13 +63,30 @@ pub struct Inbox {
 pub fn outbox() -> (Outbox, Inbox) {
     let (events, receiver) = channel(QUEUE);
     let (bell, rung) = mpsc::sync_channel(1);
-    let bell = Arc::new(Bell { rope: bell, unheard: AtomicUsize::new(0) });
-    (Outbox { events, room: Arc::new(Semaphore::new(ROOM_KIB)), bell: LastRing(bell) }, Inbox { events: receiver, rung })
+    let bell = Arc::new(Bell {
+        rope: bell,
+        unheard: AtomicUsize::new(0),
+    });
+    (
+        Outbox {
+            events,
+            room: Arc::new(Semaphore::new(ROOM_KIB)),
+            bell: LastRing(bell),
+        },
+        Inbox {
+            events: receiver,
+            rung,
+        },
+    )
 }
 
 impl Outbox {
     pub async fn send(&self, event: Event) -> Result<(), Closed> {
-        let kib = if let Event::Records(_, Some(room)) = &event { room.num_permits() } else { 0 };
+        let kib = if let Event::Records(_, Some(room)) = &event {
+            room.num_permits()
+        } else {
+            0
+        };
         self.events.send(event).await.map_err(|_| Closed)?;
         self.bell.0.sent(kib);
         Ok(())
@@ -84,7 +101,10 @@ impl Outbox {
     /// have been written.
     pub async fn room(&self, bytes: usize) -> OwnedSemaphorePermit {
         let kib = u32::try_from((bytes / 1024).clamp(16, ROOM_KIB / 2)).unwrap_or(u32::MAX);
-        Arc::clone(&self.room).acquire_many_owned(kib).await.expect("the semaphore is never closed")
+        Arc::clone(&self.room)
+            .acquire_many_owned(kib)
+            .await
+            .expect("the semaphore is never closed")
     }
 
     /// To be called whenever the walk has nothing to do: what it sent must not wait with it.
@@ -163,7 +183,14 @@ mod tests {
     use tokio::time::Instant;
 
     fn records(room: OwnedSemaphorePermit) -> Event {
-        Event::Records(Box::new(Batch::new(find("events").expect("a stream"), Instant::now(), None)), Some(room))
+        Event::Records(
+            Box::new(Batch::new(
+                find("events").expect("a stream"),
+                Instant::now(),
+                None,
+            )),
+            Some(room),
+        )
     }
 
     fn rung(inbox: &Inbox) -> bool {
@@ -186,10 +213,16 @@ mod tests {
 
         let page = MUCH_KIB / 4 * 1024;
         for _ in 0..3 {
-            outbox.send(records(outbox.room(page).await)).await.expect("the inbox is there");
+            outbox
+                .send(records(outbox.room(page).await))
+                .await
+                .expect("the inbox is there");
             assert!(!rung(&inbox), "too little");
         }
-        outbox.send(records(outbox.room(page).await)).await.expect("the inbox is there");
+        outbox
+            .send(records(outbox.room(page).await))
+            .await
+            .expect("the inbox is there");
         assert!(rung(&inbox));
 
         let other = outbox.clone();

@@ -22,16 +22,28 @@ pub struct Pace {
 impl Pace {
     /// `bytes` is the size of the state that the run begins with.
     pub fn new(least: Duration, now: Instant, bytes: usize) -> Self {
-        let mut pace = Self { least, interval: least, due: now };
+        let mut pace = Self {
+            least,
+            interval: least,
+            due: now,
+        };
         pace.written(now, bytes);
         pace
     }
 
     /// A STATE of that size was written.
     pub fn written(&mut self, now: Instant, bytes: usize) {
-        #[expect(clippy::cast_precision_loss, reason = "sizes of states are exact in 53 bits")]
-        let by_size = Duration::from_secs_f64((bytes as f64 / BYTES_A_SECOND).min(LONGEST.as_secs_f64()));
-        self.interval = if self.least.is_zero() { Duration::ZERO } else { self.least.max(by_size) };
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "sizes of states are exact in 53 bits"
+        )]
+        let by_size =
+            Duration::from_secs_f64((bytes as f64 / BYTES_A_SECOND).min(LONGEST.as_secs_f64()));
+        self.interval = if self.least.is_zero() {
+            Duration::ZERO
+        } else {
+            self.least.max(by_size)
+        };
         self.due = now + self.interval;
     }
 
@@ -67,7 +79,10 @@ mod tests {
         let now = Instant::now();
         for (bytes, seconds) in [(80 << 10, 10), (240 << 10, 30), (1 << 30, 30)] {
             let pace = Pace::new(SECOND, now, bytes);
-            assert!(!pace.is_due(now + SECOND * (seconds - 1)) && pace.is_due(now + SECOND * seconds), "{bytes}");
+            assert!(
+                !pace.is_due(now + SECOND * (seconds - 1)) && pace.is_due(now + SECOND * seconds),
+                "{bytes}"
+            );
         }
     }
 

@@ -60,7 +60,11 @@ impl From<Closed> for Failure {
 
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
-        if error.token_refused { Self::Stop(Stop::Error(Error::Authentication(error))) } else { Self::Api(error) }
+        if error.token_refused {
+            Self::Stop(Stop::Error(Error::Authentication(error)))
+        } else {
+            Self::Api(error)
+        }
     }
 }
 
@@ -87,7 +91,12 @@ pub struct Reach<'a> {
 }
 
 impl<'a> Reach<'a> {
-    pub fn new(client: &'a Client, settings: &'a Settings, report: &'a Report, outbox: Outbox) -> Self {
+    pub fn new(
+        client: &'a Client,
+        settings: &'a Settings,
+        report: &'a Report,
+        outbox: Outbox,
+    ) -> Self {
         Self {
             client,
             settings,
@@ -105,7 +114,11 @@ impl<'a> Reach<'a> {
 
     /// A row that no later run can read either. Told once, however often its list is read.
     pub async fn skip(&self, skip: Skip) -> Result<(), Closed> {
-        if self.is_new(&[skip.stream, &skip.row]) { self.outbox.send(Event::Skip(skip)).await } else { Ok(()) }
+        if self.is_new(&[skip.stream, &skip.row]) {
+            self.outbox.send(Event::Skip(skip)).await
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether it is the first time in this run that this is to be told.
@@ -195,7 +208,11 @@ impl PageSize {
 
     /// What to try after a page was answered.
     fn larger(self) -> Option<usize> {
-        SMALLER_PAGES.into_iter().rev().chain([PAGE_SIZE]).find(|size| *size > self.now && *size <= self.most)
+        SMALLER_PAGES
+            .into_iter()
+            .rev()
+            .chain([PAGE_SIZE])
+            .find(|size| *size > self.now && *size <= self.most)
     }
 }
 
@@ -243,9 +260,19 @@ pub struct Pager<'a> {
 }
 
 impl<'a> Pager<'a> {
-    pub fn new(reach: &'a Reach<'a>, node: &'a Node, context: Context, query: Vec<(&'static str, String)>) -> Self {
+    pub fn new(
+        reach: &'a Reach<'a>,
+        node: &'a Node,
+        context: Context,
+        query: Vec<(&'static str, String)>,
+    ) -> Self {
         let mut bind: Vec<(&'static str, &'static [&'static str])> = Vec::new();
-        for (name, path) in node.children.iter().filter_map(|child| child.def.parent).flat_map(|parent| parent.bind) {
+        for (name, path) in node
+            .children
+            .iter()
+            .filter_map(|child| child.def.parent)
+            .flat_map(|parent| parent.bind)
+        {
             if !bind.iter().any(|(known, _)| known == name) {
                 bind.push((name, path));
             }
@@ -262,7 +289,10 @@ impl<'a> Pager<'a> {
             first_only: false,
             want_instants: false,
             by_project: None,
-            page_size: PageSize { now: PAGE_SIZE, most: PAGE_SIZE },
+            page_size: PageSize {
+                now: PAGE_SIZE,
+                most: PAGE_SIZE,
+            },
             tries_larger: false,
             passes_rows: true,
             unreadable: Vec::new(),
@@ -279,7 +309,10 @@ impl<'a> Pager<'a> {
     /// Asks for so many rows, to see whether there is any.
     #[must_use]
     pub fn probing(mut self, rows: usize) -> Self {
-        self.page_size = PageSize { now: rows, most: rows };
+        self.page_size = PageSize {
+            now: rows,
+            most: rows,
+        };
         self.passes_rows = false;
         self
     }
@@ -297,15 +330,30 @@ impl<'a> Pager<'a> {
         let def = self.def();
         if let Some((name, value)) = self.context.unnameable(def).filter(|_| !self.done) {
             self.done = true;
-            let reason = format!("no path can carry the {} {value:?}", name.trim_end_matches("_id"));
-            let skip = Skip { stream: def.name, row: self.context.label(), reason, missing: false };
+            let reason = format!(
+                "no path can carry the {} {value:?}",
+                name.trim_end_matches("_id")
+            );
+            let skip = Skip {
+                stream: def.name,
+                row: self.context.label(),
+                reason,
+                missing: false,
+            };
             self.reach.skip(skip).await?;
         }
         if self.page == 0 && self.passes_rows {
-            let few = lock(&self.reach.heavy_streams).get(def.name).map(|few| PageSize { now: *few, most: PAGE_SIZE });
+            let few = lock(&self.reach.heavy_streams)
+                .get(def.name)
+                .map(|few| PageSize {
+                    now: *few,
+                    most: PAGE_SIZE,
+                });
             let known = lock(&self.reach.page_sizes).get(&self.list()).copied();
             // Where cursors count pages the size stays.
-            self.page_size = known.or(few.filter(|_| !def.offset_paged)).unwrap_or(self.page_size);
+            self.page_size = known
+                .or(few.filter(|_| !def.offset_paged))
+                .unwrap_or(self.page_size);
         }
         while !self.done {
             match self.ask().await {
@@ -322,7 +370,12 @@ impl<'a> Pager<'a> {
 
     /// What this list is called among all of the run.
     fn list(&self) -> String {
-        format!("{} {} {:?}", self.def().path, self.context.label(), self.query)
+        format!(
+            "{} {} {:?}",
+            self.def().path,
+            self.context.label(),
+            self.query
+        )
     }
 
     fn answered(&mut self) {
@@ -353,11 +406,18 @@ impl<'a> Pager<'a> {
     /// Makes the next question one that may be answered, or returns the error when there is none.
     fn ask_for_less(&mut self, error: ApiError) -> Result<(), Failure> {
         let def = self.def();
-        if !matches!(def.rows, Rows::Pages { .. }) || !error.kind.too_heavy() || self.is_window_to_blame(&error) {
+        if !matches!(def.rows, Rows::Pages { .. })
+            || !error.kind.too_heavy()
+            || self.is_window_to_blame(&error)
+        {
             return Err(error.into());
         }
         if let Some(smaller) = self.page_size.smaller() {
-            let most = if self.tries_larger { smaller } else { self.page_size.most.min(SMALLER_PAGES[0]) };
+            let most = if self.tries_larger {
+                smaller
+            } else {
+                self.page_size.most.min(SMALLER_PAGES[0])
+            };
             self.page_size = PageSize { now: smaller, most };
             self.tries_larger = false;
             log::warn!(target: def.name, "{}: {error}; asking for {smaller} rows at a time", self.context.label());
@@ -369,7 +429,8 @@ impl<'a> Pager<'a> {
             }
             return Ok(());
         }
-        let next = Cursor::after_one_row(self.cursor.as_ref(), def.offset_paged).filter(|_| self.passes_rows);
+        let next = Cursor::after_one_row(self.cursor.as_ref(), def.offset_paged)
+            .filter(|_| self.passes_rows);
         match next {
             Some(next) if self.unreadable_in_a_row < UNREADABLE_IN_A_ROW => {
                 self.unreadable_in_a_row += 1;
@@ -384,7 +445,9 @@ impl<'a> Pager<'a> {
 
     /// A query that takes too long is first asked for in smaller windows; where that has not helped, in smaller pages.
     fn is_window_to_blame(&self, error: &ApiError) -> bool {
-        if !matches!(error.kind, Kind::QueryTooLarge { .. }) || !self.window.is_some_and(|window| window.is_divisible()) {
+        if !matches!(error.kind, Kind::QueryTooLarge { .. })
+            || !self.window.is_some_and(|window| window.is_divisible())
+        {
             return false;
         }
         let mut refusals = lock(&self.reach.refusals);
@@ -397,11 +460,20 @@ impl<'a> Pager<'a> {
     /// pages smaller; and a single row as often as is left of all tries.
     fn heavy_retries(&self) -> Option<u32> {
         let most = self.reach.settings.max_retries;
-        let sizes = SMALLER_PAGES.iter().filter(|size| **size >= self.page_size.now).count();
+        let sizes = SMALLER_PAGES
+            .iter()
+            .filter(|size| **size >= self.page_size.now)
+            .count();
         match self.def().rows {
             Rows::Pages { .. } if self.tries_larger => Some(0),
-            Rows::Pages { .. } if self.page_size.smaller().is_some() || self.unreadable_in_a_row > 0 => Some(most.min(1)),
-            Rows::Pages { .. } if self.passes_rows => Some(most.saturating_sub(2 * u32::try_from(sizes).unwrap_or(u32::MAX))),
+            Rows::Pages { .. }
+                if self.page_size.smaller().is_some() || self.unreadable_in_a_row > 0 =>
+            {
+                Some(most.min(1))
+            }
+            Rows::Pages { .. } if self.passes_rows => {
+                Some(most.saturating_sub(2 * u32::try_from(sizes).unwrap_or(u32::MAX)))
+            }
             _ => None,
         }
     }
@@ -410,11 +482,16 @@ impl<'a> Pager<'a> {
         self.page += 1;
         let def = self.def();
         let settings = self.reach.settings;
-        let mut query = self.context.query(def, settings.fetch_event_details, self.projects);
+        let mut query = self
+            .context
+            .query(def, settings.fetch_event_details, self.projects);
         query.extend(self.query.iter().cloned());
         if let Some(Window { start, end }) = self.window {
             // With `Z`: Sentry reads naive times in the server's own zone.
-            query.extend([("start", format_instant(start)), ("end", format_instant(end))]);
+            query.extend([
+                ("start", format_instant(start)),
+                ("end", format_instant(end)),
+            ]);
         }
         if let Rows::Pages { size } = def.rows {
             query.push((size, self.page_size.now.to_string()));
@@ -426,7 +503,10 @@ impl<'a> Pager<'a> {
         let by_slug = self.reach.by_slug.load(Ordering::Relaxed);
         let ask = |by_slug: bool| Ask {
             stream: def,
-            url: self.reach.client.url(&self.context.path(def, by_slug), &query),
+            url: self
+                .reach
+                .client
+                .url(&self.context.path(def, by_slug), &query),
             page: self.page,
             divisible: self.window.is_some_and(|window| window.is_divisible()),
             heavy_retries: self.heavy_retries(),
@@ -445,7 +525,12 @@ impl<'a> Pager<'a> {
             Ok((batch, rowset, next, size))
         };
         let answer = match self.reach.client.get(&ask(by_slug), room, &mut parse).await {
-            Err(e) if e.not_there() && !by_slug && !self.reach.by_id.load(Ordering::Relaxed) && names_project => {
+            Err(e)
+                if e.not_there()
+                    && !by_slug
+                    && !self.reach.by_id.load(Ordering::Relaxed)
+                    && names_project =>
+            {
                 let answer = self.reach.client.get(&ask(true), room, &mut parse).await;
                 if answer.is_ok() {
                     log::debug!(target: def.name, "this server knows projects by slug only");
@@ -468,11 +553,18 @@ impl<'a> Pager<'a> {
         self.followed.extend(next.clone());
         self.cursor = next;
         let batch = batch.map(|mut batch| {
-            batch.rows.truncate(if self.first_only { 1 } else { usize::MAX });
+            batch
+                .rows
+                .truncate(if self.first_only { 1 } else { usize::MAX });
             batch
         });
-        if let Some(batch) = batch.filter(|batch| !batch.rows.is_empty() || batch.notes != Notes::default()) {
-            self.reach.outbox.send(Event::Records(Box::new(batch), Some(room))).await?;
+        if let Some(batch) =
+            batch.filter(|batch| !batch.rows.is_empty() || batch.notes != Notes::default())
+        {
+            self.reach
+                .outbox
+                .send(Event::Records(Box::new(batch), Some(room)))
+                .await?;
         }
         for skip in skips {
             self.reach.skip(skip).await?;
@@ -484,15 +576,24 @@ impl<'a> Pager<'a> {
     fn follow(&self, next: Option<Next>, rows: usize) -> Result<Option<Cursor>, Kind> {
         match next {
             Some(Next::Page(Cursor(cursor))) if rows == 0 && self.empty + 1 >= EMPTY_PAGES => {
-                Err(Kind::Paging(format!("{EMPTY_PAGES} empty pages in succession, and the next cursor is `{cursor}`")))
+                Err(Kind::Paging(format!(
+                    "{EMPTY_PAGES} empty pages in succession, and the next cursor is `{cursor}`"
+                )))
             }
             Some(Next::Page(cursor)) if self.followed.contains(&cursor) => {
-                Err(Kind::Paging(format!("the next cursor `{}` is one that was already followed", cursor.0)))
+                Err(Kind::Paging(format!(
+                    "the next cursor `{}` is one that was already followed",
+                    cursor.0
+                )))
             }
             Some(Next::Page(cursor)) => Ok(Some(cursor)),
             // Sentry tells with every page of a list; only what it answers without looking has no header, and few rows.
-            None if rows >= self.page_size.now && matches!(self.node.def.rows, Rows::Pages { .. }) => {
-                Err(Kind::Paging("a full page that does not tell whether another follows".to_owned()))
+            None if rows >= self.page_size.now
+                && matches!(self.node.def.rows, Rows::Pages { .. }) =>
+            {
+                Err(Kind::Paging(
+                    "a full page that does not tell whether another follows".to_owned(),
+                ))
             }
             Some(Next::Nothing) | None => Ok(None),
         }
@@ -501,15 +602,41 @@ impl<'a> Pager<'a> {
     /// Makes records and references of a body.
     ///
     /// A row without its key is skipped, the others are written; but a list of which no row has its key is no such list.
-    fn read(&self, page: &mut Page, slugs: &mut Vec<String>, skips: &mut Vec<Skip>) -> Result<(Option<Batch>, Rowset), Kind> {
-        let Page { sent, body, next, hits, .. } = page;
+    fn read(
+        &self,
+        page: &mut Page,
+        slugs: &mut Vec<String>,
+        skips: &mut Vec<Skip>,
+    ) -> Result<(Option<Batch>, Rowset), Kind> {
+        let Page {
+            sent,
+            body,
+            next,
+            hits,
+            ..
+        } = page;
         let doc = body.document().map_err(malformed)?;
         let def = self.node.def;
         let extracted = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
         let emit = self.node.emit.as_ref().filter(|_| self.emit);
-        let counted = self.context.get("project_id").filter(|_| def.name == "events").and_then(|id| self.reach.report.counts_errors(id));
-        let frame = emit.map(|selected| selected.projection.frame(|name| self.context.get(name), &extracted).counting(counted));
-        let mut batch = emit.map(|selected| Batch::new(selected.def, *sent, self.context.get("project_id").filter(|_| counted.is_some())));
+        let counted = self
+            .context
+            .get("project_id")
+            .filter(|_| def.name == "events")
+            .and_then(|id| self.reach.report.counts_errors(id));
+        let frame = emit.map(|selected| {
+            selected
+                .projection
+                .frame(|name| self.context.get(name), &extracted)
+                .counting(counted)
+        });
+        let mut batch = emit.map(|selected| {
+            Batch::new(
+                selected.def,
+                *sent,
+                self.context.get("project_id").filter(|_| counted.is_some()),
+            )
+        });
         let mut references = Vec::with_capacity(PAGE_SIZE);
         let mut keys = Vec::with_capacity(PAGE_SIZE);
         let mut places = Vec::with_capacity(PAGE_SIZE);
@@ -517,7 +644,11 @@ impl<'a> Pager<'a> {
         let mut row = |row: Place| -> Result<(), Kind> {
             rows += 1;
             let mut incomplete = |why: String| without_key.push((row, rows, why));
-            let get = |name| doc.lookup(row, &[name]).and_then(|place| doc.scalar_text(place)).unwrap_or_default();
+            let get = |name| {
+                doc.lookup(row, &[name])
+                    .and_then(|place| doc.scalar_text(place))
+                    .unwrap_or_default()
+            };
             if let Some(list) = self.by_project {
                 let parent = get("groupID");
                 if !list.listed.contains(&parent) {
@@ -549,7 +680,12 @@ impl<'a> Pager<'a> {
                 };
                 references.push(reference);
             }
-            keys.push(batch.as_ref().and_then(|b| b.rows.last()).map_or_else(|| identity(doc.text(row), references.last()), |row| row.key));
+            keys.push(
+                batch
+                    .as_ref()
+                    .and_then(|b| b.rows.last())
+                    .map_or_else(|| identity(doc.text(row), references.last()), |row| row.key),
+            );
             places.push(row);
             Ok(())
         };
@@ -568,68 +704,150 @@ impl<'a> Pager<'a> {
         }
         let skipped = without_key.len();
         skips.extend(without_key.into_iter().map(|(row, number, reason)| {
-            let row = format!("{}: row {number} of page {}{}", self.context.label(), self.page, identified(def, &doc, row));
-            Skip { stream: def.name, row, reason, missing: true }
+            let row = format!(
+                "{}: row {number} of page {}{}",
+                self.context.label(),
+                self.page,
+                identified(def, &doc, row)
+            );
+            Skip {
+                stream: def.name,
+                row,
+                reason,
+                missing: true,
+            }
         }));
         if def.rows == Rows::Object
-            && let Some((name, path)) = def.parent.and_then(|parent| parent.bind.iter().find(|(_, path)| *path == ["id"]))
-            && let Some(found) = doc.lookup(root, path).and_then(|place| doc.scalar_text(place))
+            && let Some((name, path)) = def
+                .parent
+                .and_then(|parent| parent.bind.iter().find(|(_, path)| *path == ["id"]))
+            && let Some(found) = doc
+                .lookup(root, path)
+                .and_then(|place| doc.scalar_text(place))
             && self.context.get(name).is_some_and(|asked| asked != found)
         {
             log::info!(target: def.name, "{} was merged into {found}, which is written under its own id", self.context.label());
         }
-        let instant = |row: Place| parse_instant(&doc.scalar_text(doc.lookup(row, &[def.replication_key()?])?)?).ok();
-        let edges = places.first().zip(places.last()).and_then(|(first, last)| Some((instant(*first)?, instant(*last)?)));
-        let instants = places.iter().filter(|_| self.want_instants).map(|row| Some(instant(*row)?.timestamp())).collect();
-        Ok((batch, Rowset { references, keys, instants, rows, edges, hits: *hits, more: matches!(next, Some(Next::Page(_))), skipped }))
+        let instant = |row: Place| {
+            parse_instant(&doc.scalar_text(doc.lookup(row, &[def.replication_key()?])?)?).ok()
+        };
+        let edges = places
+            .first()
+            .zip(places.last())
+            .and_then(|(first, last)| Some((instant(*first)?, instant(*last)?)));
+        let instants = places
+            .iter()
+            .filter(|_| self.want_instants)
+            .map(|row| Some(instant(*row)?.timestamp()))
+            .collect();
+        Ok((
+            batch,
+            Rowset {
+                references,
+                keys,
+                instants,
+                rows,
+                edges,
+                hits: *hits,
+                more: matches!(next, Some(Next::Page(_))),
+                skipped,
+            },
+        ))
     }
 
     /// What the row tells its children; `None` when it lacks what they need.
     fn reference(&self, doc: &Document<'_>, row: Place) -> Option<Reference> {
-        let get = |path: &[&str]| doc.lookup(row, path).and_then(|place| doc.scalar_text(place));
+        let get = |path: &[&str]| {
+            doc.lookup(row, path)
+                .and_then(|place| doc.scalar_text(place))
+        };
         let mut bind = Vec::with_capacity(self.bind.len());
         for (name, path) in &self.bind {
             bind.push((*name, get(path).filter(|value| !value.is_empty())?));
         }
         let activity = self.node.def.walk().and_then(|walk| walk.activity);
-        let last = activity.map(|activity| activity.last).or(self.node.def.replication_key());
-        let last = last.and_then(|name| get(&[name])).and_then(|text| parse_instant(&text).ok());
-        let count = activity.and_then(|activity| get(&[activity.count])).and_then(|text| text.parse().ok());
+        let last = activity
+            .map(|activity| activity.last)
+            .or(self.node.def.replication_key());
+        let last = last
+            .and_then(|name| get(&[name]))
+            .and_then(|text| parse_instant(&text).ok());
+        let count = activity
+            .and_then(|activity| get(&[activity.count]))
+            .and_then(|text| text.parse().ok());
         let category = activity.and_then(|activity| get(&[activity.category]));
-        let total = activity.and_then(|activity| get(activity.total)).and_then(|text| text.parse().ok());
-        let no_access = self.node.def.chosen_by_slug && doc.lookup(row, &["hasAccess"]).is_some_and(|place| doc.text(place) == b"false");
-        Some(Reference { bind, last, count, total, by_project: category.is_none_or(|category| category == "error"), no_access })
+        let total = activity
+            .and_then(|activity| get(activity.total))
+            .and_then(|text| text.parse().ok());
+        let no_access = self.node.def.chosen_by_slug
+            && doc
+                .lookup(row, &["hasAccess"])
+                .is_some_and(|place| doc.text(place) == b"false");
+        Some(Reference {
+            bind,
+            last,
+            count,
+            total,
+            by_project: category.is_none_or(|category| category == "error"),
+            no_access,
+        })
     }
 }
 
 /// Whether an answer's only row, which has no key, has anything that a row of the stream has.
 fn is_a_row(def: &StreamDef, doc: &Document<'_>, row: Place) -> bool {
     let schema: Value = serde_json::from_str(def.schema).unwrap_or_default();
-    let names = schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
-    doc.byte(row) == b'{' && names.into_iter().any(|name| doc.lookup(row, &[name]).is_some())
+    let names = schema["properties"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.as_str());
+    doc.byte(row) == b'{'
+        && names
+            .into_iter()
+            .any(|name| doc.lookup(row, &[name]).is_some())
 }
 
 /// What a row has to be found by, for a message. Nothing that may be about a person.
 fn identified(def: &StreamDef, doc: &Document<'_>, row: Place) -> String {
-    let names = def.key.iter().copied().chain(def.replication_key()).chain(["id", "slug", "version", "shortId", "groupID"]);
+    let names = def
+        .key
+        .iter()
+        .copied()
+        .chain(def.replication_key())
+        .chain(["id", "slug", "version", "shortId", "groupID"]);
     let mut found: Vec<String> = Vec::new();
     for name in names.filter(|_| doc.byte(row) == b'{') {
-        if let Some(value) = doc.lookup(row, &[name]).and_then(|place| doc.scalar_text(place)).filter(|value| !value.is_empty()) {
+        if let Some(value) = doc
+            .lookup(row, &[name])
+            .and_then(|place| doc.scalar_text(place))
+            .filter(|value| !value.is_empty())
+        {
             let text = format!("{name} {}", brief(&value));
             if !found.contains(&text) {
                 found.push(text);
             }
         }
     }
-    if found.is_empty() { String::new() } else { format!(" ({})", found.join(", ")) }
+    if found.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", found.join(", "))
+    }
 }
 
 /// Tells rows apart where no record is made of them.
 fn identity(row: &[u8], reference: Option<&Reference>) -> u128 {
     match reference {
-        Some(reference) if !reference.bind.is_empty() => {
-            xxh3_128(reference.bind.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join("\0").as_bytes())
-        }
+        Some(reference) if !reference.bind.is_empty() => xxh3_128(
+            reference
+                .bind
+                .iter()
+                .map(|(_, value)| value.as_str())
+                .collect::<Vec<_>>()
+                .join("\0")
+                .as_bytes(),
+        ),
         _ => xxh3_128(row),
     }
 }

@@ -9,10 +9,15 @@ impl Cursor {
     /// of a cursor's three numbers counts rows, after the key or score that the first names; or, `by_page`, pages of as
     /// many rows as the first says (sentry/api/paginator.py). `None`: a cursor of another kind.
     pub fn after_one_row(at: Option<&Self>, by_page: bool) -> Option<Self> {
-        let Some(Self(at)) = at else { return Some(Self(format!("{}:1:0", u8::from(by_page)))) };
+        let Some(Self(at)) = at else {
+            return Some(Self(format!("{}:1:0", u8::from(by_page))));
+        };
         let mut parts = at.rsplitn(3, ':');
         let (previous, offset, value) = (parts.next()?, parts.next()?, parts.next()?);
-        Some(Self(format!("{value}:{}:{previous}", offset.parse::<u64>().ok()?.checked_add(1)?)))
+        Some(Self(format!(
+            "{value}:{}:{previous}",
+            offset.parse::<u64>().ok()?.checked_add(1)?
+        )))
     }
 }
 
@@ -31,9 +36,16 @@ pub enum Next {
 /// (<https://docs.sentry.io/api/pagination/>; `sentry/api/base.py`, `build_cursor_link`)
 pub fn next_page(link: &str) -> Option<Next> {
     links(link).find_map(|attributes| {
-        let get = |name| attributes.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
+        let get = |name| {
+            attributes
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name))
+                .map(|(_, value)| *value)
+        };
         match (get("rel")?, get("results")?) {
-            ("next", "true") => get("cursor").filter(|cursor| !cursor.is_empty()).map(|cursor| Next::Page(Cursor(cursor.to_owned()))),
+            ("next", "true") => get("cursor")
+                .filter(|cursor| !cursor.is_empty())
+                .map(|cursor| Next::Page(Cursor(cursor.to_owned()))),
             ("next", "false") => Some(Next::Nothing),
             _ => None,
         }
@@ -49,7 +61,9 @@ fn links(header: &str) -> impl Iterator<Item = Vec<(&str, &str)>> {
         rest = after_url;
         let mut attributes = Vec::new();
         while let Some(attribute) = rest.trim_start().strip_prefix(';') {
-            let Some((key, value)) = attribute.split_once('=') else { break };
+            let Some((key, value)) = attribute.split_once('=') else {
+                break;
+            };
             let value = value.trim_start();
             let (value, after) = match value.strip_prefix('"') {
                 Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
@@ -91,9 +105,16 @@ mod tests {
     #[case::pages(Some("1:7:0"), true, Some("1:8:0"))]
     #[case::of_another_kind(Some("Zm9v"), false, None)]
     #[case::that_counts_nothing(Some("a:b:0"), false, None)]
-    fn one_row_further_on(#[case] at: Option<&str>, #[case] by_page: bool, #[case] expected: Option<&str>) {
+    fn one_row_further_on(
+        #[case] at: Option<&str>,
+        #[case] by_page: bool,
+        #[case] expected: Option<&str>,
+    ) {
         let at = at.map(|at| Cursor(at.to_owned()));
-        assert_eq!(Cursor::after_one_row(at.as_ref(), by_page), expected.map(|next| Cursor(next.to_owned())));
+        assert_eq!(
+            Cursor::after_one_row(at.as_ref(), by_page),
+            expected.map(|next| Cursor(next.to_owned()))
+        );
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "what a case expects")]

@@ -30,17 +30,23 @@ pub struct Node {
 impl Node {
     /// This node and all below it.
     pub fn streams(&self) -> Vec<&'static str> {
-        std::iter::once(self.def.name).chain(self.children.iter().flat_map(Self::streams)).collect()
+        std::iter::once(self.def.name)
+            .chain(self.children.iter().flat_map(Self::streams))
+            .collect()
     }
 
     fn ignores_bookmark(&self) -> bool {
-        self.emit.as_ref().is_some_and(|selected| selected.ignore_bookmark)
+        self.emit
+            .as_ref()
+            .is_some_and(|selected| selected.ignore_bookmark)
     }
 
     /// The nodes of this subtree whose progress is a bookmark of their own.
     pub fn incremental(&self) -> Vec<&Self> {
         let own = (self.emit.is_some() && self.def.replication_key().is_some()).then_some(self);
-        own.into_iter().chain(self.children.iter().flat_map(Self::incremental)).collect()
+        own.into_iter()
+            .chain(self.children.iter().flat_map(Self::incremental))
+            .collect()
     }
 }
 
@@ -51,14 +57,25 @@ pub fn tree(selection: Selection) -> Vec<Node> {
         let i = STREAMS.iter().position(|def| def.name == stream.def.name);
         selected[i.expect("selected streams are of the table")] = Some(stream);
     }
-    STREAMS.iter().filter(|def| def.parent.is_none()).filter_map(|def| subtree(def, &mut selected)).collect()
+    STREAMS
+        .iter()
+        .filter(|def| def.parent.is_none())
+        .filter_map(|def| subtree(def, &mut selected))
+        .collect()
 }
 
 fn subtree(def: &'static StreamDef, selected: &mut [Option<Selected>]) -> Option<Node> {
     let i = STREAMS.iter().position(|d| d.name == def.name)?;
     let emit = selected[i].take();
-    let children: Vec<_> = def.children().filter_map(|child| subtree(child, selected)).collect();
-    (emit.is_some() || !children.is_empty()).then_some(Node { def, emit, children })
+    let children: Vec<_> = def
+        .children()
+        .filter_map(|child| subtree(child, selected))
+        .collect();
+    (emit.is_some() || !children.is_empty()).then_some(Node {
+        def,
+        emit,
+        children,
+    })
 }
 
 /// A half-open span of time: `start <= t < end`.
@@ -86,7 +103,16 @@ impl Window {
     /// Two halves at a whole second.
     pub fn halves(&self) -> [Self; 2] {
         let middle = self.start + TimeDelta::seconds(self.length().num_seconds() / 2);
-        [Self { end: middle, ..*self }, Self { start: middle, ..*self }]
+        [
+            Self {
+                end: middle,
+                ..*self
+            },
+            Self {
+                start: middle,
+                ..*self
+            },
+        ]
     }
 
     /// Pieces of `length`, oldest first; the last may be shorter.
@@ -124,18 +150,34 @@ struct Start {
 
 impl Starts {
     /// `node` is an incremental stream with a walk of its own.
-    pub fn new(node: &Node, partition: &Partition, settings: &Settings, bookmarks: &Bookmarks) -> Self {
+    pub fn new(
+        node: &Node,
+        partition: &Partition,
+        settings: &Settings,
+        bookmarks: &Bookmarks,
+    ) -> Self {
         let starts = node.incremental().into_iter().map(|node| {
-            let bookmark = bookmarks.start(node.def.name, partition).filter(|_| !node.ignores_bookmark());
-            let resume = bookmark.map_or(settings.start_date, |bookmark| (bookmark - settings.lookback).max(settings.start_date));
+            let bookmark = bookmarks
+                .start(node.def.name, partition)
+                .filter(|_| !node.ignores_bookmark());
+            let resume = bookmark.map_or(settings.start_date, |bookmark| {
+                (bookmark - settings.lookback).max(settings.start_date)
+            });
             let low = match node.def.replication {
                 Replication::Incremental { refresh: true, .. } => {
                     // An end in the future must not shorten it.
-                    resume.min((settings.end.min(settings.now) - settings.issue_refresh).max(settings.start_date))
+                    resume.min(
+                        (settings.end.min(settings.now) - settings.issue_refresh)
+                            .max(settings.start_date),
+                    )
                 }
                 _ => resume,
             };
-            Start { stream: node.def.name, resume: whole_second(resume), low: whole_second(low) }
+            Start {
+                stream: node.def.name,
+                resume: whole_second(resume),
+                low: whole_second(low),
+            }
         });
         Self(starts.collect())
     }
@@ -147,13 +189,20 @@ impl Starts {
 
     /// From where the stream itself is written; `None` when it is only walked.
     pub fn own(&self, node: &Node) -> Option<DateTime<Utc>> {
-        self.0.iter().find(|start| start.stream == node.def.name).map(|start| start.low)
+        self.0
+            .iter()
+            .find(|start| start.stream == node.def.name)
+            .map(|start| start.low)
     }
 
     /// From where the stream is walked, for itself and for all below it.
     pub fn walked(&self, node: &Node) -> Option<DateTime<Utc>> {
         let streams = node.streams();
-        self.0.iter().filter(|start| streams.contains(&start.stream)).map(|start| start.low).min()
+        self.0
+            .iter()
+            .filter(|start| streams.contains(&start.stream))
+            .map(|start| start.low)
+            .min()
     }
 }
 
@@ -169,44 +218,88 @@ pub struct Group {
 }
 
 impl Group {
-    pub fn one(node: &Node, partition: Partition, settings: &Settings, bookmarks: &Bookmarks) -> Self {
+    pub fn one(
+        node: &Node,
+        partition: Partition,
+        settings: &Settings,
+        bookmarks: &Bookmarks,
+    ) -> Self {
         let starts = Starts::new(node, &partition, settings, bookmarks);
-        Self { starts, partitions: vec![partition], projects: Vec::new(), whole: None }
+        Self {
+            starts,
+            partitions: vec![partition],
+            projects: Vec::new(),
+            whole: None,
+        }
     }
 
     /// All projects of an organization whose projects are not known.
-    pub fn unlisted(node: &Node, organization: &Context, settings: &Settings, bookmarks: &Bookmarks) -> Self {
-        Self { projects: vec![EVERY_PROJECT.to_owned()], ..Self::one(node, organization.partition(), settings, bookmarks) }
+    pub fn unlisted(
+        node: &Node,
+        organization: &Context,
+        settings: &Settings,
+        bookmarks: &Bookmarks,
+    ) -> Self {
+        Self {
+            projects: vec![EVERY_PROJECT.to_owned()],
+            ..Self::one(node, organization.partition(), settings, bookmarks)
+        }
     }
 
     /// Where it is a gap when it fails.
     pub fn parts(&self) -> &[Partition] {
-        self.whole.as_ref().map_or(&self.partitions, std::slice::from_ref)
+        self.whole
+            .as_ref()
+            .map_or(&self.partitions, std::slice::from_ref)
     }
 }
 
 /// The projects by where they start: all in one, in most runs. One that is new, or was left behind, is not covered by
 /// the bookmark of the others; one that the token may not read would spoil a request for the others.
-pub fn groups(node: &Node, organization: &Context, projects: &[Reference], settings: &Settings, bookmarks: &Bookmarks) -> Vec<Group> {
+pub fn groups(
+    node: &Node,
+    organization: &Context,
+    projects: &[Reference],
+    settings: &Settings,
+    bookmarks: &Bookmarks,
+) -> Vec<Group> {
     let mut alike: Vec<(bool, Starts, Vec<Partition>)> = Vec::new();
     for project in projects {
         let partition = organization.with(&project.bind).partition();
         let starts = Starts::new(node, &partition, settings, bookmarks);
-        match alike.iter_mut().find(|(no_access, known, _)| *no_access == project.no_access && *known == starts) {
+        match alike
+            .iter_mut()
+            .find(|(no_access, known, _)| *no_access == project.no_access && *known == starts)
+        {
             Some((.., partitions)) => partitions.push(partition),
             None => alike.push((project.no_access, starts, vec![partition])),
         }
     }
-    let every = settings.projects.is_everything() && alike.iter().filter(|(no_access, ..)| !no_access).count() == 1;
+    let every = settings.projects.is_everything()
+        && alike.iter().filter(|(no_access, ..)| !no_access).count() == 1;
     let mut groups = Vec::new();
     for (no_access, starts, partitions) in alike {
         if every && !no_access {
-            groups.push(Group { starts, partitions, projects: vec![EVERY_PROJECT.to_owned()], whole: Some(organization.partition()) });
+            groups.push(Group {
+                starts,
+                partitions,
+                projects: vec![EVERY_PROJECT.to_owned()],
+                whole: Some(organization.partition()),
+            });
             continue;
         }
         groups.extend(partitions.chunks(PROJECTS_AT_ONCE).map(|some| {
-            let ids = some.iter().flat_map(|partition| &partition.0).filter(|(name, _)| *name == "project_id").map(|(_, id)| id.clone());
-            Group { starts: starts.clone(), partitions: some.to_vec(), projects: ids.collect(), whole: None }
+            let ids = some
+                .iter()
+                .flat_map(|partition| &partition.0)
+                .filter(|(name, _)| *name == "project_id")
+                .map(|(_, id)| id.clone());
+            Group {
+                starts: starts.clone(),
+                partitions: some.to_vec(),
+                projects: ids.collect(),
+                whole: None,
+            }
         }));
     }
     groups
@@ -216,18 +309,40 @@ pub fn groups(node: &Node, organization: &Context, projects: &[Reference], setti
 pub fn windows(node: &Node, starts: &Starts, settings: &Settings) -> Vec<Window> {
     let resume = starts.0.iter().map(|start| start.resume).min();
     let low = starts.0.iter().map(|start| start.low).min();
-    let (Some(from), Some(low)) = (resume, low) else { return Vec::new() };
-    let whole = Window { start: from.min(settings.end), end: settings.end };
+    let (Some(from), Some(low)) = (resume, low) else {
+        return Vec::new();
+    };
+    let whole = Window {
+        start: from.min(settings.end),
+        end: settings.end,
+    };
     let mut windows = match node.def.walk() {
         Some(walk) if walk.windowed => {
             // What is older than the usual retention is mostly empty: one span, to be probed before it is cut.
             let recent = (settings.now - RETENTION).clamp(whole.start, whole.end);
-            let old = Window { end: whole_second(recent), ..whole };
-            let recent = Window { start: old.end, ..whole };
+            let old = Window {
+                end: whole_second(recent),
+                ..whole
+            };
+            let recent = Window {
+                start: old.end,
+                ..whole
+            };
             // What is still to come needs no steps.
             let present = whole_second(settings.now).clamp(recent.start, recent.end);
-            let past = Window { end: present, ..recent }.pieces(settings.window);
-            let [old, coming] = [old, Window { start: present, ..recent }].map(|w| Some(w).filter(|w| w.start < w.end));
+            let past = Window {
+                end: present,
+                ..recent
+            }
+            .pieces(settings.window);
+            let [old, coming] = [
+                old,
+                Window {
+                    start: present,
+                    ..recent
+                },
+            ]
+            .map(|w| Some(w).filter(|w| w.start < w.end));
             old.into_iter().chain(past).chain(coming).collect()
         }
         _ => vec![whole],
@@ -256,7 +371,10 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(start: DateTime<Utc>) -> Self {
-        Self { reached: start, ahead: Vec::new() }
+        Self {
+            reached: start,
+            ahead: Vec::new(),
+        }
     }
 
     /// Notes a finished window; `Some(instant)` when everything before it is now finished.
@@ -283,45 +401,75 @@ mod tests {
     }
 
     fn window(start: &str, end: &str) -> Window {
-        Window { start: at(start), end: at(end) }
+        Window {
+            start: at(start),
+            end: at(end),
+        }
     }
 
     /// Of a run on 1 February from `start` on.
     fn settings(start: &str) -> Settings {
-        let Value::Object(config) = json!({"api_token": "t", "start_date": start, "end_date": "2026-02-01"}) else {
+        let Value::Object(config) =
+            json!({"api_token": "t", "start_date": start, "end_date": "2026-02-01"})
+        else {
             unreachable!("an object")
         };
-        Settings { now: at("2026-02-01"), ..Settings::new(config).expect("valid") }
+        Settings {
+            now: at("2026-02-01"),
+            ..Settings::new(config).expect("valid")
+        }
     }
 
     /// The node of the first of these streams, in a run that selects them all.
     fn node(streams: &[&str], method: Option<&str>) -> Node {
         fn take(nodes: Vec<Node>, name: &str) -> Option<Node> {
-            nodes.into_iter().find_map(|node| if node.def.name == name { Some(node) } else { take(node.children, name) })
+            nodes.into_iter().find_map(|node| {
+                if node.def.name == name {
+                    Some(node)
+                } else {
+                    take(node.children, name)
+                }
+            })
         }
-        let entries: Vec<Value> = streams.iter().map(|name| json!({"tap_stream_id": name, "replication_method": method})).collect();
-        let selection = Selection::new(Some(json!({"streams": entries})), &RecordStyle::default()).expect("a catalog");
+        let entries: Vec<Value> = streams
+            .iter()
+            .map(|name| json!({"tap_stream_id": name, "replication_method": method}))
+            .collect();
+        let selection = Selection::new(Some(json!({"streams": entries})), &RecordStyle::default())
+            .expect("a catalog");
         take(tree(selection), streams[0]).expect("in the tree")
     }
 
     fn partition() -> Partition {
-        Partition(vec![("organization_slug", "acme".to_owned()), ("project_id", "2".to_owned())])
+        Partition(vec![
+            ("organization_slug", "acme".to_owned()),
+            ("project_id", "2".to_owned()),
+        ])
     }
 
     fn bookmarks(list: &[(&str, &str)]) -> Bookmarks {
-        let bookmarks: serde_json::Map<String, Value> =
-            list.iter().map(|(stream, start)| ((*stream).to_owned(), json!({"start": start}))).collect();
+        let bookmarks: serde_json::Map<String, Value> = list
+            .iter()
+            .map(|(stream, start)| ((*stream).to_owned(), json!({"start": start})))
+            .collect();
         Bookmarks::parse(json!({"bookmarks": bookmarks})).expect("a state")
     }
 
     fn planned(node: &Node, settings: &Settings, state: &[(&str, &str)]) -> Vec<Window> {
-        windows(node, &Starts::new(node, &partition(), settings, &bookmarks(state)), settings)
+        windows(
+            node,
+            &Starts::new(node, &partition(), settings, &bookmarks(state)),
+            settings,
+        )
     }
 
     fn are_a_partition(windows: &[Window], start: &str) {
         assert_eq!(windows.first().map(|w| w.start), Some(at(start)));
         assert_eq!(windows.last().map(|w| w.end), Some(at("2026-02-01")));
-        assert!(windows.windows(2).all(|two| two[0].end == two[1].start), "{windows:?}");
+        assert!(
+            windows.windows(2).all(|two| two[0].end == two[1].start),
+            "{windows:?}"
+        );
         assert!(windows.iter().all(|w| w.start < w.end));
     }
 
@@ -336,61 +484,121 @@ mod tests {
 
     #[test]
     fn the_refresh_widens_the_first_window() {
-        let planned = planned(&node(&["issues"], None), &settings("2026-01-01"), &[("issues", "2026-01-20T00:00:00Z")]);
-        assert_eq!(planned, [window("2026-01-18", "2026-01-26T23:00:00Z"), window("2026-01-26T23:00:00Z", "2026-02-01")]);
+        let planned = planned(
+            &node(&["issues"], None),
+            &settings("2026-01-01"),
+            &[("issues", "2026-01-20T00:00:00Z")],
+        );
+        assert_eq!(
+            planned,
+            [
+                window("2026-01-18", "2026-01-26T23:00:00Z"),
+                window("2026-01-26T23:00:00Z", "2026-02-01")
+            ]
+        );
     }
 
     #[test]
     fn the_refresh_is_made_when_there_is_nothing_new() {
         let issues = node(&["issues"], None);
-        assert_eq!(planned(&issues, &settings("2026-01-01"), &[("issues", "2026-03-01T00:00:00Z")]), [window("2026-01-18", "2026-02-01")]);
-        let without = Settings { issue_refresh: TimeDelta::zero(), ..settings("2026-01-01") };
-        assert_eq!(planned(&issues, &without, &[("issues", "2026-03-01T00:00:00Z")]), []);
+        assert_eq!(
+            planned(
+                &issues,
+                &settings("2026-01-01"),
+                &[("issues", "2026-03-01T00:00:00Z")]
+            ),
+            [window("2026-01-18", "2026-02-01")]
+        );
+        let without = Settings {
+            issue_refresh: TimeDelta::zero(),
+            ..settings("2026-01-01")
+        };
+        assert_eq!(
+            planned(&issues, &without, &[("issues", "2026-03-01T00:00:00Z")]),
+            []
+        );
     }
 
     #[test]
     fn an_end_in_the_future_does_not_shorten_the_refresh() {
-        let settings = Settings { now: at("2026-01-29"), ..settings("2026-01-01") };
-        let planned = planned(&node(&["issues"], None), &settings, &[("issues", "2026-01-28T00:00:00Z")]);
+        let settings = Settings {
+            now: at("2026-01-29"),
+            ..settings("2026-01-01")
+        };
+        let planned = planned(
+            &node(&["issues"], None),
+            &settings,
+            &[("issues", "2026-01-28T00:00:00Z")],
+        );
         assert_eq!(planned[0].start, at("2026-01-15"));
     }
 
     #[test]
     fn what_is_older_than_the_retention_is_one_piece() {
-        let planned = planned(&node(&["issues"], None), &settings("2025-01-01T00:00:00Z"), &[]);
+        let planned = planned(
+            &node(&["issues"], None),
+            &settings("2025-01-01T00:00:00Z"),
+            &[],
+        );
         are_a_partition(&planned, "2025-01-01");
         assert_eq!(planned[0], window("2025-01-01", "2025-11-03"));
-        assert!(planned[1..].iter().all(|w| w.length() <= TimeDelta::days(7)));
+        assert!(
+            planned[1..]
+                .iter()
+                .all(|w| w.length() <= TimeDelta::days(7))
+        );
     }
 
     #[test]
     fn what_is_still_to_come_is_one_piece() {
-        let settings = Settings { now: at("2026-01-20T12:00:00.5Z"), ..settings("2026-01-10") };
+        let settings = Settings {
+            now: at("2026-01-20T12:00:00.5Z"),
+            ..settings("2026-01-10")
+        };
         let planned = planned(&node(&["issues"], None), &settings, &[]);
         are_a_partition(&planned, "2026-01-10");
         let cuts: Vec<_> = planned.iter().map(|window| window.end).collect();
-        assert_eq!(cuts, [at("2026-01-17"), at("2026-01-20T12:00:00Z"), at("2026-02-01")]);
+        assert_eq!(
+            cuts,
+            [
+                at("2026-01-17"),
+                at("2026-01-20T12:00:00Z"),
+                at("2026-02-01")
+            ]
+        );
     }
 
     #[test]
     fn a_list_without_windows_is_one() {
-        assert_eq!(planned(&node(&["releases"], None), &settings("2025-01-01"), &[]), [window("2025-01-01", "2026-02-01")]);
+        assert_eq!(
+            planned(&node(&["releases"], None), &settings("2025-01-01"), &[]),
+            [window("2025-01-01", "2026-02-01")]
+        );
     }
 
     #[test]
     fn a_stream_that_is_walked_only_starts_where_its_children_do() {
         let issues = node(&["issues", "events"], None);
-        let state = [("issues", "2026-01-25T00:00:00Z"), ("events", "2026-01-10T00:00:00Z")];
+        let state = [
+            ("issues", "2026-01-25T00:00:00Z"),
+            ("events", "2026-01-10T00:00:00Z"),
+        ];
         let settings = settings("2026-01-01");
         let starts = Starts::new(&issues, &partition(), &settings, &bookmarks(&state));
         assert_eq!(starts.own(&issues), Some(at("2026-01-18")));
         assert_eq!(starts.walked(&issues), Some(at("2026-01-09T23:00:00Z")));
-        assert_eq!(starts.own(&issues.children[0]), Some(at("2026-01-09T23:00:00Z")));
+        assert_eq!(
+            starts.own(&issues.children[0]),
+            Some(at("2026-01-09T23:00:00Z"))
+        );
         let cut = windows(&issues, &starts, &settings);
         are_a_partition(&cut, "2026-01-09T23:00:00Z");
         assert_eq!(cut[0].end, at("2026-01-16T23:00:00Z"));
         let walked = node(&["events"], None);
-        assert_eq!(Starts::new(&walked, &partition(), &settings, &bookmarks(&state)).own(&walked), Some(at("2026-01-09T23:00:00Z")));
+        assert_eq!(
+            Starts::new(&walked, &partition(), &settings, &bookmarks(&state)).own(&walked),
+            Some(at("2026-01-09T23:00:00Z"))
+        );
     }
 
     #[rstest]
@@ -401,9 +609,18 @@ mod tests {
     #[case::a_look_back_before_the_start_date(&[("events", "2026-01-01T00:30:00Z")], None, "2026-01-01T00:00:00Z")]
     #[case::of_another_stream(&[("issues", "2026-01-10T00:00:00Z")], None, "2026-01-01T00:00:00Z")]
     #[case::full_table(&[("events", "2026-01-10T00:00:00Z")], Some("FULL_TABLE"), "2026-01-01T00:00:00Z")]
-    fn where_a_stream_starts(#[case] state: &[(&str, &str)], #[case] method: Option<&str>, #[case] expected: &str) {
+    fn where_a_stream_starts(
+        #[case] state: &[(&str, &str)],
+        #[case] method: Option<&str>,
+        #[case] expected: &str,
+    ) {
         let events = node(&["events"], method);
-        let starts = Starts::new(&events, &partition(), &settings("2026-01-01"), &bookmarks(state));
+        let starts = Starts::new(
+            &events,
+            &partition(),
+            &settings("2026-01-01"),
+            &bookmarks(state),
+        );
         assert_eq!(starts.own(&events), Some(at(expected)));
     }
 
@@ -412,13 +629,26 @@ mod tests {
         let odd = window("2026-01-01T00:00:00Z", "2026-01-01T00:00:07Z");
         assert_eq!(
             odd.halves(),
-            [window("2026-01-01T00:00:00Z", "2026-01-01T00:00:03Z"), window("2026-01-01T00:00:03Z", "2026-01-01T00:00:07Z")]
+            [
+                window("2026-01-01T00:00:00Z", "2026-01-01T00:00:03Z"),
+                window("2026-01-01T00:00:03Z", "2026-01-01T00:00:07Z")
+            ]
         );
         let pieces = odd.pieces(TimeDelta::seconds(3));
         assert_eq!(pieces.len(), 3);
-        assert_eq!(pieces[2], window("2026-01-01T00:00:06Z", "2026-01-01T00:00:07Z"));
+        assert_eq!(
+            pieces[2],
+            window("2026-01-01T00:00:06Z", "2026-01-01T00:00:07Z")
+        );
         assert!(pieces.windows(2).all(|two| two[0].end == two[1].start));
-        assert!(Window { end: odd.start, ..odd }.pieces(TimeDelta::seconds(3)).is_empty());
+        assert!(
+            Window {
+                end: odd.start,
+                ..odd
+            }
+            .pieces(TimeDelta::seconds(3))
+            .is_empty()
+        );
     }
 
     #[test]
@@ -444,13 +674,25 @@ mod tests {
     #[test]
     fn the_tree_holds_the_parents_that_are_needed_and_no_more() {
         let selection = Selection::new(
-            Some(json!({"streams": [{"tap_stream_id": "event_detail"}, {"tap_stream_id": "teams"}]})),
+            Some(
+                json!({"streams": [{"tap_stream_id": "event_detail"}, {"tap_stream_id": "teams"}]}),
+            ),
             &RecordStyle::default(),
         )
         .expect("a catalog");
         let tree = tree(selection);
-        assert_eq!(tree.iter().flat_map(Node::streams).collect::<Vec<_>>(), ["projects", "issues", "events", "event_detail", "teams"]);
+        assert_eq!(
+            tree.iter().flat_map(Node::streams).collect::<Vec<_>>(),
+            ["projects", "issues", "events", "event_detail", "teams"]
+        );
         assert!(tree[0].emit.is_none() && tree[1].emit.is_some());
-        assert_eq!(tree[0].incremental().iter().map(|node| node.def.name).collect::<Vec<_>>(), ["event_detail"]);
+        assert_eq!(
+            tree[0]
+                .incremental()
+                .iter()
+                .map(|node| node.def.name)
+                .collect::<Vec<_>>(),
+            ["event_detail"]
+        );
     }
 }

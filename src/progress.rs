@@ -13,7 +13,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// All lines of the terminal's foot. Hidden until a run shows it.
-static FOOT: LazyLock<MultiProgress> = LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::hidden()));
+static FOOT: LazyLock<MultiProgress> =
+    LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::hidden()));
 const REDRAW: Duration = Duration::from_millis(250);
 
 /// Writes log lines above the foot.
@@ -51,10 +52,13 @@ impl Progress {
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(REDRAW) {
                 let counts = report.counts();
                 for def in STREAMS {
-                    let Some(counts) = counts.get(def.name) else { continue };
+                    let Some(counts) = counts.get(def.name) else {
+                        continue;
+                    };
                     let line = lines.entry(def.name).or_insert_with(|| {
                         // Cut to the width of the terminal.
-                        let style = ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+                        let style = ProgressStyle::with_template("{wide_msg}")
+                            .unwrap_or_else(|_| ProgressStyle::default_spinner());
                         FOOT.add(ProgressBar::new_spinner().with_style(style))
                     });
                     line.set_message(describe(def.name, counts, started.elapsed()));
@@ -62,7 +66,10 @@ impl Progress {
             }
             let _ = FOOT.clear();
         });
-        Some(Self { stop: Some(stop), drawing: Some(drawing) })
+        Some(Self {
+            stop: Some(stop),
+            drawing: Some(drawing),
+        })
     }
 }
 
@@ -80,14 +87,29 @@ impl Drop for Progress {
 fn describe(stream: &str, counts: &Counts, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64().max(0.001);
     #[expect(clippy::cast_precision_loss, reason = "shown without digits")]
-    let (rate, share) =
-        (counts.records as f64 / seconds, if counts.planned > 0 { counts.finished as f64 / counts.planned as f64 } else { 0.0 });
+    let (rate, share) = (
+        counts.records as f64 / seconds,
+        if counts.planned > 0 {
+            counts.finished as f64 / counts.planned as f64
+        } else {
+            0.0
+        },
+    );
     let mut line = format!("{stream:<15} {:>10} records {rate:>8.0}/s", counts.records);
     if let Some(reached) = counts.reached {
-        let _ = write!(line, "  to {}  {:>3.0} %", reached.format("%Y-%m-%d"), share * 100.0);
+        let _ = write!(
+            line,
+            "  to {}  {:>3.0} %",
+            reached.format("%Y-%m-%d"),
+            share * 100.0
+        );
     }
     if share > 0.01 && share < 1.0 {
-        let _ = write!(line, "  about {} left", human(seconds * (1.0 - share) / share));
+        let _ = write!(
+            line,
+            "  about {} left",
+            human(seconds * (1.0 - share) / share)
+        );
     }
     if counts.waiting > 0 {
         let _ = write!(line, "  {} waiting for the rate limit", counts.waiting);
@@ -115,7 +137,13 @@ mod tests {
     #[test]
     fn a_line_tells_rate_window_estimate_and_what_it_waits_for() {
         let mut counts = Counts::default();
-        (counts.records, counts.planned, counts.finished, counts.waiting, counts.gaps) = (100, 1000, 250, 2, 1);
+        (
+            counts.records,
+            counts.planned,
+            counts.finished,
+            counts.waiting,
+            counts.gaps,
+        ) = (100, 1000, 250, 2, 1);
         counts.reached = chrono::DateTime::from_timestamp(1_767_225_600, 0);
         let line = describe("issues", &counts, Duration::from_secs(60));
         assert_eq!(

@@ -61,7 +61,10 @@ pub struct Body {
 impl Body {
     /// An empty one, with room for so many bytes.
     pub fn expecting(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), scan: Scan::expecting(bytes) }
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            scan: Scan::expecting(bytes),
+        }
     }
 
     /// Appends what was received. After something wrong the rest is only kept.
@@ -158,7 +161,10 @@ impl<'a> Document<'a> {
     /// When the body is not UTF-8, or not one JSON value and nothing else.
     pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
         if body.len() > LARGEST {
-            return Err(Malformed { what: "a body of more than 2 GiB", at: 0 });
+            return Err(Malformed {
+                what: "a body of more than 2 GiB",
+                at: 0,
+            });
         }
         let mut scan = Scan::expecting(body.len());
         dispatch!(Level::new(), simd => scan.rest(simd, body));
@@ -202,7 +208,11 @@ impl<'a> Document<'a> {
 
     #[inline]
     fn inside(&self, place: Place, open: u8) -> Walk<'_, 'a> {
-        let at = if self.byte(place) == open { place.start as usize + 1 } else { place.end as usize - 1 };
+        let at = if self.byte(place) == open {
+            place.start as usize + 1
+        } else {
+            place.end as usize - 1
+        };
         Walk {
             doc: self,
             at,
@@ -214,7 +224,11 @@ impl<'a> Document<'a> {
 
     /// The value at `path` below an object, where there is one. The first of equal keys counts, as in the records.
     pub fn lookup(&self, place: Place, path: &[&str]) -> Option<Place> {
-        path.iter().try_fold(place, |place, name| self.members(place).find(|(key, _)| *key == name.as_bytes()).map(|(_, value)| value))
+        path.iter().try_fold(place, |place, name| {
+            self.members(place)
+                .find(|(key, _)| *key == name.as_bytes())
+                .map(|(_, value)| value)
+        })
     }
 
     /// The text of a string or number; `None` for anything else, and for strings that hold a lone surrogate.
@@ -241,7 +255,9 @@ impl<'a> Document<'a> {
     /// Whether a value needs no repair and is on one line, with so many containers around it in what is written.
     #[inline]
     pub fn is_clean(&self, place: Place, depth: u32) -> bool {
-        !self.spread && depth.saturating_add(self.depth) <= MAX_DEPTH && (self.misfits.is_empty() || self.fits(place))
+        !self.spread
+            && depth.saturating_add(self.depth) <= MAX_DEPTH
+            && (self.misfits.is_empty() || self.fits(place))
     }
 
     /// Copies what is between the quotes of a key, as [`Self::copy`] does.
@@ -250,7 +266,10 @@ impl<'a> Document<'a> {
             out.extend_from_slice(key);
         } else {
             // White space and a colon alone stand between a key's closing quote and its value.
-            let close = self.json[..value.start as usize].iter().rposition(|b| *b == b'"').unwrap_or(0);
+            let close = self.json[..value.start as usize]
+                .iter()
+                .rposition(|b| *b == b'"')
+                .unwrap_or(0);
             self.copy_run(close - key.len(), close, out, &mut Repairs::default());
         }
     }
@@ -262,8 +281,12 @@ impl<'a> Document<'a> {
         if place.end - place.start < 5 {
             return true;
         }
-        let first = self.misfits.partition_point(|misfit| misfit.start < place.start);
-        self.misfits.get(first).is_none_or(|misfit| misfit.start >= place.end)
+        let first = self
+            .misfits
+            .partition_point(|misfit| misfit.start < place.start);
+        self.misfits
+            .get(first)
+            .is_none_or(|misfit| misfit.start >= place.end)
     }
 
     #[cold]
@@ -297,13 +320,22 @@ impl<'a> Document<'a> {
         let plain = |from: usize, to: usize, out: &mut Vec<u8>| {
             if self.spread {
                 // In strings these bytes are always escaped, so wherever they are they are between tokens.
-                out.extend(self.json[from..to].iter().filter(|b| !matches!(b, b'\n' | b'\r' | b'\t')));
+                out.extend(
+                    self.json[from..to]
+                        .iter()
+                        .filter(|b| !matches!(b, b'\n' | b'\r' | b'\t')),
+                );
             } else {
                 out.extend_from_slice(&self.json[from..to]);
             }
         };
-        let first = self.misfits.partition_point(|misfit| (misfit.start as usize) < from);
-        for misfit in self.misfits[first..].iter().take_while(|misfit| (misfit.start as usize) < to) {
+        let first = self
+            .misfits
+            .partition_point(|misfit| (misfit.start as usize) < from);
+        for misfit in self.misfits[first..]
+            .iter()
+            .take_while(|misfit| (misfit.start as usize) < to)
+        {
             let (start, end) = (misfit.start as usize, misfit.end as usize);
             plain(from, start, out);
             if misfit.number {
@@ -355,7 +387,10 @@ impl<'a> Walk<'_, 'a> {
         key
     }
 
-    #[expect(clippy::inline_always, reason = "one of the two that each member costs; a call adds a fifth")]
+    #[expect(
+        clippy::inline_always,
+        reason = "one of the two that each member costs; a call adds a fifth"
+    )]
     #[inline(always)]
     fn value(&mut self) -> Place {
         let json = self.doc.json;
@@ -373,9 +408,20 @@ impl<'a> Walk<'_, 'a> {
             }
             b'n' | b't' => start + 4,
             b'f' => start + 5,
-            _ => start + json[start..].iter().position(|b| ENDS_SCALAR[*b as usize]).unwrap_or(json.len() - start),
+            _ => {
+                start
+                    + json[start..]
+                        .iter()
+                        .position(|b| ENDS_SCALAR[*b as usize])
+                        .unwrap_or(json.len() - start)
+            }
         };
-        Place { start: narrow(start), end: narrow(self.at), before, depth: narrow(self.depth) }
+        Place {
+            start: narrow(start),
+            end: narrow(self.at),
+            before,
+            depth: narrow(self.depth),
+        }
     }
 }
 
@@ -424,7 +470,10 @@ impl Iterator for Elements<'_, '_> {
 }
 
 /// Positions are checked to have 32 bits when a document is parsed.
-#[expect(clippy::cast_possible_truncation, reason = "larger bodies than 2 GiB are refused")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "larger bodies than 2 GiB are refused"
+)]
 #[inline]
 const fn narrow(at: usize) -> u32 {
     at as u32
@@ -434,7 +483,11 @@ const fn narrow(at: usize) -> u32 {
 #[inline]
 fn skip_space(json: &[u8], at: usize) -> usize {
     // Sentry writes none.
-    if json.get(at).is_some_and(|byte| *byte > b' ') { at } else { skip_spaces(json, at) }
+    if json.get(at).is_some_and(|byte| *byte > b' ') {
+        at
+    } else {
+        skip_spaces(json, at)
+    }
 }
 
 #[inline(never)]
@@ -453,7 +506,9 @@ fn starts_with(text: &[u8], start: &[u8]) -> bool {
         let (front, back) = (start.first_chunk::<HALF>()?, start.last_chunk::<HALF>()?);
         Some(text.first_chunk() == Some(front) && text.last_chunk() == Some(back))
     }
-    let Some(text) = text.get(..start.len()) else { return false };
+    let Some(text) = text.get(..start.len()) else {
+        return false;
+    };
     match start.len() {
         8..=16 => ends::<8>(text, start),
         4..8 => ends::<4>(text, start),
@@ -528,7 +583,9 @@ pub fn number_fits(number: &[u8]) -> bool {
     if number.len() <= 18 && !number.iter().any(|b| matches!(b, b'e' | b'E')) {
         return true;
     }
-    let Ok(number) = std::str::from_utf8(number) else { return false };
+    let Ok(number) = std::str::from_utf8(number) else {
+        return false;
+    };
     if number.bytes().any(|b| matches!(b, b'.' | b'e' | b'E')) {
         number.parse::<f64>().is_ok_and(f64::is_finite)
     } else {
@@ -544,7 +601,11 @@ pub fn is_number(text: &[u8]) -> bool {
 /// The end of the number that starts at `start`.
 fn number_end(json: &[u8], start: usize) -> Option<usize> {
     let digits = |from: usize| {
-        let count = json.get(from..)?.iter().take_while(|b| b.is_ascii_digit()).count();
+        let count = json
+            .get(from..)?
+            .iter()
+            .take_while(|b| b.is_ascii_digit())
+            .count();
         (count > 0).then_some(from + count)
     };
     let whole = start + usize::from(json.get(start) == Some(&b'-'));
@@ -562,7 +623,9 @@ fn number_end(json: &[u8], start: usize) -> Option<usize> {
 }
 
 fn hex4(json: &[u8], at: usize) -> Option<u32> {
-    json.get(at..at + 4)?.iter().try_fold(0, |unit, b| Some(unit << 4 | char::from(*b).to_digit(16)?))
+    json.get(at..at + 4)?
+        .iter()
+        .try_fold(0, |unit, b| Some(unit << 4 | char::from(*b).to_digit(16)?))
 }
 
 /// What was found up to a block.
@@ -618,7 +681,12 @@ impl Nesting {
 
 impl Default for Nesting {
     fn default() -> Self {
-        Self { kinds: 1, outer: Vec::new(), open: [0; LISTED], deepest: 0 }
+        Self {
+            kinds: 1,
+            outer: Vec::new(),
+            open: [0; LISTED],
+            deepest: 0,
+        }
     }
 }
 
@@ -637,7 +705,12 @@ struct After {
 impl Default for After {
     fn default() -> Self {
         // A value comes first, as after a separator.
-        Self { open: 0, first: 0, separator: 1 << 63, key: 0 }
+        Self {
+            open: 0,
+            first: 0,
+            separator: 1 << 63,
+            key: 0,
+        }
     }
 }
 
@@ -659,11 +732,17 @@ struct Tokens {
     escaped: u64,
 }
 
-#[expect(clippy::inline_always, reason = "only what is part of one function is compiled for the wider vectors")]
+#[expect(
+    clippy::inline_always,
+    reason = "only what is part of one function is compiled for the wider vectors"
+)]
 impl Scan {
     /// For a body of about so many bytes.
     fn expecting(bytes: usize) -> Self {
-        Self { containers: Vec::with_capacity(bytes / 256), ..Self::default() }
+        Self {
+            containers: Vec::with_capacity(bytes / 256),
+            ..Self::default()
+        }
     }
 
     /// Appends to the body what of it was received, and checks all blocks but the last ones: a number or an escape is
@@ -695,7 +774,9 @@ impl Scan {
     /// the other, so the processor does both at once.
     #[inline(always)]
     fn blocks<S: Simd>(&mut self, simd: S, body: &[u8], blocks: &[[u8; 64]]) {
-        let Some((first, others)) = blocks.split_first() else { return };
+        let Some((first, others)) = blocks.split_first() else {
+            return;
+        };
         // Their own variables, so that they stay in registers.
         let (mut at, mut carry) = (self.at, self.carry);
         let mut tokens = self.tokens(simd, at, first, &mut carry);
@@ -711,12 +792,22 @@ impl Scan {
 
     /// What the bytes of a block are.
     #[inline(always)]
-    fn tokens<S: Simd>(&mut self, simd: S, base: usize, block: &[u8; 64], carry: &mut Carry) -> Tokens {
+    fn tokens<S: Simd>(
+        &mut self,
+        simd: S,
+        base: usize,
+        block: &[u8; 64],
+        carry: &mut Carry,
+    ) -> Tokens {
         let bytes = u8x64::simd_from(simd, *block);
         let is = |byte: u8| bytes.simd_eq(byte).to_bitmask();
 
         let backslashes = is(b'\\');
-        let escaped = if backslashes == 0 { std::mem::take(&mut carry.escaped) } else { carry.escaped(backslashes) };
+        let escaped = if backslashes == 0 {
+            std::mem::take(&mut carry.escaped)
+        } else {
+            carry.escaped(backslashes)
+        };
         let quotes = is(b'"') & !escaped;
         // From each opening quote up to, and without, the closing one.
         let inside = prefix_xor(quotes) ^ carry.string;
@@ -750,14 +841,29 @@ impl Scan {
         let behind = scalar << 1 | carry.scalar >> 63;
         carry.scalar = scalar;
 
-        Tokens { string, string_start: quotes & inside, space, open, close, curly, comma, colon, scalar_start: scalar & !behind, escaped }
+        Tokens {
+            string,
+            string_start: quotes & inside,
+            space,
+            open,
+            close,
+            curly,
+            comma,
+            colon,
+            scalar_start: scalar & !behind,
+            escaped,
+        }
     }
 
     /// Checks the tokens of the block at `base`.
     #[inline(always)]
     fn check(&mut self, body: &[u8], base: usize, tokens: &Tokens, carry: &mut Carry) {
         let objects = self.brackets(base, tokens);
-        let misplaced = if tokens.space == 0 { carry.grammar::<false>(tokens, objects) } else { carry.grammar::<true>(tokens, objects) };
+        let misplaced = if tokens.space == 0 {
+            carry.grammar::<false>(tokens, objects)
+        } else {
+            carry.grammar::<true>(tokens, objects)
+        };
         if tokens.escaped != 0 {
             self.escapes(body, base, tokens.escaped);
         }
@@ -841,10 +947,15 @@ impl Scan {
     fn unlist(&mut self, kinds: u64, end: u32) -> u64 {
         if kinds > 0 && self.nesting.outer.is_empty() {
             let next = narrow(self.containers.len());
-            let container = &mut self.containers[self.nesting.open[kinds.ilog2() as usize] as usize];
+            let container =
+                &mut self.containers[self.nesting.open[kinds.ilog2() as usize] as usize];
             (container.end, container.next) = (end, next);
         }
-        if kinds == 1 { self.nesting.outer.pop().unwrap_or(kinds) } else { kinds }
+        if kinds == 1 {
+            self.nesting.outer.pop().unwrap_or(kinds)
+        } else {
+            kinds
+        }
     }
 
     #[cold]
@@ -865,7 +976,9 @@ impl Scan {
             if let Some(chunk) = body.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
                 let word = u64::from_le_bytes(*chunk);
                 // Digits become 0 to 9, and only they stay below 0x80 when 0x76 is added.
-                if *chunk.first_chunk::<4>().unwrap_or(&[0; 4]) == *b"null" && ENDS_SCALAR[chunk[4] as usize] {
+                if *chunk.first_chunk::<4>().unwrap_or(&[0; 4]) == *b"null"
+                    && ENDS_SCALAR[chunk[4] as usize]
+                {
                     continue;
                 }
                 let digits = word ^ (ONES * 0x30);
@@ -896,7 +1009,9 @@ impl Scan {
         if self.cut || self.wrong.is_some_and(|wrong| wrong.at < at) {
             return true;
         }
-        let Some(rest) = body.get(at..) else { return false };
+        let Some(rest) = body.get(at..) else {
+            return false;
+        };
         if !self.whole && !rest.iter().any(|b| ENDS_SCALAR[*b as usize]) {
             self.cut = true;
             return true;
@@ -906,9 +1021,15 @@ impl Scan {
             Some(b'f') if rest.starts_with(b"false") => at + 5,
             Some(b'n') if rest.starts_with(b"null") => at + 4,
             _ => {
-                let Some(end) = number_end(body, at) else { return false };
+                let Some(end) = number_end(body, at) else {
+                    return false;
+                };
                 if !number_fits(&body[at..end]) {
-                    self.misfits.push(Misfit { start: narrow(at), end: narrow(end), number: true });
+                    self.misfits.push(Misfit {
+                        start: narrow(at),
+                        end: narrow(end),
+                        number: true,
+                    });
                 }
                 end
             }
@@ -928,12 +1049,17 @@ impl Scan {
                 Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {}
                 Some(b'u') => match hex4(body, at + 1) {
                     Some(0xd800..=0xdbff)
-                        if body.get(at + 5..at + 7) == Some(b"\\u") && matches!(hex4(body, at + 7), Some(0xdc00..=0xdfff)) =>
+                        if body.get(at + 5..at + 7) == Some(b"\\u")
+                            && matches!(hex4(body, at + 7), Some(0xdc00..=0xdfff)) =>
                     {
                         self.low_surrogate = at + 6;
                     }
                     Some(0 | 0xd800..=0xdfff) if self.low_surrogate != at => {
-                        self.misfits.push(Misfit { start: narrow(at - 1), end: narrow(at + 5), number: false });
+                        self.misfits.push(Misfit {
+                            start: narrow(at - 1),
+                            end: narrow(at + 5),
+                            number: false,
+                        });
                     }
                     Some(_) => {}
                     None => wrong |= bit,
@@ -967,7 +1093,13 @@ impl Scan {
         let end = match body.get(start) {
             Some(b'{' | b'[') => self.containers[0].end as usize,
             Some(b'"') => string_end(body, start),
-            Some(_) => start + body[start..].iter().position(|b| ENDS_SCALAR[*b as usize]).unwrap_or(body.len() - start),
+            Some(_) => {
+                start
+                    + body[start..]
+                        .iter()
+                        .position(|b| ENDS_SCALAR[*b as usize])
+                        .unwrap_or(body.len() - start)
+            }
             None => return malformed("the text is empty", start),
         };
         let rest = skip_space(body, end);
@@ -978,7 +1110,12 @@ impl Scan {
         self.misfits.sort_unstable_by_key(|misfit| misfit.start);
         Ok(Document {
             json: body,
-            root: Place { start: narrow(start), end: narrow(end), before: 0, depth: 0 },
+            root: Place {
+                start: narrow(start),
+                end: narrow(end),
+                before: 0,
+                depth: 0,
+            },
             containers: self.containers,
             misfits: self.misfits,
             spread: self.spread,
@@ -1010,7 +1147,17 @@ impl Carry {
     /// - A colon follows each key, and nothing else.
     #[inline(always)]
     fn grammar<const SPACE: bool>(&mut self, tokens: &Tokens, objects: u64) -> u64 {
-        let Tokens { string, string_start, space, open, close, comma, colon, scalar_start, .. } = *tokens;
+        let Tokens {
+            string,
+            string_start,
+            space,
+            open,
+            close,
+            comma,
+            colon,
+            scalar_start,
+            ..
+        } = *tokens;
         // The tokens that follow those whose last byte is marked. With white space, adding what falls into a run of it
         // carries to the run's end.
         let follow = |last: u64, carry: &mut u64| {
@@ -1036,7 +1183,9 @@ impl Carry {
         after.key = u64::from(overflow);
         let after_key = sum & !run;
 
-        ((after_separator ^ value) & !(close & after_open)) | (key_place & !(string_start | close)) | (colon ^ after_key)
+        ((after_separator ^ value) & !(close & after_open))
+            | (key_place & !(string_start | close))
+            | (colon ^ after_key)
     }
 }
 
@@ -1077,7 +1226,8 @@ mod tests {
             b'{' => {
                 let mut object = serde_json::Map::new();
                 for (key, value) in doc.members(place) {
-                    let key: String = serde_json::from_slice(&[b"\"", key, b"\""].concat()).expect("a key");
+                    let key: String =
+                        serde_json::from_slice(&[b"\"", key, b"\""].concat()).expect("a key");
                     object.insert(key, tree(doc, value));
                 }
                 object.into()
@@ -1095,7 +1245,11 @@ mod tests {
             json.chunks(piece).for_each(|piece| body.push(piece));
             match (&ours, body.document()) {
                 (Ok(whole), Ok(pieces)) => assert_eq!(format!("{pieces:?}"), format!("{whole:?}")),
-                (whole, pieces) => assert_eq!(whole.as_ref().err(), pieces.err().as_ref(), "in pieces of {piece}"),
+                (whole, pieces) => assert_eq!(
+                    whole.as_ref().err(),
+                    pieces.err().as_ref(),
+                    "in pieces of {piece}"
+                ),
             }
             assert_eq!(body.take(), json);
         }
@@ -1105,7 +1259,12 @@ mod tests {
                 let (mut out, mut repairs) = (Vec::new(), Repairs::default());
                 doc.copy(doc.root(), 0, &mut out, &mut repairs);
                 let copy = serde_json::from_slice::<serde_json::Value>(&out);
-                assert!(copy.is_ok(), "{} -> {}", String::from_utf8_lossy(json), String::from_utf8_lossy(&out));
+                assert!(
+                    copy.is_ok(),
+                    "{} -> {}",
+                    String::from_utf8_lossy(json),
+                    String::from_utf8_lossy(&out)
+                );
                 assert!(!out.iter().any(|b| matches!(b, b'\n' | b'\r' | b'\t')));
                 if let Ok(theirs) = theirs {
                     assert_eq!(tree(doc, doc.root()), theirs);
@@ -1114,7 +1273,11 @@ mod tests {
                     }
                 } else {
                     // Lone surrogates and huge exponents, which Sentry's answers may hold; nothing else differs.
-                    assert!(repairs.characters + repairs.numbers > 0, "{}", String::from_utf8_lossy(json));
+                    assert!(
+                        repairs.characters + repairs.numbers > 0,
+                        "{}",
+                        String::from_utf8_lossy(json)
+                    );
                 }
             }
             Err(e) => assert!(theirs.is_err(), "{e}: {}", String::from_utf8_lossy(json)),
@@ -1123,32 +1286,58 @@ mod tests {
 
     #[test]
     fn a_value_is_copied_as_it_is_written() {
-        for json in
-            [r#"{"a":[1,2.50,-0,1e5,"x\n\u00e9😀",true,false,null,{}],"b":{"c":[]}}"#, "12345678901234567", r#""\ud83d\ude00""#, "null"]
-        {
+        for json in [
+            r#"{"a":[1,2.50,-0,1e5,"x\n\u00e9😀",true,false,null,{}],"b":{"c":[]}}"#,
+            "12345678901234567",
+            r#""\ud83d\ude00""#,
+            "null",
+        ] {
             assert_eq!(copied(json), (json.to_owned(), Repairs::default()));
         }
     }
 
     #[test]
     fn line_breaks_between_tokens_are_left_out() {
-        assert_eq!(copied("{\n\t\"a\": [\r\n1 ,\n 2]\n}").0, r#"{"a": [1 , 2]}"#);
+        assert_eq!(
+            copied("{\n\t\"a\": [\r\n1 ,\n 2]\n}").0,
+            r#"{"a": [1 , 2]}"#
+        );
     }
 
     #[test]
     fn nul_and_lone_surrogates_become_the_replacement_character() {
-        let (json, repairs) = copied(r#"["a\u0000b","\ud800","\udc00x",{"\ud800\ud83d\ude00":"\\u0000"}]"#);
-        assert_eq!(json, "[\"a\u{fffd}b\",\"\u{fffd}\",\"\u{fffd}x\",{\"\u{fffd}\\ud83d\\ude00\":\"\\\\u0000\"}]");
+        let (json, repairs) =
+            copied(r#"["a\u0000b","\ud800","\udc00x",{"\ud800\ud83d\ude00":"\\u0000"}]"#);
+        assert_eq!(
+            json,
+            "[\"a\u{fffd}b\",\"\u{fffd}\",\"\u{fffd}x\",{\"\u{fffd}\\ud83d\\ude00\":\"\\\\u0000\"}]"
+        );
         assert_eq!(repairs.characters, 4);
     }
 
     #[test]
     fn numbers_beyond_64_bits_become_strings() {
-        let (json, repairs) = copied("[9223372036854775807,9223372036854775808,1e400,-1E-400,\"\\u0000\",9223372036854775808]");
-        assert_eq!(json, "[9223372036854775807,\"9223372036854775808\",\"1e400\",-1E-400,\"\u{fffd}\",\"9223372036854775808\"]");
-        assert_eq!(repairs, Repairs { characters: 1, numbers: 3, depth: 0 });
+        let (json, repairs) = copied(
+            "[9223372036854775807,9223372036854775808,1e400,-1E-400,\"\\u0000\",9223372036854775808]",
+        );
+        assert_eq!(
+            json,
+            "[9223372036854775807,\"9223372036854775808\",\"1e400\",-1E-400,\"\u{fffd}\",\"9223372036854775808\"]"
+        );
+        assert_eq!(
+            repairs,
+            Repairs {
+                characters: 1,
+                numbers: 3,
+                depth: 0
+            }
+        );
         // However short what is copied is.
-        for (json, expected) in [("2e308", r#""2e308""#), ("[9e999]", r#"["9e999"]"#), ("1e99", "1e99")] {
+        for (json, expected) in [
+            ("2e308", r#""2e308""#),
+            ("[9e999]", r#"["9e999"]"#),
+            ("1e99", "1e99"),
+        ] {
             assert_eq!(copied(json).0, expected);
         }
     }
@@ -1160,17 +1349,54 @@ mod tests {
         assert_eq!(json, format!("{}null{}", "[".repeat(100), "]".repeat(100)));
         assert_eq!(repairs.depth, 1);
         assert!(Document::parse(&deep.as_bytes()[1..]).is_err());
-        let (json, repairs) = copied(&format!("[{}1,{{\"a\":[]}}{},[[2]],\"\\u0000\"]", "[".repeat(98), "]".repeat(98)));
-        assert_eq!(json, format!("[{}1,{{\"a\":null}}{},[[2]],\"\u{fffd}\"]", "[".repeat(98), "]".repeat(98)));
-        assert_eq!(repairs, Repairs { characters: 1, numbers: 0, depth: 1 });
+        let (json, repairs) = copied(&format!(
+            "[{}1,{{\"a\":[]}}{},[[2]],\"\\u0000\"]",
+            "[".repeat(98),
+            "]".repeat(98)
+        ));
+        assert_eq!(
+            json,
+            format!(
+                "[{}1,{{\"a\":null}}{},[[2]],\"\u{fffd}\"]",
+                "[".repeat(98),
+                "]".repeat(98)
+            )
+        );
+        assert_eq!(
+            repairs,
+            Repairs {
+                characters: 1,
+                numbers: 0,
+                depth: 1
+            }
+        );
     }
 
     #[test]
     fn kinds_of_containers_are_known_at_every_depth() {
         for depth in [1, 3, 4, 5, 62, 63, 64, 65, 100, 120] {
-            let (open, close): (String, Vec<&str>) = (0..depth).map(|i| if i % 3 == 0 { ("{\"k\":", "}") } else { ("[", "]") }).unzip();
+            let (open, close): (String, Vec<&str>) = (0..depth)
+                .map(|i| {
+                    if i % 3 == 0 {
+                        ("{\"k\":", "}")
+                    } else {
+                        ("[", "]")
+                    }
+                })
+                .unzip();
             let close: String = close.into_iter().rev().collect();
-            for inner in ["1", "1,2", "1,\"a\":2", "\"a\":2", "}", "]", "[1]}", "{}]", "", "{\"a\":[1,2],\"b\":3}"] {
+            for inner in [
+                "1",
+                "1,2",
+                "1,\"a\":2",
+                "\"a\":2",
+                "}",
+                "]",
+                "[1]}",
+                "{}]",
+                "",
+                "{\"a\":[1,2],\"b\":3}",
+            ] {
                 agree(format!("{open}{inner}{close}").as_bytes());
                 agree(format!("[{open}{inner}{close},{{\"x\":{open}{inner}{close}}}]").as_bytes());
                 agree(format!("{open}{inner}{close}]").as_bytes());
@@ -1266,10 +1492,20 @@ mod tests {
                 // At every place of a block, and behind white space that spans one.
                 agree(format!("{}{json}", " ".repeat(at)).as_bytes());
                 agree(format!("[\"{}\",{json}]", "x".repeat(at)).as_bytes());
-                agree(format!("{{\"k{}\":{json}{}}}", "x".repeat(130 + at), "\n".repeat(at)).as_bytes());
+                agree(
+                    format!(
+                        "{{\"k{}\":{json}{}}}",
+                        "x".repeat(130 + at),
+                        "\n".repeat(at)
+                    )
+                    .as_bytes(),
+                );
                 agree(format!("{{\"a\":0,\"k\"{}:{json}}}", " ".repeat(at)).as_bytes());
             }
-            assert!(serde_json::from_str::<serde_json::Value>(json).is_err(), "{json}");
+            assert!(
+                serde_json::from_str::<serde_json::Value>(json).is_err(),
+                "{json}"
+            );
         }
     }
 
@@ -1277,9 +1513,15 @@ mod tests {
     fn errors_name_the_place() {
         let error = |json: &[u8]| Document::parse(json).expect_err("malformed").to_string();
         assert_eq!(error(b"[1,\"\n\"]"), "a control character at byte 4");
-        assert_eq!(error(b"[1 1]"), "a token that JSON does not allow here at byte 3");
+        assert_eq!(
+            error(b"[1 1]"),
+            "a token that JSON does not allow here at byte 3"
+        );
         assert_eq!(error(b"[\"\xff\"]"), "a byte that is not UTF-8 at byte 2");
-        assert_eq!(error(b"[1] x"), "neither a number nor a word of JSON at byte 4");
+        assert_eq!(
+            error(b"[1] x"),
+            "neither a number nor a word of JSON at byte 4"
+        );
         assert_eq!(error(b"[\"abc"), "the text ends in a string at byte 5");
     }
 
@@ -1304,10 +1546,23 @@ mod tests {
         ];
         for value in values {
             for at in 0..130 {
-                agree(format!("[\"{}\",{value},{{\"k\":{value},\"l\":{value}}}]", "x".repeat(at)).as_bytes());
+                agree(
+                    format!(
+                        "[\"{}\",{value},{{\"k\":{value},\"l\":{value}}}]",
+                        "x".repeat(at)
+                    )
+                    .as_bytes(),
+                );
                 agree(format!("[{}{value}{},{value}]", " ".repeat(at), "\n".repeat(at)).as_bytes());
                 agree(format!("{{\"{}\"{}:{value}}}", "k".repeat(at), "\t".repeat(at)).as_bytes());
-                agree(format!("{{\"a\":1,{}\"{}\" :{value}}}", " ".repeat(at), "k".repeat(2 * at)).as_bytes());
+                agree(
+                    format!(
+                        "{{\"a\":1,{}\"{}\" :{value}}}",
+                        " ".repeat(at),
+                        "k".repeat(2 * at)
+                    )
+                    .as_bytes(),
+                );
             }
             // Cut anywhere, it is no longer whole.
             let whole = format!("[{value},{value}]");
@@ -1339,11 +1594,17 @@ mod tests {
         let value = leaf.prop_recursive(5, 60, 6, |inner| {
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
-                proptest::collection::btree_map("[a-z\"\\\\]{0,12}", inner, 0..6).prop_map(|map| map.into_iter().collect()),
+                proptest::collection::btree_map("[a-z\"\\\\]{0,12}", inner, 0..6)
+                    .prop_map(|map| map.into_iter().collect()),
             ]
         });
         (value, any::<bool>()).prop_map(|(value, pretty)| {
-            if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.expect("JSON")
+            if pretty {
+                serde_json::to_string_pretty(&value)
+            } else {
+                serde_json::to_string(&value)
+            }
+            .expect("JSON")
         })
     }
 

@@ -60,7 +60,13 @@ pub struct Gap {
 
 impl std::fmt::Display for Gap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} of {}: {}", self.streams.join(", "), self.partition, self.reason)
+        write!(
+            f,
+            "{} of {}: {}",
+            self.streams.join(", "),
+            self.partition,
+            self.reason
+        )
     }
 }
 
@@ -78,7 +84,11 @@ pub struct Skip {
 
 impl std::fmt::Display for Skip {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {} is skipped: {}", self.stream, self.row, self.reason)
+        write!(
+            f,
+            "{}: {} is skipped: {}",
+            self.stream, self.row, self.reason
+        )
     }
 }
 
@@ -121,31 +131,63 @@ impl Report {
     }
 
     /// A request has ended; `None`: without an answer.
-    pub fn request(&self, stream: &StreamDef, elapsed: Duration, status: Option<u16>, bytes: usize) {
+    pub fn request(
+        &self,
+        stream: &StreamDef,
+        elapsed: Duration,
+        status: Option<u16>,
+        bytes: usize,
+    ) {
         let now = Instant::now();
         self.with(stream.name, |counts| {
             counts.requests += 1;
             counts.bytes += bytes as u64;
             counts.busy += elapsed;
-            let began = counts.span.map_or_else(|| now.checked_sub(elapsed).unwrap_or(now), |(began, _)| began);
+            let began = counts.span.map_or_else(
+                || now.checked_sub(elapsed).unwrap_or(now),
+                |(began, _)| began,
+            );
             counts.span = Some((began, now));
         });
-        let outcome = if status == Some(200) { "succeeded" } else { "failed" };
+        let outcome = if status == Some(200) {
+            "succeeded"
+        } else {
+            "failed"
+        };
         let tags = json!({"stream": stream.name, "endpoint": stream.path, "http_status_code": status, "status": outcome});
         // A backfill makes hundreds of thousands of requests: one point each is for those who ask with `-v`.
-        point(log::Level::Debug, stream.name, "timer", "http_request_duration", &json!(elapsed.as_secs_f64()), tags);
+        point(
+            log::Level::Debug,
+            stream.name,
+            "timer",
+            "http_request_duration",
+            &json!(elapsed.as_secs_f64()),
+            tags,
+        );
     }
 
     /// How long a request takes on average so far.
     pub fn latency(&self) -> Duration {
-        let (requests, busy) = lock(&self.counts).values().fold((0, Duration::ZERO), |(n, busy), c| (n + c.requests, busy + c.busy));
-        busy.checked_div(u32::try_from(requests).unwrap_or(u32::MAX)).unwrap_or_default()
+        let (requests, busy) = lock(&self.counts)
+            .values()
+            .fold((0, Duration::ZERO), |(n, busy), c| {
+                (n + c.requests, busy + c.busy)
+            });
+        busy.checked_div(u32::try_from(requests).unwrap_or(u32::MAX))
+            .unwrap_or_default()
     }
 
     /// Tells the records written and the requests made since the last call.
     pub fn log_counts(&self) {
         for (stream, metric, new, tags) in self.new_counts() {
-            point(log::Level::Info, stream, "counter", metric, &json!(new), tags);
+            point(
+                log::Level::Info,
+                stream,
+                "counter",
+                metric,
+                &json!(new),
+                tags,
+            );
         }
     }
 
@@ -153,10 +195,21 @@ impl Report {
     fn new_counts(&self) -> Vec<(&'static str, &'static str, u64, Value)> {
         let mut points = Vec::new();
         for (stream, counts) in lock(&self.counts).iter_mut() {
-            let (records, requests) = std::mem::replace(&mut counts.told, (counts.records, counts.requests));
+            let (records, requests) =
+                std::mem::replace(&mut counts.told, (counts.records, counts.requests));
             let endpoint = crate::streams::find(stream).map(|def| def.path);
-            points.push((*stream, "record_count", counts.records - records, json!({"stream": stream})));
-            points.push((*stream, "http_request_count", counts.requests - requests, json!({"stream": stream, "endpoint": endpoint})));
+            points.push((
+                *stream,
+                "record_count",
+                counts.records - records,
+                json!({"stream": stream}),
+            ));
+            points.push((
+                *stream,
+                "http_request_count",
+                counts.requests - requests,
+                json!({"stream": stream, "endpoint": endpoint}),
+            ));
         }
         points.retain(|(_, _, new, _)| *new > 0);
         points
@@ -168,15 +221,37 @@ impl Report {
         let outcome = |failed: bool| if failed { "failed" } else { "succeeded" };
         for (stream, counts) in self.counts() {
             if counts.skipped > 0 {
-                point(log::Level::Info, stream, "counter", "skipped_record_count", &json!(counts.skipped), json!({"stream": stream}));
+                point(
+                    log::Level::Info,
+                    stream,
+                    "counter",
+                    "skipped_record_count",
+                    &json!(counts.skipped),
+                    json!({"stream": stream}),
+                );
             }
             if let Some((began, ended)) = counts.span {
-                let tags = json!({"stream": stream, "context": {}, "status": outcome(counts.gaps > 0)});
-                point(log::Level::Info, stream, "timer", "sync_duration", &json!((ended - began).as_secs_f64()), tags);
+                let tags =
+                    json!({"stream": stream, "context": {}, "status": outcome(counts.gaps > 0)});
+                point(
+                    log::Level::Info,
+                    stream,
+                    "timer",
+                    "sync_duration",
+                    &json!((ended - began).as_secs_f64()),
+                    tags,
+                );
             }
         }
         let took = json!(self.started.elapsed().as_secs_f64());
-        point(log::Level::Info, "tap_sentry", "timer", "job_duration", &took, json!({"status": outcome(!complete)}));
+        point(
+            log::Level::Info,
+            "tap_sentry",
+            "timer",
+            "job_duration",
+            &took,
+            json!({"status": outcome(!complete)}),
+        );
     }
 
     pub fn retried(&self, stream: &StreamDef) {
@@ -185,11 +260,15 @@ impl Report {
 
     /// A request of the stream begins (`1`) or ends (`-1`) to wait for the rate limit.
     pub fn waiting(&self, stream: &StreamDef, change: i64) {
-        self.with(stream.name, |counts| counts.waiting = counts.waiting.saturating_add_signed(change));
+        self.with(stream.name, |counts| {
+            counts.waiting = counts.waiting.saturating_add_signed(change)
+        });
     }
 
     pub fn planned(&self, stream: &StreamDef, window: Window) {
-        self.with(stream.name, |counts| counts.planned += window.length().num_seconds());
+        self.with(stream.name, |counts| {
+            counts.planned += window.length().num_seconds()
+        });
     }
 
     pub fn finished(&self, stream: &StreamDef, window: Window) {
@@ -225,7 +304,9 @@ impl Report {
 
     /// The window in which errors of the project are counted, if they are.
     pub fn counts_errors(&self, project_id: &str) -> Option<Window> {
-        lock(&self.counted).get(project_id).map(|(_, counted)| counted.window)
+        lock(&self.counted)
+            .get(project_id)
+            .map(|(_, counted)| counted.window)
     }
 
     pub fn errors(&self, project_id: &str, more: u64) {
@@ -246,7 +327,12 @@ impl Report {
     pub fn skip(&self, skip: &Skip) {
         self.with(skip.stream, |counts| counts.skipped += 1);
         if skip.missing {
-            lock(&self.missing).get_or_insert_with(|| Missing { rows: 0, first: skip.to_string() }).rows += 1;
+            lock(&self.missing)
+                .get_or_insert_with(|| Missing {
+                    rows: 0,
+                    first: skip.to_string(),
+                })
+                .rows += 1;
         }
     }
 
@@ -266,9 +352,19 @@ impl Report {
     /// What was changed or left out, once a stream.
     pub fn log_notes(&self) {
         for (stream, Counts { notes, .. }) in self.counts() {
-            let list = |map: &BTreeMap<String, u64>| map.iter().map(|(name, n)| format!("{name} ({n})")).collect::<Vec<_>>().join(", ");
+            let list = |map: &BTreeMap<String, u64>| {
+                map.iter()
+                    .map(|(name, n)| format!("{name} ({n})"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            };
             if !notes.unknown.is_empty() {
-                let names = notes.unknown.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                let names = notes
+                    .unknown
+                    .keys()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+                    .join(", ");
                 log::warn!(target: stream, "fields of `{stream}` that the schema lacks were left out: {names}");
             }
             if !notes.converted.is_empty() {
@@ -287,7 +383,17 @@ impl Report {
     /// has no room for are left out.
     pub fn summary(&self, complete: bool, width: Option<usize>) -> String {
         let counts = self.counts();
-        let heads = ["stream", "records", "requests", "MiB", "retries", "waited", "gaps", "skipped", "next start"];
+        let heads = [
+            "stream",
+            "records",
+            "requests",
+            "MiB",
+            "retries",
+            "waited",
+            "gaps",
+            "skipped",
+            "next start",
+        ];
         let rows: Vec<[String; 9]> = std::iter::once(heads.map(str::to_owned))
             .chain(crate::streams::STREAMS.iter().filter_map(|def| {
                 let c = counts.get(def.name)?;
@@ -307,7 +413,9 @@ impl Report {
                 ])
             }))
             .collect();
-        let broad: Vec<usize> = (0..heads.len()).map(|i| rows.iter().map(|row| row[i].len()).max().unwrap_or(0)).collect();
+        let broad: Vec<usize> = (0..heads.len())
+            .map(|i| rows.iter().map(|row| row[i].len()).max().unwrap_or(0))
+            .collect();
         let mut columns: Vec<usize> = (0..heads.len()).collect();
         for spare in SPARE {
             let needed: usize = columns.iter().map(|i| broad[*i] + GAP.len()).sum();
@@ -318,8 +426,22 @@ impl Report {
         }
         let mut lines: Vec<String> = Vec::new();
         for row in &rows {
-            let cell = |i: &usize| if *i == 0 { format!("{:<1$}", row[*i], broad[*i]) } else { format!("{:>1$}", row[*i], broad[*i]) };
-            lines.push(columns.iter().map(cell).collect::<Vec<_>>().join(GAP).trim_end().to_owned());
+            let cell = |i: &usize| {
+                if *i == 0 {
+                    format!("{:<1$}", row[*i], broad[*i])
+                } else {
+                    format!("{:>1$}", row[*i], broad[*i])
+                }
+            };
+            lines.push(
+                columns
+                    .iter()
+                    .map(cell)
+                    .collect::<Vec<_>>()
+                    .join(GAP)
+                    .trim_end()
+                    .to_owned(),
+            );
         }
         let gaps = self.gaps();
         lines.extend(gaps.iter().map(|gap| format!("missing: {gap}")));
@@ -330,18 +452,37 @@ impl Report {
             if records == 1 { "" } else { "s" },
             human(self.started.elapsed().as_secs_f64())
         ));
-        let cut = |line: &String| width.map_or_else(|| line.clone(), |width| console::truncate_str(line, width, "…").into_owned());
+        let cut = |line: &String| {
+            width.map_or_else(
+                || line.clone(),
+                |width| console::truncate_str(line, width, "…").into_owned(),
+            )
+        };
         lines.iter().map(|line| cut(line) + "\n").collect()
     }
 }
 
 /// The columns of the summary that a narrow terminal does without, the first to go first.
-const SPARE: [&str; 6] = ["MiB", "retries", "waited", "requests", "next start", "skipped"];
+const SPARE: [&str; 6] = [
+    "MiB",
+    "retries",
+    "waited",
+    "requests",
+    "next start",
+    "skipped",
+];
 /// Between two columns.
 const GAP: &str = "  ";
 
 /// One metric point, as the SDK writes them.
-fn point(level: log::Level, target: &str, kind: &str, metric: &str, value: &Value, mut tags: Value) {
+fn point(
+    level: log::Level,
+    target: &str,
+    kind: &str,
+    metric: &str,
+    value: &Value,
+    mut tags: Value,
+) {
     if log::log_enabled!(target: target, level) {
         tags["pid"] = json!(std::process::id());
         log::log!(target: target, level, "{METRIC}{}", json!({"type": kind, "metric": metric, "value": value, "tags": tags}));
@@ -360,16 +501,35 @@ mod tests {
         report.written(stream, 1_234_567, Notes::default());
         report.bookmark("issues", "2026-01-01T00:00:00Z".to_owned());
         let partition = Partition(vec![("organization_slug", "acme".to_owned())]);
-        report.gap(Gap { streams: vec!["issues", "events"], partition, reason: "an answer as long as a novel ".repeat(9) });
+        report.gap(Gap {
+            streams: vec!["issues", "events"],
+            partition,
+            reason: "an answer as long as a novel ".repeat(9),
+        });
         report.summary(complete, width)
     }
 
     #[rstest]
-    #[case::of_any_width(None, "stream          records  requests  MiB  retries  waited  gaps  skipped            next start")]
-    #[case::wide(Some(120), "stream          records  requests  MiB  retries  waited  gaps  skipped            next start")]
-    #[case::as_wide_as_the_table(Some(92), "stream          records  requests  MiB  retries  waited  gaps  skipped            next start")]
-    #[case::usual(Some(80), "stream          records  requests  waited  gaps  skipped            next start")]
-    #[case::narrow(Some(62), "stream          records  gaps  skipped            next start")]
+    #[case::of_any_width(
+        None,
+        "stream          records  requests  MiB  retries  waited  gaps  skipped            next start"
+    )]
+    #[case::wide(
+        Some(120),
+        "stream          records  requests  MiB  retries  waited  gaps  skipped            next start"
+    )]
+    #[case::as_wide_as_the_table(
+        Some(92),
+        "stream          records  requests  MiB  retries  waited  gaps  skipped            next start"
+    )]
+    #[case::usual(
+        Some(80),
+        "stream          records  requests  waited  gaps  skipped            next start"
+    )]
+    #[case::narrow(
+        Some(62),
+        "stream          records  gaps  skipped            next start"
+    )]
     #[case::very_narrow(Some(40), "stream          records  gaps  skipped")]
     #[case::a_phone(Some(30), "stream          records  gaps")]
     #[case::a_strip(Some(9), "stream  …")]
@@ -378,14 +538,23 @@ mod tests {
         assert_eq!(summary.lines().next(), Some(head), "{summary}");
         let widest = summary.lines().map(console::measure_text_width).max();
         assert!(width.is_none_or(|width| widest <= Some(width)), "{summary}");
-        assert_eq!(summary.contains(&"an answer as long as a novel ".repeat(9)), width.is_none());
+        assert_eq!(
+            summary.contains(&"an answer as long as a novel ".repeat(9)),
+            width.is_none()
+        );
     }
 
     #[test]
     fn counters_tell_what_is_new() {
         let report = Report::default();
         let stream = find("teams").expect("a stream");
-        let new = || report.new_counts().into_iter().map(|(_, metric, new, _)| (metric, new)).collect::<Vec<_>>();
+        let new = || {
+            report
+                .new_counts()
+                .into_iter()
+                .map(|(_, metric, new, _)| (metric, new))
+                .collect::<Vec<_>>()
+        };
         report.written(stream, 2, Notes::default());
         report.request(stream, Duration::ZERO, Some(200), 10);
         assert_eq!(new(), [("record_count", 2), ("http_request_count", 1)]);

@@ -29,7 +29,10 @@ impl std::fmt::Display for Proxy {
 impl Route {
     pub fn new(settings: &Settings) -> Self {
         let base = settings.base_url.as_str();
-        Self { server: base.strip_suffix("/api/0/").unwrap_or(base).to_owned(), proxy: Proxy::of(settings) }
+        Self {
+            server: base.strip_suffix("/api/0/").unwrap_or(base).to_owned(),
+            proxy: Proxy::of(settings),
+        }
     }
 
     /// Why no connection came about, by what the HTTP client says.
@@ -42,10 +45,20 @@ impl Route {
         }
         let setting = proxy.setting;
         // Names of servers are left to the proxy to look up.
-        if ["tcp connect error", "dns error", "failed to create underlying connection"].iter().any(|own| text.contains(own)) {
+        if [
+            "tcp connect error",
+            "dns error",
+            "failed to create underlying connection",
+        ]
+        .iter()
+        .any(|own| text.contains(own))
+        {
             return format!("cannot connect to {proxy}: {text}; check `{setting}`");
         }
-        format!("cannot connect to {} through {proxy}: {text}; check `{setting}`", self.server)
+        format!(
+            "cannot connect to {} through {proxy}: {text}; check `{setting}`",
+            self.server
+        )
     }
 }
 
@@ -54,14 +67,21 @@ impl Proxy {
     fn of(settings: &Settings) -> Option<Self> {
         if let Some(url) = &settings.proxy_url {
             let port = url.port_or_known_default().unwrap_or(1080);
-            return Some(Self { address: format!("{}:{port}", url.host_str().unwrap_or_default()), setting: "proxy_url" });
+            return Some(Self {
+                address: format!("{}:{port}", url.host_str().unwrap_or_default()),
+                setting: "proxy_url",
+            });
         }
         let taken = Matcher::from_env().intercept(&settings.base_url.as_str().parse().ok()?)?;
         let uri = taken.uri();
-        let address = uri
-            .port_u16()
-            .map_or_else(|| uri.host().unwrap_or_default().to_owned(), |port| format!("{}:{port}", uri.host().unwrap_or_default()));
-        Some(Self { address, setting: variable(settings.base_url.scheme(), |name| std::env::var(name).ok()) })
+        let address = uri.port_u16().map_or_else(
+            || uri.host().unwrap_or_default().to_owned(),
+            |port| format!("{}:{port}", uri.host().unwrap_or_default()),
+        );
+        Some(Self {
+            address,
+            setting: variable(settings.base_url.scheme(), |name| std::env::var(name).ok()),
+        })
     }
 
     pub fn wants_login(&self) -> String {
@@ -74,10 +94,19 @@ impl Proxy {
 
 /// The variable that names the proxy for a scheme. Of each pair the first that is there counts, even when it is empty.
 fn variable(scheme: &str, get: impl Fn(&str) -> Option<String>) -> &'static str {
-    let own = if scheme == "https" { ["HTTPS_PROXY", "https_proxy"] } else { ["HTTP_PROXY", "http_proxy"] };
+    let own = if scheme == "https" {
+        ["HTTPS_PROXY", "https_proxy"]
+    } else {
+        ["HTTP_PROXY", "http_proxy"]
+    };
     let all = ["ALL_PROXY", "all_proxy"];
-    let there = |pair: [&'static str; 2]| pair.into_iter().find_map(|name| Some((name, get(name)?)));
-    [own, all].into_iter().filter_map(there).find(|(_, value)| !value.is_empty()).map_or(own[0], |(name, _)| name)
+    let there =
+        |pair: [&'static str; 2]| pair.into_iter().find_map(|name| Some((name, get(name)?)));
+    [own, all]
+        .into_iter()
+        .filter_map(there)
+        .find(|(_, value)| !value.is_empty())
+        .map_or(own[0], |(name, _)| name)
 }
 
 #[cfg(test)]
@@ -90,8 +119,16 @@ mod tests {
     #[case("https", &[("https_proxy", "a"), ("HTTPS_PROXY", "b")], "HTTPS_PROXY")]
     #[case("https", &[("HTTP_PROXY", "a"), ("all_proxy", "b")], "all_proxy")]
     #[case("http", &[("HTTP_PROXY", ""), ("http_proxy", "a"), ("ALL_PROXY", "b")], "ALL_PROXY")]
-    fn the_variable_of_a_proxy_is_named(#[case] scheme: &str, #[case] set: &[(&str, &str)], #[case] named: &str) {
-        let get = |name: &str| set.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned());
+    fn the_variable_of_a_proxy_is_named(
+        #[case] scheme: &str,
+        #[case] set: &[(&str, &str)],
+        #[case] named: &str,
+    ) {
+        let get = |name: &str| {
+            set.iter()
+                .find(|(set, _)| *set == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
         assert_eq!(variable(scheme, get), named);
     }
 }

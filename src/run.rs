@@ -39,7 +39,13 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     }
     if cli.mode.discover {
         sources::load(&cli.config)?;
-        return print(format!("{}\n", serde_json::to_string_pretty(&catalog::discover()).expect("a catalog is JSON")).as_bytes());
+        return print(
+            format!(
+                "{}\n",
+                serde_json::to_string_pretty(&catalog::discover()).expect("a catalog is JSON")
+            )
+            .as_bytes(),
+        );
     }
     if cli.config.is_empty() {
         return Err(Error::NoConfig);
@@ -50,12 +56,25 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     if let Some(what) = cli.mode.test.as_deref() {
         return check::run(&settings, what == "schema");
     }
-    let catalog = cli.catalog.as_deref().map(text_file::read_json).transpose()?;
-    let in_file = |path: &Path, problem: String| Error::InFile { path: path.to_owned(), problem };
-    let selection = Selection::new(catalog, &settings.style)
-        .map_err(|e| cli.catalog.as_deref().map_or_else(|| Error::Unexpected(e.to_string()), |path| in_file(path, e.to_string())))?;
+    let catalog = cli
+        .catalog
+        .as_deref()
+        .map(text_file::read_json)
+        .transpose()?;
+    let in_file = |path: &Path, problem: String| Error::InFile {
+        path: path.to_owned(),
+        problem,
+    };
+    let selection = Selection::new(catalog, &settings.style).map_err(|e| {
+        cli.catalog.as_deref().map_or_else(
+            || Error::Unexpected(e.to_string()),
+            |path| in_file(path, e.to_string()),
+        )
+    })?;
     let bookmarks = match cli.state.as_deref() {
-        Some(path) => Bookmarks::parse(state::read(path)?).map_err(|e| in_file(path, e.to_string()))?,
+        Some(path) => {
+            Bookmarks::parse(state::read(path)?).map_err(|e| in_file(path, e.to_string()))?
+        }
         None => Bookmarks::default(),
     };
     if selection.0.is_empty() {
@@ -63,7 +82,9 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
             "the catalog selects no stream of this tap: nothing is extracted; set `selected` to true in the metadata of a stream (breadcrumb [])"
         );
         return match cli.state {
-            Some(_) => print(&message::line(&StateMessage { value: bookmarks.to_value() })),
+            Some(_) => print(&message::line(&StateMessage {
+                value: bookmarks.to_value(),
+            })),
             None => Ok(()),
         };
     }
@@ -72,7 +93,10 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
 
 /// Writes to stdout what is not a Singer message.
 fn print(text: &[u8]) -> Result<(), Error> {
-    std::io::stdout().lock().write_all(text).map_err(Error::Stdout)
+    std::io::stdout()
+        .lock()
+        .write_all(text)
+        .map_err(Error::Stdout)
 }
 
 /// One thread does all the work but the writing: a page costs less to process than to hand between threads.
@@ -84,7 +108,12 @@ pub fn runtime(outbox: &Outbox) -> Result<tokio::runtime::Runtime, Error> {
         .map_err(|e| Error::Setup(format!("cannot start the runtime: {e}")))
 }
 
-fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_counts: bool) -> Result<(), Error> {
+fn sync(
+    settings: &Settings,
+    selection: Selection,
+    bookmarks: &Bookmarks,
+    check_counts: bool,
+) -> Result<(), Error> {
     let (outbox, events) = outbox();
     let runtime = runtime(&outbox)?;
     // Before anything is written, and to the end one for all: a signal must find somebody who waits for it.
@@ -97,11 +126,20 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_
     if bookmarks.latest().is_some() {
         client.met_before();
     }
-    let streams: Vec<Announced> = selection.0.iter().map(|selected| selected.announced.clone()).collect();
+    let streams: Vec<Announced> = selection
+        .0
+        .iter()
+        .map(|selected| selected.announced.clone())
+        .collect();
     let tree: Vec<Node> = plan::tree(selection);
 
     let (done, mut writer_done) = tokio::sync::oneshot::channel();
-    let writer = Writer::new(std::io::stdout(), bookmarks.clone(), Arc::clone(&report), settings.state_interval);
+    let writer = Writer::new(
+        std::io::stdout(),
+        bookmarks.clone(),
+        Arc::clone(&report),
+        settings.state_interval,
+    );
     std::thread::spawn(move || {
         // The receiver may be gone: then nobody waits for the writer any more.
         let _ = done.send(writer.run(&streams, events));
@@ -141,12 +179,17 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_
     // A look-up of a name under way would hold the runtime's end, and so the tap's.
     runtime.shutdown_background();
     let written = match (written, &walked) {
-        (Some(written), _) => written.map_err(|_| Error::Unexpected("the writer failed".to_owned()))?,
+        (Some(written), _) => {
+            written.map_err(|_| Error::Unexpected("the writer failed".to_owned()))?
+        }
         (None, Err(signal)) => return Err(Error::Interrupted { signal }),
         (None, Ok(_)) => unreachable!("without a signal the writer is waited for"),
     };
     drop(progress);
-    let complete = matches!(walked, Ok(Ok(()))) && written.is_ok() && report.gaps().is_empty() && report.missing().is_none();
+    let complete = matches!(walked, Ok(Ok(())))
+        && written.is_ok()
+        && report.gaps().is_empty()
+        && report.missing().is_none();
     report.log_notes();
     report.log_totals(complete);
     summarize(&report, complete);
@@ -158,7 +201,10 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_
         Ok(Ok(())) => match (report.gaps().as_slice(), report.missing()) {
             ([], None) => Ok(()),
             ([], Some(Missing { rows, first })) => Err(Error::Skipped { rows, first }),
-            (gaps @ [first, ..], _) => Err(Error::Incomplete { gaps: gaps.len(), first: first.to_string() }),
+            (gaps @ [first, ..], _) => Err(Error::Incomplete {
+                gaps: gaps.len(),
+                first: first.to_string(),
+            }),
         },
     }
 }
@@ -166,7 +212,9 @@ fn sync(settings: &Settings, selection: Selection, bookmarks: &Bookmarks, check_
 fn summarize(report: &Report, complete: bool) {
     let stderr = console::Term::stderr();
     // A terminal that does not tell its width has the usual one.
-    let width = stderr.is_term().then(|| usize::from(stderr.size_checked().map_or(80, |(_, columns)| columns)));
+    let width = stderr
+        .is_term()
+        .then(|| usize::from(stderr.size_checked().map_or(80, |(_, columns)| columns)));
     for line in report.summary(complete, width).lines() {
         log::info!(target: "summary", "{line}");
     }
@@ -182,9 +230,14 @@ async fn count(report: &Report) -> std::convert::Infallible {
 
 /// Catches SIGTERM and ctrl-c from now on; what is returned waits for one.
 fn interrupted() -> impl Future<Output = &'static str> {
-    let caught = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let caught = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    );
     async {
-        let (Ok(mut term), Ok(mut int)) = caught else { return std::future::pending().await };
+        let (Ok(mut term), Ok(mut int)) = caught else {
+            return std::future::pending().await;
+        };
         tokio::select! {
             _ = term.recv() => "SIGTERM",
             _ = int.recv() => "ctrl-c",

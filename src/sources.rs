@@ -11,7 +11,12 @@ use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
 /// Settings whose empty list would widen what is extracted or written.
-const NARROWING: &[&str] = &["organization", "project_slugs", "exclude_project_slugs", "mask_fields"];
+const NARROWING: &[&str] = &[
+    "organization",
+    "project_slugs",
+    "exclude_project_slugs",
+    "mask_fields",
+];
 
 /// Other names by which people and other programs call what narrows, masks, or names the server or the token; without
 /// anything but letters and digits. One of these is refused: passed over it would extract more than is wanted, or send
@@ -91,18 +96,69 @@ const OTHER_NAMES: &[(&str, &[&str])] = &[
             "regionurl",
         ],
     ),
-    ("start_date", &["start", "startdatetime", "starttime", "since", "from", "fromdate"]),
-    ("end_date", &["end", "enddatetime", "endtime", "until", "to", "todate"]),
-    ("mask_fields", &["mask", "masks", "masked", "maskkeys", "maskcolumns", "hashfields", "redact", "redactfields"]),
-    ("mask_personal_data", &["maskpii", "maskdata", "anonymize", "anonymise", "hidepersonaldata", "redactpii"]),
+    (
+        "start_date",
+        &[
+            "start",
+            "startdatetime",
+            "starttime",
+            "since",
+            "from",
+            "fromdate",
+        ],
+    ),
+    (
+        "end_date",
+        &["end", "enddatetime", "endtime", "until", "to", "todate"],
+    ),
+    (
+        "mask_fields",
+        &[
+            "mask",
+            "masks",
+            "masked",
+            "maskkeys",
+            "maskcolumns",
+            "hashfields",
+            "redact",
+            "redactfields",
+        ],
+    ),
+    (
+        "mask_personal_data",
+        &[
+            "maskpii",
+            "maskdata",
+            "anonymize",
+            "anonymise",
+            "hidepersonaldata",
+            "redactpii",
+        ],
+    ),
     ("mask_mode", &[]),
     ("mask_salt", &["salt", "hashsalt"]),
-    ("api_token", &["token", "apikey", "accesstoken", "bearertoken", "sentrytoken", "sentryauthtoken", "sentryapitoken"]),
+    (
+        "api_token",
+        &[
+            "token",
+            "apikey",
+            "accesstoken",
+            "bearertoken",
+            "sentrytoken",
+            "sentryauthtoken",
+            "sentryapitoken",
+        ],
+    ),
 ];
 
 /// The setting that is meant by an unknown name, if it is one that must not be passed over.
 fn meant(name: &str) -> Option<&'static str> {
-    let plain = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    let plain = |name: &str| {
+        name.chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect::<String>()
+            .to_lowercase()
+    };
     let asked = plain(name);
     let asked = asked.strip_prefix("tapsentry").unwrap_or(&asked).to_owned();
     let far = |known: &str| match strsim::osa_distance(&asked, known) {
@@ -112,7 +168,10 @@ fn meant(name: &str) -> Option<&'static str> {
         _ => None,
     };
     let nearest = |(key, others): &(&'static str, &[&str])| {
-        let names = others.iter().filter_map(|other| far(other)).chain(far(&plain(key)));
+        let names = others
+            .iter()
+            .filter_map(|other| far(other))
+            .chain(far(&plain(key)));
         names.min().map(|distance| (distance, *key))
     };
     let by_part = || {
@@ -120,24 +179,48 @@ fn meant(name: &str) -> Option<&'static str> {
         match () {
             () if has(&["exclu", "blacklist", "denylist"]) => Some("exclude_project_slugs"),
             () if has(&["mask", "anonym", "redact"]) || asked == "pii" => Some("mask_fields"),
-            () if has(&["organi"]) || asked.starts_with("orgslug") || asked.starts_with("orgid") => Some("organization"),
-            () if has(&["project", "include", "whitelist", "allowlist"]) || asked == "slugs" => Some("project_slugs"),
+            () if has(&["organi"])
+                || asked.starts_with("orgslug")
+                || asked.starts_with("orgid") =>
+            {
+                Some("organization")
+            }
+            () if has(&["project", "include", "whitelist", "allowlist"]) || asked == "slugs" => {
+                Some("project_slugs")
+            }
             () if asked.contains("proxy") => None,
-            () if asked.ends_with("url") || asked.ends_with("uri") || has(&["apibase", "apiserver", "sentryinstance", "serveraddress"]) => {
+            () if asked.ends_with("url")
+                || asked.ends_with("uri")
+                || has(&["apibase", "apiserver", "sentryinstance", "serveraddress"]) =>
+            {
                 Some("base_url")
             }
-            () if matches!(asked.as_str(), "base" | "site" | "address" | "hosturl") => Some("base_url"),
+            () if matches!(asked.as_str(), "base" | "site" | "address" | "hosturl") => {
+                Some("base_url")
+            }
             () => None,
         }
     };
-    OTHER_NAMES.iter().filter_map(nearest).min_by_key(|(distance, _)| *distance).map(|(_, key)| key).or_else(by_part)
+    OTHER_NAMES
+        .iter()
+        .filter_map(nearest)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, key)| key)
+        .or_else(by_part)
 }
 
 /// What Meltano and Kubernetes set under our prefix for purposes of their own, and the log's level.
 fn is_others(variable: &str) -> bool {
     let name = variable.to_lowercase();
-    let of_kubernetes = name == "port" || name.starts_with("port_") || name.ends_with("_port") || name.contains("_port_");
-    name.starts_with('_') || name == "loglevel" || of_kubernetes || name.ends_with("service_host") || name.contains("service_port")
+    let of_kubernetes = name == "port"
+        || name.starts_with("port_")
+        || name.ends_with("_port")
+        || name.contains("_port_");
+    name.starts_with('_')
+        || name == "loglevel"
+        || of_kubernetes
+        || name.ends_with("service_host")
+        || name.contains("service_port")
 }
 
 /// Settings as they come together, each with the source that it is from.
@@ -150,33 +233,57 @@ struct Merged {
 
 impl Merged {
     fn new() -> Self {
-        Self { schema: schema(), values: Map::new(), from: Map::new(), problems: Vec::new() }
+        Self {
+            schema: schema(),
+            values: Map::new(),
+            from: Map::new(),
+            problems: Vec::new(),
+        }
     }
 
     /// One setting of a source. `name` is what it is called there.
     fn set(&mut self, source: &str, name: &str, key: &str, value: Value) {
-        let mut problem = |text: String| self.problems.push(Problem { key: name.to_owned(), text });
+        let mut problem = |text: String| {
+            self.problems.push(Problem {
+                key: name.to_owned(),
+                text,
+            })
+        };
         if is_unset(&value) {
             return;
         }
         if self.schema["properties"].get(key).is_none() {
             match meant(key) {
-                Some(meant) => problem(format!("in {source} is no setting; `{meant}` is: rename it, or remove it")),
-                None => log::warn!("the setting `{}` in {source} is unknown and has no effect", brief(name)),
+                Some(meant) => problem(format!(
+                    "in {source} is no setting; `{meant}` is: rename it, or remove it"
+                )),
+                None => log::warn!(
+                    "the setting `{}` in {source} is unknown and has no effect",
+                    brief(name)
+                ),
             }
             return;
         }
         if NARROWING.contains(&key) && holds_nothing(&value) {
-            let earlier = self.values.get(key).filter(|earlier| !holds_nothing(earlier)).map(|_| &self.from[key]);
+            let earlier = self
+                .values
+                .get(key)
+                .filter(|earlier| !holds_nothing(earlier))
+                .map(|_| &self.from[key]);
             let all = match key {
                 "organization" => "write [\"*\"] for all organizations, or leave it out",
                 "project_slugs" => "write [\"*\"] for all projects, or leave it out",
                 _ => "leave it out, or remove the other",
             };
             match earlier {
-                Some(from) => problem(format!("is empty in {source}, but {} sets it; {all}", from.as_str().unwrap_or_default())),
+                Some(from) => problem(format!(
+                    "is empty in {source}, but {} sets it; {all}",
+                    from.as_str().unwrap_or_default()
+                )),
                 None if value == json!([]) => {}
-                None => problem(format!("in {source} holds nothing but blanks; write what is meant, or leave it out")),
+                None => problem(format!(
+                    "in {source} holds nothing but blanks; write what is meant, or leave it out"
+                )),
             }
             return;
         }
@@ -186,10 +293,24 @@ impl Merged {
 
     /// A variable in lower case has no effect, as for other taps; where it would narrow, it is refused.
     fn check_case(&mut self, variable: &str) {
-        let Some(key) = variable.to_uppercase().strip_prefix(ENV_PREFIX).map(str::to_lowercase) else { return };
-        if !is_others(&key) && (self.schema["properties"].get(&key).is_some() || meant(&key).is_some()) {
-            let text = format!("is not read: variables of settings are in upper case; call it {ENV_PREFIX}{}", key.to_uppercase());
-            self.problems.push(Problem { key: variable.to_owned(), text });
+        let Some(key) = variable
+            .to_uppercase()
+            .strip_prefix(ENV_PREFIX)
+            .map(str::to_lowercase)
+        else {
+            return;
+        };
+        if !is_others(&key)
+            && (self.schema["properties"].get(&key).is_some() || meant(&key).is_some())
+        {
+            let text = format!(
+                "is not read: variables of settings are in upper case; call it {ENV_PREFIX}{}",
+                key.to_uppercase()
+            );
+            self.problems.push(Problem {
+                key: variable.to_owned(),
+                text,
+            });
         }
     }
 }
@@ -235,7 +356,11 @@ fn holds_nothing(value: &Value) -> bool {
 
 /// The token's other name counts in the source where its own is not set.
 fn canonical(name: &str) -> &str {
-    if name == "auth_token" { "api_token" } else { name }
+    if name == "auth_token" {
+        "api_token"
+    } else {
+        name
+    }
 }
 
 /// Reads the sources in order, later ones winning; `ENV` stands for `.env` and the environment, which win over files.
@@ -250,24 +375,43 @@ pub fn load(sources: &[String]) -> Result<(Map<String, Value>, Vec<Problem>), Er
         let path = Path::new(source);
         let text = text_file::read(path)?;
         if !text_file::parse_json(path, &text)?.is_object() {
-            return Err(Error::Config(vec![Problem { key: source.clone(), text: "must hold a JSON object of settings".to_owned() }]));
+            return Err(Error::Config(vec![Problem {
+                key: source.clone(),
+                text: "must hold a JSON object of settings".to_owned(),
+            }]));
         }
         let Members(members) = serde_json::from_str(&text).expect("it is an object");
-        if members.iter().any(|(name, _)| canonical(name) == "api_token") {
+        if members
+            .iter()
+            .any(|(name, _)| canonical(name) == "api_token")
+        {
             warn_if_readable(path);
         }
-        let own_name = members.iter().any(|(name, token)| name == "api_token" && !is_unset(token));
-        for (name, value) in members.into_iter().filter(|(name, _)| !(own_name && name == "auth_token")) {
+        let own_name = members
+            .iter()
+            .any(|(name, token)| name == "api_token" && !is_unset(token));
+        for (name, value) in members
+            .into_iter()
+            .filter(|(name, _)| !(own_name && name == "auth_token"))
+        {
             merged.set(source, &name, canonical(&name), value);
         }
     }
     if sources.iter().any(|s| s == "ENV") {
         let mut fallback = None;
         if let Some((path, variables)) = dotenv::nearest()? {
-            if variables.iter().any(|(name, _)| TOKENS.contains(&name.as_str())) {
+            if variables
+                .iter()
+                .any(|(name, _)| TOKENS.contains(&name.as_str()))
+            {
                 warn_if_readable(&path);
             }
-            environment(&mut merged, &path.display().to_string(), variables, &mut fallback);
+            environment(
+                &mut merged,
+                &path.display().to_string(),
+                variables,
+                &mut fallback,
+            );
         }
         let ours = |name: &str| name.starts_with(ENV_PREFIX) || name == FALLBACK_TOKEN;
         let mut variables = Vec::new();
@@ -280,7 +424,10 @@ pub fn load(sources: &[String]) -> Result<(Map<String, Value>, Vec<Problem>), Er
             match value.into_string() {
                 Ok(value) => variables.push((name.to_owned(), value)),
                 Err(_) if name.strip_prefix(ENV_PREFIX).is_some_and(is_others) => {}
-                Err(_) => merged.problems.push(Problem { key: name.to_owned(), text: "is not UTF-8; set it again".to_owned() }),
+                Err(_) => merged.problems.push(Problem {
+                    key: name.to_owned(),
+                    text: "is not UTF-8; set it again".to_owned(),
+                }),
             }
         }
         variables.sort();
@@ -295,28 +442,50 @@ pub fn load(sources: &[String]) -> Result<(Map<String, Value>, Vec<Problem>), Er
 /// Sentry's own variable, for where no other token is given.
 const FALLBACK_TOKEN: &str = "SENTRY_AUTH_TOKEN";
 /// Variables that hold a token.
-const TOKENS: &[&str] = &["TAP_SENTRY_API_TOKEN", "TAP_SENTRY_AUTH_TOKEN", FALLBACK_TOKEN];
+const TOKENS: &[&str] = &[
+    "TAP_SENTRY_API_TOKEN",
+    "TAP_SENTRY_AUTH_TOKEN",
+    FALLBACK_TOKEN,
+];
 
-fn environment(merged: &mut Merged, source: &str, variables: Vec<(String, String)>, fallback: &mut Option<String>) {
+fn environment(
+    merged: &mut Merged,
+    source: &str,
+    variables: Vec<(String, String)>,
+    fallback: &mut Option<String>,
+) {
     // Of a name that stands several times the last counts.
     let mut last: Vec<(String, String)> = Vec::new();
-    for (name, value) in variables.into_iter().filter(|(_, value)| !value.trim().is_empty()) {
+    for (name, value) in variables
+        .into_iter()
+        .filter(|(_, value)| !value.trim().is_empty())
+    {
         last.retain(|(known, _)| *known != name);
         last.push((name, value));
     }
-    let is_set = |name: &str| last.iter().any(|(known, value)| known == name && !value.trim().is_empty());
+    let is_set = |name: &str| {
+        last.iter()
+            .any(|(known, value)| known == name && !value.trim().is_empty())
+    };
     let own_name = is_set(&format!("{ENV_PREFIX}API_TOKEN"));
     for (name, value) in &last {
         if name == FALLBACK_TOKEN && !value.trim().is_empty() {
             *fallback = Some(value.clone());
         }
-        let Some(setting) = name.strip_prefix(ENV_PREFIX).filter(|setting| !is_others(setting)) else { continue };
+        let Some(setting) = name
+            .strip_prefix(ENV_PREFIX)
+            .filter(|setting| !is_others(setting))
+        else {
+            continue;
+        };
         let setting = setting.to_lowercase();
         if own_name && setting == "auth_token" {
             continue;
         }
         let key = canonical(&setting);
-        let kind = merged.schema["properties"][key]["type"].as_str().unwrap_or("string");
+        let kind = merged.schema["properties"][key]["type"]
+            .as_str()
+            .unwrap_or("string");
         let value = typed(value, kind);
         merged.set(source, name, key, value);
     }
@@ -326,7 +495,12 @@ fn environment(merged: &mut Merged, source: &str, variables: Vec<(String, String
 pub fn typed(text: &str, kind: &str) -> Value {
     let parsed = match kind {
         "integer" => text.trim().parse::<i64>().ok().map(Value::from),
-        "number" => text.trim().parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::from),
+        "number" => text
+            .trim()
+            .parse::<f64>()
+            .ok()
+            .filter(|number| number.is_finite())
+            .map(Value::from),
         "boolean" => match text.trim().to_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Some(json!(true)),
             "false" | "0" | "no" | "off" => Some(json!(false)),
@@ -344,11 +518,18 @@ fn warn_if_readable(path: &Path) {
     let system = std::env::var_os("MELTANO_SYS_DIR_ROOT").map(PathBuf::from);
     let of_meltano = path.canonicalize().is_ok_and(|path| {
         let below = |root: &PathBuf| root.canonicalize().is_ok_and(|root| path.starts_with(root));
-        path.components().any(|part| part.as_os_str() == ".meltano") || system.as_ref().is_some_and(below)
+        path.components().any(|part| part.as_os_str() == ".meltano")
+            || system.as_ref().is_some_and(below)
     });
     let by_meltano = of_meltano && std::env::var_os("MELTANO_EXTRACTOR_NAME").is_some();
-    if !by_meltano && std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o044 != 0) {
-        log::warn!("{} holds the token and can be read by other users: chmod 600 it", path.display());
+    if !by_meltano
+        && std::fs::metadata(path)
+            .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o044 != 0)
+    {
+        log::warn!(
+            "{} holds the token and can be read by other users: chmod 600 it",
+            path.display()
+        );
     }
 }
 
@@ -436,7 +617,15 @@ mod tests {
     #[case::blank(json!("  "))]
     fn what_is_empty_in_a_later_source_is_not_set(
         #[case] empty: Value,
-        #[values("organization", "project_slugs", "mask_fields", "base_url", "api_token", "end_date")] key: &str,
+        #[values(
+            "organization",
+            "project_slugs",
+            "mask_fields",
+            "base_url",
+            "api_token",
+            "end_date"
+        )]
+        key: &str,
     ) {
         let found = merged(&[("a", json!({key: "x"})), ("b", json!({key: empty}))]);
         assert_eq!(found, Ok(json!({key: "x"})));
@@ -444,20 +633,41 @@ mod tests {
 
     #[rstest]
     fn an_empty_list_does_not_undo_one_that_narrows(
-        #[values("organization", "project_slugs", "exclude_project_slugs", "mask_fields")] key: &str,
+        #[values(
+            "organization",
+            "project_slugs",
+            "exclude_project_slugs",
+            "mask_fields"
+        )]
+        key: &str,
         #[values(json!([]), json!([""]), json!([null]), json!(" , "))] empty: Value,
     ) {
-        let problems = merged(&[("a.json", json!({key: ["x"]})), ("b.json", json!({key: empty}))]).expect_err("refused");
-        assert!(problems[0].contains(key) && problems[0].contains("a.json") && problems[0].contains("b.json"), "{problems:?}");
+        let problems = merged(&[
+            ("a.json", json!({key: ["x"]})),
+            ("b.json", json!({key: empty})),
+        ])
+        .expect_err("refused");
+        assert!(
+            problems[0].contains(key)
+                && problems[0].contains("a.json")
+                && problems[0].contains("b.json"),
+            "{problems:?}"
+        );
     }
 
     #[test]
     fn an_empty_list_alone_is_the_default_and_blanks_are_not() {
-        assert_eq!(merged(&[("a", json!({"project_slugs": []}))]), Ok(json!({})));
+        assert_eq!(
+            merged(&[("a", json!({"project_slugs": []}))]),
+            Ok(json!({}))
+        );
         assert!(merged(&[("a", json!({"project_slugs": [""]}))]).is_err());
         assert!(merged(&[("a", json!({"exclude_project_slugs": ","}))]).is_err());
         assert_eq!(
-            merged(&[("a", json!({"project_slugs": ["x"]})), ("b", json!({"project_slugs": ["*"]}))]),
+            merged(&[
+                ("a", json!({"project_slugs": ["x"]})),
+                ("b", json!({"project_slugs": ["*"]}))
+            ]),
             Ok(json!({"project_slugs": ["*"]}))
         );
     }
@@ -465,7 +675,10 @@ mod tests {
     #[test]
     fn a_later_source_wins_by_either_name_of_the_token() {
         for (earlier, later) in [("api_token", "auth_token"), ("auth_token", "api_token")] {
-            assert_eq!(merged(&[("a", json!({earlier: "old"})), ("b", json!({later: "new"}))]), Ok(json!({"api_token": "new"})));
+            assert_eq!(
+                merged(&[("a", json!({earlier: "old"})), ("b", json!({later: "new"}))]),
+                Ok(json!({"api_token": "new"}))
+            );
         }
     }
 
@@ -480,7 +693,14 @@ mod tests {
             ("SENTRY_AUTH_TOKEN", "t"),
         ];
         let (mut merged, mut fallback) = (Merged::new(), None);
-        environment(&mut merged, "the environment", variables.map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec(), &mut fallback);
+        environment(
+            &mut merged,
+            "the environment",
+            variables
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .to_vec(),
+            &mut fallback,
+        );
         assert_eq!(
             Value::Object(merged.values),
             json!({"concurrency": 3, "fetch_event_details": true, "project_slugs": ["a"], "rate_limit": 2.5})

@@ -24,15 +24,25 @@ pub struct Partition(pub Vec<(&'static str, String)>);
 
 impl Partition {
     fn to_value(&self) -> Value {
-        Value::Object(self.0.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect())
+        Value::Object(
+            self.0
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), json!(value)))
+                .collect(),
+        )
     }
 
     fn is(&self, context: &Value) -> bool {
-        context.as_object().is_some_and(|map| map.len() == self.0.len()) && self.holds(context)
+        context
+            .as_object()
+            .is_some_and(|map| map.len() == self.0.len())
+            && self.holds(context)
     }
 
     fn holds(&self, context: &Value) -> bool {
-        self.0.iter().all(|(name, value)| context.get(name).and_then(Value::as_str) == Some(value))
+        self.0
+            .iter()
+            .all(|(name, value)| context.get(name).and_then(Value::as_str) == Some(value))
     }
 }
 
@@ -80,8 +90,14 @@ impl Bookmarks {
         match value.get("bookmarks") {
             None if value.values().all(is_nothing) => {}
             None => {
-                let names: Vec<String> = value.keys().map(|key| format!("`{}`", brief(key))).collect();
-                return Err(StateError(format!("it has no `bookmarks` but {}", brief(&names.join(", ")))));
+                let names: Vec<String> = value
+                    .keys()
+                    .map(|key| format!("`{}`", brief(key)))
+                    .collect();
+                return Err(StateError(format!(
+                    "it has no `bookmarks` but {}",
+                    brief(&names.join(", "))
+                )));
             }
             Some(Value::Object(bookmarks)) => {
                 for def in crate::streams::STREAMS {
@@ -89,7 +105,11 @@ impl Bookmarks {
                         check(def, entry)?;
                     }
                 }
-                let others: Vec<&str> = bookmarks.keys().map(String::as_str).filter(|name| crate::streams::find(name).is_none()).collect();
+                let others: Vec<&str> = bookmarks
+                    .keys()
+                    .map(String::as_str)
+                    .filter(|name| crate::streams::find(name).is_none())
+                    .collect();
                 if !others.is_empty() && others.len() == bookmarks.len() {
                     log::warn!(
                         "the state has bookmarks of other streams only ({}): all of this tap's begin at start_date",
@@ -99,7 +119,10 @@ impl Bookmarks {
             }
             Some(_) => return Err(StateError("`bookmarks` must be an object".to_owned())),
         }
-        Ok(Self { value, planned: BTreeMap::new() })
+        Ok(Self {
+            value,
+            planned: BTreeMap::new(),
+        })
     }
 
     /// How many bytes the state is as JSON.
@@ -111,7 +134,9 @@ impl Bookmarks {
     pub fn start(&self, stream: &str, partition: &Partition) -> Option<DateTime<Utc>> {
         let entry = self.find(stream)?;
         match entry.get("partitions").and_then(Value::as_array) {
-            Some(partitions) => own(partitions, partition).or_else(|| whole(partitions, partition))?.get("start"),
+            Some(partitions) => own(partitions, partition)
+                .or_else(|| whole(partitions, partition))?
+                .get("start"),
             None => entry.get("start"),
         }
         .and_then(Value::as_str)
@@ -121,50 +146,85 @@ impl Bookmarks {
     /// Names the partitions of this run. What counts for all of them is written into each, so that a project that
     /// appears later starts at `start_date` and not there.
     pub fn plan(&mut self, stream: &'static str, partitions: Vec<Partition>) {
-        let starts: Vec<_> = partitions.iter().map(|partition| self.start(stream, partition)).collect();
+        let starts: Vec<_> = partitions
+            .iter()
+            .map(|partition| self.start(stream, partition))
+            .collect();
         for (partition, start) in partitions.iter().zip(&starts) {
-            let known = self.find(stream).and_then(|entry| entry.get("partitions")?.as_array()).and_then(|list| own(list, partition));
+            let known = self
+                .find(stream)
+                .and_then(|entry| entry.get("partitions")?.as_array())
+                .and_then(|list| own(list, partition));
             if let (None, Some(start)) = (known, start) {
                 self.set(stream, partition, *start);
             }
         }
-        self.planned.entry(stream).or_default().extend(partitions.into_iter().zip(starts));
+        self.planned
+            .entry(stream)
+            .or_default()
+            .extend(partitions.into_iter().zip(starts));
     }
 
     /// Moves a partition forward, never back. Returns whether anything changed.
     pub fn apply(&mut self, checkpoint: &Checkpoint) -> bool {
-        let Checkpoint { stream, partition, start } = checkpoint;
-        if self.start(stream, partition).is_some_and(|known| known >= *start)
-            && self.find(stream).is_some_and(|e| e.get("partitions").is_some())
+        let Checkpoint {
+            stream,
+            partition,
+            start,
+        } = checkpoint;
+        if self
+            .start(stream, partition)
+            .is_some_and(|known| known >= *start)
+            && self
+                .find(stream)
+                .is_some_and(|e| e.get("partitions").is_some())
         {
             return false;
         }
         self.set(stream, partition, *start);
-        let Some(planned) = self.planned.get_mut(stream) else { return true };
+        let Some(planned) = self.planned.get_mut(stream) else {
+            return true;
+        };
         if let Some(known) = planned.get_mut(partition) {
             *known = Some(*start);
         }
         // `None` is the least: a partition without progress.
         if let Some(least) = planned.values().min().copied().flatten() {
-            self.entry(stream).insert("start".to_owned(), json!(format_instant(least)));
+            self.entry(stream)
+                .insert("start".to_owned(), json!(format_instant(least)));
         }
         true
     }
 
     /// Moves bookmarks that are beyond `now` back to it.
     pub fn set_back(&mut self, now: DateTime<Utc>) {
-        let Some(bookmarks) = self.value.get_mut("bookmarks").and_then(Value::as_object_mut) else { return };
-        let ours = bookmarks.iter_mut().filter(|(name, _)| crate::streams::find(name).is_some());
+        let Some(bookmarks) = self
+            .value
+            .get_mut("bookmarks")
+            .and_then(Value::as_object_mut)
+        else {
+            return;
+        };
+        let ours = bookmarks
+            .iter_mut()
+            .filter(|(name, _)| crate::streams::find(name).is_some());
         for entry in ours.filter_map(|(_, entry)| entry.as_object_mut()) {
             let back = |start: Option<&mut Value>| {
-                if let Some(start) =
-                    start.filter(|start| start.as_str().is_some_and(|text| parse_instant(text).is_ok_and(|start| start > now)))
-                {
+                if let Some(start) = start.filter(|start| {
+                    start
+                        .as_str()
+                        .is_some_and(|text| parse_instant(text).is_ok_and(|start| start > now))
+                }) {
                     *start = json!(format_instant(now));
                 }
             };
             back(entry.get_mut("start"));
-            for partition in entry.get_mut("partitions").and_then(Value::as_array_mut).into_iter().flatten() {
+            for partition in entry
+                .get_mut("partitions")
+                .and_then(Value::as_array_mut)
+                .into_iter()
+                .flatten()
+            {
                 back(partition.get_mut("start"));
             }
         }
@@ -179,11 +239,22 @@ impl Bookmarks {
     pub fn latest(&self) -> Option<(&'static str, DateTime<Utc>)> {
         let starts = |name: &str| {
             let entry = self.find(name)?;
-            let partitions = entry.get("partitions").and_then(Value::as_array).into_iter().flatten();
-            let starts = partitions.map(|partition| partition.get("start")).chain([entry.get("start")]);
-            starts.filter_map(|start| parse_instant(start?.as_str()?).ok()).max()
+            let partitions = entry
+                .get("partitions")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten();
+            let starts = partitions
+                .map(|partition| partition.get("start"))
+                .chain([entry.get("start")]);
+            starts
+                .filter_map(|start| parse_instant(start?.as_str()?).ok())
+                .max()
         };
-        crate::streams::STREAMS.iter().filter_map(|def| Some((def.name, starts(def.name)?))).max_by_key(|(_, start)| *start)
+        crate::streams::STREAMS
+            .iter()
+            .filter_map(|def| Some((def.name, starts(def.name)?)))
+            .max_by_key(|(_, start)| *start)
     }
 
     /// The value of the next STATE message.
@@ -210,9 +281,17 @@ impl Bookmarks {
 
     fn set(&mut self, stream: &str, partition: &Partition, start: DateTime<Utc>) {
         let start = json!(format_instant(start));
-        let partitions = self.entry(stream).entry("partitions").or_insert_with(|| json!([]));
-        let Value::Array(partitions) = partitions else { return };
-        match partitions.iter_mut().find(|p| p.get("context").is_some_and(|c| partition.is(c))) {
+        let partitions = self
+            .entry(stream)
+            .entry("partitions")
+            .or_insert_with(|| json!([]));
+        let Value::Array(partitions) = partitions else {
+            return;
+        };
+        match partitions
+            .iter_mut()
+            .find(|p| p.get("context").is_some_and(|c| partition.is(c)))
+        {
             Some(known) => known["start"] = start,
             None => partitions.push(json!({"context": partition.to_value(), "start": start})),
         }
@@ -221,20 +300,36 @@ impl Bookmarks {
 
 /// The partition's own entry.
 fn own<'a>(partitions: &'a [Value], partition: &Partition) -> Option<&'a Value> {
-    partitions.iter().find(|p| p.get("context").is_some_and(|c| partition.is(c)))
+    partitions
+        .iter()
+        .find(|p| p.get("context").is_some_and(|c| partition.is(c)))
 }
 
 /// That of its whole organization, if it is the only one there.
 fn whole<'a>(partitions: &'a [Value], partition: &Partition) -> Option<&'a Value> {
     let organization = Partition(partition.0.iter().take(1).cloned().collect());
-    let mut within = partitions.iter().filter(|p| p.get("context").is_some_and(|c| organization.holds(c)));
-    within.next().filter(|p| organization.is(&p["context"]) && within.next().is_none())
+    let mut within = partitions
+        .iter()
+        .filter(|p| p.get("context").is_some_and(|c| organization.holds(c)));
+    within
+        .next()
+        .filter(|p| organization.is(&p["context"]) && within.next().is_none())
 }
 
 /// What a wrapper holds: a STATE line as it was printed, what `meltano state get` prints, and what its backends store.
 fn unwrapped(value: Value, depth: usize) -> Value {
-    const WRAPPERS: &[&str] = &["singer_state", "completed", "completed_state", "value", "state", "partial", "partial_state"];
-    let Value::Object(mut map) = value else { return value };
+    const WRAPPERS: &[&str] = &[
+        "singer_state",
+        "completed",
+        "completed_state",
+        "value",
+        "state",
+        "partial",
+        "partial_state",
+    ];
+    let Value::Object(mut map) = value else {
+        return value;
+    };
     if depth > 5 || map.contains_key("bookmarks") {
         return Value::Object(map);
     }
@@ -251,7 +346,9 @@ fn unwrapped(value: Value, depth: usize) -> Value {
         return unwrapped(inner, depth + 1);
     }
     // A wrapper around nothing is nothing.
-    map.retain(|key, value| !(WRAPPERS.contains(&key.as_str()) && is_nothing(value)) && key != "type");
+    map.retain(|key, value| {
+        !(WRAPPERS.contains(&key.as_str()) && is_nothing(value)) && key != "type"
+    });
     Value::Object(map)
 }
 
@@ -267,16 +364,25 @@ fn is_nothing(value: &Value) -> bool {
 fn check(def: &StreamDef, entry: &Value) -> Result<(), StateError> {
     let stream = def.name;
     let Some(entry) = entry.as_object() else {
-        return Err(StateError(format!("`bookmarks.{stream}` must be an object")));
+        return Err(StateError(format!(
+            "`bookmarks.{stream}` must be an object"
+        )));
     };
     let instant = |at: &str, value: Option<&Value>| match value {
         None | Some(Value::Null) => Ok(()),
         Some(Value::String(text)) if parse_instant(text).is_ok() => Ok(()),
-        Some(other) => Err(StateError(format!("`bookmarks.{stream}.{at}` must be an RFC 3339 instant, not {}", brief(&other.to_string())))),
+        Some(other) => Err(StateError(format!(
+            "`bookmarks.{stream}.{at}` must be an RFC 3339 instant, not {}",
+            brief(&other.to_string())
+        ))),
     };
     // What another program wrote under the name of an incremental stream would count as no bookmark.
     let foreign = |at: &str, entry: &Map<String, Value>| {
-        let names: Vec<String> = entry.keys().filter(|key| *key != "context").map(|key| format!("`{}`", brief(key))).collect();
+        let names: Vec<String> = entry
+            .keys()
+            .filter(|key| *key != "context")
+            .map(|key| format!("`{}`", brief(key)))
+            .collect();
         let text = format!(
             "`bookmarks.{stream}{at}` has no `start` but {}: write `start`, the time up to which all is extracted, or remove it",
             names.join(", ")
@@ -286,7 +392,9 @@ fn check(def: &StreamDef, entry: &Value) -> Result<(), StateError> {
     let says_nothing = |entry: &Map<String, Value>| {
         def.replication_key().is_some()
             && entry.get("start").is_none_or(Value::is_null)
-            && entry.iter().any(|(key, value)| key != "context" && !is_nothing(value))
+            && entry
+                .iter()
+                .any(|(key, value)| key != "context" && !is_nothing(value))
     };
     instant("start", entry.get("start"))?;
     match entry.get("partitions") {
@@ -320,25 +428,39 @@ fn check(def: &StreamDef, entry: &Value) -> Result<(), StateError> {
 /// When it cannot be read, or holds no state.
 pub fn read(path: &Path) -> Result<Value, Error> {
     if !path.exists() {
-        log::info!("the state file {} is not there: a first run, from start_date on", path.display());
+        log::info!(
+            "the state file {} is not there: a first run, from start_date on",
+            path.display()
+        );
         return Ok(json!({}));
     }
     let text = text_file::read(path)?;
     if text.trim().is_empty() {
         // The shell makes it for `>>` before the first run begins.
-        log::warn!("the state file {} is empty: a first run, from start_date on", path.display());
+        log::warn!(
+            "the state file {} is empty: a first run, from start_date on",
+            path.display()
+        );
         return Ok(json!({}));
     }
     let error = match text_file::parse_json(path, &text) {
         Ok(value) => return Ok(value),
         Err(error) => error,
     };
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let is_state = |value: &Value| unwrapped(value.clone(), 0).get("bookmarks").is_some() || value == &json!({});
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let is_state = |value: &Value| {
+        unwrapped(value.clone(), 0).get("bookmarks").is_some() || value == &json!({})
+    };
     for (after, line) in lines.iter().rev().enumerate() {
         if let Some(value) = serde_json::from_str(line).ok().filter(is_state) {
             if after > 0 {
-                log::warn!("{}: {after} of the last lines are no state; the one before them counts", path.display());
+                log::warn!(
+                    "{}: {after} of the last lines are no state; the one before them counts",
+                    path.display()
+                );
             }
             return Ok(value);
         }
@@ -352,7 +474,10 @@ mod tests {
     use rstest::rstest;
 
     fn project(id: &str) -> Partition {
-        Partition(vec![("organization_slug", "acme".to_owned()), ("project_id", id.to_owned())])
+        Partition(vec![
+            ("organization_slug", "acme".to_owned()),
+            ("project_id", id.to_owned()),
+        ])
     }
 
     fn at(text: &str) -> DateTime<Utc> {
@@ -360,21 +485,41 @@ mod tests {
     }
 
     fn checkpoint(id: &str, start: &str) -> Checkpoint {
-        Checkpoint { stream: "issues", partition: project(id), start: at(start) }
+        Checkpoint {
+            stream: "issues",
+            partition: project(id),
+            start: at(start),
+        }
     }
 
     #[test]
     fn a_state_of_the_older_tap_counts_for_every_project_of_the_run() {
         let mut bookmarks =
             Bookmarks::parse(json!({"bookmarks": {"issues": {"start": "2026-01-01T00:00:00Z"}, "other": 1}, "x": [1]})).expect("a state");
-        assert_eq!(bookmarks.start("issues", &project("1")), Some(at("2026-01-01")));
+        assert_eq!(
+            bookmarks.start("issues", &project("1")),
+            Some(at("2026-01-01"))
+        );
         bookmarks.plan("issues", vec![project("1"), project("2")]);
         assert!(bookmarks.apply(&checkpoint("1", "2026-02-01")));
-        assert_eq!(bookmarks.start("issues", &project("2")), Some(at("2026-01-01")));
-        assert_eq!(bookmarks.start("issues", &project("3")), None, "a project that appears later starts at start_date");
+        assert_eq!(
+            bookmarks.start("issues", &project("2")),
+            Some(at("2026-01-01"))
+        );
+        assert_eq!(
+            bookmarks.start("issues", &project("3")),
+            None,
+            "a project that appears later starts at start_date"
+        );
         let value = bookmarks.to_value();
-        assert_eq!(value["bookmarks"]["issues"]["start"], "2026-01-01T00:00:00Z");
-        assert_eq!((&value["bookmarks"]["other"], &value["x"]), (&json!(1), &json!([1])));
+        assert_eq!(
+            value["bookmarks"]["issues"]["start"],
+            "2026-01-01T00:00:00Z"
+        );
+        assert_eq!(
+            (&value["bookmarks"]["other"], &value["x"]),
+            (&json!(1), &json!([1]))
+        );
     }
 
     #[test]
@@ -382,11 +527,19 @@ mod tests {
         let entry = json!({"start": "2026-01-01T00:00:00Z", "partitions": [
             {"context": {"organization_slug": "other"}, "start": "2026-03-01T00:00:00Z"},
             {"context": {"organization_slug": "acme"}, "start": "2026-01-01T00:00:00Z"}]});
-        let mut bookmarks = Bookmarks::parse(json!({"bookmarks": {"issues": entry}})).expect("a state");
+        let mut bookmarks =
+            Bookmarks::parse(json!({"bookmarks": {"issues": entry}})).expect("a state");
         bookmarks.plan("issues", vec![project("1"), project("2")]);
         assert!(bookmarks.apply(&checkpoint("1", "2026-02-01")));
-        assert_eq!(bookmarks.start("issues", &project("2")), Some(at("2026-01-01")));
-        assert_eq!(bookmarks.start("issues", &project("3")), None, "a project that appears later starts at start_date");
+        assert_eq!(
+            bookmarks.start("issues", &project("2")),
+            Some(at("2026-01-01"))
+        );
+        assert_eq!(
+            bookmarks.start("issues", &project("3")),
+            None,
+            "a project that appears later starts at start_date"
+        );
     }
 
     #[test]
@@ -394,9 +547,16 @@ mod tests {
         let mut bookmarks = Bookmarks::default();
         bookmarks.plan("issues", vec![project("1"), project("2")]);
         bookmarks.apply(&checkpoint("1", "2026-02-01"));
-        assert_eq!(bookmarks.to_value()["bookmarks"]["issues"].get("start"), None, "project 2 has no progress yet");
+        assert_eq!(
+            bookmarks.to_value()["bookmarks"]["issues"].get("start"),
+            None,
+            "project 2 has no progress yet"
+        );
         bookmarks.apply(&checkpoint("2", "2026-03-01"));
-        assert_eq!(bookmarks.to_value()["bookmarks"]["issues"]["start"], "2026-02-01T00:00:00Z");
+        assert_eq!(
+            bookmarks.to_value()["bookmarks"]["issues"]["start"],
+            "2026-02-01T00:00:00Z"
+        );
     }
 
     #[test]
@@ -407,7 +567,11 @@ mod tests {
         bookmarks.plan("issues", partitions.clone());
         for start in ["2026-01-01", "2026-01-02"] {
             for partition in &partitions {
-                assert!(bookmarks.apply(&Checkpoint { stream: "issues", partition: partition.clone(), start: at(start) }));
+                assert!(bookmarks.apply(&Checkpoint {
+                    stream: "issues",
+                    partition: partition.clone(),
+                    start: at(start)
+                }));
             }
         }
         assert_eq!(bookmarks.least("issues"), Some("2026-01-02T00:00:00Z"));
@@ -418,7 +582,10 @@ mod tests {
         let mut bookmarks = Bookmarks::default();
         assert!(bookmarks.apply(&checkpoint("1", "2026-02-01")));
         assert!(!bookmarks.apply(&checkpoint("1", "2026-01-01")));
-        assert_eq!(bookmarks.start("issues", &project("1")), Some(at("2026-02-01")));
+        assert_eq!(
+            bookmarks.start("issues", &project("1")),
+            Some(at("2026-02-01"))
+        );
     }
 
     #[test]
@@ -426,11 +593,26 @@ mod tests {
         for (state, part) in [
             (json!([]), "object"),
             (json!({"bookmarks": []}), "`bookmarks`"),
-            (json!({"bookmarks": {"issues": "2026"}}), "`bookmarks.issues`"),
-            (json!({"bookmarks": {"events": {"start": "yesterday"}}}), "`bookmarks.events.start`"),
-            (json!({"bookmarks": {"events": {"start": 5}}}), "`bookmarks.events.start`"),
-            (json!({"bookmarks": {"events": {"partitions": {}}}}), "partitions"),
-            (json!({"bookmarks": {"events": {"partitions": [{"start": "2026-01-01"}]}}}), "partitions[0].context"),
+            (
+                json!({"bookmarks": {"issues": "2026"}}),
+                "`bookmarks.issues`",
+            ),
+            (
+                json!({"bookmarks": {"events": {"start": "yesterday"}}}),
+                "`bookmarks.events.start`",
+            ),
+            (
+                json!({"bookmarks": {"events": {"start": 5}}}),
+                "`bookmarks.events.start`",
+            ),
+            (
+                json!({"bookmarks": {"events": {"partitions": {}}}}),
+                "partitions",
+            ),
+            (
+                json!({"bookmarks": {"events": {"partitions": [{"start": "2026-01-01"}]}}}),
+                "partitions[0].context",
+            ),
         ] {
             let error = Bookmarks::parse(state).expect_err(part).to_string();
             assert!(error.contains(part), "{error}");
@@ -448,7 +630,10 @@ mod tests {
     #[case::as_text(|state: Value| json!({"state": state.to_string()}))]
     fn a_state_in_its_wrapper(#[case] wrap: fn(Value) -> Value) {
         let state = json!({"bookmarks": {"issues": {"start": "2026-01-01T00:00:00Z"}}});
-        assert_eq!(Bookmarks::parse(wrap(state.clone())).expect("a state"), Bookmarks::parse(state).expect("a state"));
+        assert_eq!(
+            Bookmarks::parse(wrap(state.clone())).expect("a state"),
+            Bookmarks::parse(state).expect("a state")
+        );
     }
 
     #[rstest]

@@ -91,7 +91,10 @@ pub struct Pass {
 
 impl Pass {
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
-        self.query.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+        self.query
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect()
     }
 }
 
@@ -134,9 +137,18 @@ const FULL_TABLE: StreamDef = StreamDef {
     note: "",
 };
 
-const OF_A_PROJECT: Parent = Parent { stream: "projects", bind: &[("project_id", &["id"]), ("project_slug", &["slug"])] };
-const OF_AN_ISSUE: Parent = Parent { stream: "issues", bind: &[("issue_id", &["id"])] };
-const EVENT_TYPE: Derived = Derived { column: "event_type", from: &[&["event.type"], &["type"]] };
+const OF_A_PROJECT: Parent = Parent {
+    stream: "projects",
+    bind: &[("project_id", &["id"]), ("project_slug", &["slug"])],
+};
+const OF_AN_ISSUE: Parent = Parent {
+    stream: "issues",
+    bind: &[("issue_id", &["id"])],
+};
+const EVENT_TYPE: Derived = Derived {
+    column: "event_type",
+    from: &[&["event.type"], &["type"]],
+};
 
 const EVENTS: StreamDef = StreamDef {
     name: "events",
@@ -148,7 +160,11 @@ const EVENTS: StreamDef = StreamDef {
     // Pinned windows and counts take the place of repetition.
     offset_paged: false,
     parent: Some(OF_AN_ISSUE),
-    replication: Replication::Incremental { key: "dateCreated", refresh: false, walk: None },
+    replication: Replication::Incremental {
+        key: "dateCreated",
+        refresh: false,
+        walk: None,
+    },
     columns: &["organization_slug", "project_slug"],
     derived: &[EVENT_TYPE],
     scopes: &["event:read"],
@@ -215,7 +231,12 @@ pub static STREAMS: &[StreamDef] = &[
         path: "organizations/{organization_slug}/issues/",
         // An empty `groupStatsPeriod` leaves out 24 points of sparkline an issue. `collapse=stats` or `lifetime`
         // would strip the totals and the replication key.
-        query: &[("project", "{project_id}"), ("sort", "date"), ("groupStatsPeriod", ""), ("collapse", "filtered")],
+        query: &[
+            ("project", "{project_id}"),
+            ("sort", "date"),
+            ("groupStatsPeriod", ""),
+            ("collapse", "filtered"),
+        ],
         rows: Rows::Pages { size: "limit" },
         offset_paged: false,
         parent: Some(OF_A_PROJECT),
@@ -226,20 +247,43 @@ pub static STREAMS: &[StreamDef] = &[
                 windowed: true,
                 passes: &[
                     // Present and empty: without it only unresolved issues are listed.
-                    Pass { query: &[("query", "")], optional: false },
+                    Pass {
+                        query: &[("query", "")],
+                        optional: false,
+                    },
                     // Hidden from every search that does not ask for it.
-                    Pass { query: &[("query", "issue.category:feedback")], optional: true },
+                    Pass {
+                        query: &[("query", "issue.category:feedback")],
+                        optional: true,
+                    },
                 ],
-                activity: Some(Activity { last: "lastSeen", count: "count", total: &["lifetime", "count"], category: "issueCategory" }),
+                activity: Some(Activity {
+                    last: "lastSeen",
+                    count: "count",
+                    total: &["lifetime", "count"],
+                    category: "issueCategory",
+                }),
             }),
         },
         columns: &["organization_slug", "project_slug", "project_id"],
         // The numbers at the top of a listed issue are those of the window that was asked for.
         derived: &[
-            Derived { column: "count", from: &[&["lifetime", "count"], &["count"]] },
-            Derived { column: "userCount", from: &[&["lifetime", "userCount"], &["userCount"]] },
-            Derived { column: "firstSeen", from: &[&["lifetime", "firstSeen"], &["firstSeen"]] },
-            Derived { column: "lastSeen", from: &[&["lifetime", "lastSeen"], &["lastSeen"]] },
+            Derived {
+                column: "count",
+                from: &[&["lifetime", "count"], &["count"]],
+            },
+            Derived {
+                column: "userCount",
+                from: &[&["lifetime", "userCount"], &["userCount"]],
+            },
+            Derived {
+                column: "firstSeen",
+                from: &[&["lifetime", "firstSeen"], &["firstSeen"]],
+            },
+            Derived {
+                column: "lastSeen",
+                from: &[&["lifetime", "lastSeen"], &["lastSeen"]],
+            },
         ],
         scopes: &["event:read"],
         ..FULL_TABLE
@@ -251,14 +295,21 @@ pub static STREAMS: &[StreamDef] = &[
         rows: Rows::Object,
         class: Class::IssueDetail,
         parent: Some(OF_AN_ISSUE),
-        replication: Replication::Incremental { key: "lastSeen", refresh: false, walk: None },
+        replication: Replication::Incremental {
+            key: "lastSeen",
+            refresh: false,
+            walk: None,
+        },
         columns: &["organization_slug", "project_slug", "project_id"],
         scopes: &["event:read"],
         selected_by_default: false,
         note: "One call per issue with new events, at 5 calls a second.",
         ..FULL_TABLE
     },
-    StreamDef { by_project: Some(&EVENTS_BY_PROJECT), ..EVENTS },
+    StreamDef {
+        by_project: Some(&EVENTS_BY_PROJECT),
+        ..EVENTS
+    },
     StreamDef {
         name: "event_detail",
         schema: include_str!("../schemas/event_detail.json"),
@@ -266,8 +317,15 @@ pub static STREAMS: &[StreamDef] = &[
         path: "projects/{organization_slug}/{project_id}/events/{event_id}/",
         rows: Rows::Object,
         class: Class::EventDetail,
-        parent: Some(Parent { stream: "events", bind: &[("event_id", &["eventID"])] }),
-        replication: Replication::Incremental { key: "dateCreated", refresh: false, walk: None },
+        parent: Some(Parent {
+            stream: "events",
+            bind: &[("event_id", &["eventID"])],
+        }),
+        replication: Replication::Incremental {
+            key: "dateCreated",
+            refresh: false,
+            walk: None,
+        },
         columns: &["organization_slug", "project_slug"],
         derived: &[EVENT_TYPE],
         scopes: &["project:read"],
@@ -286,7 +344,14 @@ pub static STREAMS: &[StreamDef] = &[
         replication: Replication::Incremental {
             key: "dateCreated",
             refresh: true,
-            walk: Some(Walk { windowed: false, passes: &[Pass { query: &[], optional: false }], activity: None }),
+            walk: Some(Walk {
+                windowed: false,
+                passes: &[Pass {
+                    query: &[],
+                    optional: false,
+                }],
+                activity: None,
+            }),
         },
         scopes: &["project:read", "project:releases", "org:ci"],
         ..FULL_TABLE
@@ -297,8 +362,15 @@ pub static STREAMS: &[StreamDef] = &[
         key: &["organization_slug", "version"],
         path: "organizations/{organization_slug}/releases/{version}/",
         rows: Rows::Object,
-        parent: Some(Parent { stream: "releases", bind: &[("version", &["version"])] }),
-        replication: Replication::Incremental { key: "dateCreated", refresh: true, walk: None },
+        parent: Some(Parent {
+            stream: "releases",
+            bind: &[("version", &["version"])],
+        }),
+        replication: Replication::Incremental {
+            key: "dateCreated",
+            refresh: true,
+            walk: None,
+        },
         scopes: &["project:read", "project:releases", "org:ci"],
         note: "One call per release created since the bookmark or in the last `issue_refresh_days`.",
         ..FULL_TABLE
@@ -309,8 +381,13 @@ pub static STREAMS: &[StreamDef] = &[
 pub static PROJECTS: &StreamDef = &STREAMS[0];
 
 /// How the organizations of a token are found when none is configured; not a stream.
-pub static ORGANIZATIONS: StreamDef =
-    StreamDef { name: "organizations", path: "organizations/", offset_paged: false, columns: &[], ..FULL_TABLE };
+pub static ORGANIZATIONS: StreamDef = StreamDef {
+    name: "organizations",
+    path: "organizations/",
+    offset_paged: false,
+    columns: &[],
+    ..FULL_TABLE
+};
 
 /// Outcomes of ingestion, for `--check-counts`; not a stream.
 pub static STATS: StreamDef = StreamDef {
@@ -337,7 +414,9 @@ pub fn find(name: &str) -> Option<&'static StreamDef> {
 
 impl StreamDef {
     pub fn children(&self) -> impl Iterator<Item = &'static StreamDef> {
-        STREAMS.iter().filter(|def| def.parent.is_some_and(|parent| parent.stream == self.name))
+        STREAMS
+            .iter()
+            .filter(|def| def.parent.is_some_and(|parent| parent.stream == self.name))
     }
 
     /// The stream that has each of these rows as one object.
@@ -380,7 +459,10 @@ mod tests {
         let names: HashSet<_> = STREAMS.iter().map(|def| def.name).collect();
         assert_eq!(names.len(), STREAMS.len());
         for name in names {
-            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}");
+            assert!(
+                name.chars().all(|c| c.is_ascii_lowercase() || c == '_'),
+                "{name}"
+            );
         }
     }
 
@@ -388,7 +470,11 @@ mod tests {
     fn parents_come_first_so_that_there_is_no_cycle() {
         for (i, def) in STREAMS.iter().enumerate() {
             if let Some(parent) = def.parent {
-                assert!(STREAMS[..i].iter().any(|d| d.name == parent.stream), "{}", def.name);
+                assert!(
+                    STREAMS[..i].iter().any(|d| d.name == parent.stream),
+                    "{}",
+                    def.name
+                );
             }
         }
     }
@@ -396,7 +482,13 @@ mod tests {
     #[test]
     fn every_bookmark_is_of_a_project() {
         for def in STREAMS.iter().filter(|def| def.walk().is_some()) {
-            assert!(def.query.iter().any(|(_, value)| ["{project_id}", "{projects}"].contains(value)), "{}", def.name);
+            assert!(
+                def.query
+                    .iter()
+                    .any(|(_, value)| ["{project_id}", "{projects}"].contains(value)),
+                "{}",
+                def.name
+            );
         }
     }
 
@@ -411,7 +503,11 @@ mod tests {
             }
             let texts = std::iter::once(def.path).chain(def.query.iter().map(|(_, value)| *value));
             for text in texts {
-                for parameter in text.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
+                for parameter in text
+                    .split('{')
+                    .skip(1)
+                    .filter_map(|rest| rest.split('}').next())
+                {
                     assert!(bound.contains(&parameter), "{}: {parameter}", def.name);
                 }
             }
@@ -425,12 +521,25 @@ mod tests {
     fn keys_replication_keys_and_columns_are_in_the_schema() {
         for def in STREAMS {
             let schema = schema(def);
-            let columns = def.key.iter().copied().chain(def.replication_key()).chain(def.columns.iter().copied());
+            let columns = def
+                .key
+                .iter()
+                .copied()
+                .chain(def.replication_key())
+                .chain(def.columns.iter().copied());
             for name in columns.chain(def.derived.iter().map(|d| d.column)) {
-                assert!(schema["properties"].get(name).is_some(), "{}: {name}", def.name);
+                assert!(
+                    schema["properties"].get(name).is_some(),
+                    "{}: {name}",
+                    def.name
+                );
             }
             for key in def.key {
-                assert!(schema["properties"][key]["type"].is_string(), "{}: {key} must not be nullable", def.name);
+                assert!(
+                    schema["properties"][key]["type"].is_string(),
+                    "{}: {key} must not be nullable",
+                    def.name
+                );
             }
         }
     }
@@ -446,7 +555,10 @@ mod tests {
 
     #[test]
     fn an_incremental_stream_walks_windows_or_has_a_parent_that_does() {
-        for def in STREAMS.iter().filter(|def| def.replication_key().is_some() && def.walk().is_none()) {
+        for def in STREAMS
+            .iter()
+            .filter(|def| def.replication_key().is_some() && def.walk().is_none())
+        {
             let parent = def.parent.and_then(|p| find(p.stream)).expect(def.name);
             assert!(parent.replication_key().is_some(), "{}", def.name);
         }
@@ -458,34 +570,59 @@ mod tests {
         fn check(path: &str, schema: &Value, key: bool) {
             let map = schema.as_object().expect(path);
             for keyword in map.keys() {
-                assert!(["type", "properties", "items", "format", "description"].contains(&keyword.as_str()), "{path}: {keyword}");
+                assert!(
+                    ["type", "properties", "items", "format", "description"]
+                        .contains(&keyword.as_str()),
+                    "{path}: {keyword}"
+                );
             }
             let types: Vec<_> = match &map["type"] {
                 Value::String(one) => vec![one.as_str()],
                 Value::Array(types) => types.iter().filter_map(Value::as_str).collect(),
                 other => panic!("{path}: type {other}"),
             };
-            assert_eq!(types.iter().filter(|t| **t != "null").count(), 1, "{path}: {types:?}");
-            assert!(key || path.matches('/').count() == 0 || types.contains(&"null"), "{path} must be nullable");
+            assert_eq!(
+                types.iter().filter(|t| **t != "null").count(),
+                1,
+                "{path}: {types:?}"
+            );
+            assert!(
+                key || path.matches('/').count() == 0 || types.contains(&"null"),
+                "{path} must be nullable"
+            );
             if let Some(format) = map.get("format") {
-                assert_eq!((format.as_str(), types[0]), (Some("date-time"), "string"), "{path}");
+                assert_eq!(
+                    (format.as_str(), types[0]),
+                    (Some("date-time"), "string"),
+                    "{path}"
+                );
             }
             if let Some(properties) = map.get("properties") {
                 let properties = properties.as_object().expect(path);
                 assert!(!properties.is_empty(), "{path}");
                 let mut seen = HashSet::new();
                 for (name, property) in properties {
-                    assert!(name.len() <= 63 && !name.contains("__") && !name.starts_with("_sdc_"), "{path}/{name}");
                     assert!(
-                        name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !name.starts_with(|c: char| c.is_ascii_digit()),
+                        name.len() <= 63 && !name.contains("__") && !name.starts_with("_sdc_"),
                         "{path}/{name}"
                     );
-                    assert!(seen.insert(name.to_lowercase().replace('_', "")), "{path}/{name} differs from another only by case or `_`");
+                    assert!(
+                        name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+                            && !name.starts_with(|c: char| c.is_ascii_digit()),
+                        "{path}/{name}"
+                    );
+                    assert!(
+                        seen.insert(name.to_lowercase().replace('_', "")),
+                        "{path}/{name} differs from another only by case or `_`"
+                    );
                     check(&format!("{path}/{name}"), property, false);
                 }
             }
             if let Some(items) = map.get("items") {
-                assert!(!types.is_empty() && map.get("properties").is_none(), "{path}");
+                assert!(
+                    !types.is_empty() && map.get("properties").is_none(),
+                    "{path}"
+                );
                 check(&format!("{path}/items"), items, false);
             }
         }

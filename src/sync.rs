@@ -108,14 +108,20 @@ impl Span<'_> {
         let half = refused.half();
         let mut stride = lock(&self.stride);
         if stride.longest.is_none_or(|longest| half < longest) {
-            *stride = Stride { longest: Some(half), halvings: stride.halvings + 1 };
+            *stride = Stride {
+                longest: Some(half),
+                halvings: stride.halvings + 1,
+            };
         }
         (half, stride.halvings)
     }
 
     fn grow(&self, limit: TimeDelta) {
         let mut stride = lock(&self.stride);
-        *stride = Stride { longest: stride.longest.map(|longest| (longest * 2).min(limit)), halvings: 0 };
+        *stride = Stride {
+            longest: stride.longest.map(|longest| (longest * 2).min(limit)),
+            halvings: 0,
+        };
     }
 
     /// The claim on a parent's rows, made now if there is none; `None` where each window asks for itself.
@@ -123,12 +129,25 @@ impl Span<'_> {
         if node.def.rows != Rows::Object && !fits_a_page(node.def, reference) {
             return None;
         }
-        let parent = reference.bind.iter().fold(node.def.name.to_owned(), |name, (_, value)| name + "\0" + value);
+        let parent = reference
+            .bind
+            .iter()
+            .fold(node.def.name.to_owned(), |name, (_, value)| {
+                name + "\0" + value
+            });
         let mut claims = lock(&self.claims);
         let room = claims.len() < CLAIMS;
         match claims.entry(xxh3_128(parent.as_bytes())) {
             Entry::Occupied(known) => Some(known.get().clone()),
-            Entry::Vacant(vacant) => room.then(|| vacant.insert(Claim { from, total: reference.total, rows: Arc::default() }).clone()),
+            Entry::Vacant(vacant) => room.then(|| {
+                vacant
+                    .insert(Claim {
+                        from,
+                        total: reference.total,
+                        rows: Arc::default(),
+                    })
+                    .clone()
+            }),
         }
     }
 }
@@ -159,28 +178,58 @@ impl<'a> Sync<'a> {
     /// # Errors
     /// What ends the run at once; what could not be extracted otherwise is in the report.
     pub async fn run(mut self) -> Result<(), Stop> {
-        let contexts: Vec<Context> =
-            self.organizations().await?.into_iter().map(|slug| Context(vec![("organization_slug", slug)])).collect();
-        let unlisted = Node { def: PROJECTS, emit: None, children: Vec::new() };
+        let contexts: Vec<Context> = self
+            .organizations()
+            .await?
+            .into_iter()
+            .map(|slug| Context(vec![("organization_slug", slug)]))
+            .collect();
+        let unlisted = Node {
+            def: PROJECTS,
+            emit: None,
+            children: Vec::new(),
+        };
         let mut listed: Vec<Option<Listed>> = Vec::new();
         if let Some(node) = listing_node(self.tree, &unlisted) {
-            listed = try_join_all(contexts.iter().map(|context| self.projects(node, context, contexts.len() == 1))).await?;
+            listed = try_join_all(
+                contexts
+                    .iter()
+                    .map(|context| self.projects(node, context, contexts.len() == 1)),
+            )
+            .await?;
             self.all_named_are_seen(&listed)?;
-            if listed.iter().flatten().all(|listed| listed.projects.is_empty()) {
-                log::warn!("no project to extract: the token sees none, or `project_slugs` leaves none");
+            if listed
+                .iter()
+                .flatten()
+                .all(|listed| listed.projects.is_empty())
+            {
+                log::warn!(
+                    "no project to extract: the token sees none, or `project_slugs` leaves none"
+                );
             }
             self.set_clock().await?;
         }
         let listing = listing_node(self.tree, &unlisted);
-        for (node, listed) in listing.iter().flat_map(|node| listed.iter().flatten().map(move |listed| (node, listed))) {
+        for (node, listed) in listing
+            .iter()
+            .flat_map(|node| listed.iter().flatten().map(move |listed| (node, listed)))
+        {
             let context = Context(vec![("organization_slug", listed.organization.clone())]);
             for child in &node.children {
-                let partitions = listed.projects.iter().map(|project| context.with(&project.bind).partition()).collect();
+                let partitions = listed
+                    .projects
+                    .iter()
+                    .map(|project| context.with(&project.bind).partition())
+                    .collect();
                 self.plan_partitions(child, partitions).await?;
             }
         }
-        let mut listed = listed.into_iter().map(|listed| listed.map(|listed| listed.projects));
-        let organizations = contexts.iter().map(|context| self.organization(context, listing, listed.next().flatten()));
+        let mut listed = listed
+            .into_iter()
+            .map(|listed| listed.map(|listed| listed.projects));
+        let organizations = contexts
+            .iter()
+            .map(|context| self.organization(context, listing, listed.next().flatten()));
         try_join_all(organizations).await?;
         Ok(self.reach.outbox.send(Event::Done).await?)
     }
@@ -200,14 +249,20 @@ impl<'a> Sync<'a> {
         }
         self.settings = self.settings.at(reading.now(self.settings.now));
         if self.settings.start_date >= self.settings.end {
-            log::warn!("`start_date` is in the future by the server's clock ({}): nothing can come", format_instant(self.settings.now));
+            log::warn!(
+                "`start_date` is in the future by the server's clock ({}): nothing can come",
+                format_instant(self.settings.now)
+            );
         }
         self.set_bookmarks().await
     }
 
     async fn set_bookmarks(&mut self) -> Result<(), Closed> {
         let now = plan::whole_second(self.settings.now);
-        let Some((stream, start)) = self.bookmarks.latest().filter(|(_, start)| *start > now) else { return Ok(()) };
+        let Some((stream, start)) = self.bookmarks.latest().filter(|(_, start)| *start > now)
+        else {
+            return Ok(());
+        };
         if start - now > TimeDelta::minutes(1) {
             log::warn!(
                 target: stream,
@@ -224,14 +279,30 @@ impl<'a> Sync<'a> {
     /// A slug that `project_slugs` names must be one of a project that the token sees in some organization. Where a list
     /// could not be read it may be there.
     fn all_named_are_seen(&self, listed: &[Option<Listed>]) -> Result<(), Stop> {
-        let Some(listed) = listed.iter().map(Option::as_ref).collect::<Option<Vec<_>>>() else { return Ok(()) };
-        let slugs: Vec<String> = listed.iter().flat_map(|listed| listed.slugs.iter().cloned()).collect();
+        let Some(listed) = listed
+            .iter()
+            .map(Option::as_ref)
+            .collect::<Option<Vec<_>>>()
+        else {
+            return Ok(());
+        };
+        let slugs: Vec<String> = listed
+            .iter()
+            .flat_map(|listed| listed.slugs.iter().cloned())
+            .collect();
         let missing = self.settings.projects.missing(&slugs);
         if missing.is_empty() {
             return Ok(());
         }
-        let organizations: Vec<String> = listed.iter().map(|listed| format!("`{}`", listed.organization)).collect();
-        let text = format!("`project_slugs` names what the token does not see in {}: {}", organizations.join(", "), missing.join(", "));
+        let organizations: Vec<String> = listed
+            .iter()
+            .map(|listed| format!("`{}`", listed.organization))
+            .collect();
+        let text = format!(
+            "`project_slugs` names what the token does not see in {}: {}",
+            organizations.join(", "),
+            missing.join(", ")
+        );
         Err(Stop::Error(Error::Setup(text)))
     }
 
@@ -245,16 +316,25 @@ impl<'a> Sync<'a> {
             Failure::Api(e) if e.unanswered() => Stop::Error(Error::Unanswered(e)),
             // Without organizations there is nothing that could be read instead.
             Failure::Api(e) if e.status() == Some(401) => Stop::Error(Error::Authentication(e)),
-            Failure::Api(e) => {
-                Stop::Error(Error::Setup(format!("cannot list the token's organizations ({e}); set `organization` to the slug of yours")))
-            }
+            Failure::Api(e) => Stop::Error(Error::Setup(format!(
+                "cannot list the token's organizations ({e}); set `organization` to the slug of yours"
+            ))),
         };
-        let node = Node { def: &ORGANIZATIONS, emit: None, children: Vec::new() };
+        let node = Node {
+            def: &ORGANIZATIONS,
+            emit: None,
+            children: Vec::new(),
+        };
         let mut pager = Pager::new(&self.reach, &node, Context::default(), Vec::new());
         pager.bind = vec![("organization_slug", &["slug"])];
         let mut slugs = Vec::new();
         while let Some(page) = pager.next().await.map_err(failed)? {
-            slugs.extend(page.references.into_iter().flat_map(|r| r.bind).map(|(_, slug)| slug));
+            slugs.extend(
+                page.references
+                    .into_iter()
+                    .flat_map(|r| r.bind)
+                    .map(|(_, slug)| slug),
+            );
         }
         if slugs.is_empty() {
             return Err(Stop::Error(Error::Setup("the token sees no organization in a list; set `organization` to the slug of yours (tokens of internal integrations need this)".to_owned())));
@@ -263,10 +343,17 @@ impl<'a> Sync<'a> {
         Ok(slugs)
     }
 
-    async fn organization(&self, context: &Context, listing: Option<&Node>, projects: Option<Vec<Reference>>) -> Result<(), Stop> {
+    async fn organization(
+        &self,
+        context: &Context,
+        listing: Option<&Node>,
+        projects: Option<Vec<Reference>>,
+    ) -> Result<(), Stop> {
         let below = async {
             match (listing, &projects) {
-                (Some(node), Some(projects)) => self.children(&node.children, context, projects).await,
+                (Some(node), Some(projects)) => {
+                    self.children(&node.children, context, projects).await
+                }
                 _ => Ok(()),
             }
         };
@@ -277,23 +364,65 @@ impl<'a> Sync<'a> {
                 None => self.node(node, context).await,
             }
         });
-        futures::try_join!(below, async { join_all(others).await.into_iter().collect::<Result<Vec<()>, Stop>>() }).map(drop)
+        futures::try_join!(below, async {
+            join_all(others)
+                .await
+                .into_iter()
+                .collect::<Result<Vec<()>, Stop>>()
+        })
+        .map(drop)
     }
 
     /// An incremental list of the organization, for each group of projects that start alike.
-    async fn groups(&self, node: &Node, walk: Walk, context: &Context, projects: Option<&[Reference]>) -> Result<(), Stop> {
+    async fn groups(
+        &self,
+        node: &Node,
+        walk: Walk,
+        context: &Context,
+        projects: Option<&[Reference]>,
+    ) -> Result<(), Stop> {
         let groups = match projects {
-            Some(projects) => plan::groups(node, context, projects, &self.settings, &self.bookmarks),
-            None if self.settings.projects.is_everything() => vec![Group::unlisted(node, context, &self.settings, &self.bookmarks)],
-            None => return self.gap(node, context, "the list of projects is missing").await,
+            Some(projects) => {
+                plan::groups(node, context, projects, &self.settings, &self.bookmarks)
+            }
+            None if self.settings.projects.is_everything() => vec![Group::unlisted(
+                node,
+                context,
+                &self.settings,
+                &self.bookmarks,
+            )],
+            None => {
+                return self
+                    .gap(node, context, "the list of projects is missing")
+                    .await;
+            }
         };
-        self.plan_partitions(node, groups.iter().flat_map(|group| group.partitions.clone()).collect()).await?;
-        join_all(groups.iter().map(|group| self.windows(node, walk, context, group))).await.into_iter().collect()
+        self.plan_partitions(
+            node,
+            groups
+                .iter()
+                .flat_map(|group| group.partitions.clone())
+                .collect(),
+        )
+        .await?;
+        join_all(
+            groups
+                .iter()
+                .map(|group| self.windows(node, walk, context, group)),
+        )
+        .await
+        .into_iter()
+        .collect()
     }
 
     /// The chosen projects; `None` when their list could not be read. That `only` organization must be known: otherwise
     /// there is nothing to extract.
-    async fn projects(&self, node: &Node, context: &Context, only: bool) -> Result<Option<Listed>, Stop> {
+    async fn projects(
+        &self,
+        node: &Node,
+        context: &Context,
+        only: bool,
+    ) -> Result<Option<Listed>, Stop> {
         let organization = context.get("organization_slug").unwrap_or_default();
         let mut projects: Vec<Reference> = Vec::new();
         let mut slugs = Vec::new();
@@ -317,7 +446,10 @@ impl<'a> Sync<'a> {
                     Ok(None) => break,
                     Err(Failure::Stop(stop)) => return Err(stop),
                     Err(Failure::Api(error)) if error.status() == Some(404) => {
-                        let unknown = Error::UnknownOrganization { slug: organization.to_owned(), error: error.into() };
+                        let unknown = Error::UnknownOrganization {
+                            slug: organization.to_owned(),
+                            error: error.into(),
+                        };
                         if only {
                             return Err(Stop::Error(unknown));
                         }
@@ -325,7 +457,9 @@ impl<'a> Sync<'a> {
                         return Ok(None);
                     }
                     Err(Failure::Api(e)) => {
-                        let needed = node.emit.is_some() || !node.children.is_empty() || !self.settings.projects.is_everything();
+                        let needed = node.emit.is_some()
+                            || !node.children.is_empty()
+                            || !self.settings.projects.is_everything();
                         if needed {
                             self.gap(node, context, &reason(node.def, &e)).await?;
                         } else {
@@ -337,20 +471,32 @@ impl<'a> Sync<'a> {
             }
             for Unreadable(error) in &pager.unreadable {
                 // Its own streams have no partition here, and nobody knows which it would be.
-                let alone = Node { def: node.def, emit: None, children: Vec::new() };
-                self.unreadable(&alone, context, &[context.partition()], error).await?;
+                let alone = Node {
+                    def: node.def,
+                    emit: None,
+                    children: Vec::new(),
+                };
+                self.unreadable(&alone, context, &[context.partition()], error)
+                    .await?;
             }
             slugs.append(&mut pager.slugs);
             if read < 2 || projects.len() == before {
                 break;
             }
         }
-        Ok(Some(Listed { organization: organization.to_owned(), projects, slugs }))
+        Ok(Some(Listed {
+            organization: organization.to_owned(),
+            projects,
+            slugs,
+        }))
     }
 
     async fn plan_partitions(&self, node: &Node, partitions: Vec<Partition>) -> Result<(), Closed> {
         for node in node.incremental() {
-            self.reach.outbox.send(Event::Plan(node.def.name, partitions.clone())).await?;
+            self.reach
+                .outbox
+                .send(Event::Plan(node.def.name, partitions.clone()))
+                .await?;
         }
         Ok(())
     }
@@ -376,7 +522,12 @@ impl<'a> Sync<'a> {
     }
 
     /// The children of rows that have no windows.
-    async fn children(&self, nodes: &[Node], context: &Context, references: &[Reference]) -> Result<(), Stop> {
+    async fn children(
+        &self,
+        nodes: &[Node],
+        context: &Context,
+        references: &[Reference],
+    ) -> Result<(), Stop> {
         let lanes = nodes.iter().map(|node| async move {
             stream::iter(references.iter().map(Ok::<_, Stop>))
                 .try_for_each_concurrent(self.settings.concurrency, |reference| async move {
@@ -388,24 +539,47 @@ impl<'a> Sync<'a> {
     }
 
     /// The windows of one group.
-    async fn windows(&self, node: &Node, walk: Walk, context: &Context, group: &Group) -> Result<(), Stop> {
+    async fn windows(
+        &self,
+        node: &Node,
+        walk: Walk,
+        context: &Context,
+        group: &Group,
+    ) -> Result<(), Stop> {
         let windows = plan::windows(node, &group.starts, &self.settings);
-        if self.settings.end_date.is_some() && group.starts.nothing_new(self.settings.end) && self.reach.is_new(&["end", node.def.name]) {
+        if self.settings.end_date.is_some()
+            && group.starts.nothing_new(self.settings.end)
+            && self.reach.is_new(&["end", node.def.name])
+        {
             let end = format_instant(self.settings.end);
             log::warn!(target: node.def.name, "{}: `end_date` {end} is before the bookmark: nothing new can come", context.label());
         }
-        let Some(first) = windows.first() else { return Ok(()) };
-        let whole = Window { start: first.start, end: self.settings.end };
-        let passes = match self.live(node, walk, context, &group.projects, whole, windows.len()).await {
+        let Some(first) = windows.first() else {
+            return Ok(());
+        };
+        let whole = Window {
+            start: first.start,
+            end: self.settings.end,
+        };
+        let passes = match self
+            .live(node, walk, context, &group.projects, whole, windows.len())
+            .await
+        {
             Ok(passes) => passes,
             Err(Failure::Stop(stop)) => return Err(stop),
             Err(Failure::Api(e)) => return self.refused(node, context, group, whole, &e).await,
         };
         self.reach.report.planned(node.def, whole);
-        if let Some(start) =
-            node.children.iter().filter(|child| self.check_counts && child.def.name == "events").find_map(|child| group.starts.own(child))
+        if let Some(start) = node
+            .children
+            .iter()
+            .filter(|child| self.check_counts && child.def.name == "events")
+            .find_map(|child| group.starts.own(child))
         {
-            let window = whole_hours(Window { start, end: self.settings.end });
+            let window = whole_hours(Window {
+                start,
+                end: self.settings.end,
+            });
             self.reach.report.count_errors(context.clone(), window);
         }
         let span = &Span {
@@ -446,13 +620,23 @@ impl<'a> Sync<'a> {
     /// Says that what is older than the retention is not there, with its dates: for a bookmark that was left too
     /// long by project, for a `start_date` once.
     fn hole(&self, span: &Span<'_>, empty: Window) {
-        let old = Window { end: empty.end.min(self.settings.now - RETENTION), ..empty };
+        let old = Window {
+            end: empty.end.min(self.settings.now - RETENTION),
+            ..empty
+        };
         let name = span.node.def.name;
         if old.start >= old.end {
             return;
         }
-        let why = format!("Sentry lists an issue only while it has events in its retention, usually {} days", RETENTION.num_days());
-        if self.bookmarks.start(name, &span.context.partition()).is_some() {
+        let why = format!(
+            "Sentry lists an issue only while it has events in its retention, usually {} days",
+            RETENTION.num_days()
+        );
+        if self
+            .bookmarks
+            .start(name, &span.context.partition())
+            .is_some()
+        {
             log::warn!(target: name, "{}: the bookmark is older than what Sentry lists; nothing is listed from {old}: {why}", span.context.label());
         } else if !self.hole_told.swap(true, Ordering::Relaxed) {
             log::warn!(target: name, "`start_date` is older than what Sentry lists; nothing is listed from {old}: {why}");
@@ -460,12 +644,24 @@ impl<'a> Sync<'a> {
     }
 
     /// A window could not be listed: its group ends here, as a gap unless its project is no longer there.
-    async fn refused(&self, node: &Node, context: &Context, group: &Group, window: Window, error: &ApiError) -> Result<(), Stop> {
+    async fn refused(
+        &self,
+        node: &Node,
+        context: &Context,
+        group: &Group,
+        window: Window,
+        error: &ApiError,
+    ) -> Result<(), Stop> {
         if error.status() == Some(403) && self.vanished(PROJECTS, context).await {
             log::warn!(target: node.def.name, "{} has vanished and is passed over", context.label());
             return Ok(());
         }
-        self.gaps(node, group, &format!("{window}: {}", reason(node.def, error))).await
+        self.gaps(
+            node,
+            group,
+            &format!("{window}: {}", reason(node.def, error)),
+        )
+        .await
     }
 
     /// The passes that list anything in the whole span. Most projects of a large organization are idle, and most
@@ -482,10 +678,13 @@ impl<'a> Sync<'a> {
         if !walk.windowed || windows < 2 {
             return Ok(walk.passes.iter().collect());
         }
-        let probes = walk
-            .passes
-            .iter()
-            .map(|pass| async move { Ok::<_, Failure>(self.lists(node.def, context, projects, pass, whole).await?.then_some(pass)) });
+        let probes = walk.passes.iter().map(|pass| async move {
+            Ok::<_, Failure>(
+                self.lists(node.def, context, projects, pass, whole)
+                    .await?
+                    .then_some(pass),
+            )
+        });
         Ok(try_join_all(probes).await?.into_iter().flatten().collect())
     }
 
@@ -498,14 +697,24 @@ impl<'a> Sync<'a> {
         pass: &Pass,
         window: Window,
     ) -> Result<bool, Failure> {
-        let silent = Node { def, emit: None, children: Vec::new() };
-        let mut pager = Pager::new(&self.reach, &silent, context.clone(), pass.parameters()).probing(1);
+        let silent = Node {
+            def,
+            emit: None,
+            children: Vec::new(),
+        };
+        let mut pager =
+            Pager::new(&self.reach, &silent, context.clone(), pass.parameters()).probing(1);
         pager.window = Some(window);
         pager.projects = projects;
         match pager.next().await {
-            Ok(page) => Ok(page.is_some_and(|page| !page.keys.is_empty() || page.more || page.hits.is_some_and(|hits| hits > 0))),
+            Ok(page) => Ok(page.is_some_and(|page| {
+                !page.keys.is_empty() || page.more || page.hits.is_some_and(|hits| hits > 0)
+            })),
             // The windows are smaller.
-            Err(Failure::Api(ApiError { kind: Kind::QueryTooLarge { .. }, .. })) => Ok(true),
+            Err(Failure::Api(ApiError {
+                kind: Kind::QueryTooLarge { .. },
+                ..
+            })) => Ok(true),
             Err(failure) => tolerate(pass, def, failure).map(|()| false),
         }
     }
@@ -513,9 +722,15 @@ impl<'a> Sync<'a> {
     /// Whether the row of `listing` that the context names is no longer there, or another answers in its place: by its
     /// own detail. A deleted project makes a list answer 403, and an issue under way into another its events 404.
     async fn vanished(&self, listing: &StreamDef, context: &Context) -> bool {
-        let Some(def) = listing.detail() else { return false };
-        let Some((name, path)) = def.parent.and_then(|parent| parent.bind.first()) else { return false };
-        let Some(id) = context.get(name) else { return false };
+        let Some(def) = listing.detail() else {
+            return false;
+        };
+        let Some((name, path)) = def.parent.and_then(|parent| parent.bind.first()) else {
+            return false;
+        };
+        let Some(id) = context.get(name) else {
+            return false;
+        };
         let gone = async |by_slug| {
             let ask = Ask {
                 stream: def,
@@ -526,8 +741,12 @@ impl<'a> Sync<'a> {
             };
             let itself = |page: &mut Page| {
                 let doc = page.body.document().map_err(malformed)?;
-                let found = doc.lookup(doc.root(), path).and_then(|place| doc.scalar_text(place));
-                found.map(|found| found == id).ok_or_else(|| Kind::Body(format!("an object without its {}", path.join("."))))
+                let found = doc
+                    .lookup(doc.root(), path)
+                    .and_then(|place| doc.scalar_text(place));
+                found
+                    .map(|found| found == id)
+                    .ok_or_else(|| Kind::Body(format!("an object without its {}", path.join("."))))
             };
             match self.reach.client.get(&ask, || async {}, itself).await {
                 Ok((itself, ())) => !itself,
@@ -538,7 +757,11 @@ impl<'a> Sync<'a> {
     }
 
     /// One window: asked for whole, or in pieces when the server cannot answer so much at once.
-    fn window<'b>(&'b self, span: &'b Span<'b>, window: Window) -> BoxFuture<'b, Result<(), Failure>> {
+    fn window<'b>(
+        &'b self,
+        span: &'b Span<'b>,
+        window: Window,
+    ) -> BoxFuture<'b, Result<(), Failure>> {
         async move {
             let stride = lock(&span.stride).longest;
             if let Some(stride) = stride.filter(|stride| window.length() > *stride) {
@@ -585,13 +808,28 @@ impl<'a> Sync<'a> {
         self.reach.report.finished(span.node.def, window);
         let reached = lock(&span.progress).finish(window);
         // An end in the future is not reached yet: what comes before it is for later runs.
-        let Some(start) = reached.map(|reached| reached.min(plan::whole_second(self.settings.now))) else { return Ok(()) };
-        let streams =
-            span.node.incremental().into_iter().filter(|node| !node.emit.as_ref().is_some_and(|selected| selected.ignore_bookmark));
-        let checkpoints = streams.flat_map(|node| {
-            span.group.partitions.iter().map(|partition| Checkpoint { stream: node.def.name, partition: partition.clone(), start })
+        let Some(start) = reached.map(|reached| reached.min(plan::whole_second(self.settings.now)))
+        else {
+            return Ok(());
+        };
+        let streams = span.node.incremental().into_iter().filter(|node| {
+            !node
+                .emit
+                .as_ref()
+                .is_some_and(|selected| selected.ignore_bookmark)
         });
-        Ok(self.reach.outbox.send(Event::Checkpoints(checkpoints.collect())).await?)
+        let checkpoints = streams.flat_map(|node| {
+            span.group.partitions.iter().map(|partition| Checkpoint {
+                stream: node.def.name,
+                partition: partition.clone(),
+                start,
+            })
+        });
+        Ok(self
+            .reach
+            .outbox
+            .send(Event::Checkpoints(checkpoints.collect()))
+            .await?)
     }
 
     /// The rows of one window, and then their children.
@@ -609,12 +847,22 @@ impl<'a> Sync<'a> {
             listed.retain(|reference| missing.iter().all(|missing| missing.bind != reference.bind));
             let read: HashSet<Reference> = listed.into_iter().collect();
             listed = self.listed(span, window).await?;
-            for gone in missing.iter().filter(|missing| listed.iter().all(|reference| missing.bind != reference.bind)) {
+            for gone in missing.iter().filter(|missing| {
+                listed
+                    .iter()
+                    .all(|reference| missing.bind != reference.bind)
+            }) {
                 self.passed_over(span, gone).await.map_err(Failure::Stop)?;
             }
             // Each by itself: what was read of it for all windows, or of all rows together, was another state.
             let due = listed.iter().filter(|reference| !read.contains(reference));
-            let due: Vec<Reference> = due.map(|due| Reference { total: None, by_project: false, ..due.clone() }).collect();
+            let due: Vec<Reference> = due
+                .map(|due| Reference {
+                    total: None,
+                    by_project: false,
+                    ..due.clone()
+                })
+                .collect();
             missing = self.lanes(span, window, &due).await?;
         }
         for Missing { node, bind, error } in missing {
@@ -623,9 +871,22 @@ impl<'a> Sync<'a> {
                 // Sentry hides what is under way into another row, so this one stays as it is. What is younger than the
                 // look-back is asked for again anyway.
                 let reason = format!("{error}, though it is listed");
-                self.reach.skip(Skip { stream: node.def.name, row, reason, missing: true }).await?;
+                self.reach
+                    .skip(Skip {
+                        stream: node.def.name,
+                        row,
+                        reason,
+                        missing: true,
+                    })
+                    .await?;
             } else {
-                self.gaps(node, span.group, &format!("{row}: {error}, though it is listed")).await.map_err(Failure::Stop)?;
+                self.gaps(
+                    node,
+                    span.group,
+                    &format!("{row}: {error}, though it is listed"),
+                )
+                .await
+                .map_err(Failure::Stop)?;
             }
         }
         Ok(())
@@ -638,25 +899,56 @@ impl<'a> Sync<'a> {
             log::warn!(target: gone.node.def.name, "{} has vanished and is passed over", context.label());
             return Ok(());
         }
-        self.gaps(gone.node, span.group, &format!("{}: {}, though it answers itself", context.label(), gone.error)).await
+        self.gaps(
+            gone.node,
+            span.group,
+            &format!(
+                "{}: {}, though it answers itself",
+                context.label(),
+                gone.error
+            ),
+        )
+        .await
     }
 
     /// What all queries of a window list.
     async fn listed(&self, span: &Span<'_>, window: Window) -> Result<Vec<Reference>, Failure> {
-        let passes = try_join_all(span.passes.iter().map(|pass| self.pass(span, pass, window))).await?;
+        let passes =
+            try_join_all(span.passes.iter().map(|pass| self.pass(span, pass, window))).await?;
         let mut seen = HashSet::new();
-        Ok(passes.into_iter().flatten().filter(|r| seen.insert(r.bind.clone())).collect())
+        Ok(passes
+            .into_iter()
+            .flatten()
+            .filter(|r| seen.insert(r.bind.clone()))
+            .collect())
     }
 
     /// All streams below the rows of a window. Returns what was not there.
-    async fn lanes<'b>(&self, span: &Span<'b>, window: Window, references: &[Reference]) -> Result<Vec<Missing<'b>>, Failure> {
-        let lanes = span.node.children.iter().map(|node| self.lane(span, node, window, references));
-        let missing = join_all(lanes).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    async fn lanes<'b>(
+        &self,
+        span: &Span<'b>,
+        window: Window,
+        references: &[Reference],
+    ) -> Result<Vec<Missing<'b>>, Failure> {
+        let lanes = span
+            .node
+            .children
+            .iter()
+            .map(|node| self.lane(span, node, window, references));
+        let missing = join_all(lanes)
+            .await
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(missing.into_iter().flatten().collect())
     }
 
     /// One query of a window. Returns what was listed.
-    async fn pass(&self, span: &Span<'_>, pass: &Pass, window: Window) -> Result<Vec<Reference>, Failure> {
+    async fn pass(
+        &self,
+        span: &Span<'_>,
+        pass: &Pass,
+        window: Window,
+    ) -> Result<Vec<Reference>, Failure> {
         let mut found = Found::default();
         if let Err(failure) = self.list(span, pass, window, &mut found).await {
             tolerate(pass, span.node.def, failure)?;
@@ -670,11 +962,19 @@ impl<'a> Sync<'a> {
             } else if let Some(oldest) = found.oldest {
                 // A search that runs out of time ends early and does not say so. Its estimate of hits shows it; and
                 // a server that gives none is asked for what is older than the last row.
-                let short = found.hits.is_none_or(|hits| hits < 1000 && (found.keys.len() as u64) + found.absent < hits);
-                let older = Window { end: (oldest + TimeDelta::seconds(1)).min(window.end), ..window };
+                let short = found.hits.is_none_or(|hits| {
+                    hits < 1000 && (found.keys.len() as u64) + found.absent < hits
+                });
+                let older = Window {
+                    end: (oldest + TimeDelta::seconds(1)).min(window.end),
+                    ..window
+                };
                 (short && older.start < older.end).then_some(older)
             } else {
-                found.hits.is_some_and(|hits| hits > found.absent).then_some(window)
+                found
+                    .hits
+                    .is_some_and(|hits| hits > found.absent)
+                    .then_some(window)
             };
             let Some(again) = again else { break };
             found.pages = 0;
@@ -687,11 +987,26 @@ impl<'a> Sync<'a> {
         Ok(found.references)
     }
 
-    async fn list(&self, span: &Span<'_>, pass: &Pass, window: Window, found: &mut Found) -> Result<(), Failure> {
-        let mut pager = Pager::new(&self.reach, span.node, span.context.clone(), pass.parameters());
+    async fn list(
+        &self,
+        span: &Span<'_>,
+        pass: &Pass,
+        window: Window,
+        found: &mut Found,
+    ) -> Result<(), Failure> {
+        let mut pager = Pager::new(
+            &self.reach,
+            span.node,
+            span.context.clone(),
+            pass.parameters(),
+        );
         pager.window = Some(window);
         pager.projects = &span.group.projects;
-        pager.emit &= span.group.starts.own(span.node).is_some_and(|start| start < window.end);
+        pager.emit &= span
+            .group
+            .starts
+            .own(span.node)
+            .is_some_and(|start| start < window.end);
         let mut absent = 0;
         while let Some(page) = pager.next().await? {
             found.pages += 1;
@@ -699,7 +1014,11 @@ impl<'a> Sync<'a> {
             if found.pages == 1 {
                 found.hits = found.hits.max(page.hits);
             }
-            debug_assert_eq!(page.references.len(), page.keys.len(), "a walk refers to each row");
+            debug_assert_eq!(
+                page.references.len(),
+                page.keys.len(),
+                "a walk refers to each row"
+            );
             for (reference, key) in page.references.into_iter().zip(page.keys) {
                 found.oldest = found.oldest.into_iter().chain(reference.last).min();
                 if found.keys.insert(key) {
@@ -710,19 +1029,36 @@ impl<'a> Sync<'a> {
         absent += pager.unreadable.len();
         found.absent = found.absent.max(absent as u64);
         for Unreadable(error) in pager.unreadable {
-            self.unreadable(span.node, span.context, span.group.parts(), &error).await?;
+            self.unreadable(span.node, span.context, span.group.parts(), &error)
+                .await?;
         }
         Ok(())
     }
 
     /// A row that the server cannot give is a gap; the others of its list are written.
-    async fn unreadable(&self, node: &Node, context: &Context, partitions: &[Partition], error: &ApiError) -> Result<(), Closed> {
+    async fn unreadable(
+        &self,
+        node: &Node,
+        context: &Context,
+        partitions: &[Partition],
+        error: &ApiError,
+    ) -> Result<(), Closed> {
         if !self.reach.is_new(&[node.def.name, &error.path]) {
             return Ok(());
         }
         for partition in partitions {
-            let reason = format!("{}: one row cannot be read, the others are: {error}", context.label());
-            self.reach.outbox.send(Event::Gap(Gap { streams: node.streams(), partition: partition.clone(), reason })).await?;
+            let reason = format!(
+                "{}: one row cannot be read, the others are: {error}",
+                context.label()
+            );
+            self.reach
+                .outbox
+                .send(Event::Gap(Gap {
+                    streams: node.streams(),
+                    partition: partition.clone(),
+                    reason,
+                }))
+                .await?;
         }
         Ok(())
     }
@@ -736,21 +1072,46 @@ impl<'a> Sync<'a> {
         references: &[Reference],
     ) -> Result<Vec<Missing<'b>>, Failure> {
         let starts = &span.group.starts;
-        let Some(start) = starts.walked(node) else { return Ok(Vec::new()) };
-        let part = Window { start: start.max(window.start), ..window };
+        let Some(start) = starts.walked(node) else {
+            return Ok(Vec::new());
+        };
+        let part = Window {
+            start: start.max(window.start),
+            ..window
+        };
         if part.start >= part.end {
             return Ok(Vec::new());
         }
-        let mut due: Vec<&Reference> = references.iter().filter(|r| r.last.is_none_or(|last| last >= part.start)).collect();
+        let mut due: Vec<&Reference> = references
+            .iter()
+            .filter(|r| r.last.is_none_or(|last| last >= part.start))
+            .collect();
         let strangers;
-        if let Some(list) =
-            node.def.by_project.filter(|list| part == window && self.prefers(list, node.def, part, self.at_once(starts, node, part), &due))
-        {
-            let (together, others): (Vec<_>, Vec<_>) = due.iter().copied().partition(|r| r.by_project);
-            let id = |r: &Reference| r.bind.iter().find(|(name, _)| *name == "issue_id").map(|(_, id)| id.clone());
-            let list = ByProject { def: list, listed: together.iter().filter_map(|r| id(r)).collect(), strangers: Mutex::default() };
+        if let Some(list) = node.def.by_project.filter(|list| {
+            part == window
+                && self.prefers(list, node.def, part, self.at_once(starts, node, part), &due)
+        }) {
+            let (together, others): (Vec<_>, Vec<_>) =
+                due.iter().copied().partition(|r| r.by_project);
+            let id = |r: &Reference| {
+                r.bind
+                    .iter()
+                    .find(|(name, _)| *name == "issue_id")
+                    .map(|(_, id)| id.clone())
+            };
+            let list = ByProject {
+                def: list,
+                listed: together.iter().filter_map(|r| id(r)).collect(),
+                strangers: Mutex::default(),
+            };
             let expected = together.iter().map(|r| r.count).sum();
-            let scope = Scope { window: part, starts, expected, by_project: Some(&list), instants: None };
+            let scope = Scope {
+                window: part,
+                starts,
+                expected,
+                by_project: Some(&list),
+                instants: None,
+            };
             match self.rows(node, span.context, Some(scope)).await {
                 Ok(()) => {
                     // Their issues are hidden, merged or new: the list of the issue itself tells.
@@ -788,20 +1149,29 @@ impl<'a> Sync<'a> {
                     }
                     Ok(Some(e)) => {
                         let reason = format!("{}: {}", context.label(), reason(node.def, &e));
-                        self.gaps(node, span.group, &reason).await.map_err(Failure::Stop)
+                        self.gaps(node, span.group, &reason)
+                            .await
+                            .map_err(Failure::Stop)
                     }
                     Err(Failure::Api(error)) if error.not_there() => {
-                        lock(missing).push(Missing { node, bind: reference.bind.clone(), error });
+                        lock(missing).push(Missing {
+                            node,
+                            bind: reference.bind.clone(),
+                            error,
+                        });
                         Ok(())
                     }
                     Err(Failure::Api(e)) => {
-                        let rest = if failures.fetch_add(1, Ordering::Relaxed) + 1 == FAILURES_IN_A_ROW {
-                            "; the rest of the list is not tried"
-                        } else {
-                            ""
-                        };
+                        let rest =
+                            if failures.fetch_add(1, Ordering::Relaxed) + 1 == FAILURES_IN_A_ROW {
+                                "; the rest of the list is not tried"
+                            } else {
+                                ""
+                            };
                         let reason = format!("{}: {}{rest}", context.label(), reason(node.def, &e));
-                        self.gaps(node, span.group, &reason).await.map_err(Failure::Stop)
+                        self.gaps(node, span.group, &reason)
+                            .await
+                            .map_err(Failure::Stop)
                     }
                     Err(stop) => Err(stop),
                 }
@@ -813,8 +1183,14 @@ impl<'a> Sync<'a> {
     /// What is read at once of a parent whose rows fit on a page, however many windows they lie in: all of the run.
     fn at_once(&self, starts: &Starts, node: &Node, part: Window) -> Window {
         // As the windows are cut: no query can ask for a part of a second.
-        let start = starts.walked(node).unwrap_or(part.start).max(plan::whole_second(self.settings.now - RETENTION));
-        Window { start: start.min(part.start), end: self.settings.end }
+        let start = starts
+            .walked(node)
+            .unwrap_or(part.start)
+            .max(plan::whole_second(self.settings.now - RETENTION));
+        Window {
+            start: start.min(part.start),
+            end: self.settings.end,
+        }
     }
 
     /// One parent's rows in a window. A list that fits on a page is read once for all windows, and an object once, by the
@@ -841,7 +1217,8 @@ impl<'a> Sync<'a> {
         let from = self.at_once(scope.starts, node, part).start;
         let object = node.def.rows == Rows::Object;
         // On a server that lists more than is usual, a later window may have been first: it left out what is older.
-        let serves = |claim: &Claim| claim.total == reference.total && (object || claim.from <= part.start);
+        let serves =
+            |claim: &Claim| claim.total == reference.total && (object || claim.from <= part.start);
         let Some(claim) = span.claim(node, from, reference).filter(serves) else {
             return read(scope).await.map(|()| None);
         };
@@ -849,8 +1226,18 @@ impl<'a> Sync<'a> {
         let first = async || {
             found.store(true, Ordering::Relaxed);
             let instants = Mutex::default();
-            let whole = Window { start: claim.from, end: self.settings.end };
-            match read(Scope { window: whole, expected: None, instants: Some(&instants), ..scope }).await {
+            let whole = Window {
+                start: claim.from,
+                end: self.settings.end,
+            };
+            match read(Scope {
+                window: whole,
+                expected: None,
+                instants: Some(&instants),
+                ..scope
+            })
+            .await
+            {
                 Ok(()) => Ok(Ok(std::mem::take(&mut *lock(&instants)))),
                 // What is not there may be a merge that is under way: the window's next look asks again.
                 Err(Failure::Api(e)) if !e.not_there() => Ok(Err(e)),
@@ -862,7 +1249,10 @@ impl<'a> Sync<'a> {
             Err(e) if found.load(Ordering::Relaxed) => return Err(e.clone().into()),
             Err(e) => return Ok(Some(e.clone())),
         };
-        let seen = instants.iter().filter(|at| part.start.timestamp() <= **at && **at < part.end.timestamp()).count() as u64;
+        let seen = instants
+            .iter()
+            .filter(|at| part.start.timestamp() <= **at && **at < part.end.timestamp())
+            .count() as u64;
         // Fewer rows than the list of parents counts here: the answer was cut short, or they have come since.
         if !object && scope.expected.is_some_and(|expected| seen < expected) {
             read(scope).await?;
@@ -872,22 +1262,45 @@ impl<'a> Sync<'a> {
 
     /// Whether the list of the whole project takes clearly less time than a list for each parent: few rows in many
     /// parents.
-    fn prefers(&self, list: &StreamDef, own: &StreamDef, part: Window, whole: Window, due: &[&Reference]) -> bool {
+    fn prefers(
+        &self,
+        list: &StreamDef,
+        own: &StreamDef,
+        part: Window,
+        whole: Window,
+        due: &[&Reference],
+    ) -> bool {
         let pages = |rows: u64| rows.div_ceil(PAGE_SIZE as u64).max(1);
         let together: Vec<&&Reference> = due.iter().filter(|r| r.by_project).collect();
-        let Some(rows) = together.iter().map(|r| r.count).sum::<Option<u64>>().filter(|_| together.len() > 1) else { return false };
-        let (once, each): (Vec<&Reference>, Vec<&Reference>) = together.into_iter().partition(|r| fits_a_page(own, r));
+        let Some(rows) = together
+            .iter()
+            .map(|r| r.count)
+            .sum::<Option<u64>>()
+            .filter(|_| together.len() > 1)
+        else {
+            return false;
+        };
+        let (once, each): (Vec<&Reference>, Vec<&Reference>) =
+            together.into_iter().partition(|r| fits_a_page(own, r));
         // What is read once for all windows counts for this one by its part of them.
         let all = whole.length().num_seconds().max(1).unsigned_abs();
         let once = (once.len() as u64 * part.length().num_seconds().unsigned_abs()).div_ceil(all);
-        let one_by_one = self.reach.client.estimate(own.class, once + each.iter().filter_map(|r| r.count).map(pages).sum::<u64>());
+        let one_by_one = self.reach.client.estimate(
+            own.class,
+            once + each.iter().filter_map(|r| r.count).map(pages).sum::<u64>(),
+        );
         let at_once = self.reach.client.estimate(list.class, pages(rows));
         at_once < one_by_one * 0.8
     }
 
     /// All rows of one list or object, and their children: in one walk, in parts where that is too much for the server,
     /// and again where rows are missing.
-    fn rows<'b>(&'b self, node: &'b Node, context: &'b Context, scope: Option<Scope<'b>>) -> BoxFuture<'b, Result<(), Failure>> {
+    fn rows<'b>(
+        &'b self,
+        node: &'b Node,
+        context: &'b Context,
+        scope: Option<Scope<'b>>,
+    ) -> BoxFuture<'b, Result<(), Failure>> {
         async move {
             let list = scope.filter(|_| node.def.rows != Rows::Object);
             let expected = list.and_then(|list| list.expected);
@@ -939,10 +1352,22 @@ impl<'a> Sync<'a> {
     /// The parts in which a list is asked for: one, unless the server has refused as much. How many rows each holds is
     /// not known.
     fn pieces<'b>(&self, node: &Node, scope: Scope<'b>) -> Vec<Option<Scope<'b>>> {
-        match lock(&self.longest).get(node.def.name).filter(|longest| scope.window.length() > **longest) {
-            Some(longest) => {
-                scope.window.pieces(*longest).into_iter().map(|window| Some(Scope { window, expected: None, ..scope })).collect()
-            }
+        match lock(&self.longest)
+            .get(node.def.name)
+            .filter(|longest| scope.window.length() > **longest)
+        {
+            Some(longest) => scope
+                .window
+                .pieces(*longest)
+                .into_iter()
+                .map(|window| {
+                    Some(Scope {
+                        window,
+                        expected: None,
+                        ..scope
+                    })
+                })
+                .collect(),
             None => vec![Some(scope)],
         }
     }
@@ -961,12 +1386,26 @@ impl<'a> Sync<'a> {
     }
 
     /// One walk over a list, and another look at what its pages may have torn apart.
-    async fn walk(&self, node: &Node, context: &Context, scope: Option<Scope<'_>>, read: &mut Read) -> Result<(), Failure> {
-        let Walked { torn, absent, pages } = self.walk_once(node, context, scope, &mut read.keys).await?;
+    async fn walk(
+        &self,
+        node: &Node,
+        context: &Context,
+        scope: Option<Scope<'_>>,
+        read: &mut Read,
+    ) -> Result<(), Failure> {
+        let Walked {
+            torn,
+            absent,
+            pages,
+        } = self.walk_once(node, context, scope, &mut read.keys).await?;
         read.absent += absent;
         let Some(scope) = scope else {
             let moves = node.def.offset_paged && pages > 1;
-            return if moves { self.repeat(node, context, &mut read.keys).await } else { Ok(()) };
+            return if moves {
+                self.repeat(node, context, &mut read.keys).await
+            } else {
+                Ok(())
+            };
         };
         if scope.expected.is_some() && read.is_whole(scope.expected) {
             return Ok(());
@@ -974,10 +1413,23 @@ impl<'a> Sync<'a> {
         // Rows of one second have no order, so those at a page's edge may come twice or not at all. Asked for alone,
         // a second fits on a page.
         for second in torn {
-            let alone = Window { start: second.max(scope.window.start), end: (second + TimeDelta::seconds(1)).min(scope.window.end) };
+            let alone = Window {
+                start: second.max(scope.window.start),
+                end: (second + TimeDelta::seconds(1)).min(scope.window.end),
+            };
             for _ in 0..REPEATS {
                 let before = read.keys.len();
-                let again = self.walk_once(node, context, Some(Scope { window: alone, ..scope }), &mut read.keys).await?;
+                let again = self
+                    .walk_once(
+                        node,
+                        context,
+                        Some(Scope {
+                            window: alone,
+                            ..scope
+                        }),
+                        &mut read.keys,
+                    )
+                    .await?;
                 if again.torn.is_empty() || read.keys.len() == before {
                     break;
                 }
@@ -987,7 +1439,12 @@ impl<'a> Sync<'a> {
     }
 
     /// Walks a list of several pages that are paged by offset again while that brings rows which were skipped.
-    async fn repeat(&self, node: &Node, context: &Context, keys: &mut FxHashSet<u128>) -> Result<(), Failure> {
+    async fn repeat(
+        &self,
+        node: &Node,
+        context: &Context,
+        keys: &mut FxHashSet<u128>,
+    ) -> Result<(), Failure> {
         for _ in 0..REPEATS {
             let before = keys.len();
             self.walk_once(node, context, None, keys).await?;
@@ -1007,7 +1464,9 @@ impl<'a> Sync<'a> {
         keys: &mut FxHashSet<u128>,
     ) -> Result<Walked, Failure> {
         let mut pager = Pager::new(&self.reach, node, context.clone(), Vec::new());
-        pager.window = scope.filter(|_| node.def.rows != Rows::Object).map(|scope| scope.window);
+        pager.window = scope
+            .filter(|_| node.def.rows != Rows::Object)
+            .map(|scope| scope.window);
         pager.by_project = scope.and_then(|scope| scope.by_project);
         pager.want_instants = scope.is_some_and(|scope| scope.instants.is_some());
         let (mut torn, mut edge, mut absent, mut read) = (Vec::new(), None, 0, 0);
@@ -1018,27 +1477,56 @@ impl<'a> Sync<'a> {
                 edge = Some(last);
             }
             if let Some(instants) = scope.and_then(|scope| scope.instants) {
-                lock(instants)
-                    .extend(page.instants.iter().zip(&page.keys).filter(|(_, key)| !keys.contains(key)).filter_map(|(at, _)| *at));
+                lock(instants).extend(
+                    page.instants
+                        .iter()
+                        .zip(&page.keys)
+                        .filter(|(_, key)| !keys.contains(key))
+                        .filter_map(|(at, _)| *at),
+                );
             }
-            let fresh: Vec<Reference> =
-                page.references.into_iter().zip(&page.keys).filter(|(_, key)| !keys.contains(key)).map(|(r, _)| r).collect();
+            let fresh: Vec<Reference> = page
+                .references
+                .into_iter()
+                .zip(&page.keys)
+                .filter(|(_, key)| !keys.contains(key))
+                .map(|(r, _)| r)
+                .collect();
             keys.extend(page.keys);
             absent += page.skipped as u64;
-            let lanes = node.children.iter().map(|child| self.each(child, context, scope, &fresh));
-            join_all(lanes).await.into_iter().collect::<Result<Vec<()>, _>>()?;
+            let lanes = node
+                .children
+                .iter()
+                .map(|child| self.each(child, context, scope, &fresh));
+            join_all(lanes)
+                .await
+                .into_iter()
+                .collect::<Result<Vec<()>, _>>()?;
         }
         for Unreadable(error) in &pager.unreadable {
-            self.unreadable(node, context, &[context.partition()], error).await?;
+            self.unreadable(node, context, &[context.partition()], error)
+                .await?;
         }
         torn.dedup();
-        Ok(Walked { torn, absent: absent + pager.unreadable.len() as u64, pages: read })
+        Ok(Walked {
+            torn,
+            absent: absent + pager.unreadable.len() as u64,
+            pages: read,
+        })
     }
 
     /// One child of each row of a page.
-    async fn each(&self, node: &Node, context: &Context, scope: Option<Scope<'_>>, references: &[Reference]) -> Result<(), Failure> {
+    async fn each(
+        &self,
+        node: &Node,
+        context: &Context,
+        scope: Option<Scope<'_>>,
+        references: &[Reference],
+    ) -> Result<(), Failure> {
         let start = scope.and_then(|scope| scope.starts.walked(node));
-        let due = references.iter().filter(|r| r.last.zip(start).is_none_or(|(last, start)| last >= start));
+        let due = references
+            .iter()
+            .filter(|r| r.last.zip(start).is_none_or(|(last, start)| last >= start));
         stream::iter(due.map(Ok))
             .try_for_each_concurrent(self.settings.concurrency, |reference| async move {
                 let context = context.with(&reference.bind);
@@ -1073,7 +1561,11 @@ impl<'a> Sync<'a> {
     }
 
     async fn gap_at(&self, node: &Node, partition: Partition, reason: &str) -> Result<(), Stop> {
-        let gap = Gap { streams: node.streams(), partition, reason: reason.to_owned() };
+        let gap = Gap {
+            streams: node.streams(),
+            partition,
+            reason: reason.to_owned(),
+        };
         Ok(self.reach.outbox.send(Event::Gap(gap)).await?)
     }
 }
@@ -1088,16 +1580,25 @@ fn listing_node<'a>(tree: &'a [Node], unlisted: &'a Node) -> Option<&'a Node> {
 
 /// Whether all child rows of a parent, now and later in the run, come in one answer.
 fn fits_a_page(def: &StreamDef, reference: &Reference) -> bool {
-    matches!(def.rows, Rows::Pages { .. }) && reference.total.is_some_and(|total| total <= PAGE_SIZE as u64)
+    matches!(def.rows, Rows::Pages { .. })
+        && reference
+            .total
+            .is_some_and(|total| total <= PAGE_SIZE as u64)
 }
 
 /// The error, with what a user can do about it.
 pub fn reason(def: &StreamDef, error: &ApiError) -> String {
     match error.status() {
         Some(403) if error.scope_shown => {
-            format!("{error}; the token has the scope {}, others are read by it: it has no access to this one", def.scopes_text())
+            format!(
+                "{error}; the token has the scope {}, others are read by it: it has no access to this one",
+                def.scopes_text()
+            )
         }
-        Some(403) => format!("{error}; the token needs the scope {}, and access to the project", def.scopes_text()),
+        Some(403) => format!(
+            "{error}; the token needs the scope {}, and access to the project",
+            def.scopes_text()
+        ),
         Some(404) => format!("{error}; this server does not have it, or `organization` is wrong"),
         _ => error.to_string(),
     }

@@ -9,14 +9,24 @@ use std::path::Path;
 /// # Errors
 /// When it cannot be opened, or is no text in one of these.
 pub fn read(path: &Path) -> Result<String, Error> {
-    let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    decode(&bytes).map_err(|problem| Error::Setup(format!("{} {problem}; save it as UTF-8", path.display())))
+    let bytes = std::fs::read(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    decode(&bytes)
+        .map_err(|problem| Error::Setup(format!("{} {problem}; save it as UTF-8", path.display())))
 }
 
 fn decode(bytes: &[u8]) -> Result<String, &'static str> {
     let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes.chunks_exact(2).map(|two| unit([two[0], two[1]])).collect();
-        String::from_utf16(&units).ok().filter(|_| bytes.len().is_multiple_of(2)).ok_or("begins as UTF-16 and is not")
+        let units: Vec<u16> = bytes
+            .chunks_exact(2)
+            .map(|two| unit([two[0], two[1]]))
+            .collect();
+        String::from_utf16(&units)
+            .ok()
+            .filter(|_| bytes.len().is_multiple_of(2))
+            .ok_or("begins as UTF-16 and is not")
     };
     match bytes {
         [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
@@ -53,17 +63,26 @@ pub fn parse_json(path: &Path, text: &str) -> Result<Value, Error> {
         } else {
             ""
         };
-        Error::Json { path: path.to_owned(), source, hint }
+        Error::Json {
+            path: path.to_owned(),
+            source,
+            hint,
+        }
     })
 }
 
 /// Whether the parser stopped at what other formats take for a comment.
 fn is_comment(text: &str, line: usize, column: usize) -> bool {
-    let Some(line) = text.lines().nth(line.saturating_sub(1)) else { return false };
+    let Some(line) = text.lines().nth(line.saturating_sub(1)) else {
+        return false;
+    };
     // The parser may have looked at the second character already.
     [column.saturating_sub(2), column.saturating_sub(1)]
         .into_iter()
-        .any(|at| line.get(at..).is_some_and(|rest| ["//", "/*", "#"].iter().any(|mark| rest.starts_with(mark))))
+        .any(|at| {
+            line.get(at..)
+                .is_some_and(|rest| ["//", "/*", "#"].iter().any(|mark| rest.starts_with(mark)))
+        })
 }
 
 #[cfg(test)]
@@ -94,7 +113,9 @@ mod tests {
     #[case("{\"a\": 1 /* why */}", true)]
     #[case("{\"a\": \"http://x\" \"b\": 1}", false)]
     fn comments_are_named(#[case] text: &str, #[case] told: bool) {
-        let error = parse_json(Path::new("config.json"), text).expect_err("no JSON").to_string();
+        let error = parse_json(Path::new("config.json"), text)
+            .expect_err("no JSON")
+            .to_string();
         assert_eq!(error.contains("no comments"), told, "{error}");
     }
 }

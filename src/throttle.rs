@@ -23,8 +23,15 @@ pub enum Class {
 }
 
 impl Class {
-    pub const ALL: [Self; 7] =
-        [Self::Default, Self::Releases, Self::Members, Self::IssueDetail, Self::EventDetail, Self::ProjectEvents, Self::Stats];
+    pub const ALL: [Self; 7] = [
+        Self::Default,
+        Self::Releases,
+        Self::Members,
+        Self::IssueDetail,
+        Self::EventDetail,
+        Self::ProjectEvents,
+        Self::Stats,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -91,7 +98,14 @@ pub struct Budget {
 impl Budget {
     pub fn new(class: Class) -> Self {
         let (limit, window, concurrent) = class.documented();
-        Self { limit: Some(limit), window, concurrent, in_flight: 0, next: None, closed_until: None }
+        Self {
+            limit: Some(limit),
+            window,
+            concurrent,
+            in_flight: 0,
+            next: None,
+            closed_until: None,
+        }
     }
 
     /// A user's cap of `rate` requests a second, in no window of a server.
@@ -108,7 +122,11 @@ impl Budget {
 
     /// Requests a second, where limited, and requests in flight.
     pub fn rate(&self) -> (Option<f64>, u32) {
-        (self.limit.map(|limit| f64::from(limit) * SHARE / self.window.as_secs_f64()), self.concurrent)
+        (
+            self.limit
+                .map(|limit| f64::from(limit) * SHARE / self.window.as_secs_f64()),
+            self.concurrent,
+        )
     }
 
     /// `None`: a request may go now. `Some(instant)`: not before it. Requests that wait for others to end are told
@@ -118,7 +136,11 @@ impl Budget {
             return Some(now + Duration::from_secs(3600));
         }
         let next = self.limit.and(self.next);
-        [self.closed_until, next].into_iter().flatten().filter(|at| *at > now).max()
+        [self.closed_until, next]
+            .into_iter()
+            .flatten()
+            .filter(|at| *at > now)
+            .max()
     }
 
     /// A request goes now.
@@ -127,7 +149,9 @@ impl Budget {
         let Some(limit) = self.limit else { return };
         let interval = self.window.div_f64(f64::from(limit.max(1)) * SHARE);
         // A late wake-up may be caught up by one interval, never by more: no bursts.
-        let due = self.next.map_or(now, |next| next.max(now.checked_sub(interval).unwrap_or(now)));
+        let due = self.next.map_or(now, |next| {
+            next.max(now.checked_sub(interval).unwrap_or(now))
+        });
         self.next = Some(due + interval);
     }
 
@@ -178,7 +202,11 @@ struct Gate {
 
 impl Gate {
     fn new(budget: Budget) -> Self {
-        Self { budget: Mutex::new(budget), turn: tokio::sync::Mutex::new(()), changed: Notify::new() }
+        Self {
+            budget: Mutex::new(budget),
+            turn: tokio::sync::Mutex::new(()),
+            changed: Notify::new(),
+        }
     }
 
     fn budget(&self) -> MutexGuard<'_, Budget> {
@@ -190,7 +218,9 @@ impl Gate {
         let started = Instant::now();
         loop {
             let changed = self.changed.notified();
-            let Some(until) = self.budget().wait_until(Instant::now()) else { return started.elapsed() };
+            let Some(until) = self.budget().wait_until(Instant::now()) else {
+                return started.elapsed();
+            };
             tokio::select! {
                 () = tokio::time::sleep_until(until) => {}
                 () = changed => {}
@@ -241,7 +271,10 @@ impl Throttle {
     /// At most `concurrency` requests in flight, and at most `rate_limit` a second where given.
     pub fn new(concurrency: usize, rate_limit: Option<f64>) -> Self {
         Self {
-            gates: Class::ALL.iter().map(|class| (*class, Arc::new(Gate::new(Budget::new(*class))))).collect(),
+            gates: Class::ALL
+                .iter()
+                .map(|class| (*class, Arc::new(Gate::new(Budget::new(*class)))))
+                .collect(),
             cap: rate_limit.map(|rate| Gate::new(Budget::cap(rate))),
             in_flight: Arc::new(Semaphore::new(concurrency)),
             concurrency,
@@ -251,19 +284,30 @@ impl Throttle {
     /// About how long so many requests of a class take, each of them `latency`. Seconds.
     pub fn estimate(&self, class: Class, requests: u64, latency: Duration) -> f64 {
         let (rate, concurrent) = self.gate(class).budget().rate();
-        let at_once = usize::try_from(concurrent).unwrap_or(usize::MAX).min(self.concurrency).max(1);
+        let at_once = usize::try_from(concurrent)
+            .unwrap_or(usize::MAX)
+            .min(self.concurrency)
+            .max(1);
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let (requests, at_once) = (requests as f64, at_once as f64);
         (requests * latency.as_secs_f64() / at_once).max(rate.map_or(0.0, |rate| requests / rate))
     }
 
     fn gate(&self, class: Class) -> &Arc<Gate> {
-        self.gates.iter().find(|(c, _)| *c == class).map(|(_, gate)| gate).expect("a gate for each class")
+        self.gates
+            .iter()
+            .find(|(c, _)| *c == class)
+            .map(|(_, gate)| gate)
+            .expect("a gate for each class")
     }
 
     /// `room` is for what the answer will hold. It is taken when the class lets the request go and no earlier: what
     /// waits for a slow class must take none from the others.
-    pub async fn permit<R, F: Future<Output = R>>(&self, class: Class, room: impl Fn() -> F) -> (Permit, R) {
+    pub async fn permit<R, F: Future<Output = R>>(
+        &self,
+        class: Class,
+        room: impl Fn() -> F,
+    ) -> (Permit, R) {
         let gate = Arc::clone(self.gate(class));
         let _turn = gate.turn.lock().await;
         let mut waited = Duration::ZERO;
@@ -275,7 +319,10 @@ impl Throttle {
                 Some(cap) => Some(cap.turn.lock().await),
                 None => None,
             };
-            let in_flight = Arc::clone(&self.in_flight).acquire_owned().await.expect("the semaphore is never closed");
+            let in_flight = Arc::clone(&self.in_flight)
+                .acquire_owned()
+                .await
+                .expect("the semaphore is never closed");
             if let Some(cap) = &self.cap {
                 waited += cap.open().await;
             }
@@ -291,7 +338,15 @@ impl Throttle {
                 cap.ended(now, None);
             }
             drop((budget, cap_turn));
-            return (Permit { gate: Arc::clone(&gate), headers: None, waited, _in_flight: in_flight }, room);
+            return (
+                Permit {
+                    gate: Arc::clone(&gate),
+                    headers: None,
+                    waited,
+                    _in_flight: in_flight,
+                },
+                room,
+            );
         }
     }
 }
@@ -305,7 +360,12 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn headers(limit: u32, remaining: u32, reset_in: Duration) -> RateHeaders {
-        RateHeaders { limit: Some(limit), remaining: Some(remaining), reset_in: Some(reset_in), concurrent_limit: Some(25) }
+        RateHeaders {
+            limit: Some(limit),
+            remaining: Some(remaining),
+            reset_in: Some(reset_in),
+            concurrent_limit: Some(25),
+        }
     }
 
     /// Begins requests as soon as the budget lets it, each answered at once; when they went, from the start.
@@ -325,7 +385,17 @@ mod tests {
     }
 
     fn most_in_any(window: Duration, begun: &[Duration]) -> usize {
-        begun.iter().enumerate().map(|(i, from)| begun[i..].iter().take_while(|at| **at < *from + window).count()).max().unwrap_or(0)
+        begun
+            .iter()
+            .enumerate()
+            .map(|(i, from)| {
+                begun[i..]
+                    .iter()
+                    .take_while(|at| **at < *from + window)
+                    .count()
+            })
+            .max()
+            .unwrap_or(0)
     }
 
     #[rstest]
@@ -338,12 +408,20 @@ mod tests {
         let most = most_in_any(window, &begun);
         assert!(most <= limit as usize, "{most} in a window of {limit}");
         assert!(
-            u32::try_from(begun.len()).map_or(f64::MAX, f64::from) >= f64::from(limit) * SHARE * 10.0 - 1.0,
+            u32::try_from(begun.len()).map_or(f64::MAX, f64::from)
+                >= f64::from(limit) * SHARE * 10.0 - 1.0,
             "only {} went",
             begun.len()
         );
-        let least = begun.windows(2).map(|two| two[1].saturating_sub(two[0])).min().expect("several");
-        assert!(least + Duration::from_micros(1) >= window.div_f64(f64::from(limit)), "a burst: {least:?}");
+        let least = begun
+            .windows(2)
+            .map(|two| two[1].saturating_sub(two[0]))
+            .min()
+            .expect("several");
+        assert!(
+            least + Duration::from_micros(1) >= window.div_f64(f64::from(limit)),
+            "a burst: {least:?}"
+        );
     }
 
     #[test]
@@ -351,7 +429,15 @@ mod tests {
         let (mut budget, start) = (Budget::new(Class::Default), Instant::now());
         drive(&mut budget, start, SECOND);
         let later = start + 60 * SECOND;
-        let at_once = (0..10).take_while(|_| budget.wait_until(later).is_none().then(|| budget.begun(later)).is_some()).count();
+        let at_once = (0..10)
+            .take_while(|_| {
+                budget
+                    .wait_until(later)
+                    .is_none()
+                    .then(|| budget.begun(later))
+                    .is_some()
+            })
+            .count();
         assert_eq!(at_once, 2);
     }
 
@@ -384,7 +470,10 @@ mod tests {
         budget.ended(now, Some(headers(10, 9, SECOND)));
         let begun = drive(&mut budget, now, 10 * SECOND);
         assert!((95..=98).contains(&begun.len()), "{}", begun.len());
-        assert!(most_in_any(SECOND, &begun) <= 11, "one more where the limit was learned");
+        assert!(
+            most_in_any(SECOND, &begun) <= 11,
+            "one more where the limit was learned"
+        );
     }
 
     #[test]
@@ -393,7 +482,11 @@ mod tests {
         budget.begun(now);
         budget.ended(now, Some(headers(60, 59, 60 * SECOND)));
         let begun = drive(&mut budget, now, 600 * SECOND);
-        assert!(most_in_any(60 * SECOND, &begun) <= 60, "{}", most_in_any(60 * SECOND, &begun));
+        assert!(
+            most_in_any(60 * SECOND, &begun) <= 60,
+            "{}",
+            most_in_any(60 * SECOND, &begun)
+        );
     }
 
     #[test]
@@ -415,7 +508,14 @@ mod tests {
         budget.begun(now);
         budget.ended(now, None);
         budget.begun(now);
-        budget.ended(now, Some(RateHeaders { limit: Some(0), concurrent_limit: Some(0), ..RateHeaders::default() }));
+        budget.ended(
+            now,
+            Some(RateHeaders {
+                limit: Some(0),
+                concurrent_limit: Some(0),
+                ..RateHeaders::default()
+            }),
+        );
         assert_eq!(budget.rate(), before);
     }
 
@@ -423,7 +523,11 @@ mod tests {
     fn requests_in_flight_are_limited() {
         let (mut budget, now) = (Budget::new(Class::ProjectEvents), Instant::now());
         budget.begun(now);
-        assert!(budget.wait_until(now + 60 * SECOND).is_some_and(|at| at > now + 600 * SECOND));
+        assert!(
+            budget
+                .wait_until(now + 60 * SECOND)
+                .is_some_and(|at| at > now + 600 * SECOND)
+        );
         budget.ended(now + 60 * SECOND, None);
         assert_eq!(budget.wait_until(now + 60 * SECOND), None);
     }
@@ -443,7 +547,8 @@ mod tests {
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let tasks: Vec<_> = (0..count)
             .map(|_| {
-                let (throttle, now, most) = (Arc::clone(throttle), Arc::clone(&now), Arc::clone(&most));
+                let (throttle, now, most) =
+                    (Arc::clone(throttle), Arc::clone(&now), Arc::clone(&most));
                 tokio::spawn(async move {
                     let _permit = permit(&throttle, class).await;
                     most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
@@ -463,11 +568,18 @@ mod tests {
         for cap in [None, Some(100.0)] {
             let throttle = Arc::new(Throttle::new(4, cap));
             let slow = Arc::clone(&throttle);
-            let slow = tokio::spawn(async move { hold(&slow, Class::ProjectEvents, 5, 20 * SECOND).await });
+            let slow =
+                tokio::spawn(
+                    async move { hold(&slow, Class::ProjectEvents, 5, 20 * SECOND).await },
+                );
             tokio::time::sleep(Duration::from_millis(100)).await;
             let started = Instant::now();
             hold(&throttle, Class::Default, 38, Duration::ZERO).await;
-            assert!(started.elapsed() < SECOND + SECOND / 10, "{cap:?}: {:?}", started.elapsed());
+            assert!(
+                started.elapsed() < SECOND + SECOND / 10,
+                "{cap:?}: {:?}",
+                started.elapsed()
+            );
             assert!(!slow.is_finished());
             assert_eq!(slow.await.expect("no panic"), 1);
         }
@@ -476,7 +588,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_closed_class_never_holds_up_another() {
         let throttle = Arc::new(Throttle::new(1, Some(1_000.0)));
-        permit(&throttle, Class::Releases).await.refused(600 * SECOND);
+        permit(&throttle, Class::Releases)
+            .await
+            .refused(600 * SECOND);
         let waiting = Arc::clone(&throttle);
         let waiting = tokio::spawn(async move { permit(&waiting, Class::Releases).await.waited });
         tokio::task::yield_now().await;
@@ -491,13 +605,20 @@ mod tests {
         let throttle = Arc::new(Throttle::new(3, None));
         let started = Instant::now();
         assert_eq!(hold(&throttle, Class::Default, 20, SECOND).await, 3);
-        assert!((7 * SECOND..9 * SECOND).contains(&started.elapsed()), "{:?}", started.elapsed());
+        assert!(
+            (7 * SECOND..9 * SECOND).contains(&started.elapsed()),
+            "{:?}",
+            started.elapsed()
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_learned_concurrency_holds_and_an_end_wakes_who_waits() {
         let throttle = Arc::new(Throttle::new(8, None));
-        permit(&throttle, Class::Members).await.learn(RateHeaders { concurrent_limit: Some(2), ..headers(40, 39, SECOND) });
+        permit(&throttle, Class::Members).await.learn(RateHeaders {
+            concurrent_limit: Some(2),
+            ..headers(40, 39, SECOND)
+        });
         let started = Instant::now();
         assert_eq!(hold(&throttle, Class::Members, 10, SECOND).await, 2);
         assert!(started.elapsed() < 7 * SECOND, "{:?}", started.elapsed());
@@ -508,9 +629,14 @@ mod tests {
         let throttle = Arc::new(Throttle::new(8, Some(5.0)));
         let started = Instant::now();
         let other = Arc::clone(&throttle);
-        let other = tokio::spawn(async move { hold(&other, Class::Stats, 10, Duration::ZERO).await });
+        let other =
+            tokio::spawn(async move { hold(&other, Class::Stats, 10, Duration::ZERO).await });
         hold(&throttle, Class::Default, 10, Duration::ZERO).await;
         other.await.expect("no panic");
-        assert!((3_500..4_500).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
+        assert!(
+            (3_500..4_500).contains(&started.elapsed().as_millis()),
+            "{:?}",
+            started.elapsed()
+        );
     }
 }

@@ -10,14 +10,20 @@ pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, &'static str> {
     // Of years that RFC 3339 can express: at the ends of what the library can, a look-back has no place.
     parse(text.trim())
         .filter(|instant| (0..=9999).contains(&instant.year()))
-        .ok_or("must be an RFC 3339 time such as 2026-01-31T00:00:00Z, or a date such as 2026-01-31")
+        .ok_or(
+            "must be an RFC 3339 time such as 2026-01-31T00:00:00Z, or a date such as 2026-01-31",
+        )
 }
 
 fn parse(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
         return Some(instant.with_timezone(&Utc));
     }
-    for format in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M"] {
+    for format in [
+        "%Y-%m-%dT%H:%M:%S%.f",
+        "%Y-%m-%d %H:%M:%S%.f",
+        "%Y-%m-%dT%H:%M",
+    ] {
         if let Ok(naive) = NaiveDateTime::parse_from_str(text, format) {
             return Some(naive.and_utc());
         }
@@ -27,7 +33,9 @@ fn parse(text: &str) -> Option<DateTime<Utc>> {
             return Some(instant.with_timezone(&Utc));
         }
     }
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(|date| date.and_time(chrono::NaiveTime::MIN).and_utc())
+    NaiveDate::parse_from_str(text, "%Y-%m-%d")
+        .ok()
+        .map(|date| date.and_time(chrono::NaiveTime::MIN).and_utc())
 }
 
 /// UTC with `Z`: whole seconds, or milli- or microseconds where there are any.
@@ -52,7 +60,10 @@ mod tests {
     #[case("2026-01-31T10:20:30.123456789Z", "2026-01-31T10:20:30.123456Z")]
     #[case("2026-01-31 10:20:30", "2026-01-31T10:20:30Z")]
     fn an_instant(#[case] text: &str, #[case] expected: &str) {
-        assert_eq!(parse_instant(text).map(format_instant).as_deref(), Ok(expected));
+        assert_eq!(
+            parse_instant(text).map(format_instant).as_deref(),
+            Ok(expected)
+        );
     }
 
     #[rstest]

@@ -132,7 +132,11 @@ impl<W: Write> Writer<W> {
                 Event::Done => self.activate(streams)?,
                 Event::Gap(gap) => {
                     log::error!(target: gap.streams[0], "{} could not be extracted: {}", gap.partition, gap.reason);
-                    self.withheld.extend(gap.streams.iter().map(|stream| (*stream, gap.partition.clone())));
+                    self.withheld.extend(
+                        gap.streams
+                            .iter()
+                            .map(|stream| (*stream, gap.partition.clone())),
+                    );
                     self.report.gap(gap);
                 }
                 Event::Skip(skip) => {
@@ -142,16 +146,30 @@ impl<W: Write> Writer<W> {
                 }
             }
         }
-        if self.dirty || !self.told { self.state() } else { Ok(()) }
+        if self.dirty || !self.told {
+            self.state()
+        } else {
+            Ok(())
+        }
     }
 
     /// Announces that what is not of this version is gone: after the records, which every target understands, and
     /// never for a stream that has a gap or lacks a row: the target may have an earlier version of it.
     fn activate(&mut self, streams: &[Announced]) -> io::Result<()> {
         for Announced { schema, version } in streams {
-            let whole = !self.withheld.iter().map(|(stream, _)| stream).chain(&self.skipped).any(|stream| *stream == schema.stream);
-            let Some(version) = version.filter(|_| whole) else { continue };
-            self.out.write_all(&line(&ActivateVersionMessage { stream: schema.stream.clone(), version }))?;
+            let whole = !self
+                .withheld
+                .iter()
+                .map(|(stream, _)| stream)
+                .chain(&self.skipped)
+                .any(|stream| *stream == schema.stream);
+            let Some(version) = version.filter(|_| whole) else {
+                continue;
+            };
+            self.out.write_all(&line(&ActivateVersionMessage {
+                stream: schema.stream.clone(),
+                version,
+            }))?;
             self.told = false;
         }
         Ok(())
@@ -174,17 +192,24 @@ impl<W: Write> Writer<W> {
         if let Some(project) = &batch.project {
             self.report.errors(project, errors);
         }
-        self.report.written(batch.stream, records, batch.notes.clone());
+        self.report
+            .written(batch.stream, records, batch.notes.clone());
         Ok(())
     }
 
     /// Tells what is new, if it is time to.
     fn state_if_due(&mut self) -> io::Result<()> {
-        if self.dirty && self.pace.is_due(Instant::now()) { self.state() } else { Ok(()) }
+        if self.dirty && self.pace.is_due(Instant::now()) {
+            self.state()
+        } else {
+            Ok(())
+        }
     }
 
     fn state(&mut self) -> io::Result<()> {
-        let line = line(&StateMessage { value: self.bookmarks.to_value() });
+        let line = line(&StateMessage {
+            value: self.bookmarks.to_value(),
+        });
         self.out.write_all(&line)?;
         self.out.flush()?;
         self.pace.written(Instant::now(), line.len());
@@ -194,7 +219,9 @@ impl<W: Write> Writer<W> {
 
     /// A gap of a partition or of one that contains it holds the bookmark back for the rest of the run.
     fn is_withheld(&self, checkpoint: &Checkpoint) -> bool {
-        self.withheld.iter().any(|(stream, partition)| *stream == checkpoint.stream && checkpoint.partition.0.starts_with(&partition.0))
+        self.withheld.iter().any(|(stream, partition)| {
+            *stream == checkpoint.stream && checkpoint.partition.0.starts_with(&partition.0)
+        })
     }
 }
 
@@ -226,7 +253,12 @@ mod tests {
             batch.lines.text(&[]).extend_from_slice(
                 format!("{{\"type\":\"RECORD\",\"stream\":\"{stream}\",\"record\":{{\"id\":\"{key}.{content}\"}}}}\n").as_bytes(),
             );
-            batch.rows.push(Row { end: batch.lines.mark(&[]), key: *key, content: *content, counted: false });
+            batch.rows.push(Row {
+                end: batch.lines.mark(&[]),
+                key: *key,
+                content: *content,
+                counted: false,
+            });
         }
         Event::Records(Box::new(batch), None)
     }
@@ -236,16 +268,29 @@ mod tests {
     }
 
     fn partition(parts: &[&str]) -> Partition {
-        Partition(["organization_slug", "project_id"].into_iter().zip(parts.iter().map(ToString::to_string)).collect())
+        Partition(
+            ["organization_slug", "project_id"]
+                .into_iter()
+                .zip(parts.iter().map(ToString::to_string))
+                .collect(),
+        )
     }
 
     fn checkpoint(stream: &'static str, project: &str, start: &str) -> Event {
         let start = parse_instant(start).expect("an instant");
-        Event::Checkpoints(vec![Checkpoint { stream, partition: partition(&["acme", project]), start }])
+        Event::Checkpoints(vec![Checkpoint {
+            stream,
+            partition: partition(&["acme", project]),
+            start,
+        }])
     }
 
     fn gap(streams: &[&'static str], parts: &[&str]) -> Event {
-        Event::Gap(Gap { streams: streams.to_vec(), partition: partition(parts), reason: "no".to_owned() })
+        Event::Gap(Gap {
+            streams: streams.to_vec(),
+            partition: partition(parts),
+            reason: "no".to_owned(),
+        })
     }
 
     /// What is printed for these events, a message a line.
@@ -253,10 +298,20 @@ mod tests {
         written_at(Duration::ZERO, state, streams, events)
     }
 
-    fn written_at(interval: Duration, state: Bookmarks, streams: &[Announced], events: Vec<Event>) -> Vec<Value> {
-        assert!(events.len() <= QUEUE, "all are queued before the writer starts, so that a test is the same each time");
+    fn written_at(
+        interval: Duration,
+        state: Bookmarks,
+        streams: &[Announced],
+        events: Vec<Event>,
+    ) -> Vec<Value> {
+        assert!(
+            events.len() <= QUEUE,
+            "all are queued before the writer starts, so that a test is the same each time"
+        );
         let (sender, receiver) = outbox();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
         runtime.block_on(async {
             for event in events {
                 sender.send(event).await.expect("the receiver is there");
@@ -264,10 +319,14 @@ mod tests {
         });
         drop(sender);
         let mut out = Vec::new();
-        Writer::new(&mut out, state, Arc::new(Report::default()), interval).run(streams, receiver).expect("memory can be written to");
+        Writer::new(&mut out, state, Arc::new(Report::default()), interval)
+            .run(streams, receiver)
+            .expect("memory can be written to");
         let text = String::from_utf8(out).expect("UTF-8");
         assert!(text.ends_with('\n'));
-        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
     }
 
     fn written(streams: &[&str], events: Vec<Event>) -> Vec<Value> {
@@ -279,7 +338,9 @@ mod tests {
     fn outline(messages: &[Value]) -> Vec<String> {
         let one = |message: &Value| match message["type"].as_str().expect("a type") {
             "RECORD" => message["record"]["id"].as_str().expect("an id").to_owned(),
-            "ACTIVATE_VERSION" => format!("ACTIVATE {}", message["stream"].as_str().expect("a stream")),
+            "ACTIVATE_VERSION" => {
+                format!("ACTIVATE {}", message["stream"].as_str().expect("a stream"))
+            }
             kind => kind.to_owned(),
         };
         messages.iter().map(one).collect()
@@ -288,14 +349,25 @@ mod tests {
     fn starts(messages: &[Value], stream: &str) -> Vec<(String, String)> {
         let state = &messages.last().expect("a STATE")["value"]["bookmarks"][stream]["partitions"];
         let text = |value: &Value| value.as_str().expect("text").to_owned();
-        state.as_array().into_iter().flatten().map(|one| (text(&one["context"]["project_id"]), text(&one["start"]))).collect()
+        state
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|one| (text(&one["context"]["project_id"]), text(&one["start"])))
+            .collect()
     }
 
     #[test]
     fn schemas_come_first_and_the_state_last() {
-        assert_eq!(outline(&written(&["issues", "events"], vec![Event::Done])), ["SCHEMA", "SCHEMA", "STATE"]);
         assert_eq!(
-            outline(&written(&["teams"], vec![records("teams", &[(1, 1), (2, 1)]), Event::Done])),
+            outline(&written(&["issues", "events"], vec![Event::Done])),
+            ["SCHEMA", "SCHEMA", "STATE"]
+        );
+        assert_eq!(
+            outline(&written(
+                &["teams"],
+                vec![records("teams", &[(1, 1), (2, 1)]), Event::Done]
+            )),
             ["SCHEMA", "1.1", "2.1", "STATE"]
         );
     }
@@ -313,29 +385,71 @@ mod tests {
                 Event::Done,
             ],
         );
-        assert_eq!(outline(&messages), ["SCHEMA", "1.1", "STATE", "2.1", "3.1", "STATE"]);
-        assert_eq!(messages[2]["value"]["bookmarks"]["issues"]["partitions"][0]["start"], "2026-01-01T00:00:00Z");
-        assert_eq!(starts(&messages, "issues"), [("2".to_owned(), "2026-01-02T00:00:00Z".to_owned())]);
+        assert_eq!(
+            outline(&messages),
+            ["SCHEMA", "1.1", "STATE", "2.1", "3.1", "STATE"]
+        );
+        assert_eq!(
+            messages[2]["value"]["bookmarks"]["issues"]["partitions"][0]["start"],
+            "2026-01-01T00:00:00Z"
+        );
+        assert_eq!(
+            starts(&messages, "issues"),
+            [("2".to_owned(), "2026-01-02T00:00:00Z".to_owned())]
+        );
     }
 
     #[test]
     fn what_is_not_due_yet_is_told_at_the_end_however_the_run_ends() {
-        let events = || vec![records("issues", &[(1, 1)]), checkpoint("issues", "2", "2026-01-01"), records("issues", &[(2, 1)])];
-        for events in [events(), events().into_iter().chain([Event::Done]).collect()] {
-            let messages = written_at(Duration::from_secs(60), Bookmarks::default(), &[announced("issues", None)], events);
+        let events = || {
+            vec![
+                records("issues", &[(1, 1)]),
+                checkpoint("issues", "2", "2026-01-01"),
+                records("issues", &[(2, 1)]),
+            ]
+        };
+        for events in [
+            events(),
+            events().into_iter().chain([Event::Done]).collect(),
+        ] {
+            let messages = written_at(
+                Duration::from_secs(60),
+                Bookmarks::default(),
+                &[announced("issues", None)],
+                events,
+            );
             assert_eq!(outline(&messages), ["SCHEMA", "1.1", "2.1", "STATE"]);
-            assert_eq!(starts(&messages, "issues"), [("2".to_owned(), "2026-01-01T00:00:00Z".to_owned())]);
+            assert_eq!(
+                starts(&messages, "issues"),
+                [("2".to_owned(), "2026-01-01T00:00:00Z".to_owned())]
+            );
         }
     }
 
     #[test]
     fn a_state_that_was_told_last_is_not_told_again() {
-        let events = vec![records("issues", &[(1, 1)]), checkpoint("issues", "2", "2026-01-01"), records("issues", &[]), Event::Done];
-        assert_eq!(outline(&written(&["issues"], events)).iter().filter(|line| *line == "STATE").count(), 2);
+        let events = vec![
+            records("issues", &[(1, 1)]),
+            checkpoint("issues", "2", "2026-01-01"),
+            records("issues", &[]),
+            Event::Done,
+        ];
+        assert_eq!(
+            outline(&written(&["issues"], events))
+                .iter()
+                .filter(|line| *line == "STATE")
+                .count(),
+            2
+        );
         let (sender, receiver) = outbox();
         drop(sender);
         let mut out = Vec::new();
-        let mut writer = Writer::new(&mut out, Bookmarks::default(), Arc::new(Report::default()), Duration::ZERO);
+        let mut writer = Writer::new(
+            &mut out,
+            Bookmarks::default(),
+            Arc::new(Report::default()),
+            Duration::ZERO,
+        );
         writer.told = true;
         writer.run(&[], receiver).expect("memory can be written to");
         assert_eq!(out, b"");
@@ -344,10 +458,22 @@ mod tests {
     #[test]
     fn checkpoints_in_a_row_make_one_state() {
         let several = ["2", "3", "4"].map(|project| checkpoint("issues", project, "2026-01-01"));
-        let events = [records("issues", &[(1, 1)])].into_iter().chain(several).chain([records("issues", &[(2, 1)]), Event::Done]).collect();
+        let events = [records("issues", &[(1, 1)])]
+            .into_iter()
+            .chain(several)
+            .chain([records("issues", &[(2, 1)]), Event::Done])
+            .collect();
         let messages = written(&["issues"], events);
-        assert_eq!(outline(&messages), ["SCHEMA", "1.1", "STATE", "2.1", "STATE"]);
-        assert_eq!(messages[2]["value"]["bookmarks"]["issues"]["partitions"].as_array().map(Vec::len), Some(3));
+        assert_eq!(
+            outline(&messages),
+            ["SCHEMA", "1.1", "STATE", "2.1", "STATE"]
+        );
+        assert_eq!(
+            messages[2]["value"]["bookmarks"]["issues"]["partitions"]
+                .as_array()
+                .map(Vec::len),
+            Some(3)
+        );
     }
 
     #[test]
@@ -355,10 +481,22 @@ mod tests {
         let again = || checkpoint("issues", "2", "2026-01-02");
         let messages = written(
             &["issues"],
-            vec![again(), records("issues", &[(1, 1)]), again(), checkpoint("issues", "2", "2026-01-01"), records("issues", &[(2, 1)])],
+            vec![
+                again(),
+                records("issues", &[(1, 1)]),
+                again(),
+                checkpoint("issues", "2", "2026-01-01"),
+                records("issues", &[(2, 1)]),
+            ],
         );
-        assert_eq!(outline(&messages), ["SCHEMA", "STATE", "1.1", "2.1", "STATE"]);
-        assert_eq!(starts(&messages, "issues"), [("2".to_owned(), "2026-01-02T00:00:00Z".to_owned())]);
+        assert_eq!(
+            outline(&messages),
+            ["SCHEMA", "STATE", "1.1", "2.1", "STATE"]
+        );
+        assert_eq!(
+            starts(&messages, "issues"),
+            [("2".to_owned(), "2026-01-02T00:00:00Z".to_owned())]
+        );
     }
 
     #[test]
@@ -374,8 +512,13 @@ mod tests {
                 Event::Done,
             ],
         );
-        let at = |project: &str, day: &str| (project.to_owned(), format!("2026-01-{day}T00:00:00Z"));
-        assert_eq!(starts(&messages, "issues"), [at("2", "01"), at("3", "09")], "what was reached before the gap stays");
+        let at =
+            |project: &str, day: &str| (project.to_owned(), format!("2026-01-{day}T00:00:00Z"));
+        assert_eq!(
+            starts(&messages, "issues"),
+            [at("2", "01"), at("3", "09")],
+            "what was reached before the gap stays"
+        );
         assert_eq!(starts(&messages, "events"), []);
     }
 
@@ -394,7 +537,14 @@ mod tests {
         assert_eq!(starts(&messages, "events"), []);
         assert_eq!(starts(&messages, "issues").len(), 1);
         // A project's name must not be taken for the beginning of another's.
-        let messages = written(&["issues"], vec![gap(&["issues"], &["acme", "2"]), checkpoint("issues", "22", "2026-01-09"), Event::Done]);
+        let messages = written(
+            &["issues"],
+            vec![
+                gap(&["issues"], &["acme", "2"]),
+                checkpoint("issues", "22", "2026-01-09"),
+                Event::Done,
+            ],
+        );
         assert_eq!(starts(&messages, "issues").len(), 1);
     }
 
@@ -409,42 +559,79 @@ mod tests {
                 Event::Done,
             ],
         );
-        assert_eq!(outline(&messages), ["SCHEMA", "1.1", "2.1", "3.1", "1.2", "4.1", "STATE"]);
+        assert_eq!(
+            outline(&messages),
+            ["SCHEMA", "1.1", "2.1", "3.1", "1.2", "4.1", "STATE"]
+        );
     }
 
     #[test]
     fn an_answer_that_was_overtaken_does_not_win() {
         let now = Instant::now();
-        let older = now.checked_sub(Duration::from_millis(5)).expect("the clock runs");
-        let messages =
-            written(&["issues"], vec![records_at("issues", now, &[(1, 2)]), records_at("issues", older, &[(1, 1), (2, 1)]), Event::Done]);
+        let older = now
+            .checked_sub(Duration::from_millis(5))
+            .expect("the clock runs");
+        let messages = written(
+            &["issues"],
+            vec![
+                records_at("issues", now, &[(1, 2)]),
+                records_at("issues", older, &[(1, 1), (2, 1)]),
+                Event::Done,
+            ],
+        );
         assert_eq!(outline(&messages), ["SCHEMA", "1.2", "2.1", "STATE"]);
     }
 
     #[test]
     fn versions_are_activated_at_the_end_of_a_later_run() {
         let state = Bookmarks::parse(json!({"bookmarks": {}})).expect("a state");
-        let streams = [announced("teams", Some(7)), announced("projects", Some(7)), announced("issues", None)];
+        let streams = [
+            announced("teams", Some(7)),
+            announced("projects", Some(7)),
+            announced("issues", None),
+        ];
         let messages = written_after(
             state.clone(),
             &streams,
-            vec![records("teams", &[(1, 1)]), gap(&["projects"], &["acme"]), checkpoint("issues", "2", "2026-01-01"), Event::Done],
+            vec![
+                records("teams", &[(1, 1)]),
+                gap(&["projects"], &["acme"]),
+                checkpoint("issues", "2", "2026-01-01"),
+                Event::Done,
+            ],
         );
         let outline = outline(&messages);
-        let activated: Vec<_> = outline.iter().filter(|line| line.starts_with("ACTIVATE")).collect();
-        assert_eq!(activated, ["ACTIVATE teams"], "not of a stream with a gap, nor of an incremental one");
+        let activated: Vec<_> = outline
+            .iter()
+            .filter(|line| line.starts_with("ACTIVATE"))
+            .collect();
+        assert_eq!(
+            activated,
+            ["ACTIVATE teams"],
+            "not of a stream with a gap, nor of an incremental one"
+        );
         let at = outline.iter().position(|line| line == "ACTIVATE teams");
-        assert!(at > outline.iter().position(|line| line == "1.1") && at < Some(outline.len() - 1), "{outline:?}");
+        assert!(
+            at > outline.iter().position(|line| line == "1.1") && at < Some(outline.len() - 1),
+            "{outline:?}"
+        );
         assert_eq!(messages[at.expect("found")]["version"], 7);
         // The walk broke off.
         let messages = written_after(state, &streams, vec![records("teams", &[(1, 1)])]);
-        assert_eq!(self::outline(&messages), ["SCHEMA", "SCHEMA", "SCHEMA", "1.1", "STATE"]);
+        assert_eq!(
+            self::outline(&messages),
+            ["SCHEMA", "SCHEMA", "SCHEMA", "1.1", "STATE"]
+        );
     }
 
     #[test]
     fn what_came_in_with_the_state_goes_out() {
         let state = json!({"bookmarks": {"issues": {"start": "2026-01-01T00:00:00Z"}, "of_another_tap": {"x": [1, null]}}, "more": 1.5});
-        let messages = written_after(Bookmarks::parse(state.clone()).expect("a state"), &[announced("issues", None)], vec![Event::Done]);
+        let messages = written_after(
+            Bookmarks::parse(state.clone()).expect("a state"),
+            &[announced("issues", None)],
+            vec![Event::Done],
+        );
         assert_eq!(messages.last().expect("a STATE")["value"], state);
     }
 
@@ -461,8 +648,13 @@ mod tests {
         }
         let (sender, receiver) = outbox();
         drop(sender);
-        let ended = Writer::new(Broken, Bookmarks::default(), Arc::new(Report::default()), Duration::ZERO)
-            .run(&[announced("teams", None)], receiver);
+        let ended = Writer::new(
+            Broken,
+            Bookmarks::default(),
+            Arc::new(Report::default()),
+            Duration::ZERO,
+        )
+        .run(&[announced("teams", None)], receiver);
         assert_eq!(ended.map_err(|e| e.kind()), Err(io::ErrorKind::BrokenPipe));
     }
 }

@@ -80,7 +80,10 @@ pub(crate) fn world(bulk: Bulk) -> World {
     for number in 0..bulk.projects {
         let project = world.add_project(&format!("project-{number}"));
         for issue in 0..bulk.issues_per_project {
-            let id = world.add_issue(project, &format!("TimeoutError: upstream {issue} did not answer in time"));
+            let id = world.add_issue(
+                project,
+                &format!("TimeoutError: upstream {issue} did not answer in time"),
+            );
             // Shifted by a few seconds each, so that issues do not tie all over.
             let shift = TimeDelta::seconds(i64::try_from((id * 7) % 61).expect("a small number"));
             world.issue_mut(id).synthetic = Some(Synthetic {

@@ -15,7 +15,11 @@ pub struct Cursor {
 
 impl Cursor {
     pub fn new(value: i64, offset: i64, previous: bool) -> Self {
-        Self { value, offset, previous }
+        Self {
+            value,
+            offset,
+            previous,
+        }
     }
 
     pub fn parse(text: &str) -> Result<Self, Problem> {
@@ -39,7 +43,13 @@ impl Cursor {
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.value, self.offset, u8::from(self.previous))
+        write!(
+            f,
+            "{}:{}:{}",
+            self.value,
+            self.offset,
+            u8::from(self.previous)
+        )
     }
 }
 
@@ -52,7 +62,10 @@ pub struct Link {
 
 impl Link {
     fn new(cursor: &Cursor, results: bool) -> Self {
-        Self { cursor: cursor.to_string(), results }
+        Self {
+            cursor: cursor.to_string(),
+            results,
+        }
     }
 }
 
@@ -66,7 +79,11 @@ pub struct Slice<T> {
 
 impl<T> Slice<T> {
     pub fn map<U>(self, row: impl FnMut(T) -> U) -> Slice<U> {
-        Slice { rows: self.rows.into_iter().map(row).collect(), previous: self.previous, next: self.next }
+        Slice {
+            rows: self.rows.into_iter().map(row).collect(),
+            previous: self.previous,
+            next: self.next,
+        }
     }
 }
 
@@ -100,12 +117,27 @@ pub fn by_score<T>(scored: Vec<(i64, T)>, limit: usize, cursor: Option<&Cursor>)
         let score_at = |index: i64| scored[usize_of(index.min(length - 1))].0;
         let (before, after) = (score_at(low), score_at(high));
         (
-            Link::new(&Cursor::new(before, low - first_at_most(before), true), low > 0),
-            Link::new(&Cursor::new(after, high - first_at_most(after), false), high < length),
+            Link::new(
+                &Cursor::new(before, low - first_at_most(before), true),
+                low > 0,
+            ),
+            Link::new(
+                &Cursor::new(after, high - first_at_most(after), false),
+                high < length,
+            ),
         )
     };
-    let rows = scored.into_iter().skip(usize_of(low)).take(usize_of(high - low)).map(|(_, row)| row).collect();
-    Slice { rows, previous, next }
+    let rows = scored
+        .into_iter()
+        .skip(usize_of(low))
+        .take(usize_of(high - low))
+        .map(|(_, row)| row)
+        .collect();
+    Slice {
+        rows,
+        previous,
+        next,
+    }
 }
 
 /// Events: `0:row:0`. The caller fetches up to `limit + 1` rows from [`row_offset`].
@@ -126,7 +158,11 @@ pub fn row_offset(cursor: Option<&Cursor>) -> usize {
 
 /// Plain lists: `page size:page number:0`, cut out of the list as it is now. A change of the page size between
 /// pages slices oddly, as it does in Sentry.
-pub fn by_page<T>(list: Vec<T>, limit: usize, cursor: Option<&Cursor>) -> Result<Slice<T>, Problem> {
+pub fn by_page<T>(
+    list: Vec<T>,
+    limit: usize,
+    cursor: Option<&Cursor>,
+) -> Result<Slice<T>, Problem> {
     let start = Cursor::new(0, 0, false);
     let cursor = cursor.unwrap_or(&start);
     let limit = signed(limit);
@@ -135,7 +171,9 @@ pub fn by_page<T>(list: Vec<T>, limit: usize, cursor: Option<&Cursor>) -> Result
     if offset < 0 || size < 0 {
         return Err(Problem::bad_request("Pagination offset cannot be negative"));
     }
-    let stop = offset.saturating_add(if size == 0 { limit } else { size }).saturating_add(1);
+    let stop = offset
+        .saturating_add(if size == 0 { limit } else { size })
+        .saturating_add(1);
     let length = signed(list.len());
     let mut low = offset.min(length);
     let high = stop.min(length);
@@ -143,10 +181,17 @@ pub fn by_page<T>(list: Vec<T>, limit: usize, cursor: Option<&Cursor>) -> Result
         low = low.max(high - limit - 1);
     }
     let found = high - low;
-    let rows = list.into_iter().skip(usize_of(low)).take(usize_of(found.min(limit))).collect();
+    let rows = list
+        .into_iter()
+        .skip(usize_of(low))
+        .take(usize_of(found.min(limit)))
+        .collect();
     Ok(Slice {
         rows,
-        previous: Link::new(&Cursor::new(limit, cursor.offset - 1, true), cursor.offset > 0),
+        previous: Link::new(
+            &Cursor::new(limit, cursor.offset - 1, true),
+            cursor.offset > 0,
+        ),
         next: Link::new(&Cursor::new(limit, cursor.offset + 1, false), found > limit),
     })
 }
@@ -157,7 +202,10 @@ const LINK_HOST: &str = "https://sentry.invalid";
 /// `query` is the query string without its cursor; without any the URL gets Sentry's odd `?&cursor=`.
 pub fn link_header(path: &str, query: &str, previous: &Link, next: &Link) -> String {
     let one = |link: &Link, name: &str| {
-        format!("<{LINK_HOST}{path}?{query}&cursor={0}>; rel=\"{name}\"; results=\"{1}\"; cursor=\"{0}\"", link.cursor, link.results)
+        format!(
+            "<{LINK_HOST}{path}?{query}&cursor={0}>; rel=\"{name}\"; results=\"{1}\"; cursor=\"{0}\"",
+            link.cursor, link.results
+        )
     };
     format!("{}, {}", one(previous, "previous"), one(next, "next"))
 }
@@ -202,7 +250,10 @@ mod tests {
     #[test]
     fn a_page_cursor_slips_when_a_row_is_deleted() {
         let first = by_page(vec![1, 2, 3, 4, 5], 2, None).expect("page 0");
-        assert_eq!((first.rows, first.next.cursor.as_str()), (vec![1, 2], "2:1:0"));
+        assert_eq!(
+            (first.rows, first.next.cursor.as_str()),
+            (vec![1, 2], "2:1:0")
+        );
         let cursor = Cursor::new(2, 1, false);
         let second = by_page(vec![2, 3, 4, 5], 2, Some(&cursor)).expect("page 1");
         assert_eq!(second.rows, [4, 5]);
@@ -214,6 +265,9 @@ mod tests {
         for text in ["garbage", "1:2", "1:2:3:4", "a:0:0", "0:x:0", "::"] {
             assert!(Cursor::parse(text).is_err(), "{text}");
         }
-        assert_eq!(Cursor::parse("1795174368000:0:0").expect("valid"), Cursor::new(1_795_174_368_000, 0, false));
+        assert_eq!(
+            Cursor::parse("1795174368000:0:0").expect("valid"),
+            Cursor::new(1_795_174_368_000, 0, false)
+        );
     }
 }

@@ -34,11 +34,17 @@ impl Match {
     }
 
     pub fn path(part: impl Into<String>) -> Self {
-        Self { path: vec![part.into()], ..Self::default() }
+        Self {
+            path: vec![part.into()],
+            ..Self::default()
+        }
     }
 
     pub fn path_end(end: impl Into<String>) -> Self {
-        Self { path_end: Some(end.into()), ..Self::default() }
+        Self {
+            path_end: Some(end.into()),
+            ..Self::default()
+        }
     }
 
     #[must_use]
@@ -54,9 +60,16 @@ impl Match {
     }
 
     fn holds(&self, target: &Target<'_>) -> bool {
-        self.path.iter().all(|part| target.path.contains(part) || target.decoded_path.contains(part))
-            && self.path_end.as_ref().is_none_or(|end| target.path.ends_with(end.as_str()) || target.decoded_path.ends_with(end.as_str()))
-            && self.query.iter().all(|part| target.query.contains(part) || target.decoded_query().contains(part))
+        self.path
+            .iter()
+            .all(|part| target.path.contains(part) || target.decoded_path.contains(part))
+            && self.path_end.as_ref().is_none_or(|end| {
+                target.path.ends_with(end.as_str()) || target.decoded_path.ends_with(end.as_str())
+            })
+            && self
+                .query
+                .iter()
+                .all(|part| target.query.contains(part) || target.decoded_query().contains(part))
     }
 }
 
@@ -70,18 +83,31 @@ pub(crate) struct Target<'a> {
 
 impl Target<'_> {
     fn decoded_query(&self) -> String {
-        let pairs: Vec<String> = self.pairs.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let pairs: Vec<String> = self
+            .pairs
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
         pairs.join("&")
     }
 
     /// How many rows are asked for; none of an object.
     fn rows(&self) -> usize {
-        let size = self.pairs.iter().rev().find(|(key, _)| key == "per_page" || key == "limit");
+        let size = self
+            .pairs
+            .iter()
+            .rev()
+            .find(|(key, _)| key == "per_page" || key == "limit");
         size.and_then(|(_, size)| size.parse().ok()).unwrap_or(0)
     }
 
     fn window(&self) -> Option<Window> {
-        let get = |name: &str| self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        let get = |name: &str| {
+            self.pairs
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.clone())
+        };
         Window::asked(get, Utc::now()).ok().flatten()
     }
 }
@@ -97,7 +123,11 @@ pub enum FaultKind {
     /// 404 with what a gateway before Sentry says.
     NoBackend(&'static str),
     /// What a gateway before Sentry says, with one header of its own if `header` has a name.
-    Gateway { status: u16, body: &'static str, header: (&'static str, String) },
+    Gateway {
+        status: u16,
+        body: &'static str,
+        header: (&'static str, String),
+    },
     /// 429 with headers that name the end of the window.
     RateLimited { reset_in_seconds: u64 },
     /// 429 from somewhere that tells nothing.
@@ -115,7 +145,11 @@ pub enum FaultKind {
     /// This status for each page that has the row which holds this text.
     Unreadable { row: String, status: u16 },
     /// The row that holds the text `row` comes without `key`, or with `null` for it.
-    Keyless { row: String, key: &'static str, null: bool },
+    Keyless {
+        row: String,
+        key: &'static str,
+        null: bool,
+    },
     /// 410 of a brown-out.
     Gone,
     /// The connection ends before any answer.
@@ -168,11 +202,19 @@ pub struct Fault {
 impl Fault {
     /// Once, at the first match.
     pub fn once(when: Match, kind: FaultKind) -> Self {
-        Self { when, skip: 0, times: 1, kind }
+        Self {
+            when,
+            skip: 0,
+            times: 1,
+            kind,
+        }
     }
 
     pub fn always(when: Match, kind: FaultKind) -> Self {
-        Self { times: usize::MAX, ..Self::once(when, kind) }
+        Self {
+            times: usize::MAX,
+            ..Self::once(when, kind)
+        }
     }
 }
 
@@ -204,7 +246,9 @@ pub struct Faults(Mutex<Plans>);
 
 impl fmt::Debug for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Faults").field("planned", &self.lock().faults).finish_non_exhaustive()
+        f.debug_struct("Faults")
+            .field("planned", &self.lock().faults)
+            .finish_non_exhaustive()
     }
 }
 
@@ -217,17 +261,33 @@ impl Faults {
     pub fn clear(&self) {
         let mut plans = self.lock();
         let fired = plans.fired;
-        *plans = Plans { fired, ..Plans::default() };
+        *plans = Plans {
+            fired,
+            ..Plans::default()
+        };
     }
 
     /// Hits a share of all requests that no planned fault hits; the same seed rolls the same dice.
     pub fn random(&self, rate: f64, seed: u64, kinds: Vec<FaultKind>) {
-        self.lock().dice = Some(Dice { rate, rng: fastrand::Rng::with_seed(seed), kinds });
+        self.lock().dice = Some(Dice {
+            rate,
+            rng: fastrand::Rng::with_seed(seed),
+            kinds,
+        });
     }
 
     /// Changes the data just before the matching request after the first `skip` is answered.
-    pub fn on_request(&self, when: Match, skip: usize, change: impl FnOnce(&mut World) + Send + 'static) {
-        self.lock().hooks.push(Hook { when, skip, change: Box::new(change) });
+    pub fn on_request(
+        &self,
+        when: Match,
+        skip: usize,
+        change: impl FnOnce(&mut World) + Send + 'static,
+    ) {
+        self.lock().hooks.push(Hook {
+            when,
+            skip,
+            change: Box::new(change),
+        });
     }
 
     /// How many requests were hit so far.
@@ -270,7 +330,11 @@ impl Faults {
             && let Some(dice) = &mut plans.dice
             && dice.rng.f64() < dice.rate
         {
-            kind = dice.rng.choice(&dice.kinds).filter(|kind| applies(kind, target)).cloned();
+            kind = dice
+                .rng
+                .choice(&dice.kinds)
+                .filter(|kind| applies(kind, target))
+                .cloned();
         }
         plans.fired += usize::from(kind.is_some());
         (kind, changes)
@@ -285,10 +349,14 @@ fn applies(kind: &FaultKind, target: &Target<'_>) -> bool {
     match kind {
         FaultKind::WindowLongerThan(longest) => {
             let longest = TimeDelta::from_std(*longest).unwrap_or(TimeDelta::MAX);
-            target.window().is_none_or(|window| window.end - window.start > longest)
+            target
+                .window()
+                .is_none_or(|window| window.end - window.start > longest)
         }
         FaultKind::MoreRowsThan(rows, _) => target.rows() > *rows,
-        FaultKind::EndEarly => target.path.ends_with("/issues/") || target.path.ends_with("/events/"),
+        FaultKind::EndEarly => {
+            target.path.ends_with("/issues/") || target.path.ends_with("/events/")
+        }
         _ => true,
     }
 }
@@ -296,7 +364,11 @@ fn applies(kind: &FaultKind, target: &Target<'_>) -> bool {
 impl FaultKind {
     /// What a gateway says, without a header of its own.
     pub fn gateway(status: u16, body: &'static str) -> Self {
-        Self::Gateway { status, body, header: ("", String::new()) }
+        Self::Gateway {
+            status,
+            body,
+            header: ("", String::new()),
+        }
     }
 
     /// The answer of faults that do without the true one.
@@ -306,24 +378,47 @@ impl FaultKind {
             Self::NotThere => Problem::not_found(),
             Self::SsoRequired => Problem::sso_required(),
             Self::NoBackend(body) => Problem::text(StatusCode::NOT_FOUND, HTML, *body),
-            Self::Gateway { status, body, header: (name, value) } => {
-                let code = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            Self::Gateway {
+                status,
+                body,
+                header: (name, value),
+            } => {
+                let code =
+                    StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 let problem = Problem::text(code, HTML, *body);
-                if name.is_empty() { problem } else { problem.with(name, value) }
+                if name.is_empty() {
+                    problem
+                } else {
+                    problem.with(name, value)
+                }
             }
             Self::RateLimited { reset_in_seconds } => limited(
-                too_many("You are attempting to use this endpoint too frequently. Limit is 40 requests in 1 seconds"),
+                too_many(
+                    "You are attempting to use this endpoint too frequently. Limit is 40 requests in 1 seconds",
+                ),
                 0,
                 *reset_in_seconds,
             ),
-            Self::RateLimitedNoHeaders => {
-                too_many("You are attempting to use this endpoint too frequently. Limit is 40 requests in 1 seconds")
+            Self::RateLimitedNoHeaders => too_many(
+                "You are attempting to use this endpoint too frequently. Limit is 40 requests in 1 seconds",
+            ),
+            Self::RetryAfter(seconds) => {
+                too_many("slow down").with("retry-after", &seconds.to_string())
             }
-            Self::RetryAfter(seconds) => too_many("slow down").with("retry-after", &seconds.to_string()),
-            Self::QueryTooLarge | Self::WindowLongerThan(_) => {
-                limited(json_too_many("Rate limit exceeded. Please try your query with a smaller date range or fewer projects."), 17, 1)
-            }
-            Self::QueryTimeout => limited(json_too_many("Query timeout. Please try with a smaller date range or fewer conditions."), 17, 1),
+            Self::QueryTooLarge | Self::WindowLongerThan(_) => limited(
+                json_too_many(
+                    "Rate limit exceeded. Please try your query with a smaller date range or fewer projects.",
+                ),
+                17,
+                1,
+            ),
+            Self::QueryTimeout => limited(
+                json_too_many(
+                    "Query timeout. Please try with a smaller date range or fewer conditions.",
+                ),
+                17,
+                1,
+            ),
             Self::Gone => Problem::gone(),
             Self::Html => Problem::text(
                 StatusCode::OK,
@@ -332,7 +427,9 @@ impl FaultKind {
             ),
             Self::Null => Problem::text(StatusCode::OK, crate::reply::JSON, "null"),
             Self::Body(body) => Problem::text(StatusCode::OK, crate::reply::JSON, body.as_str()),
-            Self::Redirect(location) => Problem::text(StatusCode::FOUND, HTML, "").with("location", location),
+            Self::Redirect(location) => {
+                Problem::text(StatusCode::FOUND, HTML, "").with("location", location)
+            }
             _ => return None,
         })
     }
@@ -343,12 +440,18 @@ fn json_too_many(detail: &str) -> Problem {
 }
 
 fn limited(problem: Problem, remaining: u32, reset_in_seconds: u64) -> Problem {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
     let concurrent = if remaining == 0 { "None" } else { "24" };
     problem
         .with("x-sentry-rate-limit-limit", "40")
         .with("x-sentry-rate-limit-remaining", &remaining.to_string())
-        .with("x-sentry-rate-limit-reset", &(now + reset_in_seconds).to_string())
+        .with(
+            "x-sentry-rate-limit-reset",
+            &(now + reset_in_seconds).to_string(),
+        )
         .with("x-sentry-rate-limit-concurrentlimit", "25")
         .with("x-sentry-rate-limit-concurrentremaining", concurrent)
 }
@@ -359,9 +462,15 @@ pub(crate) fn status_problem(status: u16) -> Problem {
         401 => Problem::unauthorized("Invalid token"),
         403 => Problem::forbidden(),
         404 => Problem::text(code, HTML, ""),
-        408 => Problem::json(code, &json!({"detail": {"code": "request-timeout", "message": "Proxied request timed out", "extra": {}}})),
+        408 => Problem::json(
+            code,
+            &json!({"detail": {"code": "request-timeout", "message": "Proxied request timed out", "extra": {}}}),
+        ),
         410 => Problem::gone(),
-        500 => Problem::json(code, &json!({"detail": "Internal Error", "errorId": "9fac2ceed9344f2bbfdd1fdacb0ed9b1"})),
+        500 => Problem::json(
+            code,
+            &json!({"detail": "Internal Error", "errorId": "9fac2ceed9344f2bbfdd1fdacb0ed9b1"}),
+        ),
         502 | 503 => Problem::text(
             code,
             HTML,
@@ -373,6 +482,9 @@ pub(crate) fn status_problem(status: u16) -> Problem {
             code,
             &json!({"detail": "\nQuery timeout. Please try again. If the problem persists try a smaller date range or fewer projects. Also consider a\nfilter on the transaction field if you're filtering performance data.\n"}),
         ),
-        _ => Problem::json(code, &json!({"detail": code.canonical_reason().unwrap_or("Error")})),
+        _ => Problem::json(
+            code,
+            &json!({"detail": code.canonical_reason().unwrap_or("Error")}),
+        ),
     }
 }

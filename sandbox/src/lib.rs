@@ -49,16 +49,22 @@ pub use world::World;
 /// Every scope, of the user who owns the organization.
 pub const TOKEN: &str = "sntryu_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 /// All read scopes, of an internal integration: it sees every project, and no organization in the list.
-pub const INTEGRATION_TOKEN: &str = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
+pub const INTEGRATION_TOKEN: &str =
+    "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
 /// An organization token: `org:ci` and nothing else.
-pub const ORGANIZATION_TOKEN: &str = "sntrys_eyJpYXQiOjE3MDAwMDAwMDAsIm9yZyI6ImFjbWUifQ==_Zm9yIHJlbGVhc2VzIG9ubHk";
+pub const ORGANIZATION_TOKEN: &str =
+    "sntrys_eyJpYXQiOjE3MDAwMDAwMDAsIm9yZyI6ImFjbWUifQ==_Zm9yIHJlbGVhc2VzIG9ubHk";
 /// A user token that lacks `event:read` and `member:read`.
-pub const NARROW_TOKEN: &str = "sntryu_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+pub const NARROW_TOKEN: &str =
+    "sntryu_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 /// A user token of somebody who is in no team.
-pub const TEAMLESS_TOKEN: &str = "sntryu_bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+pub const TEAMLESS_TOKEN: &str =
+    "sntryu_bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 /// A token that was valid once.
-pub const EXPIRED_TOKEN: &str = "sntryu_cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";
+pub const EXPIRED_TOKEN: &str =
+    "sntryu_cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";
 /// A token whose user must sign in through the organization's SSO first.
-pub const SSO_TOKEN: &str = "sntryu_dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd";
+pub const SSO_TOKEN: &str =
+    "sntryu_dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd";
 /// The slug of the organization in every world built here.
 pub const ORGANIZATION: &str = "acme";

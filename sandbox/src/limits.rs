@@ -34,7 +34,11 @@ pub struct Limit {
 
 impl Limit {
     pub const fn new(requests: u32, window: Duration, concurrent: u32) -> Self {
-        Self { requests, window, concurrent }
+        Self {
+            requests,
+            window,
+            concurrent,
+        }
     }
 }
 
@@ -57,7 +61,14 @@ impl Limits {
         let events = Limit::new(60, MINUTE, 1);
         Self::none()
             .with(Class::Default, Limit::new(40, SECOND, 25))
-            .with_integration(Class::ProjectEvents, events, Limit { concurrent: 2, ..events })
+            .with_integration(
+                Class::ProjectEvents,
+                events,
+                Limit {
+                    concurrent: 2,
+                    ..events
+                },
+            )
             .with(Class::EventDetail, Limit::new(5, SECOND, 25))
             .with(Class::IssueDetail, Limit::new(5, SECOND, 25))
             .with(Class::ProjectIssues, Limit::new(5, SECOND, 25))
@@ -85,7 +96,11 @@ impl Limits {
 
     fn for_bucket(&self, class: Class, bucket: &str) -> Option<Limit> {
         let (user, integration) = self.classes.get(&class)?;
-        Some(if bucket.starts_with("org:") { *integration } else { *user })
+        Some(if bucket.starts_with("org:") {
+            *integration
+        } else {
+            *user
+        })
     }
 }
 
@@ -118,8 +133,15 @@ impl Standing {
             ("x-sentry-rate-limit-limit", self.limit.requests.to_string()),
             ("x-sentry-rate-limit-remaining", self.remaining.to_string()),
             ("x-sentry-rate-limit-reset", self.reset.to_string()),
-            ("x-sentry-rate-limit-concurrentlimit", self.limit.concurrent.to_string()),
-            ("x-sentry-rate-limit-concurrentremaining", self.concurrent_remaining.map_or("None".to_owned(), |count| count.to_string())),
+            (
+                "x-sentry-rate-limit-concurrentlimit",
+                self.limit.concurrent.to_string(),
+            ),
+            (
+                "x-sentry-rate-limit-concurrentremaining",
+                self.concurrent_remaining
+                    .map_or("None".to_owned(), |count| count.to_string()),
+            ),
         ]
     }
 }
@@ -147,7 +169,10 @@ pub(crate) enum Admission {
 
 impl Limiter {
     pub fn new(limits: Limits) -> Self {
-        Self { limits, counts: Arc::default() }
+        Self {
+            limits,
+            counts: Arc::default(),
+        }
     }
 
     pub fn rejections(&self) -> usize {
@@ -198,14 +223,21 @@ impl Limiter {
         *flying += 1;
         standing.concurrent_remaining = Some(limit.concurrent - *flying);
         drop(counts);
-        let flight = Flight { counts: Arc::clone(&self.counts), key };
+        let flight = Flight {
+            counts: Arc::clone(&self.counts),
+            key,
+        };
         Admission::Admitted(flight, standing)
     }
 }
 
 /// JSON under a text type, and no `Retry-After`.
 pub(crate) fn too_many(detail: &str) -> Problem {
-    Problem::text(StatusCode::TOO_MANY_REQUESTS, crate::reply::HTML, json!({ "detail": detail }).to_string())
+    Problem::text(
+        StatusCode::TOO_MANY_REQUESTS,
+        crate::reply::HTML,
+        json!({ "detail": detail }).to_string(),
+    )
 }
 
 fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
@@ -218,7 +250,10 @@ mod tests {
 
     fn admitted(limiter: &Limiter, bucket: &str, second: u64) -> bool {
         let now = UNIX_EPOCH + Duration::from_secs(second);
-        !matches!(limiter.admit(Class::IssueDetail, bucket, now), Admission::Rejected(..))
+        !matches!(
+            limiter.admit(Class::IssueDetail, bucket, now),
+            Admission::Rejected(..)
+        )
     }
 
     #[test]

@@ -26,7 +26,11 @@ Usage: sentry-sandbox [OPTIONS]
   --bulk P,I,E[,BYTES]     P projects of I issues of E events over 30 days, instead of the seeded world
 ";
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program")]
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is a program"
+)]
 fn main() -> ExitCode {
     let (options, config) = match parse(std::env::args().skip(1)) {
         Ok(Some(options)) => options,
@@ -79,17 +83,27 @@ fn main() -> ExitCode {
 
 /// Only its owner may read a file that holds a token.
 fn write(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
     file.set_permissions(Permissions::from_mode(0o600))?;
     file.write_all(text.as_bytes())
 }
 
 fn wait_for_ctrl_c() -> io::Result<()> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(tokio::signal::ctrl_c())
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(tokio::signal::ctrl_c())
 }
 
 /// What to serve, and where to write a configuration. `None`: only the usage is wanted.
-fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<(Options, Option<PathBuf>)>, String> {
+fn parse(
+    mut args: impl Iterator<Item = String>,
+) -> Result<Option<(Options, Option<PathBuf>)>, String> {
     let now = Utc::now();
     let mut config = None;
     let mut options = Options::new(World::seeded(now));
@@ -110,14 +124,17 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<(Options, Opti
             "--bulk" => {
                 let sizes = value()?;
                 let sizes: Vec<u64> = sizes.split(',').map(number).collect::<Result<_, _>>()?;
-                let (&[projects, issues_per_project, events_per_issue], rest) =
-                    sizes.split_first_chunk().ok_or("--bulk needs at least three numbers")?;
+                let (&[projects, issues_per_project, events_per_issue], rest) = sizes
+                    .split_first_chunk()
+                    .ok_or("--bulk needs at least three numbers")?;
                 options.world = World::bulk(Bulk {
                     now,
                     projects,
                     issues_per_project,
                     events_per_issue,
-                    event_bytes: rest.first().map_or(10_000, |bytes| usize::try_from(*bytes).unwrap_or(usize::MAX)),
+                    event_bytes: rest.first().map_or(10_000, |bytes| {
+                        usize::try_from(*bytes).unwrap_or(usize::MAX)
+                    }),
                     span: TimeDelta::days(30),
                 });
             }

@@ -25,7 +25,10 @@ impl Proxy {
 
     fn serving(serve: fn(&TcpStream, &Mutex<Vec<String>>) -> io::Result<()>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let proxy = Self { address: listener.local_addr()?, heads: Arc::default() };
+        let proxy = Self {
+            address: listener.local_addr()?,
+            heads: Arc::default(),
+        };
         let heads = Arc::clone(&proxy.heads);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -44,7 +47,10 @@ impl Proxy {
     /// Request line and headers of each request that came here, as they were read. Of what goes through a tunnel only
     /// the `CONNECT` is read.
     pub fn heads(&self) -> Vec<String> {
-        self.heads.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.heads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -52,7 +58,10 @@ impl Proxy {
 fn head(reader: &mut impl BufRead, heads: &Mutex<Vec<String>>) -> io::Result<String> {
     let mut head = String::new();
     while reader.read_line(&mut head)? > 2 {}
-    heads.lock().unwrap_or_else(PoisonError::into_inner).push(head.clone());
+    heads
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(head.clone());
     Ok(head)
 }
 
@@ -72,16 +81,25 @@ fn pass(mut client: &TcpStream, heads: &Mutex<Vec<String>>) -> io::Result<()> {
     let head = head(&mut reader, heads)?;
     let (line, headers) = head.split_once("\r\n").ok_or_else(wrong)?;
     let mut parts = line.split(' ');
-    let (method, target) = (parts.next().ok_or_else(wrong)?, parts.next().ok_or_else(wrong)?);
+    let (method, target) = (
+        parts.next().ok_or_else(wrong)?,
+        parts.next().ok_or_else(wrong)?,
+    );
     let server = if method == "CONNECT" {
         let server = TcpStream::connect(target)?;
         client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
         server
     } else {
-        let (host, path) = target.strip_prefix("http://").and_then(|rest| rest.split_once('/')).ok_or_else(wrong)?;
+        let (host, path) = target
+            .strip_prefix("http://")
+            .and_then(|rest| rest.split_once('/'))
+            .ok_or_else(wrong)?;
         let mut server = TcpStream::connect(host)?;
         // One request a connection, so that each is read here.
-        write!(server, "{method} /{path} HTTP/1.1\r\nConnection: close\r\n{headers}")?;
+        write!(
+            server,
+            "{method} /{path} HTTP/1.1\r\nConnection: close\r\n{headers}"
+        )?;
         server
     };
     let (mut from_server, mut to_client) = (server.try_clone()?, client.try_clone()?);

@@ -32,11 +32,19 @@ impl Reply {
     }
 
     pub fn list(rows: Vec<String>) -> Self {
-        Self::List { rows, direct_hit: false }
+        Self::List {
+            rows,
+            direct_hit: false,
+        }
     }
 
     pub fn page(slice: Slice<String>) -> Self {
-        Self::Page(Page { rows: slice.rows, previous: slice.previous, next: slice.next, hits: None })
+        Self::Page(Page {
+            rows: slice.rows,
+            previous: slice.previous,
+            next: slice.next,
+            hits: None,
+        })
     }
 }
 
@@ -54,11 +62,21 @@ pub const HTML: &str = "text/html; charset=utf-8";
 
 impl Problem {
     pub fn json(status: StatusCode, body: &Value) -> Self {
-        Self { status, content_type: JSON, body: body.to_string(), headers: Vec::new() }
+        Self {
+            status,
+            content_type: JSON,
+            body: body.to_string(),
+            headers: Vec::new(),
+        }
     }
 
     pub fn text(status: StatusCode, content_type: &'static str, body: impl Into<String>) -> Self {
-        Self { status, content_type, body: body.into(), headers: Vec::new() }
+        Self {
+            status,
+            content_type,
+            body: body.into(),
+            headers: Vec::new(),
+        }
     }
 
     pub fn with(mut self, name: &'static str, value: &str) -> Self {
@@ -75,7 +93,8 @@ impl Problem {
     }
 
     pub fn unauthorized(detail: &str) -> Self {
-        Self::detail(StatusCode::UNAUTHORIZED, detail).with("www-authenticate", "Bearer realm=\"api\"")
+        Self::detail(StatusCode::UNAUTHORIZED, detail)
+            .with("www-authenticate", "Bearer realm=\"api\"")
     }
 
     pub fn sso_required() -> Self {
@@ -90,7 +109,10 @@ impl Problem {
     }
 
     pub fn forbidden() -> Self {
-        Self::detail(StatusCode::FORBIDDEN, "You do not have permission to perform this action.")
+        Self::detail(
+            StatusCode::FORBIDDEN,
+            "You do not have permission to perform this action.",
+        )
     }
 
     pub fn insufficient_scope() -> Self {
@@ -98,7 +120,10 @@ impl Problem {
     }
 
     pub fn not_found() -> Self {
-        Self::detail(StatusCode::NOT_FOUND, "The requested resource does not exist")
+        Self::detail(
+            StatusCode::NOT_FOUND,
+            "The requested resource does not exist",
+        )
     }
 
     pub fn no_project() -> Self {
@@ -114,19 +139,31 @@ impl Problem {
         if path.ends_with('/') {
             return Self::text(StatusCode::NOT_FOUND, HTML, "");
         }
-        Self::json(StatusCode::NOT_FOUND, &json!({"info": format!("Route not found, did you forget a trailing slash?\ntry: {path}/")}))
+        Self::json(
+            StatusCode::NOT_FOUND,
+            &json!({"info": format!("Route not found, did you forget a trailing slash?\ntry: {path}/")}),
+        )
     }
 
     /// What a brown-out of a deprecated endpoint says: `message`, not `detail`.
     pub fn gone() -> Self {
-        Self::json(StatusCode::GONE, &json!({"message": "This API no longer exists."}))
-            .with("x-sentry-deprecation-date", "2026-05-15T00:00:00+00:00")
-            .with("x-sentry-replacement-endpoint", "/api/0/organizations/{organization_id_or_slug}/issues/{issue_id}/")
+        Self::json(
+            StatusCode::GONE,
+            &json!({"message": "This API no longer exists."}),
+        )
+        .with("x-sentry-deprecation-date", "2026-05-15T00:00:00+00:00")
+        .with(
+            "x-sentry-replacement-endpoint",
+            "/api/0/organizations/{organization_id_or_slug}/issues/{issue_id}/",
+        )
     }
 
     /// `location` is relative, and the body says the same.
     pub fn moved_project(location: &str, slug: &str) -> Self {
-        Self::json(StatusCode::FOUND, &json!({"slug": slug, "detail": {"extra": {"url": location, "slug": slug}}}))
-            .with("location", location)
+        Self::json(
+            StatusCode::FOUND,
+            &json!({"slug": slug, "detail": {"extra": {"url": location, "slug": slug}}}),
+        )
+        .with("location", location)
     }
 }

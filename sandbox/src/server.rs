@@ -76,11 +76,18 @@ pub enum Date {
 
 impl Date {
     fn headers(self) -> Vec<(HeaderName, String)> {
-        let shifted = |seconds: i64| (Utc::now() + TimeDelta::seconds(seconds)).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let shifted = |seconds: i64| {
+            (Utc::now() + TimeDelta::seconds(seconds))
+                .format("%a, %d %b %Y %H:%M:%S GMT")
+                .to_string()
+        };
         match self {
             Self::Own => Vec::new(),
             Self::Shifted(seconds) => vec![(header::DATE, shifted(seconds))],
-            Self::Aged(seconds) => vec![(header::DATE, shifted(seconds)), (header::AGE, seconds.unsigned_abs().to_string())],
+            Self::Aged(seconds) => vec![
+                (header::DATE, shifted(seconds)),
+                (header::AGE, seconds.unsigned_abs().to_string()),
+            ],
             Self::Unreadable => vec![(header::DATE, "yesterday".to_owned())],
         }
     }
@@ -89,7 +96,15 @@ impl Date {
 impl Options {
     /// As a self-hosted server nearby: no limits, no latency, no compression.
     pub fn new(world: World) -> Self {
-        Self { world, limits: Limits::none(), latency: Duration::ZERO, gzip: false, port: 0, certificate: None, date: Date::Own }
+        Self {
+            world,
+            limits: Limits::none(),
+            latency: Duration::ZERO,
+            gzip: false,
+            port: 0,
+            certificate: None,
+            date: Date::Own,
+        }
     }
 }
 
@@ -113,7 +128,10 @@ pub struct Request {
 impl Request {
     /// The value of a query parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -139,7 +157,9 @@ pub struct Sandbox {
 
 impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sandbox").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Sandbox")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -156,24 +176,40 @@ impl Sandbox {
             gzip: options.gzip,
             date: options.date,
         });
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("sandbox").enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("sandbox")
+            .enable_all()
+            .build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)))?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let app = TowerToHyperService::new(router(Arc::clone(&shared)));
-        let tls = options.certificate.as_ref().map(tls::acceptor).transpose()?;
+        let tls = options
+            .certificate
+            .as_ref()
+            .map(tls::acceptor)
+            .transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    () = accept(listener, app, tls) => {}
-                    _ = stopped => {}
-                }
-            });
-            // Connections that stall on purpose would hold a graceful shutdown.
-            runtime.shutdown_background();
-        })?;
-        Ok(Self { shared, address, scheme, stop: Some(stop), thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("sandbox".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        () = accept(listener, app, tls) => {}
+                        _ = stopped => {}
+                    }
+                });
+                // Connections that stall on purpose would hold a graceful shutdown.
+                runtime.shutdown_background();
+            })?;
+        Ok(Self {
+            shared,
+            address,
+            scheme,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 
     pub fn url(&self) -> String {
@@ -250,7 +286,9 @@ async fn converse(socket: impl AsyncRead + AsyncWrite + Unpin, app: TowerToHyper
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let answer = app.call(request);
         async move {
-            let response = answer.await.unwrap_or_else(|never: Infallible| match never {});
+            let response = answer
+                .await
+                .unwrap_or_else(|never: Infallible| match never {});
             if response.extensions().get::<Abort>().is_some() {
                 return Err(io::Error::other("a planned end of the connection"));
             }
@@ -258,7 +296,9 @@ async fn converse(socket: impl AsyncRead + AsyncWrite + Unpin, app: TowerToHyper
         }
     });
     // Errors here are the planned ones, or clients that left.
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(socket), service)
+        .await;
 }
 
 fn router(shared: Arc<Shared>) -> Router {
@@ -266,23 +306,37 @@ fn router(shared: Arc<Shared>) -> Router {
     for endpoint in ENDPOINTS {
         router = router.route(
             endpoint.path,
-            get(move |State(shared): State<Arc<Shared>>, params: RawPathParams, request: axum::extract::Request| async move {
-                let path = params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-                let (parts, _) = request.into_parts();
-                serve(&shared, Some(endpoint), path, &parts).await
-            }),
+            get(
+                move |State(shared): State<Arc<Shared>>,
+                      params: RawPathParams,
+                      request: axum::extract::Request| async move {
+                    let path = params
+                        .iter()
+                        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                        .collect();
+                    let (parts, _) = request.into_parts();
+                    serve(&shared, Some(endpoint), path, &parts).await
+                },
+            ),
         );
     }
     router
-        .fallback(|State(shared): State<Arc<Shared>>, request: axum::extract::Request| async move {
-            let (parts, _) = request.into_parts();
-            serve(&shared, None, Vec::new(), &parts).await
-        })
+        .fallback(
+            |State(shared): State<Arc<Shared>>, request: axum::extract::Request| async move {
+                let (parts, _) = request.into_parts();
+                serve(&shared, None, Vec::new(), &parts).await
+            },
+        )
         .with_state(shared)
 }
 
 /// One request, from its head to its answer.
-async fn serve(shared: &Shared, endpoint: Option<&Endpoint>, path: Vec<(String, String)>, parts: &Parts) -> Response {
+async fn serve(
+    shared: &Shared,
+    endpoint: Option<&Endpoint>,
+    path: Vec<(String, String)>,
+    parts: &Parts,
+) -> Response {
     let head = Head::new(parts);
     // A server decodes the path before it takes it apart, so that no segment can hold a slash.
     let endpoint = endpoint.filter(|_| !head.path.to_ascii_lowercase().contains("%2f"));
@@ -300,8 +354,12 @@ async fn serve(shared: &Shared, endpoint: Option<&Endpoint>, path: Vec<(String, 
         }
     };
 
-    let (fault, changes) =
-        shared.faults.due(&Target { path: head.path, decoded_path: &head.decoded_path, query: head.query, pairs: &head.pairs });
+    let (fault, changes) = shared.faults.due(&Target {
+        path: head.path,
+        decoded_path: &head.decoded_path,
+        query: head.query,
+        pairs: &head.pairs,
+    });
     if !changes.is_empty() {
         let mut world = lock(&shared.world);
         for change in changes {
@@ -317,11 +375,17 @@ async fn serve(shared: &Shared, endpoint: Option<&Endpoint>, path: Vec<(String, 
 
     let answer = match &fault {
         Some(FaultKind::Reset) => Err(Abort),
-        Some(kind) if kind.refusal().is_some() => Ok(refuse(kind.refusal().expect("just looked at"))),
-        _ => Ok(match answer(shared, endpoint, &path, &head).and_then(|reply| rows_of(reply, fault.as_ref())) {
-            Ok(reply) => spoil(reply, fault.as_ref(), &head),
-            Err(problem) => refuse(problem),
-        }),
+        Some(kind) if kind.refusal().is_some() => {
+            Ok(refuse(kind.refusal().expect("just looked at")))
+        }
+        _ => Ok(
+            match answer(shared, endpoint, &path, &head)
+                .and_then(|reply| rows_of(reply, fault.as_ref()))
+            {
+                Ok(reply) => spoil(reply, fault.as_ref(), &head),
+                Err(problem) => refuse(problem),
+            },
+        ),
     };
     drop(flight);
     let response = shared.finish(answer, standing, &head);
@@ -353,25 +417,46 @@ impl<'a> Head<'a> {
                 .filter(|pair| !pair.is_empty())
                 .map(|pair| {
                     let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-                    (decode(&key.replace('+', " ")), decode(&value.replace('+', " ")))
+                    (
+                        decode(&key.replace('+', " ")),
+                        decode(&value.replace('+', " ")),
+                    )
                 })
                 .collect(),
             authorization: text(&parts.headers, &header::AUTHORIZATION),
-            accepts_gzip: text(&parts.headers, &header::ACCEPT_ENCODING).is_some_and(|encodings| encodings.contains("gzip")),
+            accepts_gzip: text(&parts.headers, &header::ACCEPT_ENCODING)
+                .is_some_and(|encodings| encodings.contains("gzip")),
         }
     }
 
     /// The query as Django writes it again, without the cursor.
     fn query_without_cursor(&self) -> String {
-        const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b' ');
-        let encode = |text: &str| utf8_percent_encode(text, KEPT).to_string().replace(' ', "+");
-        let pairs: Vec<String> =
-            self.pairs.iter().filter(|(key, _)| key != "cursor").map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect();
+        const KEPT: &AsciiSet = &NON_ALPHANUMERIC
+            .remove(b'-')
+            .remove(b'.')
+            .remove(b'_')
+            .remove(b'~')
+            .remove(b' ');
+        let encode = |text: &str| {
+            utf8_percent_encode(text, KEPT)
+                .to_string()
+                .replace(' ', "+")
+        };
+        let pairs: Vec<String> = self
+            .pairs
+            .iter()
+            .filter(|(key, _)| key != "cursor")
+            .map(|(key, value)| format!("{}={}", encode(key), encode(value)))
+            .collect();
         pairs.join("&")
     }
 
     fn cursor(&self) -> Option<&str> {
-        self.pairs.iter().rev().find(|(key, value)| key == "cursor" && !value.is_empty()).map(|(_, value)| value.as_str())
+        self.pairs
+            .iter()
+            .rev()
+            .find(|(key, value)| key == "cursor" && !value.is_empty())
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -384,7 +469,12 @@ fn decode(text: &str) -> String {
 }
 
 /// What the data says, to a caller who may know.
-fn answer(shared: &Shared, endpoint: Option<&Endpoint>, path: &[(String, String)], head: &Head<'_>) -> Result<Reply, Problem> {
+fn answer(
+    shared: &Shared,
+    endpoint: Option<&Endpoint>,
+    path: &[(String, String)],
+    head: &Head<'_>,
+) -> Result<Reply, Problem> {
     let endpoint = endpoint.ok_or_else(|| Problem::no_route(head.path))?;
     let world = lock(&shared.world);
     let caller = if endpoint.scopes.is_empty() {
@@ -394,7 +484,13 @@ fn answer(shared: &Shared, endpoint: Option<&Endpoint>, path: &[(String, String)
         caller.require(endpoint.scopes)?;
         Some(caller)
     };
-    (endpoint.answer)(&Call { world: &world, caller: caller.as_ref(), path, query: &head.pairs, raw_path: head.path })
+    (endpoint.answer)(&Call {
+        world: &world,
+        caller: caller.as_ref(),
+        path,
+        query: &head.pairs,
+        raw_path: head.path,
+    })
 }
 
 /// An answer that is ready to be sent.
@@ -427,7 +523,12 @@ fn refuse(problem: Problem) -> Draft {
         headers: problem
             .headers
             .iter()
-            .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?)))
+            .filter_map(|(name, value)| {
+                Some((
+                    HeaderName::from_static(name),
+                    HeaderValue::from_str(value).ok()?,
+                ))
+            })
             .collect(),
         body: Sending::Whole(problem.body.into_bytes()),
     }
@@ -441,12 +542,15 @@ fn rows_of(mut reply: Reply, fault: Option<&FaultKind>) -> Result<Reply, Problem
         Reply::Page(page) => page.rows.as_mut_slice(),
     };
     match fault {
-        Some(FaultKind::Unreadable { row, status }) if rows.iter().any(|one| one.contains(row.as_str())) => {
+        Some(FaultKind::Unreadable { row, status })
+            if rows.iter().any(|one| one.contains(row.as_str())) =>
+        {
             return Err(status_problem(*status));
         }
         Some(FaultKind::Keyless { row, key, null }) => {
             for one in rows.iter_mut().filter(|one| one.contains(row.as_str())) {
-                let mut value: serde_json::Map<String, serde_json::Value> = serde_json::from_str(one).expect("a row is an object");
+                let mut value: serde_json::Map<String, serde_json::Value> =
+                    serde_json::from_str(one).expect("a row is an object");
                 value.remove(*key);
                 if *null {
                     value.insert((*key).to_owned(), serde_json::Value::Null);
@@ -475,8 +579,16 @@ fn spoil(reply: Reply, fault: Option<&FaultKind>, head: &Head<'_>) -> Draft {
             if let Some(fault) = fault {
                 misplace(&mut page, fault, head);
             }
-            let link = cursor::link_header(head.path, &head.query_without_cursor(), &page.previous, &page.next);
-            if let Some(link) = HeaderValue::from_str(&link).ok().filter(|_| fault != Some(&FaultKind::NoLink)) {
+            let link = cursor::link_header(
+                head.path,
+                &head.query_without_cursor(),
+                &page.previous,
+                &page.next,
+            );
+            if let Some(link) = HeaderValue::from_str(&link)
+                .ok()
+                .filter(|_| fault != Some(&FaultKind::NoLink))
+            {
                 headers.insert(header::LINK, link);
             }
             if let Some(hits) = page.hits {
@@ -487,14 +599,29 @@ fn spoil(reply: Reply, fault: Option<&FaultKind>, head: &Head<'_>) -> Draft {
         }
     };
     if fault == Some(&FaultKind::WrongShape) {
-        body = if list { format!("{{\"data\":{body}}}") } else { format!("[{body}]") };
+        body = if list {
+            format!("{{\"data\":{body}}}")
+        } else {
+            format!("[{body}]")
+        };
     }
     let mut body = body.into_bytes();
     let middle = body.len() / 2;
     let body = match fault {
-        Some(FaultKind::CutBody) => Sending::Part { sent: middle, body, stalls: false },
-        Some(FaultKind::StallBody) => Sending::Part { sent: middle, body, stalls: true },
-        Some(FaultKind::HugeBody(blanks)) => Sending::Blown { body, blanks: *blanks },
+        Some(FaultKind::CutBody) => Sending::Part {
+            sent: middle,
+            body,
+            stalls: false,
+        },
+        Some(FaultKind::StallBody) => Sending::Part {
+            sent: middle,
+            body,
+            stalls: true,
+        },
+        Some(FaultKind::HugeBody(blanks)) => Sending::Blown {
+            body,
+            blanks: *blanks,
+        },
         Some(FaultKind::CorruptBody) => {
             body.insert(middle, 1);
             Sending::Whole(body)
@@ -505,14 +632,22 @@ fn spoil(reply: Reply, fault: Option<&FaultKind>, head: &Head<'_>) -> Draft {
         }
         _ => Sending::Whole(body),
     };
-    Draft { status: StatusCode::OK, content_type: JSON, headers, body }
+    Draft {
+        status: StatusCode::OK,
+        content_type: JSON,
+        headers,
+        body,
+    }
 }
 
 /// Faults of paging.
 fn misplace(page: &mut Page, fault: &FaultKind, head: &Head<'_>) {
     match fault {
         FaultKind::RepeatCursor => {
-            page.next = Link { cursor: head.cursor().unwrap_or("0:0:0").to_owned(), results: true };
+            page.next = Link {
+                cursor: head.cursor().unwrap_or("0:0:0").to_owned(),
+                results: true,
+            };
         }
         FaultKind::EndEarly => {
             page.rows.truncate(page.rows.len() / 2);
@@ -525,7 +660,9 @@ fn misplace(page: &mut Page, fault: &FaultKind, head: &Head<'_>) {
             page.rows.clear();
             page.next = Link {
                 // The same place under another spelling, so that no client takes it for a loop.
-                cursor: head.cursor().map_or("0:0:0".to_owned(), |cursor| format!("0{cursor}")),
+                cursor: head
+                    .cursor()
+                    .map_or("0:0:0".to_owned(), |cursor| format!("0{cursor}")),
                 results: true,
             };
         }
@@ -572,7 +709,12 @@ impl Shared {
         }
     }
 
-    fn finish(&self, draft: Result<Draft, Abort>, standing: Option<Standing>, head: &Head<'_>) -> Response {
+    fn finish(
+        &self,
+        draft: Result<Draft, Abort>,
+        standing: Option<Standing>,
+        head: &Head<'_>,
+    ) -> Response {
         let draft = match draft {
             Ok(draft) => draft,
             Err(abort) => {
@@ -584,7 +726,10 @@ impl Shared {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = draft.status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(draft.content_type));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(draft.content_type),
+        );
         for (name, value) in self.date.headers() {
             headers.insert(name, HeaderValue::from_str(&value).expect("plain letters"));
         }
@@ -619,7 +764,9 @@ impl Shared {
 fn zipped(body: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
     // Writing to memory cannot fail.
-    io::Write::write_all(&mut encoder, body).and_then(|()| encoder.finish()).expect("a vector takes all bytes")
+    io::Write::write_all(&mut encoder, body)
+        .and_then(|()| encoder.finish())
+        .expect("a vector takes all bytes")
 }
 
 fn part(mut body: Vec<u8>, sent: usize, stalls: bool) -> Body {

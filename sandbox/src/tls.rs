@@ -33,8 +33,13 @@ impl Authority {
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, "sandbox authority");
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate"))
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, "sandbox authority");
+        Self(
+            CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"))
+                .expect("a certificate"),
+        )
     }
 
     /// What clients are to trust.
@@ -47,13 +52,19 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new([name.to_owned()]).expect("a name");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
-        Certificate { chain: certificate.pem(), key: key.serialize_pem() }
+        Certificate {
+            chain: certificate.pem(),
+            key: key.serialize_pem(),
+        }
     }
 }
 
 pub(crate) fn acceptor(certificate: &Certificate) -> io::Result<TlsAcceptor> {
-    let chain = CertificateDer::pem_slice_iter(certificate.chain.as_bytes()).collect::<Result<_, _>>().map_err(io::Error::other)?;
-    let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes()).map_err(io::Error::other)?;
+    let chain = CertificateDer::pem_slice_iter(certificate.chain.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(io::Error::other)?;
+    let key =
+        PrivateKeyDer::from_pem_slice(certificate.key.as_bytes()).map_err(io::Error::other)?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))

@@ -9,7 +9,11 @@ use crate::{
 
 /// With six digits when there is a fraction, with none otherwise.
 pub fn text(instant: DateTime<Utc>) -> String {
-    let format = if instant.timestamp_subsec_micros() == 0 { SecondsFormat::Secs } else { SecondsFormat::Micros };
+    let format = if instant.timestamp_subsec_micros() == 0 {
+        SecondsFormat::Secs
+    } else {
+        SecondsFormat::Micros
+    };
     instant.to_rfc3339_opts(format, true)
 }
 
@@ -34,9 +38,13 @@ impl Window {
     }
 
     /// `statsPeriod` wins over `start` and `end`; `None` when the request names neither.
-    pub fn asked(get: impl Fn(&str) -> Option<String>, now: DateTime<Utc>) -> Result<Option<Self>, Problem> {
+    pub fn asked(
+        get: impl Fn(&str) -> Option<String>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Self>, Problem> {
         if let Some(period) = get("statsPeriod").filter(|period| !period.is_empty()) {
-            let length = period_length(&period).ok_or_else(|| Problem::bad_request(&format!("Invalid statsPeriod: '{period}'")))?;
+            let length = period_length(&period)
+                .ok_or_else(|| Problem::bad_request(&format!("Invalid statsPeriod: '{period}'")))?;
             return Ok(Some(Self {
                 start: now - length,
                 // An event of this very second is inside.
@@ -59,7 +67,10 @@ impl Window {
     /// The default of searches: 90 days up to now.
     pub fn recent(world: &World) -> Self {
         let now = world.clock();
-        Self { start: now - TimeDelta::days(90), end: now + TimeDelta::seconds(1) }
+        Self {
+            start: now - TimeDelta::days(90),
+            end: now + TimeDelta::seconds(1),
+        }
     }
 }
 
@@ -91,11 +102,16 @@ pub fn instant(text: &str) -> Result<DateTime<Utc>, Problem> {
     if let Ok(seconds) = text.parse::<f64>()
         && seconds.is_finite()
     {
-        #[expect(clippy::cast_possible_truncation, reason = "a saturated instant is refused by chrono")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a saturated instant is refused by chrono"
+        )]
         let micros = (seconds * 1e6) as i64;
         if let Some(instant) = DateTime::from_timestamp_micros(micros) {
             return Ok(instant);
         }
     }
-    Err(Problem::bad_request(&format!("{text} is not a valid ISO8601 date query")))
+    Err(Problem::bad_request(&format!(
+        "{text} is not a valid ISO8601 date query"
+    )))
 }

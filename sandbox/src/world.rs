@@ -123,7 +123,10 @@ pub enum Status {
 impl Status {
     /// Whether lists and details know issues of this status.
     pub fn visible(self) -> bool {
-        !matches!(self, Self::PendingDeletion | Self::DeletionInProgress | Self::PendingMerge)
+        !matches!(
+            self,
+            Self::PendingDeletion | Self::DeletionInProgress | Self::PendingMerge
+        )
     }
 
     pub fn name(self) -> &'static str {
@@ -153,14 +156,30 @@ impl Kind {
     pub const ERROR: Self = Self::new("error", "error", "error", false);
     pub const MESSAGE: Self = Self::new("error", "error", "default", false);
     pub const CSP: Self = Self::new("error", "error", "csp", false);
-    pub const PERFORMANCE: Self = Self::new("performance_n_plus_one_db_queries", "performance", "transaction", false);
+    pub const PERFORMANCE: Self = Self::new(
+        "performance_n_plus_one_db_queries",
+        "performance",
+        "transaction",
+        false,
+    );
     pub const CRON: Self = Self::new("monitor_check_in_failure", "cron", "generic", false);
     pub const OUTAGE: Self = Self::new("uptime_domain_failure", "outage", "generic", false);
     pub const FEEDBACK: Self = Self::new("feedback", "feedback", "feedback", true);
-    pub const EXPERIMENT: Self = Self::new("query_injection_vulnerability", "db_query", "generic", true);
+    pub const EXPERIMENT: Self =
+        Self::new("query_injection_vulnerability", "db_query", "generic", true);
 
-    const fn new(issue_type: &'static str, category: &'static str, event_type: &'static str, hidden: bool) -> Self {
-        Self { issue_type, category, event_type, hidden }
+    const fn new(
+        issue_type: &'static str,
+        category: &'static str,
+        event_type: &'static str,
+        hidden: bool,
+    ) -> Self {
+        Self {
+            issue_type,
+            category,
+            event_type,
+            hidden,
+        }
     }
 
     /// Errors live in another store than the rest: project events know only errors.
@@ -269,8 +288,15 @@ pub struct Token {
 }
 
 /// Reading scopes that a full extraction needs.
-pub const READ_SCOPES: [&str; 7] =
-    ["org:read", "project:read", "team:read", "member:read", "event:read", "alerts:read", "project:releases"];
+pub const READ_SCOPES: [&str; 7] = [
+    "org:read",
+    "project:read",
+    "team:read",
+    "member:read",
+    "event:read",
+    "alerts:read",
+    "project:releases",
+];
 
 impl Token {
     pub fn user(user: u64, scopes: &[&str]) -> Self {
@@ -278,7 +304,11 @@ impl Token {
     }
 
     pub fn of(kind: TokenKind, scopes: &[&str]) -> Self {
-        Self { kind, scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(), state: TokenState::Active }
+        Self {
+            kind,
+            scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+            state: TokenState::Active,
+        }
     }
 }
 
@@ -321,10 +351,16 @@ pub struct Seconds {
 }
 
 impl Seconds {
-    pub const ALL: Self = Self { from: i64::MIN, to: i64::MAX };
+    pub const ALL: Self = Self {
+        from: i64::MIN,
+        to: i64::MAX,
+    };
 
     pub fn new(start: DateTime<Utc>, end: DateTime<Utc>) -> Self {
-        Self { from: start.timestamp(), to: end.timestamp() }
+        Self {
+            from: start.timestamp(),
+            to: end.timestamp(),
+        }
     }
 
     pub fn holds(self, second: i64) -> bool {
@@ -344,16 +380,25 @@ pub struct Seen {
 impl Issue {
     /// Events in the window, in no order.
     pub fn events_in(&self, window: Seconds) -> impl Iterator<Item = EventRef<'_>> {
-        let stored = self.events.iter().filter(move |event| window.holds(event.second())).map(EventRef::Stored);
-        let synthetic = self
-            .synthetic
+        let stored = self
+            .events
             .iter()
-            .flat_map(move |synthetic| synthetic.range(window).map(move |index| EventRef::Synthetic(synthetic, index)));
+            .filter(move |event| window.holds(event.second()))
+            .map(EventRef::Stored);
+        let synthetic = self.synthetic.iter().flat_map(move |synthetic| {
+            synthetic
+                .range(window)
+                .map(move |index| EventRef::Synthetic(synthetic, index))
+        });
         stored.chain(synthetic)
     }
 
     pub fn count_in(&self, window: Seconds) -> u64 {
-        let stored = self.events.iter().filter(|event| window.holds(event.second())).count();
+        let stored = self
+            .events
+            .iter()
+            .filter(|event| window.holds(event.second()))
+            .count();
         let synthetic = self.synthetic.as_ref().map_or(0, |synthetic| {
             let range = synthetic.range(window);
             range.end - range.start
@@ -366,7 +411,11 @@ impl Issue {
         let mut seen: Option<Seen> = None;
         let mut users = BTreeSet::new();
         let mut note = |count: u64, first: i64, last: i64| {
-            let seen = seen.get_or_insert(Seen { first, last, ..Seen::default() });
+            let seen = seen.get_or_insert(Seen {
+                first,
+                last,
+                ..Seen::default()
+            });
             seen.count += count;
             seen.first = seen.first.min(first);
             seen.last = seen.last.max(last);
@@ -385,21 +434,36 @@ impl Issue {
         {
             let range = synthetic.range(window);
             if !range.is_empty() {
-                note(range.end - range.start, synthetic.second(range.start), synthetic.second(range.end - 1));
+                note(
+                    range.end - range.start,
+                    synthetic.second(range.start),
+                    synthetic.second(range.end - 1),
+                );
                 more_users = (range.end - range.start).min(97);
             }
         }
-        seen.map(|seen| Seen { users: users.len() as u64 + more_users, ..seen })
+        seen.map(|seen| Seen {
+            users: users.len() as u64 + more_users,
+            ..seen
+        })
     }
 
     pub fn event_count(&self) -> u64 {
-        self.events.len() as u64 + self.synthetic.as_ref().map_or(0, |synthetic| synthetic.count)
+        self.events.len() as u64
+            + self
+                .synthetic
+                .as_ref()
+                .map_or(0, |synthetic| synthetic.count)
     }
 }
 
 impl Event {
     pub fn in_environments(&self, names: &[String]) -> bool {
-        names.is_empty() || self.environment.as_ref().is_some_and(|environment| names.contains(environment))
+        names.is_empty()
+            || self
+                .environment
+                .as_ref()
+                .is_some_and(|environment| names.contains(environment))
     }
 }
 
@@ -451,13 +515,34 @@ impl World {
         };
         let all: Vec<&str> = READ_SCOPES.into_iter().chain(["org:write"]).collect();
         world.add_token(crate::TOKEN, Token::user(1, &all));
-        world.add_token(crate::INTEGRATION_TOKEN, Token::of(TokenKind::Integration, &READ_SCOPES));
-        world.add_token(crate::ORGANIZATION_TOKEN, Token::of(TokenKind::Organization, &["org:ci"]));
-        world.add_token(crate::NARROW_TOKEN, Token::user(1, &["org:read", "project:read", "team:read"]));
+        world.add_token(
+            crate::INTEGRATION_TOKEN,
+            Token::of(TokenKind::Integration, &READ_SCOPES),
+        );
+        world.add_token(
+            crate::ORGANIZATION_TOKEN,
+            Token::of(TokenKind::Organization, &["org:ci"]),
+        );
+        world.add_token(
+            crate::NARROW_TOKEN,
+            Token::user(1, &["org:read", "project:read", "team:read"]),
+        );
         // A user who exists for permissions only: in no list, because in no team and no member.
         world.add_token(crate::TEAMLESS_TOKEN, Token::user(99, &READ_SCOPES));
-        world.add_token(crate::EXPIRED_TOKEN, Token { state: TokenState::Expired, ..Token::user(1, &all) });
-        world.add_token(crate::SSO_TOKEN, Token { state: TokenState::SsoRequired, ..Token::user(1, &all) });
+        world.add_token(
+            crate::EXPIRED_TOKEN,
+            Token {
+                state: TokenState::Expired,
+                ..Token::user(1, &all)
+            },
+        );
+        world.add_token(
+            crate::SSO_TOKEN,
+            Token {
+                state: TokenState::SsoRequired,
+                ..Token::user(1, &all)
+            },
+        );
         world
     }
 
@@ -481,7 +566,13 @@ impl World {
 
     /// A project of team 1. Returns its id.
     pub fn add_project(&mut self, slug: &str) -> u64 {
-        let id = self.projects.iter().map(|project| project.id).max().unwrap_or(1) + 1;
+        let id = self
+            .projects
+            .iter()
+            .map(|project| project.id)
+            .max()
+            .unwrap_or(1)
+            + 1;
         self.projects.push(Project {
             id,
             slug: slug.to_owned(),
@@ -497,7 +588,13 @@ impl World {
 
     /// An unresolved error issue without events. Returns its id.
     pub fn add_issue(&mut self, project: u64, title: &str) -> u64 {
-        let id = 1 + self.issues.keys().chain(self.merged.keys()).copied().max().unwrap_or(1_000);
+        let id = 1 + self
+            .issues
+            .keys()
+            .chain(self.merged.keys())
+            .copied()
+            .max()
+            .unwrap_or(1_000);
         self.add_issue_with_id(id, project, title);
         id
     }
@@ -549,7 +646,12 @@ impl World {
     }
 
     /// An event that happened long before it arrived. Returns its id.
-    pub fn add_late_event(&mut self, issue: u64, timestamp: DateTime<Utc>, received: DateTime<Utc>) -> String {
+    pub fn add_late_event(
+        &mut self,
+        issue: u64,
+        timestamp: DateTime<Utc>,
+        received: DateTime<Utc>,
+    ) -> String {
         let id = self.add_event(issue, timestamp);
         if let Some(event) = self.issue_mut(issue).events.last_mut() {
             event.received = received;
@@ -598,7 +700,12 @@ impl World {
     }
 
     pub fn add_release(&mut self, version: &str, project: u64, date_created: DateTime<Utc>) -> u64 {
-        let id = 1 + self.releases.iter().map(|release| release.id).max().unwrap_or(500);
+        let id = 1 + self
+            .releases
+            .iter()
+            .map(|release| release.id)
+            .max()
+            .unwrap_or(500);
         self.releases.push(Release {
             id,
             version: version.to_owned(),
@@ -639,7 +746,9 @@ impl World {
     }
 
     pub fn release(&self, version: &str) -> Option<&Release> {
-        self.releases.iter().find(|release| release.version == version)
+        self.releases
+            .iter()
+            .find(|release| release.version == version)
     }
 
     /// Follows a merge, and knows nothing of issues on their way out.
@@ -650,26 +759,43 @@ impl World {
 
     /// Not being deleted or merged, and in a project that is not either.
     pub fn listable(&self, issue: &Issue) -> bool {
-        issue.status.visible() && self.project(issue.project).is_some_and(|project| project.status == ProjectStatus::Active)
+        issue.status.visible()
+            && self
+                .project(issue.project)
+                .is_some_and(|project| project.status == ProjectStatus::Active)
     }
 
     /// The part of the window that retention leaves; `from >= to` when nothing is left.
     pub fn retained(&self, window: Seconds) -> Seconds {
-        Seconds { from: window.from.max((self.clock() - self.retention).timestamp()), to: window.to }
+        Seconds {
+            from: window.from.max((self.clock() - self.retention).timestamp()),
+            to: window.to,
+        }
     }
 
     /// Events of issues that a complete extraction reaches, whatever their age.
     pub fn event_count(&self) -> u64 {
-        self.issues.values().filter(|issue| self.listable(issue)).map(Issue::event_count).sum()
+        self.issues
+            .values()
+            .filter(|issue| self.listable(issue))
+            .map(Issue::event_count)
+            .sum()
     }
 
     /// Primary keys, joined with `|`, that a complete extraction over `[start, end)` yields.
     ///
     /// The window selects issues, events and releases; the other streams are whole tables.
-    pub fn expected(&self, stream: &str, start: DateTime<Utc>, end: DateTime<Utc>) -> BTreeSet<String> {
+    pub fn expected(
+        &self,
+        stream: &str,
+        start: DateTime<Utc>,
+        end: DateTime<Utc>,
+    ) -> BTreeSet<String> {
         let window = self.retained(Seconds::new(start, end));
         // Experiments are reached by naming their type only, so no extraction is expected to know them.
-        let issues = self.issues.values().filter(|issue| self.listable(issue) && (!issue.kind.hidden || issue.kind == Kind::FEEDBACK));
+        let issues = self.issues.values().filter(|issue| {
+            self.listable(issue) && (!issue.kind.hidden || issue.kind == Kind::FEEDBACK)
+        });
         match stream {
             "projects" | "project_detail" => self
                 .projects
@@ -682,18 +808,28 @@ impl World {
                 .project_members(&self.projects.iter().map(|project| project.id).collect())
                 .map(|member| member.id.to_string())
                 .collect(),
-            "members" => self.listed_members().map(|member| member.id.to_string()).collect(),
-            "issues" | "issue_detail" => {
-                issues.filter(|issue| issue.seen(window, &[]).is_some()).map(|issue| issue.id.to_string()).collect()
-            }
-            "events" | "event_detail" => {
-                issues.flat_map(|issue| issue.events_in(window).map(|event| format!("{}|{}", issue.project, event.id()))).collect()
-            }
+            "members" => self
+                .listed_members()
+                .map(|member| member.id.to_string())
+                .collect(),
+            "issues" | "issue_detail" => issues
+                .filter(|issue| issue.seen(window, &[]).is_some())
+                .map(|issue| issue.id.to_string())
+                .collect(),
+            "events" | "event_detail" => issues
+                .flat_map(|issue| {
+                    issue
+                        .events_in(window)
+                        .map(|event| format!("{}|{}", issue.project, event.id()))
+                })
+                .collect(),
             "releases" | "release" => self
                 .releases
                 .iter()
                 // Of others there is no detail: no path leads there.
-                .filter(|release| stream == "releases" || !release.version.contains(['/', '\\', '\n', '\r']))
+                .filter(|release| {
+                    stream == "releases" || !release.version.contains(['/', '\\', '\n', '\r'])
+                })
                 .filter(|release| start <= release.date_created && release.date_created < end)
                 .map(|release| format!("{}|{}", self.organizations[0].slug, release.version))
                 .collect(),
@@ -703,7 +839,11 @@ impl World {
 
     /// Invites are listed, deactivated users are not.
     pub fn listed_members(&self) -> impl Iterator<Item = &Member> {
-        self.members.iter().filter(|member| member.user.is_none_or(|id| self.user(id).is_some_and(|user| user.active)))
+        self.members.iter().filter(|member| {
+            member
+                .user
+                .is_none_or(|id| self.user(id).is_some_and(|user| user.active))
+        })
     }
 
     /// Arrived members of the teams of some projects.
@@ -714,7 +854,9 @@ impl World {
             .filter(|project| projects.contains(&project.id))
             .flat_map(|project| project.teams.iter().copied())
             .collect();
-        self.listed_members().filter(move |member| member.user.is_some() && member.teams.iter().any(|team| teams.contains(team)))
+        self.listed_members().filter(move |member| {
+            member.user.is_some() && member.teams.iter().any(|team| teams.contains(team))
+        })
     }
 }
 

@@ -16,14 +16,20 @@ fn server(date: Date, later: TimeDelta) -> (Sentry, u64) {
         issue = world.add_issue(project, "the issue");
         world.add_event(issue, now - TimeDelta::hours(1));
         world.add_release("api@1.0", project, now - TimeDelta::hours(1));
-        Options { date, ..Options::new(world) }
+        Options {
+            date,
+            ..Options::new(world)
+        }
     });
     sentry.start = sentry.now - TimeDelta::days(20);
     (sentry, issue)
 }
 
 fn tap(sentry: &Sentry) -> Tap {
-    Tap::against(sentry).without("end_date").with("lookback_minutes", 0).select(&["issues", "events", "releases"])
+    Tap::against(sentry)
+        .without("end_date")
+        .with("lookback_minutes", 0)
+        .select(&["issues", "events", "releases"])
 }
 
 #[test]
@@ -32,20 +38,40 @@ fn what_happens_before_a_server_that_is_behind_has_come_to_our_time_is_extracted
     let (sentry, issue) = server(Date::Shifted(-behind.num_seconds()), -behind);
     let first = tap(&sentry).run();
     let project = sentry.project("api");
-    first.is_complete().tells("this machine's clock is 10").tells("ahead of the server's");
+    first
+        .is_complete()
+        .tells("this machine's clock is 10")
+        .tells("ahead of the server's");
     for stream in ["issues", "events", "releases"] {
         let reached = first.bookmark(stream, project).expect("a bookmark");
         assert!(reached <= Utc::now() - behind, "{stream}: {reached}");
     }
-    let latest = sentry.requests().iter().filter_map(|request| request.get("end").map(str::to_owned)).max().expect("a window");
-    assert!(crate::dsl::instant(&json!(latest)) <= Utc::now() - behind, "{latest}: no window lies beyond it");
+    let latest = sentry
+        .requests()
+        .iter()
+        .filter_map(|request| request.get("end").map(str::to_owned))
+        .max()
+        .expect("a window");
+    assert!(
+        crate::dsl::instant(&json!(latest)) <= Utc::now() - behind,
+        "{latest}: no window lies beyond it"
+    );
 
     // An hour later, by the server's clock: that is still before our time of the first run.
     let at = Utc::now() - behind + TimeDelta::hours(1);
     let event = sentry.world().add_event(issue, at);
-    let later = Sentry::of(|_| Options { date: Date::Shifted(-TimeDelta::hours(1).num_seconds()), ..Options::new(sentry.world().clone()) });
-    let second = tap(&sentry).with("base_url", later.url()).state(&first.state()).run();
-    second.is_complete().keys("events").include([format!("{project}|{event}")]);
+    let later = Sentry::of(|_| Options {
+        date: Date::Shifted(-TimeDelta::hours(1).num_seconds()),
+        ..Options::new(sentry.world().clone())
+    });
+    let second = tap(&sentry)
+        .with("base_url", later.url())
+        .state(&first.state())
+        .run();
+    second
+        .is_complete()
+        .keys("events")
+        .include([format!("{project}|{event}")]);
 }
 
 #[test]
@@ -59,7 +85,10 @@ fn a_server_that_is_ahead_is_told_of_and_ours_counts() {
 
 fn ours_counts(run: &Run, sentry: &Sentry) {
     let reached = run.bookmark("events", sentry.project("api"));
-    assert!(reached >= Some(sentry.now) && reached <= Some(Utc::now()), "{reached:?}");
+    assert!(
+        reached >= Some(sentry.now) && reached <= Some(Utc::now()),
+        "{reached:?}"
+    );
 }
 
 #[rstest]
@@ -84,19 +113,36 @@ fn a_bookmark_of_a_clock_that_ran_ahead_is_set_back() {
     first.is_complete().tells("in the future");
     ours_counts(&first, &sentry);
     let event = sentry.world().add_event(issue, Utc::now());
-    let second =
-        tap(&sentry).select(&["events"]).state(&first.state()).with("end_date", crate::dsl::text(sentry.now + TimeDelta::hours(1))).run();
-    second.is_complete().keys("events").include([format!("{project}|{event}")]);
+    let second = tap(&sentry)
+        .select(&["events"])
+        .state(&first.state())
+        .with(
+            "end_date",
+            crate::dsl::text(sentry.now + TimeDelta::hours(1)),
+        )
+        .run();
+    second
+        .is_complete()
+        .keys("events")
+        .include([format!("{project}|{event}")]);
 }
 
 #[test]
 fn a_start_in_the_servers_future_is_said() {
     let (sentry, _) = server(Date::Shifted(-36_000), TimeDelta::zero());
-    let run = tap(&sentry).with("start_date", crate::dsl::text(sentry.now - TimeDelta::hours(1))).run();
-    run.is_complete().tells("`start_date` is in the future by the server's clock");
+    let run = tap(&sentry)
+        .with(
+            "start_date",
+            crate::dsl::text(sentry.now - TimeDelta::hours(1)),
+        )
+        .run();
+    run.is_complete()
+        .tells("`start_date` is in the future by the server's clock");
     assert_eq!(run.of_type("RECORD").count(), 0);
     assert!(
-        run.state()["bookmarks"].as_object().is_some_and(|bookmarks| bookmarks.values().all(|one| one.get("start").is_none())),
+        run.state()["bookmarks"]
+            .as_object()
+            .is_some_and(|bookmarks| bookmarks.values().all(|one| one.get("start").is_none())),
         "{}",
         run.state()
     );
@@ -106,7 +152,14 @@ fn a_start_in_the_servers_future_is_said() {
 fn an_end_before_the_bookmark_is_said() {
     let (sentry, _) = server(Date::Own, TimeDelta::zero());
     let first = tap(&sentry).run();
-    let run = tap(&sentry).until(sentry.now - TimeDelta::days(2)).state(&first.state()).run();
-    run.is_complete().tells("is before the bookmark: nothing new can come");
-    tap(&sentry).until(sentry.now).run().does_not_tell("nothing new can come");
+    let run = tap(&sentry)
+        .until(sentry.now - TimeDelta::days(2))
+        .state(&first.state())
+        .run();
+    run.is_complete()
+        .tells("is before the bookmark: nothing new can come");
+    tap(&sentry)
+        .until(sentry.now)
+        .run()
+        .does_not_tell("nothing new can come");
 }

@@ -39,9 +39,18 @@ fn the_catalog_is_as_reviewed() {
 #[test]
 fn discovery_needs_no_configuration_no_token_and_no_network() {
     Tap::bare().arg("--discover").run().ends_with(0);
-    let run = Tap::bare().file("empty.json", "{}").arg("--config").arg("empty.json").arg("--discover").run();
+    let run = Tap::bare()
+        .file("empty.json", "{}")
+        .arg("--config")
+        .arg("empty.json")
+        .arg("--discover")
+        .run();
     run.ends_with(0);
-    assert_eq!(run.stdout, Tap::bare().arg("--discover").run().stdout, "it is the same every time");
+    assert_eq!(
+        run.stdout,
+        Tap::bare().arg("--discover").run().stdout,
+        "it is the same every time"
+    );
     assert_eq!(run.stderr, "");
 }
 
@@ -61,11 +70,22 @@ fn every_stream_says_what_the_specification_asks_for() {
     for entry in catalog["streams"].as_array().unwrap() {
         let name = entry["tap_stream_id"].as_str().unwrap();
         assert!(names.insert(name) && entry["stream"] == name);
-        let root = entry["metadata"].as_array().unwrap().iter().find(|one| one["breadcrumb"] == json!([])).unwrap();
+        let root = entry["metadata"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["breadcrumb"] == json!([]))
+            .unwrap();
         let root = &root["metadata"];
         assert_eq!(root["inclusion"], "available");
-        assert_eq!(root["table-key-properties"], entry["key_properties"], "{name}");
-        assert_eq!(root["forced-replication-method"], entry["replication_method"]);
+        assert_eq!(
+            root["table-key-properties"], entry["key_properties"],
+            "{name}"
+        );
+        assert_eq!(
+            root["forced-replication-method"],
+            entry["replication_method"]
+        );
         assert!(root["selected-by-default"].is_boolean());
         match entry.get("replication_key") {
             Some(key) => assert_eq!(root["valid-replication-keys"], json!([key])),
@@ -73,7 +93,10 @@ fn every_stream_says_what_the_specification_asks_for() {
         }
         assert_ne!(entry["key_properties"], json!([]));
     }
-    assert_eq!(catalog["streams"][0]["tap_stream_id"], "projects", "the first record ends `meltano config test`");
+    assert_eq!(
+        catalog["streams"][0]["tap_stream_id"], "projects",
+        "the first record ends `meltano config test`"
+    );
 }
 
 #[test]
@@ -89,7 +112,10 @@ fn children_name_their_parents_and_what_costs_a_call_each_is_off() {
     ] {
         let root = crate::dsl::metadata(entry(&mut catalog, child), &[]);
         assert_eq!(root["parent-tap-stream-id"], parent);
-        assert_eq!(root["selected-by-default"], !matches!(child, "issue_detail" | "event_detail"));
+        assert_eq!(
+            root["selected-by-default"],
+            !matches!(child, "issue_detail" | "event_detail")
+        );
     }
 }
 
@@ -98,14 +124,32 @@ fn every_property_has_one_entry_of_metadata_and_every_entry_a_property() {
     for entry in discovered()["streams"].as_array().unwrap() {
         let mut properties = BTreeSet::new();
         collect(&entry["schema"], &[], &mut properties);
-        let listed: Vec<String> =
-            entry["metadata"].as_array().unwrap().iter().map(|one| one["breadcrumb"].to_string()).filter(|crumb| crumb != "[]").collect();
+        let listed: Vec<String> = entry["metadata"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["breadcrumb"].to_string())
+            .filter(|crumb| crumb != "[]")
+            .collect();
         assert_eq!(listed.len(), properties.len(), "{}", entry["stream"]);
-        assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), properties, "{}", entry["stream"]);
+        assert_eq!(
+            listed.into_iter().collect::<BTreeSet<_>>(),
+            properties,
+            "{}",
+            entry["stream"]
+        );
         for one in entry["metadata"].as_array().unwrap() {
-            let [_, name] = one["breadcrumb"].as_array().unwrap().as_slice() else { continue };
-            let automatic = entry["key_properties"].as_array().unwrap().contains(name) || entry.get("replication_key") == Some(name);
-            assert_eq!(one["metadata"]["inclusion"] == "automatic", automatic, "{}: {name}", entry["stream"]);
+            let [_, name] = one["breadcrumb"].as_array().unwrap().as_slice() else {
+                continue;
+            };
+            let automatic = entry["key_properties"].as_array().unwrap().contains(name)
+                || entry.get("replication_key") == Some(name);
+            assert_eq!(
+                one["metadata"]["inclusion"] == "automatic",
+                automatic,
+                "{}: {name}",
+                entry["stream"]
+            );
         }
     }
 }
@@ -114,7 +158,10 @@ fn every_property_has_one_entry_of_metadata_and_every_entry_a_property() {
 fn schemas_hold_nothing_that_a_target_chokes_on() {
     for entry in discovered()["streams"].as_array().unwrap() {
         let stream = entry["stream"].as_str().unwrap();
-        assert!(jsonschema::draft7::meta::is_valid(&entry["schema"]), "{stream}");
+        assert!(
+            jsonschema::draft7::meta::is_valid(&entry["schema"]),
+            "{stream}"
+        );
         walk(&entry["schema"], stream, &mut |path, schema| {
             for keyword in schema.as_object().unwrap().keys() {
                 let known = ["type", "properties", "items", "format", "description"];
@@ -124,13 +171,25 @@ fn schemas_hold_nothing_that_a_target_chokes_on() {
                 Value::Array(types) => types.iter().map(|one| one.as_str().unwrap()).collect(),
                 one => vec![one.as_str().unwrap_or_else(|| panic!("{path} has no type"))],
             };
-            assert_eq!(types.iter().filter(|one| **one != "null").count(), 1, "{path}: one type and null");
+            assert_eq!(
+                types.iter().filter(|one| **one != "null").count(),
+                1,
+                "{path}: one type and null"
+            );
             if let Some(format) = schema.get("format") {
-                assert!(format == "date-time" || format == "date", "{path}: {format}");
+                assert!(
+                    format == "date-time" || format == "date",
+                    "{path}: {format}"
+                );
             }
             assert_ne!(schema.get("properties"), Some(&json!({})), "{path}");
             if let Some(items) = schema.get("items") {
-                assert!(items["type"].as_array().is_some_and(|types| types.contains(&json!("null"))), "{path}: elements may be null");
+                assert!(
+                    items["type"]
+                        .as_array()
+                        .is_some_and(|types| types.contains(&json!("null"))),
+                    "{path}: elements may be null"
+                );
             }
         });
     }
@@ -139,15 +198,36 @@ fn schemas_hold_nothing_that_a_target_chokes_on() {
 #[test]
 fn columns_have_names_that_every_database_takes() {
     for entry in discovered()["streams"].as_array().unwrap() {
-        walk(&entry["schema"], entry["stream"].as_str().unwrap(), &mut |path, schema| {
-            let mut folded = HashSet::new();
-            for name in schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name) {
-                assert!(name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'), "{path}.{name}");
-                assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "{path}.{name}");
-                assert!(name.len() <= 63 && !name.starts_with("_sdc_") && !name.contains("__"), "{path}.{name}");
-                let snake = name.replace('_', "").to_lowercase();
-                assert!(folded.insert(snake), "{path}.{name} differs from another only in case or underscores");
-            }
-        });
+        walk(
+            &entry["schema"],
+            entry["stream"].as_str().unwrap(),
+            &mut |path, schema| {
+                let mut folded = HashSet::new();
+                for name in schema["properties"]
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, _)| name)
+                {
+                    assert!(
+                        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'),
+                        "{path}.{name}"
+                    );
+                    assert!(
+                        name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'),
+                        "{path}.{name}"
+                    );
+                    assert!(
+                        name.len() <= 63 && !name.starts_with("_sdc_") && !name.contains("__"),
+                        "{path}.{name}"
+                    );
+                    let snake = name.replace('_', "").to_lowercase();
+                    assert!(
+                        folded.insert(snake),
+                        "{path}.{name} differs from another only in case or underscores"
+                    );
+                }
+            },
+        );
     }
 }

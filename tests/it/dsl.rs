@@ -30,7 +30,9 @@ pub fn text(instant: DateTime<Utc>) -> String {
 }
 
 pub fn instant(value: &Value) -> DateTime<Utc> {
-    DateTime::parse_from_rfc3339(value.as_str().unwrap()).unwrap().to_utc()
+    DateTime::parse_from_rfc3339(value.as_str().unwrap())
+        .unwrap()
+        .to_utc()
 }
 
 /// Chance that can be repeated by its seed.
@@ -59,7 +61,10 @@ impl Dice {
 
 /// A number from the environment.
 pub fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
 }
 
 /// A running sandbox, and the span of time that a test extracts from it.
@@ -103,7 +108,10 @@ impl Sentry {
                 for number in 0..3 {
                     let issue = world.add_issue(project, &format!("{slug} issue {number}"));
                     for day in [1, 4, 8] {
-                        world.add_event(issue, now - TimeDelta::days(day) - TimeDelta::hours(number));
+                        world.add_event(
+                            issue,
+                            now - TimeDelta::days(day) - TimeDelta::hours(number),
+                        );
                     }
                 }
                 world.add_release(&format!("{slug}@1.0"), project, now - TimeDelta::days(3));
@@ -127,7 +135,12 @@ impl Sentry {
     pub fn of(options: impl FnOnce(DateTime<Utc>) -> Options) -> Self {
         let now = Utc::now().trunc_subsecs(0);
         let sandbox = Sandbox::start(options(now)).unwrap();
-        Self { sandbox, now, start: now - TimeDelta::days(10), end: now }
+        Self {
+            sandbox,
+            now,
+            start: now - TimeDelta::days(10),
+            end: now,
+        }
     }
 
     /// What a complete extraction of `[start, end)` yields.
@@ -140,23 +153,43 @@ impl Sentry {
     }
 
     /// Keys of the issues, events or releases of one project with activity in `[from, to)`.
-    fn expected_of_project(&self, stream: &str, project: u64, from: DateTime<Utc>, to: DateTime<Utc>) -> BTreeSet<String> {
+    fn expected_of_project(
+        &self,
+        stream: &str,
+        project: u64,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> BTreeSet<String> {
         let world = self.world();
         let window = world.retained(Seconds::new(from, to));
-        let issues = world
-            .issues
-            .values()
-            .filter(|issue| issue.project == project && world.listable(issue) && (!issue.kind.hidden || issue.kind == Kind::FEEDBACK));
+        let issues = world.issues.values().filter(|issue| {
+            issue.project == project
+                && world.listable(issue)
+                && (!issue.kind.hidden || issue.kind == Kind::FEEDBACK)
+        });
         match stream {
-            "issues" | "issue_detail" => {
-                issues.filter(|issue| issue.seen(window, &[]).is_some()).map(|issue| issue.id.to_string()).collect()
-            }
+            "issues" | "issue_detail" => issues
+                .filter(|issue| issue.seen(window, &[]).is_some())
+                .map(|issue| issue.id.to_string())
+                .collect(),
             "releases" => {
-                let of_project = world.releases.iter().filter(|release| release.projects.contains(&project));
-                let of_project = of_project.filter(|release| from <= release.date_created && release.date_created < to);
-                of_project.map(|release| format!("{ORGANIZATION}|{}", release.version)).collect()
+                let of_project = world
+                    .releases
+                    .iter()
+                    .filter(|release| release.projects.contains(&project));
+                let of_project = of_project
+                    .filter(|release| from <= release.date_created && release.date_created < to);
+                of_project
+                    .map(|release| format!("{ORGANIZATION}|{}", release.version))
+                    .collect()
             }
-            _ => issues.flat_map(|issue| issue.events_in(window).map(move |event| format!("{project}|{}", event.id()))).collect(),
+            _ => issues
+                .flat_map(|issue| {
+                    issue
+                        .events_in(window)
+                        .map(move |event| format!("{project}|{}", event.id()))
+                })
+                .collect(),
         }
     }
 
@@ -165,17 +198,30 @@ impl Sentry {
     }
 
     pub fn issue(&self, title: &str) -> u64 {
-        self.world().issues.values().find(|issue: &&Issue| issue.title.contains(title)).unwrap().id
+        self.world()
+            .issues
+            .values()
+            .find(|issue: &&Issue| issue.title.contains(title))
+            .unwrap()
+            .id
     }
 
     pub fn issues_of(&self, slug: &str) -> Vec<u64> {
         let project = self.project(slug);
-        self.world().issues.values().filter(|issue| issue.project == project).map(|issue| issue.id).collect()
+        self.world()
+            .issues
+            .values()
+            .filter(|issue| issue.project == project)
+            .map(|issue| issue.id)
+            .collect()
     }
 
     /// How many requests had this end of the path.
     pub fn asked(&self, path_end: &str) -> usize {
-        self.requests().iter().filter(|request| request.path.ends_with(path_end)).count()
+        self.requests()
+            .iter()
+            .filter(|request| request.path.ends_with(path_end))
+            .count()
     }
 }
 
@@ -204,12 +250,18 @@ impl Tap {
             // Each step can be seen.
             "state_interval_seconds": 0,
         });
-        Self { config: config.as_object().cloned(), ..Self::bare() }
+        Self {
+            config: config.as_object().cloned(),
+            ..Self::bare()
+        }
     }
 
     pub fn against_stub(stub: &Stub) -> Self {
         let config = json!({"api_token": TOKEN, "base_url": stub.url, "organization": ORGANIZATION, "start_date": "2026-01-01"});
-        Self { config: config.as_object().cloned(), ..Self::bare() }
+        Self {
+            config: config.as_object().cloned(),
+            ..Self::bare()
+        }
     }
 
     /// Without any argument.
@@ -227,7 +279,9 @@ impl Tap {
     }
 
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.config.get_or_insert_default().insert(key.to_owned(), value.into());
+        self.config
+            .get_or_insert_default()
+            .insert(key.to_owned(), value.into());
         self
     }
 
@@ -271,7 +325,8 @@ impl Tap {
 
     /// A file in the working directory.
     pub fn file(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {
-        self.files.push((name.to_owned(), content.as_ref().to_owned()));
+        self.files
+            .push((name.to_owned(), content.as_ref().to_owned()));
         self
     }
 
@@ -283,7 +338,10 @@ impl Tap {
 
     /// Has no more than so many MiB: what needs more is refused, and ends the run.
     pub fn within_mib(self, mib: u32) -> Self {
-        Self { memory: Some(mib), ..self }
+        Self {
+            memory: Some(mib),
+            ..self
+        }
     }
 
     /// Runs to the end.
@@ -296,7 +354,11 @@ impl Tap {
         let output = command.timeout(HANGS).output().unwrap();
         drop(dir);
         let stdout = String::from_utf8(output.stdout).unwrap();
-        let run = Run::new(output.status.code(), &stdout, String::from_utf8(output.stderr).unwrap());
+        let run = Run::new(
+            output.status.code(),
+            &stdout,
+            String::from_utf8(output.stderr).unwrap(),
+        );
         run.keeps_to_the_protocol();
         run
     }
@@ -319,17 +381,32 @@ impl Tap {
     pub fn start(self) -> Running {
         let (mut command, dir) = self.command();
         let stderr = dir.path().join("stderr");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&stderr).unwrap());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&stderr).unwrap());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         let alive = ends_when_it_hangs(&child);
-        Running { child, lines: Some(lines), read: String::new(), stderr, _dir: dir, _alive: alive }
+        Running {
+            child,
+            lines: Some(lines),
+            read: String::new(),
+            stderr,
+            _dir: dir,
+            _alive: alive,
+        }
     }
 
     /// Runs to the end with stderr on a terminal, which `read` reads to its end.
     pub fn run_on(self, terminal: OwnedFd, read: impl FnOnce()) {
         let (mut command, _dir) = self.command();
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(terminal).spawn().unwrap();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(terminal)
+            .spawn()
+            .unwrap();
         // It holds the terminal open.
         drop(command);
         let _alive = ends_when_it_hangs(&child);
@@ -350,19 +427,44 @@ impl Tap {
         let program = env!("CARGO_BIN_EXE_tap-sentry");
         let mut command = Command::new(if self.memory.is_some() { "sh" } else { program });
         if let Some(mib) = self.memory {
-            command.args(["-c", &format!("ulimit -d {} && exec \"$0\" \"$@\"", mib << 10), program]);
+            command.args([
+                "-c",
+                &format!("ulimit -d {} && exec \"$0\" \"$@\"", mib << 10),
+                program,
+            ]);
         }
-        let proxies = ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
-        for name in ["NO_COLOR", "SENTRY_AUTH_TOKEN", "LOGLEVEL", "RUST_LOG", "SINGER_LOG_LEVEL", "SINGER_SDK_LOG_CONFIG"]
-            .into_iter()
-            .chain(proxies)
+        let proxies = [
+            "http_proxy",
+            "https_proxy",
+            "all_proxy",
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "ALL_PROXY",
+        ];
+        for name in [
+            "NO_COLOR",
+            "SENTRY_AUTH_TOKEN",
+            "LOGLEVEL",
+            "RUST_LOG",
+            "SINGER_LOG_LEVEL",
+            "SINGER_SDK_LOG_CONFIG",
+        ]
+        .into_iter()
+        .chain(proxies)
         {
             command.env_remove(name);
         }
         command.current_dir(dir.path()).envs(self.env);
-        for (flag, value) in [("--config", self.config.map(Value::Object)), ("--catalog", self.catalog), ("--state", self.state)] {
+        for (flag, value) in [
+            ("--config", self.config.map(Value::Object)),
+            ("--catalog", self.catalog),
+            ("--state", self.state),
+        ] {
             if let Some(value) = value {
-                command.arg(flag).arg(write(&format!("{}.json", &flag[2..]), value.to_string().as_bytes()));
+                command.arg(flag).arg(write(
+                    &format!("{}.json", &flag[2..]),
+                    value.to_string().as_bytes(),
+                ));
             }
         }
         for (name, mode) in self.modes {
@@ -408,14 +510,34 @@ impl Stub {
                 let mut head = String::new();
                 let mut lines = BufReader::new(stream.try_clone().unwrap());
                 while lines.read_line(&mut head).is_ok_and(|length| length > 2) {}
-                let target = head.split_whitespace().nth(1).unwrap_or_default().to_owned();
-                let here = target.split('?').next().is_some_and(|path| path.ends_with(path_end));
-                let (body, link) = if here { (body.as_str(), link.as_str()) } else { ("[]", "") };
-                let link = if link.is_empty() { String::new() } else { format!("Link: {link}\r\n") };
+                let target = head
+                    .split_whitespace()
+                    .nth(1)
+                    .unwrap_or_default()
+                    .to_owned();
+                let here = target
+                    .split('?')
+                    .next()
+                    .is_some_and(|path| path.ends_with(path_end));
+                let (body, link) = if here {
+                    (body.as_str(), link.as_str())
+                } else {
+                    ("[]", "")
+                };
+                let link = if link.is_empty() {
+                    String::new()
+                } else {
+                    format!("Link: {link}\r\n")
+                };
                 noted.lock().unwrap().push(target);
-                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{link}Connection: close\r\n\r\n", body.len());
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{link}Connection: close\r\n\r\n",
+                    body.len()
+                );
                 // The tap may have gone.
-                let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
+                let _ = stream
+                    .write_all(head.as_bytes())
+                    .and_then(|()| stream.write_all(body.as_bytes()));
             }
         });
         Self { url, targets }
@@ -439,14 +561,22 @@ pub fn catalog(streams: &[&str]) -> Value {
 
 /// The entry of one stream.
 pub fn entry<'a>(catalog: &'a mut Value, stream: &str) -> &'a mut Value {
-    catalog["streams"].as_array_mut().unwrap().iter_mut().find(|entry| entry["tap_stream_id"] == stream).unwrap()
+    catalog["streams"]
+        .as_array_mut()
+        .unwrap()
+        .iter_mut()
+        .find(|entry| entry["tap_stream_id"] == stream)
+        .unwrap()
 }
 
 /// The metadata of a property, named by its path; of the stream itself when that is empty.
 pub fn metadata<'a>(entry: &'a mut Value, path: &[&str]) -> &'a mut Value {
     let breadcrumb: Vec<&str> = path.iter().flat_map(|name| ["properties", name]).collect();
     let list = entry["metadata"].as_array_mut().unwrap();
-    &mut list.iter_mut().find(|one| one["breadcrumb"] == json!(breadcrumb)).unwrap()["metadata"]
+    &mut list
+        .iter_mut()
+        .find(|one| one["breadcrumb"] == json!(breadcrumb))
+        .unwrap()["metadata"]
 }
 
 /// A tap that is under way.
@@ -533,7 +663,11 @@ impl Running {
 }
 
 fn send_signal(signal: &str, id: u32) -> bool {
-    Command::new("sh").arg("-c").arg(format!("kill -{signal} {id}")).status().is_ok_and(|status| status.success())
+    Command::new("sh")
+        .arg("-c")
+        .arg(format!("kill -{signal} {id}"))
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
 impl Drop for Running {
@@ -556,9 +690,19 @@ pub struct Run {
 impl Run {
     fn new(code: Option<i32>, stdout: &str, stderr: String) -> Self {
         // What is no Singer message is left to the tests of the modes that print something else.
-        let messages: Option<Vec<Value>> = stdout.lines().map(|line| serde_json::from_str(line).ok()).collect();
-        let messages = messages.filter(|all| all.iter().all(|one: &Value| one.get("type").is_some())).unwrap_or_default();
-        Self { code, stdout: stdout.to_owned(), stderr, messages }
+        let messages: Option<Vec<Value>> = stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).ok())
+            .collect();
+        let messages = messages
+            .filter(|all| all.iter().all(|one: &Value| one.get("type").is_some()))
+            .unwrap_or_default();
+        Self {
+            code,
+            stdout: stdout.to_owned(),
+            stderr,
+            messages,
+        }
     }
 
     #[track_caller]
@@ -580,13 +724,21 @@ impl Run {
     /// Somewhere on stderr.
     #[track_caller]
     pub fn tells(&self, what: &str) -> &Self {
-        assert!(self.stderr.contains(what), "`{what}` is not in stderr:\n{}", self.stderr);
+        assert!(
+            self.stderr.contains(what),
+            "`{what}` is not in stderr:\n{}",
+            self.stderr
+        );
         self
     }
 
     #[track_caller]
     pub fn does_not_tell(&self, what: &str) -> &Self {
-        assert!(!self.stderr.contains(what), "`{what}` is in stderr:\n{}", self.stderr);
+        assert!(
+            !self.stderr.contains(what),
+            "`{what}` is in stderr:\n{}",
+            self.stderr
+        );
         self
     }
 
@@ -594,7 +746,11 @@ impl Run {
     #[track_caller]
     pub fn ends_telling(&self, what: &str) -> &Self {
         let last = self.stderr.lines().next_back().unwrap_or_default();
-        assert!(last.contains(what), "`{what}` is not in the last line of stderr:\n{}", self.stderr);
+        assert!(
+            last.contains(what),
+            "`{what}` is not in the last line of stderr:\n{}",
+            self.stderr
+        );
         self
     }
 
@@ -605,43 +761,67 @@ impl Run {
     }
 
     pub fn of_type<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
-        self.messages.iter().filter(move |message| message["type"] == kind)
+        self.messages
+            .iter()
+            .filter(move |message| message["type"] == kind)
     }
 
     pub fn records(&self, stream: &str) -> Vec<&Value> {
-        self.of_type("RECORD").filter(|message| message["stream"] == stream).map(|message| &message["record"]).collect()
+        self.of_type("RECORD")
+            .filter(|message| message["stream"] == stream)
+            .map(|message| &message["record"])
+            .collect()
     }
 
     /// The last record with that primary key, whose parts are joined with `|`.
     #[track_caller]
     pub fn record(&self, stream: &str, key: &str) -> &Value {
-        let found = self.records(stream).into_iter().rfind(|record| key_of(stream, record) == key);
+        let found = self
+            .records(stream)
+            .into_iter()
+            .rfind(|record| key_of(stream, record) == key);
         found.unwrap_or_else(|| panic!("no record {key} of {stream}; stderr:\n{}", self.stderr))
     }
 
     pub fn keys(&self, stream: &'static str) -> Keys {
-        let list = self.records(stream).into_iter().map(|record| key_of(stream, record)).collect();
-        Keys { stream, list, stderr: self.stderr.clone() }
+        let list = self
+            .records(stream)
+            .into_iter()
+            .map(|record| key_of(stream, record))
+            .collect();
+        Keys {
+            stream,
+            list,
+            stderr: self.stderr.clone(),
+        }
     }
 
     /// The streams that have a SCHEMA.
     pub fn streams(&self) -> BTreeSet<&str> {
-        self.of_type("SCHEMA").map(|message| message["stream"].as_str().unwrap()).collect()
+        self.of_type("SCHEMA")
+            .map(|message| message["stream"].as_str().unwrap())
+            .collect()
     }
 
     /// The SCHEMA message of a stream.
     #[track_caller]
     pub fn schema(&self, stream: &str) -> &Value {
-        self.of_type("SCHEMA").find(|message| message["stream"] == stream).expect("a SCHEMA")
+        self.of_type("SCHEMA")
+            .find(|message| message["stream"] == stream)
+            .expect("a SCHEMA")
     }
 
     pub fn states(&self) -> Vec<&Value> {
-        self.of_type("STATE").map(|message| &message["value"]).collect()
+        self.of_type("STATE")
+            .map(|message| &message["value"])
+            .collect()
     }
 
     /// The last one, or an empty state when there is none.
     pub fn state(&self) -> Value {
-        self.states().last().map_or_else(|| json!({}), |value| (*value).clone())
+        self.states()
+            .last()
+            .map_or_else(|| json!({}), |value| (*value).clone())
     }
 
     /// The bookmark of a project.
@@ -651,7 +831,10 @@ impl Run {
 
     /// The run as a target sees it that has read so many messages.
     pub fn first(&self, messages: usize) -> Self {
-        Self { messages: self.messages[..messages].to_vec(), ..self.clone() }
+        Self {
+            messages: self.messages[..messages].to_vec(),
+            ..self.clone()
+        }
     }
 
     /// What every run promises: whole lines, each a message; SCHEMA first; STATE last.
@@ -668,22 +851,37 @@ impl Run {
                 }
                 "RECORD" => {
                     let stream = message["stream"].as_str().unwrap();
-                    assert!(schemas.contains(stream), "a record of {stream} before its SCHEMA");
+                    assert!(
+                        schemas.contains(stream),
+                        "a record of {stream} before its SCHEMA"
+                    );
                     assert!(message["time_extracted"].as_str().unwrap().ends_with('Z'));
                 }
                 "STATE" => assert!(message["value"]["bookmarks"].is_object(), "{message}"),
                 "ACTIVATE_VERSION" => {
                     let stream = message["stream"].as_str().unwrap();
-                    assert!(schemas.contains(stream) && message["version"].is_i64(), "{message}");
+                    assert!(
+                        schemas.contains(stream) && message["version"].is_i64(),
+                        "{message}"
+                    );
                 }
                 other => panic!("a message of type {other}"),
             }
         }
-        if self.messages.iter().all(|message| message["type"] == "SCHEMA") {
+        if self
+            .messages
+            .iter()
+            .all(|message| message["type"] == "SCHEMA")
+        {
             // What `--test=schema` prints.
             return;
         }
-        assert_eq!(self.messages.last().unwrap()["type"], "STATE", "the last message; stderr:\n{}", self.stderr);
+        assert_eq!(
+            self.messages.last().unwrap()["type"],
+            "STATE",
+            "the last message; stderr:\n{}",
+            self.stderr
+        );
     }
 
     /// Every record is valid against the SCHEMA that was printed, formats included, and has its key.
@@ -692,7 +890,10 @@ impl Run {
         let validators: BTreeMap<&str, _> = self
             .of_type("SCHEMA")
             .map(|message| {
-                let validator = jsonschema::draft7::options().should_validate_formats(true).build(&message["schema"]).unwrap();
+                let validator = jsonschema::draft7::options()
+                    .should_validate_formats(true)
+                    .build(&message["schema"])
+                    .unwrap();
                 (message["stream"].as_str().unwrap(), (validator, message))
             })
             .collect();
@@ -705,11 +906,17 @@ impl Run {
             }
             let declared = schema["schema"]["properties"].as_object().unwrap();
             for name in record.as_object().unwrap().keys() {
-                assert!(declared.contains_key(name), "{stream}: `{name}` is not in the SCHEMA");
+                assert!(
+                    declared.contains_key(name),
+                    "{stream}: `{name}` is not in the SCHEMA"
+                );
             }
             for key in schema["key_properties"].as_array().unwrap() {
                 let value = &record[key.as_str().unwrap()];
-                assert!(value.is_string() || value.is_number(), "{stream}: key {key} is {value}");
+                assert!(
+                    value.is_string() || value.is_number(),
+                    "{stream}: key {key} is {value}"
+                );
             }
         }
         self
@@ -723,9 +930,18 @@ impl Run {
                 continue;
             }
             // An issue that took in another lies in the other's windows too, by now; it is written with its own.
-            let survivors: BTreeSet<String> = sentry.world().merged.values().filter(|_| stream == "issues").map(u64::to_string).collect();
-            let mut written: BTreeSet<String> =
-                earlier.iter().flat_map(|run| run.records(stream)).map(|record| key_of(stream, record)).collect();
+            let survivors: BTreeSet<String> = sentry
+                .world()
+                .merged
+                .values()
+                .filter(|_| stream == "issues")
+                .map(u64::to_string)
+                .collect();
+            let mut written: BTreeSet<String> = earlier
+                .iter()
+                .flat_map(|run| run.records(stream))
+                .map(|record| key_of(stream, record))
+                .collect();
             for (at, message) in self.messages.iter().enumerate() {
                 if message["type"] == "RECORD" && message["stream"] == stream {
                     written.insert(key_of(stream, &message["record"]));
@@ -735,11 +951,22 @@ impl Run {
                 }
                 let partitions = message["value"]["bookmarks"][stream]["partitions"].as_array();
                 for partition in partitions.into_iter().flatten() {
-                    let project = partition["context"]["project_id"].as_str().unwrap().parse().unwrap();
+                    let project = partition["context"]["project_id"]
+                        .as_str()
+                        .unwrap()
+                        .parse()
+                        .unwrap();
                     let reached = instant(&partition["start"]);
                     let due = sentry.expected_of_project(stream, project, sentry.start, reached);
-                    let missing: Vec<_> = due.difference(&written).filter(|key| !survivors.contains(*key)).take(5).collect();
-                    assert!(missing.is_empty(), "message {at}: {stream} of {project} until {reached} lacks {missing:?}");
+                    let missing: Vec<_> = due
+                        .difference(&written)
+                        .filter(|key| !survivors.contains(*key))
+                        .take(5)
+                        .collect();
+                    assert!(
+                        missing.is_empty(),
+                        "message {at}: {stream} of {project} until {reached} lacks {missing:?}"
+                    );
                 }
             }
         }
@@ -750,7 +977,9 @@ impl Run {
 /// The bookmark of a project in a state.
 pub fn bookmark(state: &Value, stream: &str, project: u64) -> Option<DateTime<Utc>> {
     let partitions = state["bookmarks"][stream]["partitions"].as_array()?;
-    let found = partitions.iter().find(|one| one["context"]["project_id"] == json!(project.to_string()))?;
+    let found = partitions
+        .iter()
+        .find(|one| one["context"]["project_id"] == json!(project.to_string()))?;
     Some(instant(&found["start"]))
 }
 
@@ -779,7 +1008,9 @@ impl Keys {
     pub fn equal(&self, expected: impl IntoIterator<Item = impl ToString>) -> &Self {
         let expected: BTreeSet<String> = expected.into_iter().map(|key| key.to_string()).collect();
         let found = self.set();
-        let some = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).take(8).cloned().collect::<Vec<_>>();
+        let some = |a: &BTreeSet<String>, b: &BTreeSet<String>| {
+            a.difference(b).take(8).cloned().collect::<Vec<_>>()
+        };
         assert!(
             found == expected,
             "{}: {} found, {} expected; missing {:?}, not expected {:?}; stderr:\n{}",
@@ -796,7 +1027,11 @@ impl Keys {
     #[track_caller]
     pub fn include(&self, expected: impl IntoIterator<Item = impl ToString>) -> &Self {
         let found = self.set();
-        let missing: Vec<_> = expected.into_iter().map(|key| key.to_string()).filter(|key| !found.contains(key)).collect();
+        let missing: Vec<_> = expected
+            .into_iter()
+            .map(|key| key.to_string())
+            .filter(|key| !found.contains(key))
+            .collect();
         assert!(
             missing.is_empty(),
             "{}: {} are missing: {:?}; stderr:\n{}",
@@ -811,21 +1046,42 @@ impl Keys {
     #[track_caller]
     pub fn exclude(&self, other: impl IntoIterator<Item = impl ToString>) -> &Self {
         let found = self.set();
-        let extra: Vec<_> = other.into_iter().map(|key| key.to_string()).filter(|key| found.contains(key)).collect();
-        assert!(extra.is_empty(), "{}: should not be there: {extra:?}", self.stream);
+        let extra: Vec<_> = other
+            .into_iter()
+            .map(|key| key.to_string())
+            .filter(|key| found.contains(key))
+            .collect();
+        assert!(
+            extra.is_empty(),
+            "{}: should not be there: {extra:?}",
+            self.stream
+        );
         self
     }
 
     /// No key comes twice.
     #[track_caller]
     pub fn are_distinct(&self) -> &Self {
-        assert_eq!(self.list.len(), self.set().len(), "{}: some are written more than once", self.stream);
+        assert_eq!(
+            self.list.len(),
+            self.set().len(),
+            "{}: some are written more than once",
+            self.stream
+        );
         self
     }
 }
 
 /// The keys of several runs together, as a target holds them.
 pub fn union(stream: &'static str, runs: &[&Run]) -> Keys {
-    let stderr = runs.iter().map(|run| run.stderr.as_str()).collect::<Vec<_>>().join("\n--- next run\n");
-    Keys { stream, list: runs.iter().flat_map(|run| run.keys(stream).list).collect(), stderr }
+    let stderr = runs
+        .iter()
+        .map(|run| run.stderr.as_str())
+        .collect::<Vec<_>>()
+        .join("\n--- next run\n");
+    Keys {
+        stream,
+        list: runs.iter().flat_map(|run| run.keys(stream).list).collect(),
+        stderr,
+    }
 }

@@ -68,7 +68,9 @@ fn odd(dice: &mut Dice) -> String {
 
 /// The same key as it may also be written.
 fn escaped(key: &str) -> String {
-    key.chars().fold(String::new(), |text, c| text + &format!("\\u{:04x}", u32::from(c)))
+    key.chars().fold(String::new(), |text, c| {
+        text + &format!("\\u{:04x}", u32::from(c))
+    })
 }
 
 /// The document as text, with so many oddities in a thousand places.
@@ -77,7 +79,8 @@ fn spoil(value: &Value, rate: usize, dice: &mut Dice, out: &mut String) {
         return out.push_str(&odd(dice));
     }
     let mut first = true;
-    let mut comma = |out: &mut String| out.push_str(if std::mem::take(&mut first) { "" } else { "," });
+    let mut comma =
+        |out: &mut String| out.push_str(if std::mem::take(&mut first) { "" } else { "," });
     match value {
         Value::Object(map) => {
             out.push('{');
@@ -86,12 +89,20 @@ fn spoil(value: &Value, rate: usize, dice: &mut Dice, out: &mut String) {
                     continue;
                 }
                 comma(out);
-                let name = if dice.hits(rate) { format!("{key}_") } else { key.clone() };
+                let name = if dice.hits(rate) {
+                    format!("{key}_")
+                } else {
+                    key.clone()
+                };
                 let name = Value::from(name).to_string();
                 out.extend([&name, ":"]);
                 spoil(value, rate, dice, out);
                 if dice.hits(rate) {
-                    let again = if dice.hits(500) { format!("\"{}\"", escaped(key)) } else { name };
+                    let again = if dice.hits(500) {
+                        format!("\"{}\"", escaped(key))
+                    } else {
+                        name
+                    };
                     out.extend([",", &again, ":", &odd(dice)]);
                 }
             }
@@ -161,7 +172,11 @@ fn each_case(cases: u64, mut test: impl FnMut(&mut Dice)) {
 /// An error is one line that fits on a screen.
 #[track_caller]
 fn is_plain(text: &str) {
-    assert!(text.len() < 4_000 && !text.chars().any(char::is_control), "{} bytes: {text:.4000}", text.len());
+    assert!(
+        text.len() < 4_000 && !text.chars().any(char::is_control),
+        "{} bytes: {text:.4000}",
+        text.len()
+    );
 }
 
 /// As the program reads its files.
@@ -171,7 +186,10 @@ fn read(bytes: &[u8]) -> Option<Value> {
     match tap_sentry::text_file::read_json(file.path()) {
         Ok(value) => Some(value),
         Err(e) => {
-            assert!(e.to_string().contains(&file.path().display().to_string()), "{e}");
+            assert!(
+                e.to_string().contains(&file.path().display().to_string()),
+                "{e}"
+            );
             is_plain(&e.to_string());
             None
         }
@@ -179,32 +197,50 @@ fn read(bytes: &[u8]) -> Option<Value> {
 }
 
 fn partition(project: &str) -> Partition {
-    Partition(vec![("organization_slug", "acme".to_owned()), ("project_id", project.to_owned())])
+    Partition(vec![
+        ("organization_slug", "acme".to_owned()),
+        ("project_id", project.to_owned()),
+    ])
 }
 
 #[test]
 fn any_state_is_refused_by_name_or_kept() {
     let at = |stream: &str| {
         let one = |project: &str| json!({"context": {"organization_slug": "acme", "project_id": project}, "start": "2026-01-08T00:00:00Z"});
-        (stream.to_owned(), json!({"start": "2026-01-01T00:00:00Z", "partitions": [one("1"), one("2")]}))
+        (
+            stream.to_owned(),
+            json!({"start": "2026-01-01T00:00:00Z", "partitions": [one("1"), one("2")]}),
+        )
     };
-    let bookmarks: Map<String, Value> = ["issues", "events", "releases", "of_another_tap"].into_iter().map(at).collect();
+    let bookmarks: Map<String, Value> = ["issues", "events", "releases", "of_another_tap"]
+        .into_iter()
+        .map(at)
+        .collect();
     let state = json!({"bookmarks": bookmarks, "beside": [1, {"a": null}]});
     let message = json!({"type": "STATE", "value": state});
     let older = json!({"bookmarks": {"issues": {"start": "2026-01-01T00:00:00Z"}, "events": {"start": "2026-01-01"}}});
-    let settings = Settings::new(json!({"api_token": "t", "start_date": "2026-01-01"}).as_object().unwrap().clone()).unwrap();
+    let settings = Settings::new(
+        json!({"api_token": "t", "start_date": "2026-01-01"})
+            .as_object()
+            .unwrap()
+            .clone(),
+    )
+    .unwrap();
     let tree = plan::tree(Selection::new(None, &RecordStyle::default()).unwrap());
     let mut usable = 0;
     each_case(500, |dice| {
         let sample = *dice.one(&[&state, &message, &older]);
-        let Some(value) = read(&almost(sample, dice)) else { return };
+        let Some(value) = read(&almost(sample, dice)) else {
+            return;
+        };
         let mut bookmarks = match Bookmarks::parse(value) {
             Ok(bookmarks) => bookmarks,
             Err(e) => {
                 let text = e.to_string();
                 is_plain(&text);
                 assert!(
-                    text.contains("the state is not usable") && (text.contains("`bookmarks") || text.contains("JSON object")),
+                    text.contains("the state is not usable")
+                        && (text.contains("`bookmarks") || text.contains("JSON object")),
                     "{text}"
                 );
                 return;
@@ -225,12 +261,19 @@ fn any_state_is_refused_by_name_or_kept() {
         for stream in ["issues", "events"] {
             bookmarks.plan(stream, vec![partition("1"), partition("3")]);
             let start = time::parse_instant("2026-02-01").unwrap();
-            bookmarks.apply(&Checkpoint { stream, partition: partition("1"), start });
+            bookmarks.apply(&Checkpoint {
+                stream,
+                partition: partition("1"),
+                start,
+            });
             assert!(bookmarks.start(stream, &partition("1")) >= Some(start));
         }
         let next = bookmarks.to_value();
         assert_eq!(next.get("beside"), untouched.get("beside"));
-        assert!(Bookmarks::parse(next).is_ok(), "what is written can be read again");
+        assert!(
+            Bookmarks::parse(next).is_ok(),
+            "what is written can be read again"
+        );
     });
     assert!(usable > 0);
 }
@@ -242,16 +285,29 @@ fn any_catalog_is_refused_by_name_or_followed() {
         let def = dice.one(STREAMS);
         let mut one = catalog(&[def.name]);
         let stream = entry(&mut one, def.name).clone();
-        let Some(value) = read(&almost(&json!({"streams": [stream]}), dice)) else { return };
+        let Some(value) = read(&almost(&json!({"streams": [stream]}), dice)) else {
+            return;
+        };
         let flatten = dice.hits(300).then(Flattening::default);
-        match Selection::new(Some(value), &RecordStyle { flatten, ..RecordStyle::default() }) {
+        match Selection::new(
+            Some(value),
+            &RecordStyle {
+                flatten,
+                ..RecordStyle::default()
+            },
+        ) {
             Ok(selection) => {
                 usable += 1;
                 for selected in &selection.0 {
                     let line = tap_sentry::message::line(&selected.announced.schema);
                     let message: Value = serde_json::from_slice(&line).expect("a SCHEMA");
                     for key in message["key_properties"].as_array().unwrap() {
-                        assert!(message["schema"]["properties"].get(key.as_str().unwrap()).is_some(), "{key} has no column");
+                        assert!(
+                            message["schema"]["properties"]
+                                .get(key.as_str().unwrap())
+                                .is_some(),
+                            "{key} has no column"
+                        );
                     }
                     project(selected, br#"[{"id":"1","version":"1","projectID":"1","eventID":"1","title":{"a":[1]},"lastSeen":5}]"#, None);
                 }
@@ -259,7 +315,11 @@ fn any_catalog_is_refused_by_name_or_followed() {
             Err(e) => {
                 let text = e.to_string();
                 is_plain(&text);
-                assert!(text.contains("catalog") && (text.contains('`') || text.contains("JSON object")), "{text}");
+                assert!(
+                    text.contains("catalog")
+                        && (text.contains('`') || text.contains("JSON object")),
+                    "{text}"
+                );
             }
         }
     });
@@ -283,12 +343,17 @@ fn any_configuration_is_refused_by_key_or_used() {
     let schema = config::schema();
     let mut usable = 0;
     each_case(500, |dice| {
-        let Some(Value::Object(config)) = read(&almost(&whole_config(), dice)) else { return };
+        let Some(Value::Object(config)) = read(&almost(&whole_config(), dice)) else {
+            return;
+        };
         match Settings::new(config) {
             Ok(_) => usable += 1,
             Err(Error::Config(problems)) => {
                 for problem in problems {
-                    assert!(schema["properties"].get(&problem.key).is_some(), "{problem}");
+                    assert!(
+                        schema["properties"].get(&problem.key).is_some(),
+                        "{problem}"
+                    );
                     is_plain(&problem.to_string());
                     assert!(!problem.text.contains("secret-0123456789"), "{problem}");
                 }
@@ -303,7 +368,14 @@ fn any_configuration_is_refused_by_key_or_used() {
 fn a_whole_number_may_be_written_with_a_fraction_of_zero() {
     let config = json!({"api_token": "t", "start_date": "2026-01-01", "lookback_minutes": 0.0, "window_days": 3e0, "max_retries": 2.0});
     let settings = Settings::new(config.as_object().unwrap().clone()).unwrap();
-    assert_eq!((settings.lookback.num_minutes(), settings.window.num_days(), settings.max_retries), (0, 3, 2));
+    assert_eq!(
+        (
+            settings.lookback.num_minutes(),
+            settings.window.num_days(),
+            settings.max_retries
+        ),
+        (0, 3, 2)
+    );
 }
 
 /// The keys of one object, none of them twice.
@@ -338,14 +410,26 @@ struct Message {
 
 /// Makes records of a body, as for a page, and looks at each line. Returns how many there are.
 fn project(selected: &Selected, body: &[u8], validator: Option<&jsonschema::Validator>) -> usize {
-    let Ok(document) = Document::parse(body) else { return 0 };
+    let Ok(document) = Document::parse(body) else {
+        return 0;
+    };
     let context = |name: &str| (name != "nothing").then_some("7");
-    let frame = selected.projection.frame(context, "2026-01-01T00:00:00.000000Z");
+    let frame = selected
+        .projection
+        .frame(context, "2026-01-01T00:00:00.000000Z");
     let mut batch = Batch::new(selected.def, tokio::time::Instant::now(), None);
     let root = document.root();
-    let rows: Vec<_> = if document.byte(root) == b'[' { document.elements(root).collect() } else { vec![root] };
+    let rows: Vec<_> = if document.byte(root) == b'[' {
+        document.elements(root).collect()
+    } else {
+        vec![root]
+    };
     for row in &rows {
-        if selected.projection.write(&document, *row, &frame, &mut batch).is_err() {
+        if selected
+            .projection
+            .write(&document, *row, &frame, &mut batch)
+            .is_err()
+        {
             // The whole page is refused.
             return 0;
         }
@@ -355,25 +439,40 @@ fn project(selected: &Selected, body: &[u8], validator: Option<&jsonschema::Vali
     let (mut start, mut size) = (0, 0);
     for row in &batch.rows {
         let mut line = Vec::new();
-        batch.write(start, row.end, &mut line).expect("memory can be written to");
+        batch
+            .write(start, row.end, &mut line)
+            .expect("memory can be written to");
         start = row.end;
         size += line.len();
         let line = line.as_slice();
         let text = String::from_utf8_lossy(line);
         let (last, line) = line.split_last().unwrap();
         assert!(*last == b'\n' && !line.contains(&b'\n'), "{text}");
-        let message: Message = serde_json::from_slice(line).unwrap_or_else(|e| panic!("{e}: {text}"));
+        let message: Message =
+            serde_json::from_slice(line).unwrap_or_else(|e| panic!("{e}: {text}"));
         assert_eq!(message.kind, "RECORD");
         assert!(!message.record.0.is_empty());
-        assert!(!text.contains("\\u0000") || text.contains("\\\\u0000"), "{text}");
+        assert!(
+            !text.contains("\\u0000") || text.contains("\\\\u0000"),
+            "{text}"
+        );
         if let Some(validator) = validator {
             let message: Value = serde_json::from_slice(line).unwrap();
             if let Err(e) = validator.validate(&message["record"]) {
-                panic!("{} of {}: {e} at {}", selected.def.name, String::from_utf8_lossy(body), e.instance_path());
+                panic!(
+                    "{} of {}: {e} at {}",
+                    selected.def.name,
+                    String::from_utf8_lossy(body),
+                    e.instance_path()
+                );
             }
         }
     }
-    assert!(size <= 3 * body.len() + 1_000 * rows.len(), "{size} of {} bytes", body.len());
+    assert!(
+        size <= 3 * body.len() + 1_000 * rows.len(),
+        "{size} of {} bytes",
+        body.len()
+    );
     batch.rows.len()
 }
 
@@ -401,15 +500,36 @@ fn answers() -> Vec<(&'static str, Value)> {
         ("teams", "organizations/acme/teams/".to_owned()),
         ("users", "organizations/acme/users/".to_owned()),
         ("members", "organizations/acme/members/".to_owned()),
-        ("issues", format!("organizations/acme/issues/?project={project}&limit=5&query=")),
-        ("issue_detail", format!("organizations/acme/issues/{issue}/")),
-        ("events", format!("organizations/acme/issues/{issue}/events/?full=1")),
-        ("event_detail", format!("projects/acme/{of_issue}/events/{event}/")),
-        ("releases", "organizations/acme/releases/?per_page=3".to_owned()),
-        ("release", "organizations/acme/releases/api%401.128.0/".to_owned()),
+        (
+            "issues",
+            format!("organizations/acme/issues/?project={project}&limit=5&query="),
+        ),
+        (
+            "issue_detail",
+            format!("organizations/acme/issues/{issue}/"),
+        ),
+        (
+            "events",
+            format!("organizations/acme/issues/{issue}/events/?full=1"),
+        ),
+        (
+            "event_detail",
+            format!("projects/acme/{of_issue}/events/{event}/"),
+        ),
+        (
+            "releases",
+            "organizations/acme/releases/?per_page=3".to_owned(),
+        ),
+        (
+            "release",
+            "organizations/acme/releases/api%401.128.0/".to_owned(),
+        ),
     ];
     assert_eq!(paths.len(), STREAMS.len());
-    let mut answers: Vec<_> = paths.into_iter().map(|(stream, path)| (stream, fetch(&sentry, &path))).collect();
+    let mut answers: Vec<_> = paths
+        .into_iter()
+        .map(|(stream, path)| (stream, fetch(&sentry, &path)))
+        .collect();
     for (_, answer) in &mut answers {
         if let Some(rows) = answer.as_array_mut() {
             rows.truncate(3);
@@ -419,8 +539,20 @@ fn answers() -> Vec<(&'static str, Value)> {
 }
 
 fn masked() -> RecordStyle {
-    let masking = Masking { paths: vec![("*".to_owned(), vec!["x".to_owned()])], preset: true, mode: MaskMode::Hash, salt: "s".to_owned() };
-    RecordStyle { masking: Some(masking), flatten: Some(Flattening { depth: 2, ..Flattening::default() }), ..RecordStyle::default() }
+    let masking = Masking {
+        paths: vec![("*".to_owned(), vec!["x".to_owned()])],
+        preset: true,
+        mode: MaskMode::Hash,
+        salt: "s".to_owned(),
+    };
+    RecordStyle {
+        masking: Some(masking),
+        flatten: Some(Flattening {
+            depth: 2,
+            ..Flattening::default()
+        }),
+        ..RecordStyle::default()
+    }
 }
 
 #[rstest]
@@ -432,18 +564,42 @@ fn any_answer_is_refused_or_becomes_lines_that_fit_their_schema(#[case] style: &
     let validators: Vec<_> = selection
         .0
         .iter()
-        .map(|selected| jsonschema::draft7::options().should_validate_formats(true).build(&selected.announced.schema.schema).unwrap())
+        .map(|selected| {
+            jsonschema::draft7::options()
+                .should_validate_formats(true)
+                .build(&selected.announced.schema.schema)
+                .unwrap()
+        })
         .collect();
     let answers = answers();
     for (stream, answer) in &answers {
-        let at = selection.0.iter().position(|selected| selected.def.name == *stream).unwrap();
-        assert!(project(&selection.0[at], answer.to_string().as_bytes(), Some(&validators[at])) > 0, "{stream}");
+        let at = selection
+            .0
+            .iter()
+            .position(|selected| selected.def.name == *stream)
+            .unwrap();
+        assert!(
+            project(
+                &selection.0[at],
+                answer.to_string().as_bytes(),
+                Some(&validators[at])
+            ) > 0,
+            "{stream}"
+        );
     }
     let mut records = 0;
     each_case(500, |dice| {
         let (stream, answer) = dice.one(&answers);
-        let at = selection.0.iter().position(|selected| selected.def.name == *stream).unwrap();
-        records += project(&selection.0[at], &almost(answer, dice), Some(&validators[at]));
+        let at = selection
+            .0
+            .iter()
+            .position(|selected| selected.def.name == *stream)
+            .unwrap();
+        records += project(
+            &selection.0[at],
+            &almost(answer, dice),
+            Some(&validators[at]),
+        );
     });
     assert!(records > 0);
 }
@@ -458,27 +614,55 @@ fn any_answer_is_refused_or_becomes_lines_that_fit_their_schema(#[case] style: &
 #[case::lone_surrogate(br#"{"bookmarks": {"issues": {"start": "\ud800"}}}"#)]
 #[case::huge_number(br#"{"bookmarks": 1e400}"#)]
 #[case::utf16_without_its_mark(b"{\0}\0")]
-fn a_file_that_is_no_json_is_named(#[case] content: &[u8], #[values("--state", "--catalog", "--config")] flag: &str) {
+fn a_file_that_is_no_json_is_named(
+    #[case] content: &[u8],
+    #[values("--state", "--catalog", "--config")] flag: &str,
+) {
     let sentry = Sentry::small();
-    let run = Tap::against(&sentry).file("odd.json", content).arg(flag).arg("odd.json").run();
-    run.ends_with(1).prints_nothing().ends_telling("odd.json").does_not_tell("panicked");
+    let run = Tap::against(&sentry)
+        .file("odd.json", content)
+        .arg(flag)
+        .arg("odd.json")
+        .run();
+    run.ends_with(1)
+        .prints_nothing()
+        .ends_telling("odd.json")
+        .does_not_tell("panicked");
     assert!(sentry.requests().is_empty());
 }
 
 #[rstest]
-fn a_file_that_is_nested_without_end_is_named(#[values("--state", "--catalog", "--config")] flag: &str) {
+fn a_file_that_is_nested_without_end_is_named(
+    #[values("--state", "--catalog", "--config")] flag: &str,
+) {
     let sentry = Sentry::small();
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         let content = format!("{}1{}", open.repeat(200_000), close.repeat(200_000));
-        let run = Tap::against(&sentry).file("odd.json", content).arg(flag).arg("odd.json").run();
+        let run = Tap::against(&sentry)
+            .file("odd.json", content)
+            .arg(flag)
+            .arg("odd.json")
+            .run();
         run.ends_with(1).prints_nothing().ends_telling("odd.json");
     }
 }
 
 #[rstest]
-#[case::a_bookmark_of_another_type("--state", r#"{"bookmarks": {"events": {"start": {"a": 1}}}}"#, "`bookmarks.events.start`")]
-#[case::a_bookmark_before_all_time("--state", r#"{"bookmarks": {"events": {"start": "-262143-01-01"}}}"#, "`bookmarks.events.start`")]
-#[case::a_bookmark_with_nul("--state", r#"{"bookmarks": {"events": {"start": "2026-01-01\u0000"}}}"#, "`bookmarks.events.start`")]
+#[case::a_bookmark_of_another_type(
+    "--state",
+    r#"{"bookmarks": {"events": {"start": {"a": 1}}}}"#,
+    "`bookmarks.events.start`"
+)]
+#[case::a_bookmark_before_all_time(
+    "--state",
+    r#"{"bookmarks": {"events": {"start": "-262143-01-01"}}}"#,
+    "`bookmarks.events.start`"
+)]
+#[case::a_bookmark_with_nul(
+    "--state",
+    r#"{"bookmarks": {"events": {"start": "2026-01-01\u0000"}}}"#,
+    "`bookmarks.events.start`"
+)]
 #[case::streams_of_another_type("--catalog", r#"{"streams": {"issues": true}}"#, "`streams`")]
 #[case::a_breadcrumb_of_another_type(
     "--catalog",
@@ -490,7 +674,11 @@ fn a_file_that_is_nested_without_end_is_named(#[values("--state", "--catalog", "
     r#"{"streams": [{"tap_stream_id": "teams"}, {"tap_stream_id": 7}]}"#,
     "`streams[1].tap_stream_id`"
 )]
-#[case::an_entry_without_a_name("--catalog", r#"{"streams": [{"stream": "issues"}]}"#, "`streams[0]`: missing field `tap_stream_id`")]
+#[case::an_entry_without_a_name(
+    "--catalog",
+    r#"{"streams": [{"stream": "issues"}]}"#,
+    "`streams[0]`: missing field `tap_stream_id`"
+)]
 #[case::a_breadcrumb_of_an_entry_without_a_name(
     "--catalog",
     r#"{"streams": [{"tap_stream_id": "teams"}, {"metadata": [{"metadata": {}}]}]}"#,
@@ -502,16 +690,32 @@ fn a_file_that_is_nested_without_end_is_named(#[values("--state", "--catalog", "
     r#"{"streams": [{"tap_stream_id": "teams"}, {"stream_id": "issues", "tap_stream_id": "issues", "selected": "perhaps"}]}"#,
     "`streams[1].selected` (stream `issues`)"
 )]
-#[case::a_name_of_another_type_by_its_alias("--catalog", r#"{"streams": [{"stream_id": 7}]}"#, "`streams[0].stream_id`")]
-#[case::of_an_entry_named_by_its_alias("--catalog", r#"{"streams": [{"stream_id": "teams", "selected": 2}]}"#, "(stream `teams`)")]
+#[case::a_name_of_another_type_by_its_alias(
+    "--catalog",
+    r#"{"streams": [{"stream_id": 7}]}"#,
+    "`streams[0].stream_id`"
+)]
+#[case::of_an_entry_named_by_its_alias(
+    "--catalog",
+    r#"{"streams": [{"stream_id": "teams", "selected": 2}]}"#,
+    "(stream `teams`)"
+)]
 #[case::the_list_alone("--catalog", r#"[[{"tap_stream_id": "issues"}]]"#, "`streams`")]
-#[case::a_number_too_large("--config", r#"{"concurrency": 123456789012345678901234567890}"#, "`concurrency`")]
+#[case::a_number_too_large(
+    "--config",
+    r#"{"concurrency": 123456789012345678901234567890}"#,
+    "`concurrency`"
+)]
 #[case::a_header_of_two_lines("--config", r#"{"user_agent": "a\r\nX-Other: b"}"#, "`user_agent`")]
 #[case::a_token_with_nul("--config", r#"{"api_token": "a\u0000b"}"#, "`api_token`")]
 #[case::a_list_of_all_types("--config", r#"{"project_slugs": ["a", 1]}"#, "`project_slugs`")]
 fn what_is_wrong_in_a_file_is_named(#[case] flag: &str, #[case] content: &str, #[case] told: &str) {
     let sentry = Sentry::small();
-    let run = Tap::against(&sentry).file("odd.json", content).arg(flag).arg("odd.json").run();
+    let run = Tap::against(&sentry)
+        .file("odd.json", content)
+        .arg(flag)
+        .arg("odd.json")
+        .run();
     run.ends_with(1).prints_nothing().ends_telling(told);
     assert!(sentry.requests().is_empty());
 }
@@ -520,7 +724,13 @@ fn what_is_wrong_in_a_file_is_named(#[case] flag: &str, #[case] content: &str, #
 fn of_equal_keys_in_a_file_the_last_counts_as_everywhere() {
     let sentry = Sentry::small();
     let config = r#"{"organization": "wrong", "organization": "acme"}"#;
-    Tap::against(&sentry).select(&["teams"]).file("twice.json", config).arg("--config").arg("twice.json").run().is_complete();
+    Tap::against(&sentry)
+        .select(&["teams"])
+        .file("twice.json", config)
+        .arg("--config")
+        .arg("twice.json")
+        .run()
+        .is_complete();
 }
 
 #[test]
@@ -530,7 +740,16 @@ fn names_from_files_do_not_break_the_lines_of_the_log() {
     let mut other = odd["streams"][0].clone();
     other["tap_stream_id"] = json!("one\ntwo\u{1b}[31m");
     odd["streams"].as_array_mut().unwrap().push(other);
-    let run = Tap::against(&sentry).with("three\r\nfour", 1).catalog(odd).run();
+    let run = Tap::against(&sentry)
+        .with("three\r\nfour", 1)
+        .catalog(odd)
+        .run();
     run.is_complete().tells("one").tells("four");
-    assert!(run.stderr.lines().all(|line| line.starts_with("20") && !line.chars().any(char::is_control)), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .lines()
+            .all(|line| line.starts_with("20") && !line.chars().any(char::is_control)),
+        "{}",
+        run.stderr
+    );
 }

@@ -22,18 +22,29 @@ fn characters_that_databases_refuse_are_replaced() {
 
 #[test]
 fn of_equal_keys_the_first_counts_and_an_escaped_key_is_the_same_key() {
-    let run = team(r#"{"id": "1", "slug": "first", "slug": "second", "\u006eame": "escaped", "id": "2"}"#);
+    let run = team(
+        r#"{"id": "1", "slug": "first", "slug": "second", "\u006eame": "escaped", "id": "2"}"#,
+    );
     run.is_complete().is_valid();
-    let line = run.stdout.lines().find(|line| line.contains("RECORD")).expect("a record");
+    let line = run
+        .stdout
+        .lines()
+        .find(|line| line.contains("RECORD"))
+        .expect("a record");
     assert_eq!(line.matches("\"slug\":").count(), 1, "{line}");
     let record = run.record("teams", "1");
-    assert_eq!((&record["slug"], &record["name"]), (&json!("first"), &json!("escaped")));
+    assert_eq!(
+        (&record["slug"], &record["name"]),
+        (&json!("first"), &json!("escaped"))
+    );
 }
 
 #[test]
 fn depth_without_end_is_cut() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    let run = team(&format!(r#"{{"id": "1", "slug": "a", "flags": {{"deep": {deep}}}}}"#));
+    let run = team(&format!(
+        r#"{{"id": "1", "slug": "a", "flags": {{"deep": {deep}}}}}"#
+    ));
     run.is_complete();
     assert_eq!(run.record("teams", "1")["slug"], "a");
     assert!(run.stdout.len() < 64 << 10);
@@ -72,7 +83,10 @@ fn a_value_of_another_type_becomes_one_that_the_schema_admits(#[case] row: &str)
 #[case("2026-01-02t03:04:05z", "2026-01-02T03:04:05Z")]
 fn dates_are_utc_with_at_most_six_digits(#[case] sent: &str, #[case] written: &str) {
     let run = team(&json!({"id": "1", "dateCreated": sent}).to_string());
-    assert_eq!(run.is_complete().is_valid().record("teams", "1")["dateCreated"], written);
+    assert_eq!(
+        run.is_complete().is_valid().record("teams", "1")["dateCreated"],
+        written
+    );
 }
 
 #[rstest]
@@ -90,7 +104,9 @@ fn dates_are_utc_with_at_most_six_digits(#[case] sent: &str, #[case] written: &s
 fn a_wrong_answer_is_a_gap_and_never_an_empty_page(#[case] body: &str) {
     let stub = Stub::answering("/teams/", body);
     let run = Tap::against_stub(&stub).select(&["teams"]).retries(0).run();
-    run.is_incomplete().tells("not the JSON that was asked for").does_not_tell("panicked");
+    run.is_incomplete()
+        .tells("not the JSON that was asked for")
+        .does_not_tell("panicked");
     assert!(run.records("teams").is_empty());
 }
 
@@ -103,9 +119,14 @@ fn a_cursor_is_sent_back_percent_encoded() {
     );
     let run = Tap::against_stub(&stub).select(&["teams"]).retries(0).run();
     run.is_incomplete().tells("already followed");
-    let second = stub.targets().into_iter().find(|target| target.contains("cursor=")).expect("a second page");
+    let second = stub
+        .targets()
+        .into_iter()
+        .find(|target| target.contains("cursor="))
+        .expect("a second page");
     assert!(
-        second.contains("cursor=Zm9v%2B%2F%3D+%26%23%3D%3A0%3A0") || second.contains("cursor=Zm9v%2B%2F%3D%20%26%23%3D%3A0%3A0"),
+        second.contains("cursor=Zm9v%2B%2F%3D+%26%23%3D%3A0%3A0")
+            || second.contains("cursor=Zm9v%2B%2F%3D%20%26%23%3D%3A0%3A0"),
         "{second}"
     );
 }
@@ -117,7 +138,12 @@ fn a_cursor_is_sent_back_percent_encoded() {
 #[case::next_without_results(r#"<u>; rel="next"; results="false"; cursor="1:0:0""#)]
 fn a_link_that_names_no_next_page_is_the_end(#[case] link: &str) {
     let stub = Stub::with_link("/teams/", r#"[{"id": "1"}]"#, link);
-    Tap::against_stub(&stub).select(&["teams"]).run().is_complete().keys("teams").equal([1]);
+    Tap::against_stub(&stub)
+        .select(&["teams"])
+        .run()
+        .is_complete()
+        .keys("teams")
+        .equal([1]);
 }
 
 #[test]
@@ -126,15 +152,28 @@ fn every_line_is_one_object_whatever_the_text_holds() {
     let run = team(&json!({"id": "1", "name": odd}).to_string());
     run.is_complete();
     assert_eq!(run.record("teams", "1")["name"], odd);
-    assert!(run.stdout.split_terminator('\n').all(|line| serde_json::from_str::<Value>(line).is_ok_and(|one| one.is_object())));
+    assert!(
+        run.stdout
+            .split_terminator('\n')
+            .all(|line| serde_json::from_str::<Value>(line).is_ok_and(|one| one.is_object()))
+    );
 }
 
 #[test]
 fn a_body_beyond_the_cap_is_a_gap_that_says_so_and_is_not_held() {
     let sentry = Sentry::small();
-    sentry.faults().add(Fault::always(Match::path_end("/teams/"), FaultKind::HugeBody(500 << 20)));
-    let run = Tap::against(&sentry).select(&["teams", "members"]).within_mib(128).run();
-    run.is_incomplete().tells("exceeds 32 MiB").tells("teams").does_not_tell("trying again");
+    sentry.faults().add(Fault::always(
+        Match::path_end("/teams/"),
+        FaultKind::HugeBody(500 << 20),
+    ));
+    let run = Tap::against(&sentry)
+        .select(&["teams", "members"])
+        .within_mib(128)
+        .run();
+    run.is_incomplete()
+        .tells("exceeds 32 MiB")
+        .tells("teams")
+        .does_not_tell("trying again");
     run.keys("members").equal(sentry.expected("members"));
 }
 
@@ -142,20 +181,47 @@ fn a_body_beyond_the_cap_is_a_gap_that_says_so_and_is_not_held() {
 fn a_body_just_below_the_cap_is_read_whole() {
     // Blanks that are no part of the record, and text that is.
     let text = "x\u{e9}\\u0001 ".repeat((15 << 20) / 10);
-    let body = format!(r#"[{}{{"id": "1", "name": "{text}"}}]"#, " ".repeat((32 << 20) - text.len() - 64));
-    assert!(((31 << 20)..(32 << 20)).contains(&body.len()), "{}", body.len());
+    let body = format!(
+        r#"[{}{{"id": "1", "name": "{text}"}}]"#,
+        " ".repeat((32 << 20) - text.len() - 64)
+    );
+    assert!(
+        ((31 << 20)..(32 << 20)).contains(&body.len()),
+        "{}",
+        body.len()
+    );
     let stub = Stub::answering("/teams/", &body);
-    let run = Tap::against_stub(&stub).select(&["teams"]).retries(0).within_mib(192).run();
+    let run = Tap::against_stub(&stub)
+        .select(&["teams"])
+        .retries(0)
+        .within_mib(192)
+        .run();
     run.is_complete();
     let expected: String = serde_json::from_str(&format!("\"{text}\"")).unwrap();
-    assert!(run.record("teams", "1")["name"] == expected, "the text comes whole");
+    assert!(
+        run.record("teams", "1")["name"] == expected,
+        "the text comes whole"
+    );
 }
 
 #[test]
 fn many_repairs_in_one_body_take_no_more_than_their_room() {
-    let row = format!(r#"{{"id": "1", "name": "{}"}}"#, "\\u0000\\ud800".repeat((8 << 20) / 12));
+    let row = format!(
+        r#"{{"id": "1", "name": "{}"}}"#,
+        "\\u0000\\ud800".repeat((8 << 20) / 12)
+    );
     let stub = Stub::answering("/teams/", &format!("[{row}]"));
-    let run = Tap::against_stub(&stub).select(&["teams"]).retries(0).within_mib(192).run();
+    let run = Tap::against_stub(&stub)
+        .select(&["teams"])
+        .retries(0)
+        .within_mib(192)
+        .run();
     run.is_complete().tells("replaced");
-    assert!(run.record("teams", "1")["name"].as_str().unwrap().chars().all(|c| c == '\u{fffd}'));
+    assert!(
+        run.record("teams", "1")["name"]
+            .as_str()
+            .unwrap()
+            .chars()
+            .all(|c| c == '\u{fffd}')
+    );
 }

@@ -10,7 +10,10 @@ use std::time::Duration;
 /// A tap that hangs, far longer than a test may take, in the events of one issue, after it has written something.
 fn hanging(sentry: &Sentry, kind: FaultKind) -> Running {
     let issue = sentry.issue("web issue 2");
-    sentry.faults().add(Fault::always(Match::path(format!("/issues/{issue}/events/")), kind));
+    sentry.faults().add(Fault::always(
+        Match::path(format!("/issues/{issue}/events/")),
+        kind,
+    ));
     let mut running = Tap::against(sentry).start();
     running.read_to("RECORD");
     running
@@ -38,7 +41,10 @@ fn a_signal_ends_the_run_in_order(#[case] signal: &str, #[case] kind: FaultKind)
 #[case::interrupted("INT", "ctrl-c")]
 fn a_signal_at_the_first_line_ends_the_run_in_order(#[case] signal: &str, #[case] told: &str) {
     let sentry = Sentry::small();
-    sentry.faults().add(Fault::always(Match::any(), FaultKind::Stall(Duration::from_secs(3600))));
+    sentry.faults().add(Fault::always(
+        Match::any(),
+        FaultKind::Stall(Duration::from_secs(3600)),
+    ));
     for _ in 0..20 {
         let mut running = Tap::against(&sentry).start();
         running.read_lines(1);
@@ -49,7 +55,9 @@ fn a_signal_at_the_first_line_ends_the_run_in_order(#[case] signal: &str, #[case
 #[test]
 fn a_signal_ends_the_run_even_when_nobody_reads() {
     let sentry = Sentry::seeded();
-    let mut running = Tap::against(&sentry).with("fetch_event_details", true).start();
+    let mut running = Tap::against(&sentry)
+        .with("fetch_event_details", true)
+        .start();
     running.read_to("RECORD");
     // The pipe is full long before everything is written; nobody reads until the tap is gone.
     let code = running.signal_without_reading("TERM");
@@ -66,11 +74,21 @@ fn a_signal_when_everything_has_been_asked_for_ends_the_run_even_when_nobody_rea
             world.add_event(issue, world.clock() - TimeDelta::minutes(number + 1));
         }
     });
-    let tap = Tap::against(&sentry).select(&["events"]).with("concurrency", 1);
+    let tap = Tap::against(&sentry)
+        .select(&["events"])
+        .with("concurrency", 1);
     let whole = tap.clone().run();
-    assert!(whole.is_complete().stdout.len() > 2 << 16, "more than a pipe holds: {}", whole.stdout.len());
+    assert!(
+        whole.is_complete().stdout.len() > 2 << 16,
+        "more than a pipe holds: {}",
+        whole.stdout.len()
+    );
     let (last, came) = channel();
-    sentry.faults().on_request(Match::any(), sentry.requests().len() - 1, move |_| last.send(()).unwrap());
+    sentry
+        .faults()
+        .on_request(Match::any(), sentry.requests().len() - 1, move |_| {
+            last.send(()).unwrap()
+        });
     let running = tap.start();
     came.recv().unwrap();
     assert_eq!(running.signal_without_reading("TERM"), Some(4));
@@ -79,15 +97,28 @@ fn a_signal_when_everything_has_been_asked_for_ends_the_run_even_when_nobody_rea
 #[test]
 fn a_signal_ends_the_comparison_of_counts_too() {
     let sentry = Sentry::small();
-    sentry.faults().add(Fault::always(Match::path_end("/stats_v2/"), FaultKind::Stall(Duration::from_secs(3600))));
+    sentry.faults().add(Fault::always(
+        Match::path_end("/stats_v2/"),
+        FaultKind::Stall(Duration::from_secs(3600)),
+    ));
     let (first, came) = channel();
-    sentry.faults().on_request(Match::path_end("/stats_v2/"), 0, move |_| first.send(()).unwrap());
-    let mut running = Tap::against(&sentry).select(&["events"]).arg("--check-counts").start();
+    sentry
+        .faults()
+        .on_request(Match::path_end("/stats_v2/"), 0, move |_| {
+            first.send(()).unwrap()
+        });
+    let mut running = Tap::against(&sentry)
+        .select(&["events"])
+        .arg("--check-counts")
+        .start();
     // What is left after the schemas fits into the pipe.
     running.read_to("RECORD");
     came.recv().unwrap();
     let run = running.signal("TERM");
-    run.is_incomplete().ends_telling("SIGTERM").keys("events").equal(sentry.expected("events"));
+    run.is_incomplete()
+        .ends_telling("SIGTERM")
+        .keys("events")
+        .equal(sentry.expected("events"));
 }
 
 #[test]
@@ -105,10 +136,20 @@ fn what_was_written_before_a_kill_is_true() {
 fn a_signal_ends_the_run_in_order_while_every_class_is_closed() {
     let sentry = Sentry::small();
     let mut running = Tap::against(&sentry).start();
-    sentry.faults().add(Fault { skip: 9, ..Fault::always(Match::any(), FaultKind::RateLimited { reset_in_seconds: 3_000 }) });
+    sentry.faults().add(Fault {
+        skip: 9,
+        ..Fault::always(
+            Match::any(),
+            FaultKind::RateLimited {
+                reset_in_seconds: 3_000,
+            },
+        )
+    });
     running.read_to("RECORD");
     let run = running.signal("TERM");
-    run.is_incomplete().no_state_is_ahead(&sentry, &[]).ends_telling("SIGTERM");
+    run.is_incomplete()
+        .no_state_is_ahead(&sentry, &[])
+        .ends_telling("SIGTERM");
     sentry.faults().clear();
     Tap::against(&sentry).completes(&sentry, &[&run]);
 }
@@ -117,18 +158,25 @@ fn a_signal_ends_the_run_in_order_while_every_class_is_closed() {
 fn a_reader_that_closes_the_pipe_resumes_from_what_it_has_read() {
     let sentry = Sentry::seeded();
     // More than a pipe holds.
-    let mut running = Tap::against(&sentry).with("fetch_event_details", true).start();
+    let mut running = Tap::against(&sentry)
+        .with("fetch_event_details", true)
+        .start();
     running.read_to("STATE");
     let run = running.close_stdout();
-    run.ends_with(5).does_not_tell("panicked").does_not_tell("ERROR    | tap-sentry.");
-    Tap::against(&sentry).with("fetch_event_details", true).completes(&sentry, &[&run]);
+    run.ends_with(5)
+        .does_not_tell("panicked")
+        .does_not_tell("ERROR    | tap-sentry.");
+    Tap::against(&sentry)
+        .with("fetch_event_details", true)
+        .completes(&sentry, &[&run]);
 }
 
 #[test]
 fn a_reader_that_closes_the_pipe_ends_the_run_also_while_answers_are_awaited() {
     let sentry = Sentry::holding(|world| {
         let project = world.add_project("api");
-        let [busy, silent, later] = ["busy", "silent", "later"].map(|title| world.add_issue(project, title));
+        let [busy, silent, later] =
+            ["busy", "silent", "later"].map(|title| world.add_issue(project, title));
         for number in 0..300 {
             world.add_event(busy, world.clock() - TimeDelta::minutes(number + 1));
         }
@@ -139,15 +187,26 @@ fn a_reader_that_closes_the_pipe_ends_the_run_also_while_answers_are_awaited() {
     for title in ["silent", "later"] {
         let list = Match::path(format!("/issues/{}/events/", sentry.issue(title)));
         let asked = asked.clone();
-        sentry.faults().on_request(list.clone(), 0, move |_| asked.send(()).unwrap());
-        sentry.faults().add(Fault::always(list, FaultKind::Stall(Duration::from_secs(3600))));
+        sentry
+            .faults()
+            .on_request(list.clone(), 0, move |_| asked.send(()).unwrap());
+        sentry.faults().add(Fault::always(
+            list,
+            FaultKind::Stall(Duration::from_secs(3600)),
+        ));
     }
-    let tap = Tap::against(&sentry).select(&["events"]).with("concurrency", 2).with("request_timeout_seconds", 3_000);
+    let tap = Tap::against(&sentry)
+        .select(&["events"])
+        .with("concurrency", 2)
+        .with("request_timeout_seconds", 3_000);
     let mut running = tap.start();
     running.read_to("RECORD");
     // Both are asked for once all of the busy one is with the writer: more than the pipe holds.
     for _ in 0..2 {
         came.recv().unwrap();
     }
-    running.close_stdout().ends_with(5).does_not_tell("panicked");
+    running
+        .close_stdout()
+        .ends_with(5)
+        .does_not_tell("panicked");
 }

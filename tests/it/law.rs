@@ -19,7 +19,10 @@ fn organization() -> Sentry {
             for number in 0..issues {
                 let issue = world.add_issue(project, &format!("{slug} issue {number}"));
                 for event in 0..=(number % 3) {
-                    world.add_event(issue, now - TimeDelta::hours(1 + (number * 7 + event * 331) % 960));
+                    world.add_event(
+                        issue,
+                        now - TimeDelta::hours(1 + (number * 7 + event * 331) % 960),
+                    );
                 }
             }
             world.add_release(&format!("{slug}@1.0"), project, now - TimeDelta::days(3));
@@ -35,7 +38,11 @@ fn organization() -> Sentry {
 
 fn tap(sentry: &Sentry) -> Tap {
     // Short windows make many a STATE; what is not read again must have been written.
-    Tap::against(sentry).select(&STREAMS).with("window_days", 5).with("lookback_minutes", 0).with("issue_refresh_days", 0)
+    Tap::against(sentry)
+        .select(&STREAMS)
+        .with("window_days", 5)
+        .with("lookback_minutes", 0)
+        .with("issue_refresh_days", 0)
 }
 
 fn everything_is_there(sentry: &Sentry, runs: &[&Run]) {
@@ -49,10 +56,20 @@ fn a_run_cut_after_any_state_loses_nothing() {
     let sentry = organization();
     let whole = tap(&sentry).run();
     whole.is_complete().no_state_is_ahead(&sentry, &[]);
-    let ends: Vec<usize> =
-        whole.messages.iter().enumerate().filter(|(_, message)| message["type"] == "STATE").map(|(at, _)| at + 1).collect();
+    let ends: Vec<usize> = whole
+        .messages
+        .iter()
+        .enumerate()
+        .filter(|(_, message)| message["type"] == "STATE")
+        .map(|(at, _)| at + 1)
+        .collect();
     assert!(ends.len() > 5, "{} STATE lines", ends.len());
-    for end in [ends[0], ends[ends.len() / 3], ends[2 * ends.len() / 3], ends[ends.len() - 2]] {
+    for end in [
+        ends[0],
+        ends[ends.len() / 3],
+        ends[2 * ends.len() / 3],
+        ends[ends.len() - 2],
+    ] {
         let cut = whole.first(end);
         tap(&sentry).completes(&sentry, &[&cut]);
     }
@@ -65,24 +82,41 @@ fn disturb(sentry: &Sentry, dice: &mut Dice) {
     let (hit, resolved, deleted, child, survivor) = (one(), one(), one(), one(), one());
     let now = sentry.now;
     let skip = dice.below(12);
-    println!("issue {hit} gets an event, {resolved} is resolved, {deleted} deleted, {child} merged into {survivor}");
-    sentry.faults().on_request(Match::any(), skip, move |world| {
-        // After the end of the run's windows: it belongs to the next.
-        world.add_event(hit, now + TimeDelta::minutes(1));
-        world.resolve(resolved);
-    });
-    sentry.faults().on_request(Match::any(), skip + dice.below(20), move |world| {
-        world.delete_issue(deleted);
-        if child != survivor && child != deleted && survivor != deleted {
-            world.merge(child, survivor);
-        }
-    });
+    println!(
+        "issue {hit} gets an event, {resolved} is resolved, {deleted} deleted, {child} merged into {survivor}"
+    );
+    sentry
+        .faults()
+        .on_request(Match::any(), skip, move |world| {
+            // After the end of the run's windows: it belongs to the next.
+            world.add_event(hit, now + TimeDelta::minutes(1));
+            world.resolve(resolved);
+        });
+    sentry
+        .faults()
+        .on_request(Match::any(), skip + dice.below(20), move |world| {
+            world.delete_issue(deleted);
+            if child != survivor && child != deleted && survivor != deleted {
+                world.merge(child, survivor);
+            }
+        });
 }
 
 /// Some requests in a row are refused, whatever they ask for.
 fn storm(sentry: &Sentry, dice: &mut Dice) {
-    let kinds = [FaultKind::RateLimitedNoHeaders, FaultKind::RateLimited { reset_in_seconds: 1 }, FaultKind::Gone, FaultKind::Status(503)];
-    let fault = Fault { skip: dice.below(120), times: dice.below(25), ..Fault::once(Match::any(), dice.one(&kinds).clone()) };
+    let kinds = [
+        FaultKind::RateLimitedNoHeaders,
+        FaultKind::RateLimited {
+            reset_in_seconds: 1,
+        },
+        FaultKind::Gone,
+        FaultKind::Status(503),
+    ];
+    let fault = Fault {
+        skip: dice.below(120),
+        times: dice.below(25),
+        ..Fault::once(Match::any(), dice.one(&kinds).clone())
+    };
     println!("{fault:?}");
     sentry.faults().add(fault);
 }
@@ -93,7 +127,9 @@ fn every_fault() -> Vec<FaultKind> {
         FaultKind::Status(502),
         FaultKind::Status(503),
         FaultKind::Status(408),
-        FaultKind::RateLimited { reset_in_seconds: 1 },
+        FaultKind::RateLimited {
+            reset_in_seconds: 1,
+        },
         FaultKind::RateLimitedNoHeaders,
         FaultKind::QueryTooLarge,
         FaultKind::QueryTimeout,
@@ -128,17 +164,31 @@ fn runs_that_are_broken_off_among_faults_and_changes_lose_nothing() {
         let how = *dice.one(&["killed", "killed", "terminated", "left by its reader"]);
         println!("seed {seed}: {how} after line {cut}");
 
-        let mut running = tap(&sentry).retries(1).with("request_timeout_seconds", 1).start();
+        let mut running = tap(&sentry)
+            .retries(1)
+            .with("request_timeout_seconds", 1)
+            .start();
         running.read_lines(cut);
         let killed = match how {
             "killed" => running.kill(),
             "terminated" => running.signal("TERM"),
             _ => running.close_stdout(),
         };
-        killed.no_state_is_ahead(&sentry, &[]).does_not_tell("panicked");
+        killed
+            .no_state_is_ahead(&sentry, &[])
+            .does_not_tell("panicked");
         // A second one among faults, which may end with gaps, and a last one in peace.
-        let second = tap(&sentry).retries(1).with("request_timeout_seconds", 1).state(&killed.state()).run();
-        assert!(matches!(second.code, Some(0 | 4)), "{:?}\n{}", second.code, second.stderr);
+        let second = tap(&sentry)
+            .retries(1)
+            .with("request_timeout_seconds", 1)
+            .state(&killed.state())
+            .run();
+        assert!(
+            matches!(second.code, Some(0 | 4)),
+            "{:?}\n{}",
+            second.code,
+            second.stderr
+        );
         sentry.faults().clear();
         let third = tap(&sentry).state(&second.state()).run();
         third.is_complete();

@@ -1,8 +1,14 @@
 //! The tap as its users run it: the real executable against a strict Sentry inside the test.
 //!
 //! [`dsl`] makes the tests read as sentences; every other module holds the promises about one subject.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where, and stop")]
-#![expect(clippy::print_stdout, reason = "a random case tells its seed; shown when it fails")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where, and stop"
+)]
+#![expect(
+    clippy::print_stdout,
+    reason = "a random case tells its seed; shown when it fails"
+)]
 
 mod cli;
 mod clock;

@@ -5,7 +5,12 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 fn columns(record: &Value) -> BTreeSet<&str> {
-    record.as_object().unwrap().keys().map(String::as_str).collect()
+    record
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
 }
 
 #[test]
@@ -28,7 +33,17 @@ fn without_a_catalog_everything_is_written_but_what_costs_a_call_each() {
     let sentry = Sentry::small();
     let run = Tap::against(&sentry).run();
     run.is_complete();
-    let expected = ["projects", "project_detail", "teams", "users", "members", "issues", "events", "releases", "release"];
+    let expected = [
+        "projects",
+        "project_detail",
+        "teams",
+        "users",
+        "members",
+        "issues",
+        "events",
+        "releases",
+        "release",
+    ];
     assert_eq!(run.streams(), BTreeSet::from(expected));
 }
 
@@ -39,7 +54,14 @@ fn a_child_is_written_when_its_parents_are_not_selected() {
     run.is_complete();
     assert_eq!(run.streams(), BTreeSet::from(["events"]));
     run.keys("events").equal(sentry.expected("events"));
-    assert_eq!(run.state()["bookmarks"].as_object().unwrap().keys().collect::<Vec<_>>(), ["events"]);
+    assert_eq!(
+        run.state()["bookmarks"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .collect::<Vec<_>>(),
+        ["events"]
+    );
 }
 
 #[test]
@@ -49,7 +71,11 @@ fn a_deselected_field_is_in_neither_schema_nor_records() {
     metadata(entry(&mut catalog, "issues"), &["title"])["selected"] = json!(false);
     let run = Tap::against(&sentry).catalog(catalog).run();
     run.is_complete().is_valid();
-    assert!(run.schema("issues")["schema"]["properties"].get("title").is_none());
+    assert!(
+        run.schema("issues")["schema"]["properties"]
+            .get("title")
+            .is_none()
+    );
     for record in run.records("issues") {
         assert!(record.get("title").is_none() && record.get("culprit").is_some());
     }
@@ -77,8 +103,16 @@ fn a_deselected_object_takes_its_selected_fields_with_it() {
     metadata(entry(&mut catalog, "issues"), &["project", "slug"])["selected"] = json!(true);
     let run = Tap::against(&sentry).catalog(catalog).run();
     run.is_complete();
-    assert!(run.schema("issues")["schema"]["properties"].get("project").is_none());
-    assert!(run.records("issues").iter().all(|record| record.get("project").is_none()));
+    assert!(
+        run.schema("issues")["schema"]["properties"]
+            .get("project")
+            .is_none()
+    );
+    assert!(
+        run.records("issues")
+            .iter()
+            .all(|record| record.get("project").is_none())
+    );
 }
 
 #[test]
@@ -86,7 +120,10 @@ fn keys_and_replication_keys_stay_whatever_is_deselected() {
     let sentry = Sentry::small();
     let mut catalog = catalog(&["issues", "events"]);
     for stream in ["issues", "events"] {
-        for one in entry(&mut catalog, stream)["metadata"].as_array_mut().unwrap() {
+        for one in entry(&mut catalog, stream)["metadata"]
+            .as_array_mut()
+            .unwrap()
+        {
             if one["breadcrumb"].as_array().unwrap().len() == 2 {
                 one["metadata"]["selected"] = json!(false);
             }
@@ -98,7 +135,10 @@ fn keys_and_replication_keys_stay_whatever_is_deselected() {
         assert_eq!(columns(record), BTreeSet::from(["id", "lastSeen"]));
     }
     for record in run.records("events") {
-        assert_eq!(columns(record), BTreeSet::from(["projectID", "eventID", "dateCreated"]));
+        assert_eq!(
+            columns(record),
+            BTreeSet::from(["projectID", "eventID", "dateCreated"])
+        );
     }
     run.keys("events").equal(sentry.expected("events"));
 }
@@ -127,13 +167,18 @@ fn a_catalog_as_meltano_writes_it_is_understood() {
     issues["table_key_properties"] = json!(["id"]);
     for one in issues["metadata"].as_array_mut().unwrap() {
         // What no rule of `select` matched, automatic properties among it.
-        let unmatched = one["metadata"]["inclusion"] == "automatic" || one["breadcrumb"] == json!(["properties", "culprit"]);
+        let unmatched = one["metadata"]["inclusion"] == "automatic"
+            || one["breadcrumb"] == json!(["properties", "culprit"]);
         one["metadata"]["selected"] = json!(!unmatched);
     }
     let run = Tap::against(&sentry).catalog(catalog).run();
     run.is_complete().is_valid();
     run.keys("issues").equal(sentry.expected("issues"));
-    assert!(run.records("issues").iter().all(|record| record.get("culprit").is_none() && record["lastSeen"].is_string()));
+    assert!(
+        run.records("issues")
+            .iter()
+            .all(|record| record.get("culprit").is_none() && record["lastSeen"].is_string())
+    );
 }
 
 #[test]
@@ -154,7 +199,10 @@ fn the_selected_of_before_metadata_still_counts() {
 fn the_selected_of_before_metadata_counts_for_properties_too() {
     let sentry = Sentry::small();
     let mut catalog = catalog(&[]);
-    catalog["streams"].as_array_mut().unwrap().retain(|entry| entry["tap_stream_id"] == "issues");
+    catalog["streams"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|entry| entry["tap_stream_id"] == "issues");
     let issues = entry(&mut catalog, "issues");
     issues["metadata"] = json!([]);
     issues["schema"]["selected"] = json!(true);
@@ -167,12 +215,22 @@ fn the_selected_of_before_metadata_counts_for_properties_too() {
     let run = Tap::against(&sentry).catalog(catalog).run();
     run.is_complete().is_valid();
     let emitted = &run.schema("issues")["schema"]["properties"];
-    assert!(emitted.get("title").is_none() && emitted["project"]["properties"].get("name").is_none());
+    assert!(
+        emitted.get("title").is_none() && emitted["project"]["properties"].get("name").is_none()
+    );
     for name in ["id", "culprit"] {
-        assert!(emitted[name].get("selected").is_none() && emitted[name].get("inclusion").is_none(), "{}", emitted[name]);
+        assert!(
+            emitted[name].get("selected").is_none() && emitted[name].get("inclusion").is_none(),
+            "{}",
+            emitted[name]
+        );
     }
     for record in run.records("issues") {
-        assert!(record.get("title").is_none() && record["id"].is_string() && record["culprit"].is_string());
+        assert!(
+            record.get("title").is_none()
+                && record["id"].is_string()
+                && record["culprit"].is_string()
+        );
         assert!(record["project"].get("name").is_none() && record["project"]["slug"].is_string());
     }
 }
@@ -189,7 +247,13 @@ fn what_a_catalog_requires_shrinks_with_the_selection() {
     let run = Tap::against(&sentry).catalog(catalog).run();
     run.is_complete().is_valid();
     let schema = &run.schema("issues")["schema"];
-    assert_eq!((&schema["required"], &schema["properties"]["project"]["required"]), (&json!(["id"]), &json!(["slug"])));
+    assert_eq!(
+        (
+            &schema["required"],
+            &schema["properties"]["project"]["required"]
+        ),
+        (&json!(["id"]), &json!(["slug"]))
+    );
 }
 
 #[test]
@@ -197,7 +261,10 @@ fn a_stream_of_which_nothing_is_said_follows_its_default() {
     let sentry = Sentry::small();
     let mut catalog = catalog(&[]);
     for entry in catalog["streams"].as_array_mut().unwrap() {
-        metadata(entry, &[]).as_object_mut().unwrap().remove("selected");
+        metadata(entry, &[])
+            .as_object_mut()
+            .unwrap()
+            .remove("selected");
     }
     let run = Tap::against(&sentry).catalog(catalog).run();
     run.is_complete();
@@ -218,7 +285,10 @@ fn a_stream_that_the_tap_does_not_have_is_passed_over_with_a_word() {
 fn a_stream_missing_from_the_catalog_is_not_synced() {
     let sentry = Sentry::small();
     let mut catalog = catalog(&["teams", "members"]);
-    catalog["streams"].as_array_mut().unwrap().retain(|entry| entry["tap_stream_id"] != "members");
+    catalog["streams"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|entry| entry["tap_stream_id"] != "members");
     let run = Tap::against(&sentry).catalog(catalog).run();
     run.is_complete();
     assert_eq!(run.streams(), BTreeSet::from(["teams"]));
@@ -227,8 +297,14 @@ fn a_stream_missing_from_the_catalog_is_not_synced() {
 #[test]
 fn a_catalog_that_selects_nothing_extracts_nothing_and_passes_the_state_on() {
     let sentry = Sentry::small();
-    Tap::against(&sentry).select(&[]).run().is_complete().prints_nothing().tells("selects no stream");
-    let state = json!({"bookmarks": {"issues": {"start": "2026-01-01T00:00:00Z"}, "other": {"x": 1}}});
+    Tap::against(&sentry)
+        .select(&[])
+        .run()
+        .is_complete()
+        .prints_nothing()
+        .tells("selects no stream");
+    let state =
+        json!({"bookmarks": {"issues": {"start": "2026-01-01T00:00:00Z"}, "other": {"x": 1}}});
     let run = Tap::against(&sentry).select(&[]).state(&state).run();
     run.is_complete();
     assert_eq!(run.states(), [&state]);
@@ -240,30 +316,54 @@ fn a_stream_that_is_listed_twice_is_refused_unless_both_are_alike() {
     let sentry = Sentry::small();
     let mut twice = catalog(&["teams"]);
     let streams = twice["streams"].as_array_mut().unwrap();
-    let teams = streams.iter().find(|entry| entry["tap_stream_id"] == "teams").unwrap().clone();
+    let teams = streams
+        .iter()
+        .find(|entry| entry["tap_stream_id"] == "teams")
+        .unwrap()
+        .clone();
     streams.push(teams);
-    Tap::against(&sentry).catalog(twice.clone()).run().is_complete().keys("teams").equal(sentry.expected("teams"));
+    Tap::against(&sentry)
+        .catalog(twice.clone())
+        .run()
+        .is_complete()
+        .keys("teams")
+        .equal(sentry.expected("teams"));
     let last = twice["streams"].as_array_mut().unwrap().last_mut().unwrap();
     metadata(last, &["dateCreated"])["selected"] = json!(false);
-    Tap::against(&sentry).catalog(twice).run().ends_with(1).prints_nothing().ends_telling("stream `teams`: it is listed twice");
+    Tap::against(&sentry)
+        .catalog(twice)
+        .run()
+        .ends_with(1)
+        .prints_nothing()
+        .ends_telling("stream `teams`: it is listed twice");
 }
 
 #[test]
 fn metadata_that_stands_twice_is_refused_unless_both_are_alike() {
     let sentry = Sentry::small();
     let mut twice = catalog(&["teams"]);
-    let list = entry(&mut twice, "teams")["metadata"].as_array_mut().unwrap();
+    let list = entry(&mut twice, "teams")["metadata"]
+        .as_array_mut()
+        .unwrap();
     list.push(json!({"breadcrumb": ["properties", "name"], "metadata": {"inclusion": "available", "selected": false}}));
     let run = Tap::against(&sentry).catalog(twice).run();
-    run.ends_with(1).prints_nothing().ends_telling("[properties.name] stands twice");
+    run.ends_with(1)
+        .prints_nothing()
+        .ends_telling("[properties.name] stands twice");
 }
 
 #[test]
 fn a_path_that_deselects_nothing_is_told() {
     let sentry = Sentry::small();
     let mut catalog = catalog(&["teams"]);
-    let list = entry(&mut catalog, "teams")["metadata"].as_array_mut().unwrap();
-    for breadcrumb in [json!(["properties", "nmae"]), json!(["properties", "avatar", "properties", "nothing"]), json!(["slug"])] {
+    let list = entry(&mut catalog, "teams")["metadata"]
+        .as_array_mut()
+        .unwrap();
+    for breadcrumb in [
+        json!(["properties", "nmae"]),
+        json!(["properties", "avatar", "properties", "nothing"]),
+        json!(["slug"]),
+    ] {
         list.push(json!({"breadcrumb": breadcrumb, "metadata": {"selected": false}}));
     }
     let run = Tap::against(&sentry).catalog(catalog).run();
@@ -278,7 +378,10 @@ fn a_catalog_that_cannot_be_used_is_named_with_its_file() {
     let mut catalog = catalog(&["teams"]);
     metadata(entry(&mut catalog, "teams"), &["name"])["selected"] = json!("perhaps");
     let run = Tap::against(&sentry).catalog(catalog).run();
-    run.ends_with(1).prints_nothing().ends_telling("catalog.json: ").ends_telling(".metadata.selected` (stream `teams`) is \"perhaps\"");
+    run.ends_with(1)
+        .prints_nothing()
+        .ends_telling("catalog.json: ")
+        .ends_telling(".metadata.selected` (stream `teams`) is \"perhaps\"");
 }
 
 #[test]
@@ -287,15 +390,34 @@ fn an_edited_schema_is_what_schema_says_and_what_records_follow() {
     let mut catalog = catalog(&["issues"]);
     let schema = &mut entry(&mut catalog, "issues")["schema"];
     schema["properties"]["count"] = json!({"type": ["string", "null"], "description": "as text"});
-    schema["properties"].as_object_mut().unwrap().remove("title");
-    let expected = schema["properties"].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    schema["properties"]
+        .as_object_mut()
+        .unwrap()
+        .remove("title");
+    let expected = schema["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect::<BTreeSet<_>>();
     let run = Tap::against(&sentry).catalog(catalog).run();
     run.is_complete().is_valid();
     let emitted = &run.schema("issues")["schema"]["properties"];
-    assert_eq!(emitted.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>(), expected);
+    assert_eq!(
+        emitted
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<BTreeSet<_>>(),
+        expected
+    );
     assert_eq!(emitted["count"]["description"], "as text");
     for record in run.records("issues") {
-        assert!(record["count"].is_string() && record.get("title").is_none(), "{record}");
+        assert!(
+            record["count"].is_string() && record.get("title").is_none(),
+            "{record}"
+        );
     }
 }
 
@@ -304,7 +426,10 @@ fn the_key_of_the_catalog_is_the_key_of_the_schema() {
     let sentry = Sentry::small();
     let mut catalog = catalog(&["teams", "users"]);
     entry(&mut catalog, "teams")["key_properties"] = json!(["slug"]);
-    entry(&mut catalog, "users").as_object_mut().unwrap().remove("key_properties");
+    entry(&mut catalog, "users")
+        .as_object_mut()
+        .unwrap()
+        .remove("key_properties");
     metadata(entry(&mut catalog, "users"), &[])["table-key-properties"] = json!(["email"]);
     metadata(entry(&mut catalog, "teams"), &["slug"])["selected"] = json!(false);
     let run = Tap::against(&sentry).catalog(catalog).run();
@@ -324,10 +449,17 @@ fn full_table_ignores_the_bookmark_and_leaves_it_where_it_is() {
             events["replication_method"] = json!("FULL_TABLE");
         } else {
             events.as_object_mut().unwrap().remove("replication_method");
-            let name = if place == "metadata" { "replication-method" } else { "forced-replication-method" };
+            let name = if place == "metadata" {
+                "replication-method"
+            } else {
+                "forced-replication-method"
+            };
             metadata(events, &[])[name] = json!("FULL_TABLE");
         }
-        let run = Tap::against(&sentry).catalog(catalog).state(&first.state()).run();
+        let run = Tap::against(&sentry)
+            .catalog(catalog)
+            .state(&first.state())
+            .run();
         run.is_complete();
         run.keys("events").equal(sentry.expected("events"));
         assert_eq!(run.state(), first.state(), "{place}");
@@ -344,7 +476,10 @@ fn metadata_that_was_edited_counts_though_the_entry_repeats_the_default() {
         let mut catalog = catalog(&["events", "teams"]);
         metadata(entry(&mut catalog, "events"), &[])[name] = json!("FULL_TABLE");
         metadata(entry(&mut catalog, "teams"), &[])["table-key-properties"] = json!(["slug"]);
-        let run = Tap::against(&sentry).catalog(catalog).state(&first.state()).run();
+        let run = Tap::against(&sentry)
+            .catalog(catalog)
+            .state(&first.state())
+            .run();
         run.is_complete().is_valid();
         run.keys("events").equal(sentry.expected("events"));
         assert_eq!(run.state(), first.state(), "{name}");
@@ -352,7 +487,12 @@ fn metadata_that_was_edited_counts_though_the_entry_repeats_the_default() {
     }
     let mut catalog = catalog(&["events"]);
     metadata(entry(&mut catalog, "events"), &[])["replication-key"] = json!("dateReceived");
-    Tap::against(&sentry).catalog(catalog).run().ends_with(1).prints_nothing().ends_telling("`dateReceived`");
+    Tap::against(&sentry)
+        .catalog(catalog)
+        .run()
+        .ends_with(1)
+        .prints_nothing()
+        .ends_telling("`dateReceived`");
 }
 
 #[test]
@@ -360,13 +500,22 @@ fn a_replication_key_that_the_stream_cannot_have_is_refused() {
     let sentry = Sentry::small();
     let mut catalog = catalog(&["events"]);
     entry(&mut catalog, "events")["replication_key"] = json!("dateReceived");
-    Tap::against(&sentry).catalog(catalog).run().ends_with(1).prints_nothing().ends_telling("dateReceived");
+    Tap::against(&sentry)
+        .catalog(catalog)
+        .run()
+        .ends_with(1)
+        .prints_nothing()
+        .ends_telling("dateReceived");
 }
 
 #[test]
 fn properties_is_the_old_name_of_catalog() {
     let sentry = Sentry::small();
-    let run = Tap::against(&sentry).file("p.json", catalog(&["teams"]).to_string()).arg("--properties").arg("p.json").run();
+    let run = Tap::against(&sentry)
+        .file("p.json", catalog(&["teams"]).to_string())
+        .arg("--properties")
+        .arg("p.json")
+        .run();
     run.is_complete();
     assert_eq!(run.streams(), BTreeSet::from(["teams"]));
 }
@@ -375,7 +524,13 @@ fn properties_is_the_old_name_of_catalog() {
 fn bookmark_properties_name_the_replication_key() {
     let sentry = Sentry::small();
     let run = Tap::against(&sentry).run();
-    assert_eq!(run.schema("issues")["bookmark_properties"], json!(["lastSeen"]));
-    assert_eq!(run.schema("events")["bookmark_properties"], json!(["dateCreated"]));
+    assert_eq!(
+        run.schema("issues")["bookmark_properties"],
+        json!(["lastSeen"])
+    );
+    assert_eq!(
+        run.schema("events")["bookmark_properties"],
+        json!(["dateCreated"])
+    );
     assert!(run.schema("teams").get("bookmark_properties").is_none());
 }

@@ -19,7 +19,9 @@ fn idle(projects: usize) -> Sentry {
 #[test]
 fn a_run_over_a_thousand_idle_projects_prints_at_most_a_megabyte() {
     let sentry = idle(1_000);
-    let tap = Tap::against(&sentry).without("state_interval_seconds").select(&["issues", "events"]);
+    let tap = Tap::against(&sentry)
+        .without("state_interval_seconds")
+        .select(&["issues", "events"]);
     let timed = |tap: Tap| {
         let began = Instant::now();
         (tap.run(), began.elapsed().as_secs())
@@ -30,16 +32,35 @@ fn a_run_over_a_thousand_idle_projects_prints_at_most_a_megabyte() {
         run.is_complete();
         // One more for each half a minute that a busy machine takes longer.
         let most = 1_000_000 + 300_000 * usize::try_from(seconds / 30).unwrap();
-        assert!(run.stdout.len() <= most, "{} bytes, {} STATE lines in {seconds} s", run.stdout.len(), run.states().len());
-        assert!(run.states().windows(2).all(|two| two[0] != two[1]), "none says nothing new");
+        assert!(
+            run.stdout.len() <= most,
+            "{} bytes, {} STATE lines in {seconds} s",
+            run.stdout.len(),
+            run.states().len()
+        );
+        assert!(
+            run.states().windows(2).all(|two| two[0] != two[1]),
+            "none says nothing new"
+        );
     }
-    assert_eq!(second.0.bookmark("events", sentry.project("idle-777")), Some(sentry.end));
+    assert_eq!(
+        second.0.bookmark("events", sentry.project("idle-777")),
+        Some(sentry.end)
+    );
 }
 
 #[test]
 fn a_run_that_moves_no_bookmark_has_one_state() {
     let sentry = Sentry::small();
-    assert_eq!(Tap::against(&sentry).select(&["teams", "members"]).run().is_complete().states().len(), 1);
+    assert_eq!(
+        Tap::against(&sentry)
+            .select(&["teams", "members"])
+            .run()
+            .is_complete()
+            .states()
+            .len(),
+        1
+    );
 }
 
 #[test]
@@ -47,16 +68,28 @@ fn what_is_finished_is_told_before_a_long_wait() {
     let sentry = Sentry::small();
     let (api, web) = (sentry.project("api"), sentry.project("web"));
     let list = Match::path_end("/issues/").query(format!("project={web}&"));
-    sentry.faults().add(Fault::always(list, FaultKind::Stall(Duration::from_secs(3_600))));
-    let mut running = Tap::against(&sentry).without("state_interval_seconds").select(&["issues"]).start();
+    sentry.faults().add(Fault::always(
+        list,
+        FaultKind::Stall(Duration::from_secs(3_600)),
+    ));
+    let mut running = Tap::against(&sentry)
+        .without("state_interval_seconds")
+        .select(&["issues"])
+        .start();
     let state = loop {
         let message = running.line().expect("the run goes on");
         if message["type"] == "STATE" {
             break message["value"].clone();
         }
     };
-    assert_eq!(crate::dsl::bookmark(&state, "issues", api), Some(sentry.end), "{state}");
+    assert_eq!(
+        crate::dsl::bookmark(&state, "issues", api),
+        Some(sentry.end),
+        "{state}"
+    );
     let killed = running.kill();
     sentry.faults().clear();
-    Tap::against(&sentry).select(&["issues"]).completes(&sentry, &[&killed]);
+    Tap::against(&sentry)
+        .select(&["issues"])
+        .completes(&sentry, &[&killed]);
 }

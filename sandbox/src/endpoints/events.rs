@@ -25,12 +25,17 @@ pub fn of_issue(call: &Call<'_>) -> Result<Reply, Problem> {
     let asked = call.window()?.unwrap_or_else(|| Window::recent(call.world));
     let window = call.world.retained(asked.seconds());
     if window.from >= asked.seconds().to {
-        return Err(Problem::bad_request("Invalid date range. Please try a more recent date range."));
+        return Err(Problem::bad_request(
+            "Invalid date range. Please try a more recent date range.",
+        ));
     }
     let query = call.get("query").unwrap_or_default();
     let sample = call.get("sample").is_some_and(is_yes);
-    let window =
-        if query.is_empty() && environments.is_empty() && !sample { newest_part(&[issue], window, offset + limit + 1) } else { window };
+    let window = if query.is_empty() && environments.is_empty() && !sample {
+        newest_part(&[issue], window, offset + limit + 1)
+    } else {
+        window
+    };
     let found: Vec<Found<'_>> = issue
         .events_in(window)
         .filter(|event| in_environments(*event, &environments))
@@ -46,8 +51,14 @@ pub fn of_issue(call: &Call<'_>) -> Result<Reply, Problem> {
         let second = if sample { 0 } else { event.second() };
         (Reverse(second), u128::from(shuffled(*event)))
     });
-    let size = if call.get("full").is_some_and(is_yes) { Size::Full } else { Size::Simple };
-    Ok(Reply::page(page.map(|(issue, one)| event::text(issue, one, size))))
+    let size = if call.get("full").is_some_and(is_yes) {
+        Size::Full
+    } else {
+        Size::Simple
+    };
+    Ok(Reply::page(
+        page.map(|(issue, one)| event::text(issue, one, size)),
+    ))
 }
 
 /// Errors only, all that retention keeps unless a window is named; `full` is anything but empty.
@@ -55,8 +66,10 @@ pub fn of_project(call: &Call<'_>) -> Result<Reply, Problem> {
     let project = call.project()?;
     let limit = call.per_page()?;
     let offset = cursor::row_offset(call.cursor()?.as_ref());
-    let window =
-        call.window().map_err(|_| Problem::bad_request("Invalid date range parameters provided"))?.map_or(Seconds::ALL, Window::seconds);
+    let window = call
+        .window()
+        .map_err(|_| Problem::bad_request("Invalid date range parameters provided"))?
+        .map_or(Seconds::ALL, Window::seconds);
     let window = call.world.retained(window);
     let query = call.get("query").unwrap_or_default().to_lowercase();
     let issues: Vec<&Issue> = call
@@ -66,7 +79,11 @@ pub fn of_project(call: &Call<'_>) -> Result<Reply, Problem> {
         .filter(|issue| issue.project == project.id && issue.kind.is_error())
         .filter(|issue| call.world.listable(issue))
         .collect();
-    let window = if query.is_empty() { newest_part(&issues, window, offset + limit + 1) } else { window };
+    let window = if query.is_empty() {
+        newest_part(&issues, window, offset + limit + 1)
+    } else {
+        window
+    };
     let found: Vec<Found<'_>> = issues
         .into_iter()
         .flat_map(|issue| issue.events_in(window).map(move |event| (issue, event)))
@@ -76,9 +93,17 @@ pub fn of_project(call: &Call<'_>) -> Result<Reply, Problem> {
                 || matches!(event, EventRef::Stored(event) if event_mentions(event, &query))
         })
         .collect();
-    let page = newest(found, offset, limit, |(_, event)| (Reverse(event.second()), u128::MAX - event.id_number()));
-    let size = if call.get("full").is_some_and(|text| !text.is_empty()) { Size::Full } else { Size::Simple };
-    Ok(Reply::page(page.map(|(issue, one)| event::text(issue, one, size))))
+    let page = newest(found, offset, limit, |(_, event)| {
+        (Reverse(event.second()), u128::MAX - event.id_number())
+    });
+    let size = if call.get("full").is_some_and(|text| !text.is_empty()) {
+        Size::Full
+    } else {
+        Size::Simple
+    };
+    Ok(Reply::page(
+        page.map(|(issue, one)| event::text(issue, one, size)),
+    ))
 }
 
 pub fn detail(call: &Call<'_>) -> Result<Reply, Problem> {
@@ -100,7 +125,13 @@ pub fn detail(call: &Call<'_>) -> Result<Reply, Problem> {
             let previous = index.checked_sub(1).map(name);
             let next = (index + 1 < synthetic.count).then(|| name(index + 1));
             let one = EventRef::Synthetic(synthetic, index);
-            return Ok(Reply::Value(event::detail(call.world, issue, one, previous.as_deref(), next.as_deref())));
+            return Ok(Reply::Value(event::detail(
+                call.world,
+                issue,
+                one,
+                previous.as_deref(),
+                next.as_deref(),
+            )));
         }
         let Some(one) = issue.events.iter().find(|event| event.id == id) else {
             continue;
@@ -108,8 +139,12 @@ pub fn detail(call: &Call<'_>) -> Result<Reply, Problem> {
         if !window.holds(one.second()) {
             break;
         }
-        let mut line: Vec<(i64, &str)> =
-            issue.events.iter().filter(|event| window.holds(event.second())).map(|event| (event.second(), event.id.as_str())).collect();
+        let mut line: Vec<(i64, &str)> = issue
+            .events
+            .iter()
+            .filter(|event| window.holds(event.second()))
+            .map(|event| (event.second(), event.id.as_str()))
+            .collect();
         line.sort_unstable();
         let at = line.partition_point(|other| *other < (one.second(), id.as_str()));
         let neighbour = |at: usize| line.get(at).map(|(_, id)| *id);
@@ -149,7 +184,12 @@ fn newest_part(issues: &[&Issue], window: Seconds, needed: usize) -> Seconds {
 }
 
 /// The page at `offset`, without sorting what lies behind it.
-fn newest<'a>(found: Vec<Found<'a>>, offset: usize, limit: usize, rank: impl Fn(&Found<'a>) -> (Reverse<i64>, u128)) -> Slice<Found<'a>> {
+fn newest<'a>(
+    found: Vec<Found<'a>>,
+    offset: usize,
+    limit: usize,
+    rank: impl Fn(&Found<'a>) -> (Reverse<i64>, u128),
+) -> Slice<Found<'a>> {
     let mut ranked: Vec<_> = found.into_iter().map(|one| (rank(&one), one)).collect();
     let end = offset + limit + 1;
     if ranked.len() > end {
@@ -157,7 +197,11 @@ fn newest<'a>(found: Vec<Found<'a>>, offset: usize, limit: usize, rank: impl Fn(
         ranked.truncate(end);
     }
     ranked.sort_unstable_by_key(|(rank, _)| *rank);
-    let rows = ranked.into_iter().skip(offset).map(|(_, one)| one).collect();
+    let rows = ranked
+        .into_iter()
+        .skip(offset)
+        .map(|(_, one)| one)
+        .collect();
     cursor::by_row(rows, limit, offset)
 }
 
@@ -168,7 +212,9 @@ fn is_yes(text: &str) -> bool {
 fn in_environments(event: EventRef<'_>, names: &[String]) -> bool {
     match event {
         EventRef::Stored(event) => event.in_environments(names),
-        EventRef::Synthetic(..) => names.is_empty() || names.iter().any(|name| name == "production"),
+        EventRef::Synthetic(..) => {
+            names.is_empty() || names.iter().any(|name| name == "production")
+        }
     }
 }
 

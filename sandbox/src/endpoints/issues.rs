@@ -13,18 +13,32 @@ pub fn find<'a>(call: &Call<'a>) -> Result<&'a Issue, Problem> {
     let asked = call.segment("issue");
     let found = match asked.parse() {
         Ok(id) => call.world.find_issue(id),
-        Err(_) => call.world.issues.values().find(|one| one.short_id == asked && call.world.listable(one)),
+        Err(_) => call
+            .world
+            .issues
+            .values()
+            .find(|one| one.short_id == asked && call.world.listable(one)),
     };
     let found = found.ok_or_else(Problem::not_found)?;
-    let visible =
-        call.world.project(found.project).is_some_and(|project| call.caller().is_ok_and(|caller| caller.can_see(call.world, project)));
-    if visible { Ok(found) } else { Err(Problem::forbidden()) }
+    let visible = call.world.project(found.project).is_some_and(|project| {
+        call.caller()
+            .is_ok_and(|caller| caller.can_see(call.world, project))
+    });
+    if visible {
+        Ok(found)
+    } else {
+        Err(Problem::forbidden())
+    }
 }
 
 pub fn detail(call: &Call<'_>) -> Result<Reply, Problem> {
     let found = find(call)?;
     call.environments()?;
-    let trim = Trim { collapse: call.all("collapse"), expand: call.all("expand"), ..Trim::default() };
+    let trim = Trim {
+        collapse: call.all("collapse"),
+        expand: call.all("expand"),
+        ..Trim::default()
+    };
     Ok(Reply::value(&issue::detail(call.world, found, &trim)))
 }
 

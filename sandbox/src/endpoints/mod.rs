@@ -32,7 +32,13 @@ const ORG_READ: &[&str] = &["org:read", "org:write", "org:admin"];
 const PROJECT_READ: &[&str] = &["project:read", "project:write", "project:admin"];
 const EVENT_READ: &[&str] = &["event:read", "event:write", "event:admin"];
 const MEMBER_READ: &[&str] = &["member:read", "member:write", "member:admin"];
-const RELEASES: &[&str] = &["project:read", "project:write", "project:admin", "project:releases", "org:ci"];
+const RELEASES: &[&str] = &[
+    "project:read",
+    "project:write",
+    "project:admin",
+    "project:releases",
+    "org:ci",
+];
 
 macro_rules! endpoints {
     ($($path:literal $class:ident $scopes:expr => $answer:path;)*) => {
@@ -81,21 +87,36 @@ impl<'a> Call<'a> {
     }
 
     fn segment(&self, name: &str) -> &str {
-        self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+        self.path
+            .iter()
+            .find(|(key, _)| key == name)
+            .map_or("", |(_, value)| value)
     }
 
     /// The last one wins, as in Django.
     pub fn get(&self, name: &str) -> Option<&'a str> {
-        self.query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn all(&self, name: &str) -> Vec<String> {
-        self.query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
+        self.query
+            .iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
+            .collect()
     }
 
     pub fn organization(&self) -> Result<&'a Organization, Problem> {
         let asked = self.segment("org");
-        self.world.organizations.iter().find(|one| one.slug == asked || one.id.to_string() == asked).ok_or_else(Problem::not_found)
+        self.world
+            .organizations
+            .iter()
+            .find(|one| one.slug == asked || one.id.to_string() == asked)
+            .ok_or_else(Problem::not_found)
     }
 
     /// The project in the path. A slug it had before is a redirect, an id never.
@@ -114,7 +135,10 @@ impl<'a> Call<'a> {
             }
             return Ok(project);
         }
-        let renamed = world.projects.iter().find(|one| one.former_slugs.iter().any(|old| old == asked));
+        let renamed = world
+            .projects
+            .iter()
+            .find(|one| one.former_slugs.iter().any(|old| old == asked));
         if let Some(project) = renamed {
             let from = format!("/projects/{}/{asked}/", organization.slug);
             let to = format!("/projects/{}/{}/", organization.slug, project.slug);
@@ -130,7 +154,9 @@ impl<'a> Call<'a> {
         let world = self.world;
         let mut asked = BTreeSet::new();
         for text in self.all("project") {
-            let id: i64 = text.parse().map_err(|_| Problem::bad_request("Invalid project parameter. Values must be numbers."))?;
+            let id: i64 = text.parse().map_err(|_| {
+                Problem::bad_request("Invalid project parameter. Values must be numbers.")
+            })?;
             asked.insert(id);
         }
         let slugs = self.all("projectSlug");
@@ -142,12 +168,18 @@ impl<'a> Call<'a> {
                 asked.insert(i64::try_from(project.id).unwrap_or(0));
             }
         }
-        let visible = world.projects.iter().filter(|project| caller.can_see(world, project));
+        let visible = world
+            .projects
+            .iter()
+            .filter(|project| caller.can_see(world, project));
         if asked.contains(&-1) {
             return Ok(visible.map(|project| project.id).collect());
         }
         if asked.is_empty() {
-            return Ok(visible.filter(|project| caller.is_member(world, project)).map(|project| project.id).collect());
+            return Ok(visible
+                .filter(|project| caller.is_member(world, project))
+                .map(|project| project.id)
+                .collect());
         }
         let visible: BTreeSet<u64> = visible.map(|project| project.id).collect();
         asked
@@ -164,7 +196,14 @@ impl<'a> Call<'a> {
 
     pub fn environments(&self) -> Result<Vec<String>, Problem> {
         let names = self.all("environment");
-        if names.iter().all(|name| self.world.environments.contains(name)) { Ok(names) } else { Err(Problem::not_found()) }
+        if names
+            .iter()
+            .all(|name| self.world.environments.contains(name))
+        {
+            Ok(names)
+        } else {
+            Err(Problem::not_found())
+        }
     }
 
     pub fn window(&self) -> Result<Option<Window>, Problem> {
@@ -172,7 +211,10 @@ impl<'a> Call<'a> {
     }
 
     pub fn cursor(&self) -> Result<Option<Cursor>, Problem> {
-        self.get("cursor").filter(|text| !text.is_empty()).map(Cursor::parse).transpose()
+        self.get("cursor")
+            .filter(|text| !text.is_empty())
+            .map(Cursor::parse)
+            .transpose()
     }
 
     /// Too many is an error here, not clamped.
@@ -180,14 +222,20 @@ impl<'a> Call<'a> {
         let Some(text) = self.get("per_page") else {
             return Ok(100);
         };
-        let number: i64 = text.parse().map_err(|_| Problem::bad_request("Invalid per_page parameter."))?;
+        let number: i64 = text
+            .parse()
+            .map_err(|_| Problem::bad_request("Invalid per_page parameter."))?;
         if number > 100 {
-            return Err(Problem::bad_request("Invalid per_page value. Cannot exceed 100."));
+            return Err(Problem::bad_request(
+                "Invalid per_page value. Cannot exceed 100.",
+            ));
         }
         usize::try_from(number)
             .ok()
             .filter(|number| *number > 0)
-            .ok_or_else(|| Problem::bad_request("Invalid per_page value. Must be between 1 and 100."))
+            .ok_or_else(|| {
+                Problem::bad_request("Invalid per_page value. Must be between 1 and 100.")
+            })
     }
 
     /// A plain list, paged by number of page.

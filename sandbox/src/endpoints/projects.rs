@@ -15,7 +15,10 @@ pub fn list(call: &Call<'_>) -> Result<Reply, Problem> {
         .projects
         .iter()
         .filter(|project| project.status == ProjectStatus::Active)
-        .filter(|project| call.get("query").is_none_or(|query| project.slug.contains(query) || project.name.contains(query)))
+        .filter(|project| {
+            call.get("query")
+                .is_none_or(|query| project.slug.contains(query) || project.name.contains(query))
+        })
         .collect();
     projects.sort_by(|a, b| a.slug.cmp(&b.slug));
     let row = |one: &Project| project::row(call.world, caller, one, &collapse).to_string();
@@ -27,5 +30,10 @@ pub fn list(call: &Call<'_>) -> Result<Reply, Problem> {
 
 pub fn detail(call: &Call<'_>) -> Result<Reply, Problem> {
     let one = call.project()?;
-    Ok(Reply::value(&project::detail(call.world, call.caller()?, call.organization()?, one)))
+    Ok(Reply::value(&project::detail(
+        call.world,
+        call.caller()?,
+        call.organization()?,
+        one,
+    )))
 }

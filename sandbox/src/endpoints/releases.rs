@@ -27,10 +27,17 @@ pub fn list(call: &Call<'_>) -> Result<Reply, Problem> {
         .filter(|one| one.projects.iter().any(|id| projects.contains(id)))
         .filter(|one| status.is_none_or(|status| one.status == status))
         .filter(|one| one.version.to_lowercase().contains(&query))
-        .filter(|one| window.is_none_or(|window| window.start <= one.date_created && one.date_created <= window.end))
+        .filter(|one| {
+            window.is_none_or(|window| {
+                window.start <= one.date_created && one.date_created <= window.end
+            })
+        })
         .collect();
     releases.sort_by_key(|one| Reverse((one.date_created, one.id)));
-    Ok(Reply::page(call.paged(releases)?.map(|one| release::record(call.world, one).to_string())))
+    Ok(Reply::page(
+        call.paged(releases)?
+            .map(|one| release::record(call.world, one).to_string()),
+    ))
 }
 
 pub fn detail(call: &Call<'_>) -> Result<Reply, Problem> {
@@ -40,7 +47,12 @@ pub fn detail(call: &Call<'_>) -> Result<Reply, Problem> {
     let one = call
         .world
         .release(version)
-        .filter(|one| one.projects.iter().filter_map(|id| call.world.project(*id)).any(|project| caller.can_see(call.world, project)))
+        .filter(|one| {
+            one.projects
+                .iter()
+                .filter_map(|id| call.world.project(*id))
+                .any(|project| caller.can_see(call.world, project))
+        })
         .ok_or_else(Problem::not_found)?;
     Ok(Reply::value(&release::record(call.world, one)))
 }

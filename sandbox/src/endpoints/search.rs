@@ -18,10 +18,17 @@ pub fn organization(call: &Call<'_>) -> Result<Reply, Problem> {
     call.organization()?;
     let period = call.get("groupStatsPeriod").unwrap_or("24h");
     if !["", "24h", "14d", "auto"].contains(&period) {
-        return Err(Problem::bad_request("Invalid stats_period. Valid choices are '', '24h', '14d', and 'auto'"));
+        return Err(Problem::bad_request(
+            "Invalid stats_period. Valid choices are '', '24h', '14d', and 'auto'",
+        ));
     }
     let projects = call.projects()?;
-    let trim = Trim { collapse: call.all("collapse"), expand: call.all("expand"), stats: period.to_owned(), html_annotations: false };
+    let trim = Trim {
+        collapse: call.all("collapse"),
+        expand: call.all("expand"),
+        stats: period.to_owned(),
+        html_annotations: false,
+    };
     search(call, &projects, &trim)
 }
 
@@ -30,9 +37,15 @@ pub fn project(call: &Call<'_>) -> Result<Reply, Problem> {
     let project = call.project()?;
     let period = call.get("statsPeriod").unwrap_or("24h");
     if !["", "24h", "14d"].contains(&period) {
-        return Err(Problem::bad_request("Invalid stats_period. Valid choices are '', '24h', and '14d'"));
+        return Err(Problem::bad_request(
+            "Invalid stats_period. Valid choices are '', '24h', and '14d'",
+        ));
     }
-    let trim = Trim { stats: period.to_owned(), html_annotations: true, ..Trim::default() };
+    let trim = Trim {
+        stats: period.to_owned(),
+        html_annotations: true,
+        ..Trim::default()
+    };
     search(call, &BTreeSet::from([project.id]), &trim)
 }
 
@@ -42,7 +55,12 @@ fn search(call: &Call<'_>, projects: &BTreeSet<u64>, trim: &Trim) -> Result<Repl
     let asked = call.window()?.unwrap_or_else(|| Window::recent(world));
     let limit = match call.get("limit") {
         None | Some("") => 100,
-        Some(text) => text.parse::<usize>().ok().filter(|limit| *limit > 0).ok_or_else(|| Problem::bad_request("invalid limit"))?.min(100),
+        Some(text) => text
+            .parse::<usize>()
+            .ok()
+            .filter(|limit| *limit > 0)
+            .ok_or_else(|| Problem::bad_request("invalid limit"))?
+            .min(100),
     };
     let cursor = call.cursor()?;
     if projects.is_empty() {
@@ -55,7 +73,9 @@ fn search(call: &Call<'_>, projects: &BTreeSet<u64>, trim: &Trim) -> Result<Repl
     if !ids.is_empty() {
         let mut rows = Vec::new();
         for id in ids {
-            let id: u64 = id.parse().map_err(|_| Problem::bad_request("Group ids must be integers"))?;
+            let id: u64 = id
+                .parse()
+                .map_err(|_| Problem::bad_request("Group ids must be integers"))?;
             if let Some(found) = world.issues.get(&id).filter(in_reach) {
                 rows.push(issue::row(world, found, None, trim));
             }
@@ -66,13 +86,26 @@ fn search(call: &Call<'_>, projects: &BTreeSet<u64>, trim: &Trim) -> Result<Repl
     let text = call.get("query").unwrap_or("is:unresolved").trim();
     if let Some(hit) = direct_hit(call, text) {
         return Ok(Reply::List {
-            rows: in_reach(&hit).then(|| issue::row(world, hit, None, trim)).into_iter().collect(),
+            rows: in_reach(&hit)
+                .then(|| issue::row(world, hit, None, trim))
+                .into_iter()
+                .collect(),
             direct_hit: true,
         });
     }
     let query = Query::parse(text)?;
     let sort = call.get("sort").unwrap_or("date");
-    if !["date", "new", "freq", "user", "trends", "inbox", "recommended"].contains(&sort) {
+    if ![
+        "date",
+        "new",
+        "freq",
+        "user",
+        "trends",
+        "inbox",
+        "recommended",
+    ]
+    .contains(&sort)
+    {
         return Err(Problem::bad_request("invalid sort"));
     }
     let seconds = world.retained(asked.seconds());
@@ -85,7 +118,9 @@ fn search(call: &Call<'_>, projects: &BTreeSet<u64>, trim: &Trim) -> Result<Repl
         .filter(|(issue, seen)| query.matches(call, issue, *seen, seconds))
         .map(|(issue, seen)| {
             let score = match sort {
-                "new" => issue.seen(Seconds::ALL, &[]).map_or(0, |ever| ever.first * 1_000),
+                "new" => issue
+                    .seen(Seconds::ALL, &[])
+                    .map_or(0, |ever| ever.first * 1_000),
                 "freq" => i64::try_from(seen.count).unwrap_or(i64::MAX),
                 "user" => i64::try_from(seen.users).unwrap_or(i64::MAX),
                 _ => seen.last * 1_000,
@@ -97,7 +132,11 @@ fn search(call: &Call<'_>, projects: &BTreeSet<u64>, trim: &Trim) -> Result<Repl
     let hits = scored.len().min(MAX_HITS);
     let slice = cursor::by_score(scored, limit, cursor.as_ref());
     Ok(Reply::Page(Page {
-        rows: slice.rows.into_iter().map(|(one, seen)| issue::row(world, one, Some(seen), trim)).collect(),
+        rows: slice
+            .rows
+            .into_iter()
+            .map(|(one, seen)| issue::row(world, one, Some(seen), trim))
+            .collect(),
         previous: slice.previous,
         next: slice.next,
         hits: Some(hits),
@@ -108,7 +147,10 @@ fn search(call: &Call<'_>, projects: &BTreeSet<u64>, trim: &Trim) -> Result<Repl
 fn direct_hit<'a>(call: &Call<'a>, text: &str) -> Option<&'a Issue> {
     let world = call.world;
     if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return world.issues.values().find(|issue| issue.events.iter().any(|event| event.id == text));
+        return world
+            .issues
+            .values()
+            .find(|issue| issue.events.iter().any(|event| event.id == text));
     }
     if call.get("shortIdLookup") == Some("1") {
         return world.issues.values().find(|issue| issue.short_id == text);
@@ -131,7 +173,11 @@ enum Term {
     Priority(Vec<String>),
     Level(Vec<String>),
     Project(Vec<String>),
-    Seen { last: bool, after: bool, second: i64 },
+    Seen {
+        last: bool,
+        after: bool,
+        second: i64,
+    },
     Tag(String, Vec<String>),
     Word(String),
 }
@@ -146,12 +192,16 @@ impl Query {
             };
             terms.push((negated, Term::parse(word)?));
         }
-        let by_kind = terms.iter().any(|(_, term)| matches!(term, Term::Category(_) | Term::Type(_)));
+        let by_kind = terms
+            .iter()
+            .any(|(_, term)| matches!(term, Term::Category(_) | Term::Type(_)));
         Ok(Self { terms, by_kind })
     }
 
     fn matches(&self, call: &Call<'_>, issue: &Issue, seen: Seen, window: Seconds) -> bool {
-        self.terms.iter().all(|(negated, term)| *negated != term.matches(call, issue, seen, window))
+        self.terms
+            .iter()
+            .all(|(negated, term)| *negated != term.matches(call, issue, seen, window))
     }
 }
 
@@ -177,7 +227,11 @@ fn words(text: &str) -> Vec<String> {
 }
 
 fn values(text: &str) -> Vec<String> {
-    text.trim_start_matches('[').trim_end_matches(']').split(',').map(|value| value.trim().trim_matches('"').to_owned()).collect()
+    text.trim_start_matches('[')
+        .trim_end_matches(']')
+        .split(',')
+        .map(|value| value.trim().trim_matches('"').to_owned())
+        .collect()
 }
 
 impl Term {
@@ -186,7 +240,9 @@ impl Term {
             return Ok(Self::Word(word.trim_matches('"').to_owned()));
         };
         if value.is_empty() {
-            return Err(Problem::bad_request(&format!("Error parsing search query: Empty string after '{key}:'")));
+            return Err(Problem::bad_request(&format!(
+                "Error parsing search query: Empty string after '{key}:'"
+            )));
         }
         Ok(match key {
             "is" => Self::parse_is(value)?,
@@ -217,14 +273,20 @@ impl Term {
             | "archived_forever" => Self::Substatus(value.to_owned()),
             "for_review" => Self::Substatus("new".to_owned()),
             _ => {
-                return Err(Problem::bad_request(&format!("Error parsing search query: Invalid value for \"is\" search: {value}")));
+                return Err(Problem::bad_request(&format!(
+                    "Error parsing search query: Invalid value for \"is\" search: {value}"
+                )));
             }
         })
     }
 
     fn parse_seen(last: bool, value: &str) -> Result<Self, Problem> {
         let bare = value.trim_start_matches(['<', '>', '=']);
-        Ok(Self::Seen { last, after: !value.starts_with('<'), second: window::instant(bare)?.timestamp() })
+        Ok(Self::Seen {
+            last,
+            after: !value.starts_with('<'),
+            second: window::instant(bare)?.timestamp(),
+        })
     }
 
     fn matches(&self, call: &Call<'_>, issue: &Issue, seen: Seen, window: Seconds) -> bool {
@@ -235,17 +297,33 @@ impl Term {
             Self::Assigned(yes) => issue.assignee.is_some() == *yes,
             Self::Category(list) => one_of(list, issue.kind.category),
             Self::Type(list) => one_of(list, issue.kind.issue_type),
-            Self::Priority(list) => issue.priority.as_ref().is_some_and(|value| one_of(list, value)),
+            Self::Priority(list) => issue
+                .priority
+                .as_ref()
+                .is_some_and(|value| one_of(list, value)),
             Self::Level(list) => one_of(list, &issue.level),
-            Self::Project(list) => call.world.project(issue.project).is_some_and(|project| one_of(list, &project.slug)),
-            Self::Seen { last, after, second } => {
-                let own = if *last { seen.last } else { issue.seen(Seconds::ALL, &[]).map_or(0, |ever| ever.first) };
+            Self::Project(list) => call
+                .world
+                .project(issue.project)
+                .is_some_and(|project| one_of(list, &project.slug)),
+            Self::Seen {
+                last,
+                after,
+                second,
+            } => {
+                let own = if *last {
+                    seen.last
+                } else {
+                    issue.seen(Seconds::ALL, &[]).map_or(0, |ever| ever.first)
+                };
                 (own >= *second) == *after
             }
-            Self::Tag(key, list) => issue
-                .events
-                .iter()
-                .any(|event| window.holds(event.second()) && list.iter().any(|value| issue::has_tag(issue, event, key, value))),
+            Self::Tag(key, list) => issue.events.iter().any(|event| {
+                window.holds(event.second())
+                    && list
+                        .iter()
+                        .any(|value| issue::has_tag(issue, event, key, value))
+            }),
             Self::Word(word) => issue::mentions(issue, word),
         }
     }

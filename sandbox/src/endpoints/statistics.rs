@@ -22,15 +22,25 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     if fields.is_empty() {
         return Err(Problem::bad_request("At least one \"field\" is required."));
     }
-    if let Some(other) = fields.iter().find(|field| *field != FIELD && *field != "sum(times_seen)") {
+    if let Some(other) = fields
+        .iter()
+        .find(|field| *field != FIELD && *field != "sum(times_seen)")
+    {
         return Err(Problem::bad_request(&format!("Invalid field: \"{other}\"")));
     }
     let group_by = call.all("groupBy");
     if group_by.is_empty() {
-        return Err(Problem::bad_request("At least one \"groupBy\" is required."));
+        return Err(Problem::bad_request(
+            "At least one \"groupBy\" is required.",
+        ));
     }
-    if let Some(other) = group_by.iter().find(|name| !["project", "outcome", "category", "reason"].contains(&name.as_str())) {
-        return Err(Problem::bad_request(&format!("Invalid groupBy: \"{other}\"")));
+    if let Some(other) = group_by
+        .iter()
+        .find(|name| !["project", "outcome", "category", "reason"].contains(&name.as_str()))
+    {
+        return Err(Problem::bad_request(&format!(
+            "Invalid groupBy: \"{other}\""
+        )));
     }
     let step = interval(call.get("interval").unwrap_or("1h"))?;
     let asked = match call.window()? {
@@ -41,7 +51,9 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     let from = asked.start.timestamp() - asked.start.timestamp().rem_euclid(step);
     let end = asked.end.timestamp();
     let to = end + (step - end.rem_euclid(step)) % step;
-    let starts: Vec<i64> = (0..(to - from) / step).map(|number| from + number * step).collect();
+    let starts: Vec<i64> = (0..(to - from) / step)
+        .map(|number| from + number * step)
+        .collect();
     if starts.len() > 10_000 {
         return Err(Problem::bad_request(
             "Your interval and date range would create too many results. Use a larger interval, or a smaller date range.",
@@ -71,9 +83,14 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
                 })
                 .collect();
             let by = Value::Object(by);
-            let (_, counts) = groups.entry(by.to_string()).or_insert_with(|| (by, vec![0; starts.len()]));
+            let (_, counts) = groups
+                .entry(by.to_string())
+                .or_insert_with(|| (by, vec![0; starts.len()]));
             for (count, start) in counts.iter_mut().zip(&starts) {
-                let window = Seconds { from: *start, to: start + step };
+                let window = Seconds {
+                    from: *start,
+                    to: start + step,
+                };
                 *count += issue.seen(window, &[]).map_or(0, |seen| seen.count);
             }
         }
@@ -85,11 +102,19 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         .filter(|(_, counts)| counts.iter().any(|count| *count > 0))
         .map(|(by, counts)| {
             let total: u64 = counts.iter().sum();
-            let totals: Value = fields.iter().map(|field| (field.clone(), json!(total))).collect::<serde_json::Map<_, _>>().into();
+            let totals: Value = fields
+                .iter()
+                .map(|field| (field.clone(), json!(total)))
+                .collect::<serde_json::Map<_, _>>()
+                .into();
             if totals_only {
                 return json!({"by": by, "totals": totals});
             }
-            let series: Value = fields.iter().map(|field| (field.clone(), json!(counts))).collect::<serde_json::Map<_, _>>().into();
+            let series: Value = fields
+                .iter()
+                .map(|field| (field.clone(), json!(counts)))
+                .collect::<serde_json::Map<_, _>>()
+                .into();
             json!({"by": by, "totals": totals, "series": series})
         })
         .collect();
@@ -99,7 +124,10 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         "groups": groups,
     });
     if !totals_only {
-        body["intervals"] = starts.iter().map(|start| json!(window::second_text(*start))).collect();
+        body["intervals"] = starts
+            .iter()
+            .map(|start| json!(window::second_text(*start)))
+            .collect();
     }
     Ok(Reply::value(&body))
 }
@@ -115,10 +143,14 @@ fn interval(text: &str) -> Result<i64, Problem> {
     }
     .ok_or_else(|| Problem::bad_request(&format!("Invalid interval: \"{text}\"")))?;
     if seconds < HOUR {
-        return Err(Problem::bad_request("The interval has to be at least one hour."));
+        return Err(Problem::bad_request(
+            "The interval has to be at least one hour.",
+        ));
     }
     if seconds > 24 * HOUR || (24 * HOUR) % seconds != 0 {
-        return Err(Problem::bad_request("The interval should divide one day cleanly."));
+        return Err(Problem::bad_request(
+            "The interval should divide one day cleanly.",
+        ));
     }
     Ok(seconds)
 }

@@ -27,13 +27,24 @@ pub fn text(issue: &Issue, event: EventRef<'_>, size: Size) -> String {
                 Size::Simple => &synthetic.templates.simple,
                 Size::Full => &synthetic.templates.full,
             };
-            template.fill(&format!("{:032x}", synthetic.id(index)), synthetic.issue, synthetic.project, synthetic.second(index))
+            template.fill(
+                &format!("{:032x}", synthetic.id(index)),
+                synthetic.issue,
+                synthetic.project,
+                synthetic.second(index),
+            )
         }
     }
 }
 
 /// Neighbours are ids of events of the same issue.
-pub fn detail(world: &World, issue: &Issue, event: EventRef<'_>, previous: Option<&str>, next: Option<&str>) -> String {
+pub fn detail(
+    world: &World,
+    issue: &Issue,
+    event: EventRef<'_>,
+    previous: Option<&str>,
+    next: Option<&str>,
+) -> String {
     let mut record = match event {
         EventRef::Stored(event) => full(issue, event, 3, 5),
         EventRef::Synthetic(..) => match serde_json::from_str(&text(issue, event, Size::Full)) {
@@ -42,7 +53,10 @@ pub fn detail(world: &World, issue: &Issue, event: EventRef<'_>, previous: Optio
         },
     };
     let release: Option<&Release> = match event {
-        EventRef::Stored(event) => event.release.as_ref().and_then(|version| world.release(version)),
+        EventRef::Stored(event) => event
+            .release
+            .as_ref()
+            .and_then(|version| world.release(version)),
         EventRef::Synthetic(..) => None,
     };
     if let EventRef::Stored(event) = event
@@ -103,7 +117,10 @@ pub fn tags(issue: &Issue, event: &Event) -> Vec<(Option<String>, Option<String>
 }
 
 fn tag_values(issue: &Issue, event: &Event) -> Value {
-    let mut list: Vec<Value> = tags(issue, event).into_iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+    let mut list: Vec<Value> = tags(issue, event)
+        .into_iter()
+        .map(|(key, value)| json!({"key": key, "value": value}))
+        .collect();
     if let Some(id) = event.user.as_ref().and_then(|user| user["id"].as_str()) {
         list.push(json!({
             "key": "user",
@@ -141,7 +158,11 @@ fn simple(issue: &Issue, event: &Event) -> Value {
 fn full(issue: &Issue, event: &Event, frames: usize, crumbs: usize) -> Map<String, Value> {
     let second = window::second_text(event.second());
     // Beyond 64 bits with a sign, in some events.
-    let big = if event.id.starts_with('0') { 12_345_678_901_234_567_890_u64 } else { 1_234_567_890 };
+    let big = if event.id.starts_with('0') {
+        12_345_678_901_234_567_890_u64
+    } else {
+        1_234_567_890
+    };
     let mut record = json!({
         "id": event.id,
         "groupID": issue.id.to_string(),
@@ -238,7 +259,10 @@ fn entries(issue: &Issue, event: &Event, frames: usize, crumbs: usize) -> Value 
     })).collect::<Vec<_>>()}});
     match issue.kind.event_type {
         "error" => {
-            let (kind, value) = issue.title.split_once(": ").unwrap_or(("Error", &issue.title));
+            let (kind, value) = issue
+                .title
+                .split_once(": ")
+                .unwrap_or(("Error", &issue.title));
             let exception = json!({"type": "exception", "data": {
                 "values": [{
                     "type": kind,
@@ -349,7 +373,11 @@ impl Templates {
     /// Full events of about `bytes`, by the number of stack frames.
     pub fn sized(bytes: usize) -> Self {
         let mut world = World::empty(window::at(HOLE_SECOND));
-        world.add_issue_with_id(HOLE_ISSUE, HOLE_PROJECT, "TimeoutError: upstream did not answer in time");
+        world.add_issue_with_id(
+            HOLE_ISSUE,
+            HOLE_PROJECT,
+            "TimeoutError: upstream did not answer in time",
+        );
         let issue = world.issue_mut(HOLE_ISSUE);
         issue.platform = Some("python".to_owned());
         issue.logger = Some("app.tasks".to_owned());
@@ -359,13 +387,21 @@ impl Templates {
         event.user = Some(
             json!({"id": "17", "email": "user17@example.com", "username": null, "ip_address": "10.0.0.17", "name": null, "geo": null, "data": null}),
         );
-        event.tags = [("server_name", "web-1"), ("handled", "no"), ("runtime", "CPython 3.12.4"), ("transaction", "app.tasks.run")]
-            .map(|(key, value)| (Some(key.to_owned()), Some(value.to_owned())))
-            .into();
+        event.tags = [
+            ("server_name", "web-1"),
+            ("handled", "no"),
+            ("runtime", "CPython 3.12.4"),
+            ("transaction", "app.tasks.run"),
+        ]
+        .map(|(key, value)| (Some(key.to_owned()), Some(value.to_owned())))
+        .into();
         let full_text = |frames| Value::Object(full(issue, &event, frames, 20)).to_string();
         let (none, one) = (full_text(0).len(), full_text(1).len());
         let frames = bytes.saturating_sub(none) / (one - none);
-        Self { simple: Template::cut(&simple(issue, &event).to_string()), full: Template::cut(&full_text(frames)) }
+        Self {
+            simple: Template::cut(&simple(issue, &event).to_string()),
+            full: Template::cut(&full_text(frames)),
+        }
     }
 }
 
@@ -373,12 +409,18 @@ impl Template {
     fn cut(text: &str) -> Self {
         let (issue, project) = (HOLE_ISSUE.to_string(), HOLE_PROJECT.to_string());
         let created = window::second_text(HOLE_SECOND);
-        let holes: [(&str, Hole); 4] =
-            [(HOLE_EVENT, || Piece::Event), (&issue, || Piece::Issue), (&project, || Piece::Project), (&created, || Piece::Created)];
+        let holes: [(&str, Hole); 4] = [
+            (HOLE_EVENT, || Piece::Event),
+            (&issue, || Piece::Issue),
+            (&project, || Piece::Project),
+            (&created, || Piece::Created),
+        ];
         let mut pieces = Vec::new();
         let mut rest = text;
-        while let Some((at, hole, piece)) =
-            holes.iter().filter_map(|(hole, piece)| rest.find(hole).map(|at| (at, *hole, piece))).min_by_key(|(at, ..)| *at)
+        while let Some((at, hole, piece)) = holes
+            .iter()
+            .filter_map(|(hole, piece)| rest.find(hole).map(|at| (at, *hole, piece)))
+            .min_by_key(|(at, ..)| *at)
         {
             pieces.push(Piece::Text(rest[..at].to_owned()));
             pieces.push(piece());

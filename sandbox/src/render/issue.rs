@@ -40,11 +40,13 @@ fn base(world: &World, issue: &Issue, html_annotations: bool) -> Map<String, Val
     let annotations: Vec<Value> = issue
         .annotations
         .iter()
-        .map(
-            |(name, url)| {
-                if html_annotations { json!(format!("<a href=\"{url}\">{name}</a>")) } else { json!({"displayName": name, "url": url}) }
-            },
-        )
+        .map(|(name, url)| {
+            if html_annotations {
+                json!(format!("<a href=\"{url}\">{name}</a>"))
+            } else {
+                json!({"displayName": name, "url": url})
+            }
+        })
         .collect();
     let record = json!({
         "id": issue.id.to_string(),
@@ -120,7 +122,10 @@ fn series(issue: &Issue, now: i64, step: i64, points: i64) -> Value {
     (0..points)
         .map(|index| {
             let from = last - (points - 1 - index) * step;
-            let window = Seconds { from, to: from + step };
+            let window = Seconds {
+                from,
+                to: from + step,
+            };
             let count = issue.seen(window, &[]).map_or(0, |seen| seen.count);
             json!([from, count])
         })
@@ -130,8 +135,14 @@ fn series(issue: &Issue, now: i64, step: i64, points: i64) -> Value {
 /// A row of the list. `seen` is over the window that was asked for, `None` for lists by id, which have no window.
 pub fn row(world: &World, issue: &Issue, seen: Option<Seen>, trim: &Trim) -> String {
     let ever = issue.seen(Seconds::ALL, &[]).unwrap_or_default();
-    let kept = issue.seen(world.retained(Seconds::ALL), &[]).unwrap_or_default();
-    let top = seen.unwrap_or(Seen { count: ever.count, first: ever.first, ..kept });
+    let kept = issue
+        .seen(world.retained(Seconds::ALL), &[])
+        .unwrap_or_default();
+    let top = seen.unwrap_or(Seen {
+        count: ever.count,
+        first: ever.first,
+        ..kept
+    });
     let mut record = base(world, issue, trim.html_annotations);
     let mut put = |key: &str, value: Value| {
         record.insert(key.to_owned(), value);
@@ -143,7 +154,14 @@ pub fn row(world: &World, issue: &Issue, seen: Option<Seen>, trim: &Trim) -> Str
     if !trim.collapses("stats") && !trim.collapses("lifetime") {
         put("count", json!(top.count.to_string()));
         put("userCount", json!(top.users));
-        put("firstSeen", if seen.is_some() { json!(window::second_text(top.first)) } else { json!(first_seen_ever(issue, ever)) });
+        put(
+            "firstSeen",
+            if seen.is_some() {
+                json!(window::second_text(top.first))
+            } else {
+                json!(first_seen_ever(issue, ever))
+            },
+        );
         put("lastSeen", json!(window::second_text(top.last)));
         put(
             "lifetime",
@@ -161,7 +179,10 @@ pub fn row(world: &World, issue: &Issue, seen: Option<Seen>, trim: &Trim) -> Str
         match trim.stats.as_str() {
             "14d" => put("stats", json!({"14d": series(issue, now, 86_400, 14)})),
             "24h" | "auto" => {
-                put("stats", json!({trim.stats.as_str(): series(issue, now, 3_600, 24)}));
+                put(
+                    "stats",
+                    json!({trim.stats.as_str(): series(issue, now, 3_600, 24)}),
+                );
             }
             _ => {}
         }
@@ -181,7 +202,16 @@ pub fn row(world: &World, issue: &Issue, seen: Option<Seen>, trim: &Trim) -> Str
     expansions(issue, trim, ever, &mut record);
     if trim.collapses("base") {
         record.retain(|key, _| {
-            matches!(key.as_str(), "id" | "count" | "userCount" | "firstSeen" | "lastSeen" | "lifetime" | "stats" | "filtered")
+            matches!(
+                key.as_str(),
+                "id" | "count"
+                    | "userCount"
+                    | "firstSeen"
+                    | "lastSeen"
+                    | "lifetime"
+                    | "stats"
+                    | "filtered"
+            )
         });
     }
     Value::Object(record).to_string()
@@ -192,7 +222,10 @@ fn expansions(issue: &Issue, trim: &Trim, ever: Seen, record: &mut Map<String, V
         record.insert(key.to_owned(), value);
     };
     if trim.expands("inbox") {
-        put("inbox", json!({"reason": 0, "reason_details": null, "date_added": window::second_text(ever.first)}));
+        put(
+            "inbox",
+            json!({"reason": 0, "reason_details": null, "date_added": window::second_text(ever.first)}),
+        );
     }
     if trim.expands("integrationIssues") {
         put("integrationIssues", json!([]));
@@ -218,7 +251,9 @@ fn expansions(issue: &Issue, trim: &Trim, ever: Seen, record: &mut Map<String, V
 
 pub fn detail(world: &World, issue: &Issue, trim: &Trim) -> Value {
     let ever = issue.seen(Seconds::ALL, &[]).unwrap_or_default();
-    let kept = issue.seen(world.retained(Seconds::ALL), &[]).unwrap_or_default();
+    let kept = issue
+        .seen(world.retained(Seconds::ALL), &[])
+        .unwrap_or_default();
     let mut record = base(world, issue, false);
     let mut put = |key: &str, value: Value| {
         record.insert(key.to_owned(), value);
@@ -233,7 +268,9 @@ pub fn detail(world: &World, issue: &Issue, trim: &Trim) -> Value {
         let form = match &issue.first_release {
             ReleaseForm::None => Value::Null,
             ReleaseForm::VersionOnly(version) => json!({ "version": version }),
-            ReleaseForm::Full(version) => world.release(version).map_or(Value::Null, |one| release::record(world, one)),
+            ReleaseForm::Full(version) => world
+                .release(version)
+                .map_or(Value::Null, |one| release::record(world, one)),
         };
         put("lastRelease", form.clone());
         put("firstRelease", form);
@@ -249,7 +286,10 @@ pub fn detail(world: &World, issue: &Issue, trim: &Trim) -> Value {
     }
     if !trim.collapses("stats") {
         let now = world.clock().timestamp();
-        put("stats", json!({"24h": series(issue, now, 3_600, 24), "30d": series(issue, now, 86_400, 30)}));
+        put(
+            "stats",
+            json!({"24h": series(issue, now, 3_600, 24), "30d": series(issue, now, 86_400, 30)}),
+        );
     }
     let reader = world.users.first();
     let mut activity = Vec::new();
@@ -289,7 +329,10 @@ pub fn detail(world: &World, issue: &Issue, trim: &Trim) -> Value {
         put("owners", json!([owner(ever)]));
     }
     if trim.expands("forecast") {
-        put("forecast", json!({"data": [[window::second_text(kept.last), 12]]}));
+        put(
+            "forecast",
+            json!({"data": [[window::second_text(kept.last), 12]]}),
+        );
     }
     expansions(issue, trim, ever, &mut record);
     Value::Object(record)
@@ -299,8 +342,14 @@ pub fn detail(world: &World, issue: &Issue, trim: &Trim) -> Value {
 pub fn mentions(issue: &Issue, word: &str) -> bool {
     let word = word.to_lowercase();
     issue.title.to_lowercase().contains(&word)
-        || issue.culprit.as_ref().is_some_and(|culprit| culprit.to_lowercase().contains(&word))
-        || issue.events.iter().any(|event| event_mentions(event, &word))
+        || issue
+            .culprit
+            .as_ref()
+            .is_some_and(|culprit| culprit.to_lowercase().contains(&word))
+        || issue
+            .events
+            .iter()
+            .any(|event| event_mentions(event, &word))
 }
 
 pub fn event_mentions(event: &Event, word: &str) -> bool {
@@ -309,5 +358,7 @@ pub fn event_mentions(event: &Event, word: &str) -> bool {
 
 /// All tags an event has, those of its fields included.
 pub fn has_tag(issue: &Issue, event: &Event, key: &str, value: &str) -> bool {
-    event::tags(issue, event).iter().any(|(own, other)| own.as_deref() == Some(key) && other.as_deref() == Some(value))
+    event::tags(issue, event)
+        .iter()
+        .any(|(own, other)| own.as_deref() == Some(key) && other.as_deref() == Some(value))
 }

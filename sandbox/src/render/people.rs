@@ -75,8 +75,12 @@ pub fn project_member(world: &World, row: &Member) -> Value {
 }
 
 pub fn team(world: &World, caller: &Caller, team: &Team, detailed: bool) -> Value {
-    let is_member = matches!(caller.token.kind, TokenKind::User(_)) && caller.teams(world).contains(&team.id);
-    let members = world.listed_members().filter(|member| member.user.is_some() && member.teams.contains(&team.id)).count();
+    let is_member =
+        matches!(caller.token.kind, TokenKind::User(_)) && caller.teams(world).contains(&team.id);
+    let members = world
+        .listed_members()
+        .filter(|member| member.user.is_some() && member.teams.contains(&team.id))
+        .count();
     let mut record = json!({
         "id": team.id.to_string(),
         "slug": team.slug,
@@ -105,5 +109,7 @@ pub fn team(world: &World, caller: &Caller, team: &Team, detailed: bool) -> Valu
 
 fn capitalized(word: &str) -> String {
     let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }

@@ -60,7 +60,11 @@ fn extended(world: &World, caller: &Caller, project: &Project) -> Value {
         .filter_map(|id| world.team(*id))
         .map(|team| json!({"id": team.id.to_string(), "name": team.name, "slug": team.slug}))
         .collect();
-    let latest = world.releases.iter().filter(|release| release.projects.contains(&project.id)).max_by_key(|release| release.date_created);
+    let latest = world
+        .releases
+        .iter()
+        .filter(|release| release.projects.contains(&project.id))
+        .max_by_key(|release| release.date_created);
     let mut record = base(world, caller, project);
     record["platforms"] = json!(project.platform.as_slice());
     record["team"] = json!(teams.first());
@@ -97,8 +101,15 @@ pub fn summary(world: &World, caller: &Caller, project: &Project) -> Value {
     appearance(base(world, caller, project))
 }
 
-pub fn detail(world: &World, caller: &Caller, organization: &Organization, project: &Project) -> Value {
-    let Value::Object(mut record) = appearance(extended(world, caller, project)) else { unreachable!("a project is an object") };
+pub fn detail(
+    world: &World,
+    caller: &Caller,
+    organization: &Organization,
+    project: &Project,
+) -> Value {
+    let Value::Object(mut record) = appearance(extended(world, caller, project)) else {
+        unreachable!("a project is an object")
+    };
     record.insert("organization".into(), organization::summary(organization));
     let settings = serde_json::from_str(SETTINGS).expect("the constant is JSON");
     if let Value::Object(settings) = settings {

@@ -40,7 +40,10 @@ pub fn record(world: &World, release: &Release) -> Value {
         .filter_map(|id| world.user(*id))
         .map(people::user)
         // Somebody whom Sentry knows from a commit only.
-        .chain((release.commit_count > 2).then(|| json!({"name": "Carla Contributor", "email": "carla@example.org"})))
+        .chain(
+            (release.commit_count > 2)
+                .then(|| json!({"name": "Carla Contributor", "email": "carla@example.org"})),
+        )
         .collect();
     let last_commit = (release.commit_count > 0).then(|| {
         json!({
@@ -63,8 +66,12 @@ pub fn record(world: &World, release: &Release) -> Value {
             "url": null,
         })
     });
-    let (package, version) =
-        release.version.split_once('@').map_or((None, release.version.as_str()), |(package, version)| (Some(package), version));
+    let (package, version) = release
+        .version
+        .split_once('@')
+        .map_or((None, release.version.as_str()), |(package, version)| {
+            (Some(package), version)
+        });
     json!({
         "id": release.id,
         "version": release.version,

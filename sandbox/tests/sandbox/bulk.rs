@@ -22,17 +22,32 @@ fn events_exist_when_they_are_asked_for() {
     let (from, to) = (now() - TimeDelta::days(11), now());
     let (count, issues, expected) = {
         let world = sandbox.world();
-        (world.event_count(), world.expected("issues", from, to), world.expected("events", from, to))
+        (
+            world.event_count(),
+            world.expected("issues", from, to),
+            world.expected("events", from, to),
+        )
     };
     assert_eq!((count, expected.len()), (1_500, 1_500));
-    let listed = ids(&walk(&sandbox, "/organizations/acme/issues/?query=&project=-1"));
+    let listed = ids(&walk(
+        &sandbox,
+        "/organizations/acme/issues/?query=&project=-1",
+    ));
     assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), issues);
     let mut found = BTreeSet::new();
     for issue in &issues {
-        let path = format!("/organizations/acme/issues/{issue}/events/?start={}&end={}", iso(from), iso(to));
+        let path = format!(
+            "/organizations/acme/issues/{issue}/events/?start={}&end={}",
+            iso(from),
+            iso(to)
+        );
         for row in walk(&sandbox, &path) {
             assert_eq!(row["groupID"].as_str(), Some(issue.as_str()));
-            found.insert(format!("{}|{}", row["projectID"].as_str().unwrap_or_default(), row["eventID"].as_str().unwrap_or_default()));
+            found.insert(format!(
+                "{}|{}",
+                row["projectID"].as_str().unwrap_or_default(),
+                row["eventID"].as_str().unwrap_or_default()
+            ));
         }
     }
     assert_eq!(found, expected);
@@ -53,6 +68,16 @@ fn full_events_have_the_size_that_was_asked_for() {
     assert_eq!(detail["eventID"], id);
     assert_eq!(detail["dateCreated"], row["dateCreated"]);
     let previous = detail["previousEventID"].as_str().expect("a neighbour");
-    assert_eq!(get(&sandbox, &format!("/projects/acme/project-0/events/{previous}/")).status, 200);
-    assert_eq!(get(&sandbox, &format!("/projects/acme/project-1/events/{id}/")).status, 404);
+    assert_eq!(
+        get(
+            &sandbox,
+            &format!("/projects/acme/project-0/events/{previous}/")
+        )
+        .status,
+        200
+    );
+    assert_eq!(
+        get(&sandbox, &format!("/projects/acme/project-1/events/{id}/")).status,
+        404
+    );
 }

@@ -23,7 +23,10 @@ impl Answer {
     }
 
     pub fn detail(&self) -> String {
-        self.json()["detail"].as_str().unwrap_or_default().to_owned()
+        self.json()["detail"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -33,7 +36,8 @@ impl Answer {
     /// The cursor of the next page, if it has results.
     pub fn next(&self) -> Option<String> {
         let next = self.header("link")?.split(", <").nth(1)?;
-        next.contains("results=\"true\"").then(|| attribute(next, "cursor"))
+        next.contains("results=\"true\"")
+            .then(|| attribute(next, "cursor"))
     }
 }
 
@@ -56,10 +60,22 @@ pub fn try_get(sandbox: &Sandbox, token: Option<&str>, path: &str) -> Result<Ans
         request = request.header("Authorization", format!("Bearer {token}"));
     }
     let mut response = request.call().map_err(|error| error.to_string())?;
-    let headers = response.headers().iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("?").to_owned())).collect();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("?").to_owned()))
+        .collect();
     let mut body = Vec::new();
-    response.body_mut().as_reader().read_to_end(&mut body).map_err(|error| error.to_string())?;
-    Ok(Answer { status: response.status().as_u16(), headers, body })
+    response
+        .body_mut()
+        .as_reader()
+        .read_to_end(&mut body)
+        .map_err(|error| error.to_string())?;
+    Ok(Answer {
+        status: response.status().as_u16(),
+        headers,
+        body,
+    })
 }
 
 pub fn get_as(sandbox: &Sandbox, token: &str, path: &str) -> Answer {
@@ -89,7 +105,9 @@ pub fn walk(sandbox: &Sandbox, path: &str) -> Vec<Value> {
 }
 
 pub fn ids(rows: &[Value]) -> Vec<String> {
-    rows.iter().map(|row| row["id"].as_str().expect("an id").to_owned()).collect()
+    rows.iter()
+        .map(|row| row["id"].as_str().expect("an id").to_owned())
+        .collect()
 }
 
 pub fn now() -> DateTime<Utc> {

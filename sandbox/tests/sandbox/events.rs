@@ -7,12 +7,23 @@ use serde_json::Value;
 use crate::client::{ago, get, ids, iso, now, seeded, start, walk};
 
 fn busiest(world: &World) -> u64 {
-    world.issues.values().max_by_key(|issue| issue.events.len()).expect("issues").id
+    world
+        .issues
+        .values()
+        .max_by_key(|issue| issue.events.len())
+        .expect("issues")
+        .id
 }
 
 fn keys(rows: &[Value]) -> BTreeSet<String> {
     rows.iter()
-        .map(|row| format!("{}|{}", row["projectID"].as_str().expect("a project"), row["eventID"].as_str().expect("an event")))
+        .map(|row| {
+            format!(
+                "{}|{}",
+                row["projectID"].as_str().expect("a project"),
+                row["eventID"].as_str().expect("an event")
+            )
+        })
         .collect()
 }
 
@@ -20,8 +31,14 @@ fn keys(rows: &[Value]) -> BTreeSet<String> {
 fn events_of_one_second_repeat_and_vanish_at_the_edge_of_a_page() {
     let sandbox = seeded();
     let issue = busiest(&sandbox.world());
-    let rows = walk(&sandbox, &format!("/organizations/acme/issues/{issue}/events/"));
-    let times: Vec<&str> = rows.iter().map(|row| row["dateCreated"].as_str().expect("a date")).collect();
+    let rows = walk(
+        &sandbox,
+        &format!("/organizations/acme/issues/{issue}/events/"),
+    );
+    let times: Vec<&str> = rows
+        .iter()
+        .map(|row| row["dateCreated"].as_str().expect("a date"))
+        .collect();
     assert!(times.is_sorted_by(|a, b| a >= b));
     let unique: BTreeSet<String> = ids(&rows).into_iter().collect();
     assert_eq!(rows.len(), 260);
@@ -37,13 +54,27 @@ fn events_of_issues_in_small_windows_are_complete() {
     let (from, to) = (ago(24 * 89), now());
     let (expected, issues) = {
         let world = sandbox.world();
-        (world.expected("events", from, to), world.expected("issues", from, to))
+        (
+            world.expected("events", from, to),
+            world.expected("issues", from, to),
+        )
     };
     let mut found = BTreeSet::new();
     for issue in issues {
-        for (start, end) in [(24 * 89, 24 * 10), (24 * 10, 24 * 6), (24 * 6, 24 * 2), (24 * 2, 0)] {
-            let page =
-                get(&sandbox, &format!("/organizations/acme/issues/{issue}/events/?start={}&end={}", iso(ago(start)), iso(ago(end))));
+        for (start, end) in [
+            (24 * 89, 24 * 10),
+            (24 * 10, 24 * 6),
+            (24 * 6, 24 * 2),
+            (24 * 2, 0),
+        ] {
+            let page = get(
+                &sandbox,
+                &format!(
+                    "/organizations/acme/issues/{issue}/events/?start={}&end={}",
+                    iso(ago(start)),
+                    iso(ago(end))
+                ),
+            );
             assert!(page.next().is_none());
             found.extend(keys(&page.rows()));
         }
@@ -75,11 +106,24 @@ fn full_means_something_else_on_each_list() {
     let sandbox = seeded();
     let issue = busiest(&sandbox.world());
     let full = |path: String| get(&sandbox, &path).rows()[0].get("entries").is_some();
-    let of_issue = |value: &str| full(format!("/organizations/acme/issues/{issue}/events/?full={value}"));
+    let of_issue = |value: &str| {
+        full(format!(
+            "/organizations/acme/issues/{issue}/events/?full={value}"
+        ))
+    };
     let of_project = |value: &str| full(format!("/projects/acme/api/events/?full={value}"));
-    for (value, issue, project) in [("", false, false), ("1", true, true), ("true", true, true), ("false", false, true), ("0", false, true)]
-    {
-        assert_eq!((of_issue(value), of_project(value)), (issue, project), "{value:?}");
+    for (value, issue, project) in [
+        ("", false, false),
+        ("1", true, true),
+        ("true", true, true),
+        ("false", false, true),
+        ("0", false, true),
+    ] {
+        assert_eq!(
+            (of_issue(value), of_project(value)),
+            (issue, project),
+            "{value:?}"
+        );
     }
 }
 
@@ -88,24 +132,57 @@ fn more_than_a_hundred_a_page_is_refused() {
     let sandbox = seeded();
     let answer = get(&sandbox, "/projects/acme/api/events/?per_page=101");
     assert_eq!(answer.status, 400);
-    assert_eq!(answer.detail(), "Invalid per_page value. Cannot exceed 100.");
-    assert_eq!(get(&sandbox, "/projects/acme/api/events/?per_page=x").detail(), "Invalid per_page parameter.");
-    assert_eq!(get(&sandbox, "/projects/acme/api/events/?per_page=7").rows().len(), 7);
-    assert_eq!(get(&sandbox, "/projects/acme/api/events/?cursor=garbage").detail(), "Invalid cursor parameter.");
-    assert_eq!(get(&sandbox, "/projects/acme/api/events/?start=2026-01-01T00:00:00Z").detail(), "Invalid date range parameters provided");
+    assert_eq!(
+        answer.detail(),
+        "Invalid per_page value. Cannot exceed 100."
+    );
+    assert_eq!(
+        get(&sandbox, "/projects/acme/api/events/?per_page=x").detail(),
+        "Invalid per_page parameter."
+    );
+    assert_eq!(
+        get(&sandbox, "/projects/acme/api/events/?per_page=7")
+            .rows()
+            .len(),
+        7
+    );
+    assert_eq!(
+        get(&sandbox, "/projects/acme/api/events/?cursor=garbage").detail(),
+        "Invalid cursor parameter."
+    );
+    assert_eq!(
+        get(
+            &sandbox,
+            "/projects/acme/api/events/?start=2026-01-01T00:00:00Z"
+        )
+        .detail(),
+        "Invalid date range parameters provided"
+    );
 }
 
 #[test]
 fn links_name_another_host_and_the_previous_page_first() {
     let sandbox = seeded();
-    let link = get(&sandbox, "/projects/acme/api/events/").header("link").expect("a link").to_owned();
+    let link = get(&sandbox, "/projects/acme/api/events/")
+        .header("link")
+        .expect("a link")
+        .to_owned();
     assert_eq!(
         link,
         "<https://sentry.invalid/api/0/projects/acme/api/events/?&cursor=0:0:1>; rel=\"previous\"; results=\"false\"; cursor=\"0:0:1\", \
          <https://sentry.invalid/api/0/projects/acme/api/events/?&cursor=0:100:0>; rel=\"next\"; results=\"true\"; cursor=\"0:100:0\""
     );
-    let link = get(&sandbox, "/projects/acme/api/events/?query=a b%26&cursor=0:5:0".replace(' ', "+").as_str());
-    assert!(link.header("link").expect("a link").contains("?query=a+b%26&cursor=0:0:1>"));
+    let link = get(
+        &sandbox,
+        "/projects/acme/api/events/?query=a b%26&cursor=0:5:0"
+            .replace(' ', "+")
+            .as_str(),
+    );
+    assert!(
+        link.header("link")
+            .expect("a link")
+            .contains("?query=a+b%26&cursor=0:0:1>")
+    );
 }
 
 #[test]
@@ -113,10 +190,20 @@ fn events_that_retention_ate_are_an_error_under_an_issue() {
     let sandbox = seeded();
     let issue = busiest(&sandbox.world());
     let window = format!("start={}&end={}", iso(ago(24 * 200)), iso(ago(24 * 100)));
-    let answer = get(&sandbox, &format!("/organizations/acme/issues/{issue}/events/?{window}"));
+    let answer = get(
+        &sandbox,
+        &format!("/organizations/acme/issues/{issue}/events/?{window}"),
+    );
     assert_eq!(answer.status, 400);
-    assert_eq!(answer.detail(), "Invalid date range. Please try a more recent date range.");
-    assert!(get(&sandbox, &format!("/projects/acme/api/events/?{window}")).rows().is_empty());
+    assert_eq!(
+        answer.detail(),
+        "Invalid date range. Please try a more recent date range."
+    );
+    assert!(
+        get(&sandbox, &format!("/projects/acme/api/events/?{window}"))
+            .rows()
+            .is_empty()
+    );
 }
 
 #[test]
@@ -134,9 +221,20 @@ fn one_event_knows_its_release_and_its_neighbours() {
     assert_eq!(record["previousEventID"], old);
     assert_eq!(record["nextEventID"], young);
     assert_eq!(record["release"]["id"], 501);
-    assert!(record["dateCreated"].as_str().expect("a date").ends_with(".403000Z"));
-    let missing = get(&sandbox, "/projects/acme/api/events/00000000000000000000000000000000/");
-    assert_eq!((missing.status, missing.detail().as_str()), (404, "Event not found"));
+    assert!(
+        record["dateCreated"]
+            .as_str()
+            .expect("a date")
+            .ends_with(".403000Z")
+    );
+    let missing = get(
+        &sandbox,
+        "/projects/acme/api/events/00000000000000000000000000000000/",
+    );
+    assert_eq!(
+        (missing.status, missing.detail().as_str()),
+        (404, "Event not found")
+    );
 }
 
 #[test]
@@ -150,8 +248,18 @@ fn two_projects_may_have_an_event_of_the_same_id() {
 #[test]
 fn transactions_lack_the_dates_of_errors_when_full() {
     let sandbox = seeded();
-    let issue = sandbox.world().issues.values().find(|issue| issue.kind.event_type == "transaction").expect("a performance issue").id;
-    let row = &get(&sandbox, &format!("/organizations/acme/issues/{issue}/events/?full=1")).rows()[0];
+    let issue = sandbox
+        .world()
+        .issues
+        .values()
+        .find(|issue| issue.kind.event_type == "transaction")
+        .expect("a performance issue")
+        .id;
+    let row = &get(
+        &sandbox,
+        &format!("/organizations/acme/issues/{issue}/events/?full=1"),
+    )
+    .rows()[0];
     assert!(row.get("dateCreated").is_none());
     assert!(row["endTimestamp"].is_f64());
 }

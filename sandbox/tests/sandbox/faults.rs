@@ -9,7 +9,9 @@ const RELEASES: &str = "/organizations/acme/releases/?project=-1&status=";
 /// The first answer, under one fault.
 fn under(kind: FaultKind) -> (Sandbox, Result<crate::client::Answer, String>) {
     let sandbox = seeded();
-    sandbox.faults().add(Fault::once(Match::path("/releases/"), kind));
+    sandbox
+        .faults()
+        .add(Fault::once(Match::path("/releases/"), kind));
     let answer = try_get(&sandbox, Some(sentry_sandbox::TOKEN), RELEASES);
     assert_eq!(sandbox.faults().fired(), 1);
     // Once is once.
@@ -22,7 +24,10 @@ fn statuses_have_their_real_bodies() {
     let body = |status| {
         let answer = under(FaultKind::Status(status)).1.expect("an answer");
         assert_eq!(answer.status, status);
-        (answer.header("content-type").unwrap_or_default().to_owned(), String::from_utf8(answer.body).expect("a text"))
+        (
+            answer.header("content-type").unwrap_or_default().to_owned(),
+            String::from_utf8(answer.body).expect("a text"),
+        )
     };
     assert!(body(500).1.contains("Internal Error"));
     assert!(body(502).0.starts_with("text/html"));
@@ -32,15 +37,25 @@ fn statuses_have_their_real_bodies() {
     assert!(body(410).1.contains("message"));
     assert!(body(404).1.is_empty());
     let own = under(FaultKind::NotThere).1.expect("an answer");
-    assert_eq!((own.status, own.detail().as_str()), (404, "The requested resource does not exist"));
-    let gateway = under(FaultKind::NoBackend("default backend - 404")).1.expect("an answer");
-    assert_eq!((gateway.status, gateway.body.as_slice()), (404, &b"default backend - 404"[..]));
+    assert_eq!(
+        (own.status, own.detail().as_str()),
+        (404, "The requested resource does not exist")
+    );
+    let gateway = under(FaultKind::NoBackend("default backend - 404"))
+        .1
+        .expect("an answer");
+    assert_eq!(
+        (gateway.status, gateway.body.as_slice()),
+        (404, &b"default backend - 404"[..])
+    );
 }
 
 #[test]
 fn there_are_four_sorts_of_429() {
     let answer = |kind| under(kind).1.expect("an answer");
-    let limited = answer(FaultKind::RateLimited { reset_in_seconds: 3 });
+    let limited = answer(FaultKind::RateLimited {
+        reset_in_seconds: 3,
+    });
     assert_eq!(limited.header("x-sentry-rate-limit-remaining"), Some("0"));
     let silent = answer(FaultKind::RateLimitedNoHeaders);
     assert_eq!(silent.status, 429);
@@ -66,7 +81,10 @@ fn bodies_stall() {
     let began = Instant::now();
     assert!(under(FaultKind::StallBody).1.is_err());
     assert!(under(FaultKind::Stall(Duration::from_secs(60))).1.is_err());
-    assert!(began.elapsed() >= Duration::from_secs(3), "the client gave up too soon");
+    assert!(
+        began.elapsed() >= Duration::from_secs(3),
+        "the client gave up too soon"
+    );
 }
 
 #[test]
@@ -83,7 +101,10 @@ fn bodies_are_not_what_they_should_be() {
     assert!(huge.body.len() > 3_000_000);
     assert_eq!(huge.rows().len(), 100);
     let away = answer(FaultKind::Redirect("https://elsewhere.invalid/".to_owned()));
-    assert_eq!((away.status, away.header("location")), (302, Some("https://elsewhere.invalid/")));
+    assert_eq!(
+        (away.status, away.header("location")),
+        (302, Some("https://elsewhere.invalid/"))
+    );
 }
 
 #[test]
@@ -91,7 +112,10 @@ fn pages_repeat_end_early_lose_rows_or_are_empty() {
     let all = walk(&seeded(), RELEASES).len();
     let walked = |kind, skip| {
         let sandbox = seeded();
-        sandbox.faults().add(Fault { skip, ..Fault::once(Match::path("/releases/"), kind) });
+        sandbox.faults().add(Fault {
+            skip,
+            ..Fault::once(Match::path("/releases/"), kind)
+        });
         let rows = walk(&sandbox, RELEASES).len();
         assert_eq!(sandbox.faults().fired(), 1);
         rows
@@ -104,25 +128,43 @@ fn pages_repeat_end_early_lose_rows_or_are_empty() {
     let search = "/organizations/acme/issues/?query=&project=-1&limit=20";
     let sandbox = seeded();
     let all = walk(&sandbox, search).len();
-    sandbox.faults().add(Fault { skip: 2, ..Fault::once(Match::path("/issues/"), FaultKind::EmptyPageMore) });
+    sandbox.faults().add(Fault {
+        skip: 2,
+        ..Fault::once(Match::path("/issues/"), FaultKind::EmptyPageMore)
+    });
     assert_eq!(walk(&sandbox, search).len(), all);
     // Nothing counts releases, so that nobody could tell.
-    sandbox.faults().add(Fault::once(Match::any(), FaultKind::EndEarly));
-    assert_eq!(walk(&sandbox, RELEASES).len(), walk(&seeded(), RELEASES).len());
+    sandbox
+        .faults()
+        .add(Fault::once(Match::any(), FaultKind::EndEarly));
+    assert_eq!(
+        walk(&sandbox, RELEASES).len(),
+        walk(&seeded(), RELEASES).len()
+    );
     assert_eq!(walk(&sandbox, search).len(), 10);
 }
 
 #[test]
 fn only_long_windows_are_too_large() {
     let sandbox = seeded();
-    sandbox.faults().add(Fault::always(Match::path_end("/issues/"), FaultKind::WindowLongerThan(Duration::from_secs(24 * 3_600))));
+    sandbox.faults().add(Fault::always(
+        Match::path_end("/issues/"),
+        FaultKind::WindowLongerThan(Duration::from_secs(24 * 3_600)),
+    ));
     let status = |from: i64| {
         let window = format!("start={}&end={}", iso(ago(from)), iso(now()));
-        get(&sandbox, &format!("/organizations/acme/issues/?query=&{window}")).status
+        get(
+            &sandbox,
+            &format!("/organizations/acme/issues/?query=&{window}"),
+        )
+        .status
     };
     assert_eq!((status(24), status(25)), (200, 429));
     assert_eq!(get(&sandbox, "/organizations/acme/issues/").status, 429);
-    assert_eq!(get(&sandbox, "/organizations/acme/issues/1001/").status, 200);
+    assert_eq!(
+        get(&sandbox, "/organizations/acme/issues/1001/").status,
+        200
+    );
     sandbox.faults().clear();
     assert_eq!(status(25), 200);
 }
@@ -131,8 +173,14 @@ fn only_long_windows_are_too_large() {
 fn dice_fall_the_same_way_for_the_same_seed() {
     let fallen = |seed| -> Vec<u16> {
         let sandbox = seeded();
-        sandbox.faults().random(0.5, seed, vec![FaultKind::Status(500), FaultKind::Status(503)]);
-        (0..30).map(|_| get(&sandbox, "/organizations/acme/").status).collect()
+        sandbox.faults().random(
+            0.5,
+            seed,
+            vec![FaultKind::Status(500), FaultKind::Status(503)],
+        );
+        (0..30)
+            .map(|_| get(&sandbox, "/organizations/acme/").status)
+            .collect()
     };
     let one = fallen(1);
     assert_eq!(one, fallen(1));
@@ -146,10 +194,21 @@ fn dice_fall_the_same_way_for_the_same_seed() {
 fn a_match_reads_paths_and_queries_encoded_or_not() {
     let sandbox = seeded();
     let gone = FaultKind::Gone;
-    sandbox.faults().add(Fault::always(Match::path("/issues/").query("issue.category:feedback"), gone.clone()));
-    sandbox.faults().add(Fault::always(Match::path("releases/api@1"), gone));
+    sandbox.faults().add(Fault::always(
+        Match::path("/issues/").query("issue.category:feedback"),
+        gone.clone(),
+    ));
+    sandbox
+        .faults()
+        .add(Fault::always(Match::path("releases/api@1"), gone));
     let status = |path: &str| get(&sandbox, path).status;
     assert_eq!(status("/organizations/acme/issues/?query="), 200);
-    assert_eq!(status("/organizations/acme/issues/?query=issue.category%3Afeedback"), 410);
-    assert_eq!(status("/organizations/acme/releases/api%401.0.0%2Bbuild.7/"), 410);
+    assert_eq!(
+        status("/organizations/acme/issues/?query=issue.category%3Afeedback"),
+        410
+    );
+    assert_eq!(
+        status("/organizations/acme/releases/api%401.0.0%2Bbuild.7/"),
+        410
+    );
 }

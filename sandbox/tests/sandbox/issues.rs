@@ -13,12 +13,20 @@ const ISSUES: &str = "/organizations/acme/issues/";
 fn without_a_query_only_unresolved_issues_are_found() {
     let sandbox = seeded();
     let statuses = |path: &str| -> BTreeSet<String> {
-        walk(&sandbox, path).iter().map(|row| row["status"].as_str().expect("a status").to_owned()).collect()
+        walk(&sandbox, path)
+            .iter()
+            .map(|row| row["status"].as_str().expect("a status").to_owned())
+            .collect()
     };
-    assert_eq!(statuses(&format!("{ISSUES}?project=-1")), BTreeSet::from(["unresolved".to_owned()]));
+    assert_eq!(
+        statuses(&format!("{ISSUES}?project=-1")),
+        BTreeSet::from(["unresolved".to_owned()])
+    );
     assert_eq!(
         statuses(&format!("{ISSUES}?project=-1&query=")),
-        ["ignored", "reprocessing", "resolved", "unresolved"].map(str::to_owned).into()
+        ["ignored", "reprocessing", "resolved", "unresolved"]
+            .map(str::to_owned)
+            .into()
     );
 }
 
@@ -44,12 +52,28 @@ fn feedback_and_experiments_show_only_when_named() {
     let categories = |query: &str| -> BTreeSet<String> {
         walk(&sandbox, &format!("{ISSUES}?project=-1&query={query}"))
             .iter()
-            .map(|row| row["issueCategory"].as_str().expect("a category").to_owned())
+            .map(|row| {
+                row["issueCategory"]
+                    .as_str()
+                    .expect("a category")
+                    .to_owned()
+            })
             .collect()
     };
-    assert_eq!(categories(""), ["cron", "error", "outage", "performance"].map(str::to_owned).into());
-    assert_eq!(categories("issue.category:feedback"), BTreeSet::from(["feedback".to_owned()]));
-    assert_eq!(categories("issue.type:query_injection_vulnerability"), BTreeSet::from(["db_query".to_owned()]));
+    assert_eq!(
+        categories(""),
+        ["cron", "error", "outage", "performance"]
+            .map(str::to_owned)
+            .into()
+    );
+    assert_eq!(
+        categories("issue.category:feedback"),
+        BTreeSet::from(["feedback".to_owned()])
+    );
+    assert_eq!(
+        categories("issue.type:query_injection_vulnerability"),
+        BTreeSet::from(["db_query".to_owned()])
+    );
 }
 
 #[test]
@@ -73,7 +97,11 @@ fn a_window_holds_its_start_and_not_its_end() {
     world.add_event(issue, ago(5));
     let sandbox = start(world);
     let count = |from: i64, to: i64| {
-        let path = format!("{ISSUES}?query=&project=-1&start={}&end={}", iso(ago(from)), iso(ago(to)));
+        let path = format!(
+            "{ISSUES}?query=&project=-1&start={}&end={}",
+            iso(ago(from)),
+            iso(ago(to))
+        );
         get(&sandbox, &path).rows().len()
     };
     assert_eq!((count(5, 4), count(6, 5), count(6, 4)), (1, 0, 1));
@@ -83,12 +111,28 @@ fn a_window_holds_its_start_and_not_its_end() {
 fn half_a_window_and_a_window_backwards_are_refused() {
     let sandbox = seeded();
     let detail = |query: String| get(&sandbox, &format!("{ISSUES}?{query}")).detail();
-    assert_eq!(detail(format!("start={}", iso(ago(1)))), "start and end are both required");
-    assert_eq!(detail(format!("start={0}&end={0}", iso(ago(1)))), "start must be before end");
+    assert_eq!(
+        detail(format!("start={}", iso(ago(1)))),
+        "start and end are both required"
+    );
+    assert_eq!(
+        detail(format!("start={0}&end={0}", iso(ago(1)))),
+        "start must be before end"
+    );
     assert!(detail("start=yesterday&end=today".to_owned()).contains("ISO8601"));
     assert!(detail("statsPeriod=soon".to_owned()).contains("statsPeriod"));
     // An unescaped plus is a blank.
-    assert_eq!(get(&sandbox, &format!("{ISSUES}?start=2026-01-01T00:00:00+00:00&end={}", iso(now()))).status, 400);
+    assert_eq!(
+        get(
+            &sandbox,
+            &format!(
+                "{ISSUES}?start=2026-01-01T00:00:00+00:00&end={}",
+                iso(now())
+            )
+        )
+        .status,
+        400
+    );
 }
 
 #[test]
@@ -110,7 +154,12 @@ fn top_level_numbers_are_those_of_the_window() {
     let sandbox = start(world);
     let row = |more: &str| -> serde_json::Value {
         let window = format!("start={}&end={}", iso(ago(24)), iso(now()));
-        get(&sandbox, &format!("{ISSUES}?query=&project=-1&{window}{more}")).rows()[0].clone()
+        get(
+            &sandbox,
+            &format!("{ISSUES}?query=&project=-1&{window}{more}"),
+        )
+        .rows()[0]
+            .clone()
     };
     let record = row("");
     assert_eq!(record["count"], "1");
@@ -136,7 +185,10 @@ fn projects_are_asked_for_by_number_and_one_that_cannot_be_seen_spoils_the_rest(
     let ask = |project: &str| -> Answer { get(&sandbox, &format!("{ISSUES}?query=&{project}")) };
     let slug = ask("project=api");
     assert_eq!(slug.status, 400);
-    assert_eq!(slug.detail(), "Invalid project parameter. Values must be numbers.");
+    assert_eq!(
+        slug.detail(),
+        "Invalid project parameter. Values must be numbers."
+    );
     assert_eq!(ask("project=2&project=4711").status, 403);
     // In deletion.
     assert_eq!(ask("project=2&project=8").status, 403);
@@ -148,7 +200,10 @@ fn projects_are_asked_for_by_number_and_one_that_cannot_be_seen_spoils_the_rest(
     };
     assert!(!slugs("").contains("mobile-app"));
     assert!(slugs("project=-1").contains("mobile-app"));
-    assert_eq!(ask("environment=production&environment=Production").status, 404);
+    assert_eq!(
+        ask("environment=production&environment=Production").status,
+        404
+    );
 }
 
 #[test]
@@ -165,10 +220,16 @@ fn an_issue_that_gets_an_event_while_it_is_walked_is_missed_unless_the_end_is_pi
     let found = |end: i64| {
         let sandbox = start(world());
         let last = *sandbox.world().issues.keys().last().expect("four issues");
-        sandbox.faults().on_request(Match::path(ISSUES), 1, move |world| {
-            world.add_event(last, now() - chrono::TimeDelta::seconds(5));
-        });
-        let path = format!("{ISSUES}?query=&limit=2&start={}&end={}", iso(ago(48)), iso(ago(end)));
+        sandbox
+            .faults()
+            .on_request(Match::path(ISSUES), 1, move |world| {
+                world.add_event(last, now() - chrono::TimeDelta::seconds(5));
+            });
+        let path = format!(
+            "{ISSUES}?query=&limit=2&start={}&end={}",
+            iso(ago(48)),
+            iso(ago(end))
+        );
         walk(&sandbox, &path).len()
     };
     assert_eq!(found(0), 3);
@@ -176,10 +237,16 @@ fn an_issue_that_gets_an_event_while_it_is_walked_is_missed_unless_the_end_is_pi
     assert_eq!(found(0) + 1, {
         let sandbox = start(world());
         let last = *sandbox.world().issues.keys().last().expect("four issues");
-        sandbox.faults().on_request(Match::path(ISSUES), 1, move |world| {
-            world.add_event(last, now());
-        });
-        let path = format!("{ISSUES}?query=&limit=2&start={}&end={}", iso(ago(48)), iso(now()));
+        sandbox
+            .faults()
+            .on_request(Match::path(ISSUES), 1, move |world| {
+                world.add_event(last, now());
+            });
+        let path = format!(
+            "{ISSUES}?query=&limit=2&start={}&end={}",
+            iso(ago(48)),
+            iso(now())
+        );
         walk(&sandbox, &path).len()
     });
 }
@@ -187,13 +254,25 @@ fn an_issue_that_gets_an_event_while_it_is_walked_is_missed_unless_the_end_is_pi
 #[test]
 fn a_merged_issue_answers_as_its_survivor_and_leaving_ones_not_at_all() {
     let sandbox = seeded();
-    let (child, survivor) = sandbox.world().merged.iter().next().map(|(child, survivor)| (*child, *survivor)).expect("a merged issue");
+    let (child, survivor) = sandbox
+        .world()
+        .merged
+        .iter()
+        .next()
+        .map(|(child, survivor)| (*child, *survivor))
+        .expect("a merged issue");
     let record = get(&sandbox, &format!("{ISSUES}{child}/")).json();
     assert_eq!(record["id"], survivor.to_string());
     let events = get(&sandbox, &format!("{ISSUES}{child}/events/")).rows();
     assert_eq!(events.len(), 5);
     assert!(events.iter().all(|row| row["groupID"] == record["id"]));
-    let leaving: Vec<u64> = sandbox.world().issues.values().filter(|issue| !issue.status.visible()).map(|issue| issue.id).collect();
+    let leaving: Vec<u64> = sandbox
+        .world()
+        .issues
+        .values()
+        .filter(|issue| !issue.status.visible())
+        .map(|issue| issue.id)
+        .collect();
     assert_eq!(leaving.len(), 3);
     for id in leaving.into_iter().chain([999_999]) {
         let answer = get(&sandbox, &format!("{ISSUES}{id}/"));
@@ -208,9 +287,15 @@ fn the_data_can_change_while_the_server_runs() {
     let sandbox = seeded();
     let id = sandbox.world().add_issue(2, "New: issue");
     sandbox.world().add_event(id, ago(1));
-    assert_eq!(get(&sandbox, &format!("{ISSUES}{id}/")).json()["status"], "unresolved");
+    assert_eq!(
+        get(&sandbox, &format!("{ISSUES}{id}/")).json()["status"],
+        "unresolved"
+    );
     sandbox.world().resolve(id);
-    assert_eq!(get(&sandbox, &format!("{ISSUES}{id}/")).json()["status"], "resolved");
+    assert_eq!(
+        get(&sandbox, &format!("{ISSUES}{id}/")).json()["status"],
+        "resolved"
+    );
     sandbox.world().issue_mut(id).kind = Kind::CRON;
     sandbox.world().set_status(id, Status::PendingDeletion);
     assert_eq!(get(&sandbox, &format!("{ISSUES}{id}/")).status, 404);
@@ -220,8 +305,18 @@ fn the_data_can_change_while_the_server_runs() {
 fn the_old_search_of_one_project_has_its_own_forms() {
     let sandbox = seeded();
     let rows = walk(&sandbox, "/projects/acme/worker/issues/");
-    let annotated = rows.iter().find(|row| row["annotations"].as_array().is_some_and(|list| !list.is_empty())).expect("an annotated issue");
-    assert_eq!(annotated["annotations"][0], "<a href=\"https://tracker.invalid/ACME-12\">ACME-12</a>");
+    let annotated = rows
+        .iter()
+        .find(|row| {
+            row["annotations"]
+                .as_array()
+                .is_some_and(|list| !list.is_empty())
+        })
+        .expect("an annotated issue");
+    assert_eq!(
+        annotated["annotations"][0],
+        "<a href=\"https://tracker.invalid/ACME-12\">ACME-12</a>"
+    );
 }
 
 #[test]
@@ -232,7 +327,10 @@ fn an_event_id_and_a_short_id_are_direct_hits() {
         let issue = world.issues.values().next().expect("an issue");
         (issue.events[0].id.clone(), issue.short_id.clone())
     };
-    for query in [format!("query={event}"), format!("query={short}&shortIdLookup=1")] {
+    for query in [
+        format!("query={event}"),
+        format!("query={short}&shortIdLookup=1"),
+    ] {
         let page = get(&sandbox, &format!("{ISSUES}?{query}"));
         assert_eq!(page.rows().len(), 1);
         assert_eq!(page.header("x-sentry-direct-hit"), Some("1"));

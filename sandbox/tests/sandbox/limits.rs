@@ -7,14 +7,24 @@ use crate::client::{get, get_as, now, seeded, try_get};
 const HOUR: Duration = Duration::from_secs(3_600);
 
 fn limited(limits: Limits, latency: Duration) -> Sandbox {
-    Sandbox::start(Options { limits, latency, ..Options::new(World::seeded(now())) }).expect("a free port")
+    Sandbox::start(Options {
+        limits,
+        latency,
+        ..Options::new(World::seeded(now()))
+    })
+    .expect("a free port")
 }
 
 #[test]
 fn a_self_hosted_server_tells_nothing() {
     let sandbox = seeded();
     let answer = get(&sandbox, "/organizations/acme/");
-    assert!(!answer.headers.keys().any(|name| name.starts_with("x-sentry-rate")));
+    assert!(
+        !answer
+            .headers
+            .keys()
+            .any(|name| name.starts_with("x-sentry-rate"))
+    );
 }
 
 #[test]
@@ -24,17 +34,32 @@ fn an_exhausted_window_is_json_as_text_without_retry_after() {
     let first = get(&sandbox, "/organizations/acme/");
     assert_eq!(first.header("x-sentry-rate-limit-limit"), Some("2"));
     assert_eq!(first.header("x-sentry-rate-limit-remaining"), Some("1"));
-    assert_eq!(first.header("x-sentry-rate-limit-concurrentremaining"), Some("24"));
+    assert_eq!(
+        first.header("x-sentry-rate-limit-concurrentremaining"),
+        Some("24")
+    );
     // Endpoints without limits of their own share a bucket, other callers have another.
     assert_eq!(get(&sandbox, "/organizations/acme/teams/").status, 200);
     let last = get(&sandbox, "/organizations/acme/projects/");
     assert_eq!(last.status, 429);
-    assert_eq!(last.detail(), "You are attempting to use this endpoint too frequently. Limit is 2 requests in 3600 seconds");
-    assert_eq!(last.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(
+        last.detail(),
+        "You are attempting to use this endpoint too frequently. Limit is 2 requests in 3600 seconds"
+    );
+    assert_eq!(
+        last.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
     assert_eq!(last.header("x-sentry-rate-limit-remaining"), Some("0"));
-    assert_eq!(last.header("x-sentry-rate-limit-concurrentremaining"), Some("None"));
+    assert_eq!(
+        last.header("x-sentry-rate-limit-concurrentremaining"),
+        Some("None")
+    );
     assert_eq!(last.header("retry-after"), None);
-    assert_eq!(get_as(&sandbox, INTEGRATION_TOKEN, "/organizations/acme/").status, 200);
+    assert_eq!(
+        get_as(&sandbox, INTEGRATION_TOKEN, "/organizations/acme/").status,
+        200
+    );
     assert_eq!(sandbox.rejections(), 1);
     let requests = sandbox.requests();
     assert_eq!(requests.len(), 4);
@@ -48,7 +73,9 @@ fn an_exhausted_window_is_json_as_text_without_retry_after() {
 fn a_user_may_ask_for_project_events_one_at_a_time() {
     let sandbox = limited(Limits::hosted(), Duration::from_millis(300));
     let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| get(&sandbox, "/projects/acme/api/events/"))).collect();
+        let threads: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| get(&sandbox, "/projects/acme/api/events/")))
+            .collect();
         threads
             .into_iter()
             .map(|thread| thread.join().expect("no panic"))
@@ -68,9 +95,18 @@ fn a_user_may_ask_for_project_events_one_at_a_time() {
 
 #[test]
 fn answers_are_compressed_when_both_sides_want_it() {
-    let sandbox = Sandbox::start(Options { gzip: true, ..Options::new(World::seeded(now())) }).expect("a free port");
+    let sandbox = Sandbox::start(Options {
+        gzip: true,
+        ..Options::new(World::seeded(now()))
+    })
+    .expect("a free port");
     // The client asks for gzip and undoes it.
-    let answer = try_get(&sandbox, Some(sentry_sandbox::TOKEN), "/organizations/acme/projects/").expect("an answer");
+    let answer = try_get(
+        &sandbox,
+        Some(sentry_sandbox::TOKEN),
+        "/organizations/acme/projects/",
+    )
+    .expect("an answer");
     assert_eq!(answer.rows().len(), 6);
     assert_eq!(answer.header("vary"), Some("Accept-Encoding"));
 }

@@ -8,22 +8,51 @@ use std::process::{Command, Stdio};
 fn the_program_prints_and_writes_a_configuration_that_opens_it() {
     let path = std::env::temp_dir().join(format!("sandbox-config-{}.json", std::process::id()));
     // Whoever may read the file before may not read the token in it.
-    std::fs::write(&path, "what was there before, and is longer than what comes".repeat(20)).unwrap();
+    std::fs::write(
+        &path,
+        "what was there before, and is longer than what comes".repeat(20),
+    )
+    .unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let mut program = Command::new(env!("CARGO_BIN_EXE_sentry-sandbox")).arg("--config").arg(&path).stdout(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(program.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let lines: Vec<String> = lines.take_while(|line| !line.starts_with("sso token: ")).collect();
-    let value = |name: &str| lines.iter().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {lines:?}"));
+    let mut program = Command::new(env!("CARGO_BIN_EXE_sentry-sandbox"))
+        .arg("--config")
+        .arg(&path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(program.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let lines: Vec<String> = lines
+        .take_while(|line| !line.starts_with("sso token: "))
+        .collect();
+    let value = |name: &str| {
+        lines
+            .iter()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap_or_else(|| panic!("{name}: {lines:?}"))
+    };
     let config: serde_json::Value = serde_json::from_str(value("config.json: ")).unwrap();
     assert_eq!(config["base_url"], value("url: "));
     assert_eq!(config["organization"], value("organization: "));
     assert_eq!(config["api_token"], value("token: "));
-    let written: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let written: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     assert_eq!(written, config);
-    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
 
-    let url = format!("{}/api/0/organizations/{}/teams/", value("url: "), value("organization: "));
-    let answer = ureq::get(&url).header("authorization", format!("Bearer {}", value("token: "))).call().unwrap();
+    let url = format!(
+        "{}/api/0/organizations/{}/teams/",
+        value("url: "),
+        value("organization: ")
+    );
+    let answer = ureq::get(&url)
+        .header("authorization", format!("Bearer {}", value("token: ")))
+        .call()
+        .unwrap();
     assert_eq!(answer.status(), 200);
     program.kill().unwrap();
     program.wait().unwrap();
