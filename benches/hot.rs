@@ -66,7 +66,7 @@ fn hot(criterion: &mut Criterion) {
             Document::parse(black_box(page.as_bytes()))
                 .expect("JSON")
                 .root()
-        })
+        });
     });
     let doc = Document::parse(page.as_bytes()).expect("JSON");
     let mut batch = Batch::new(def, Instant::now(), None);
@@ -84,7 +84,7 @@ fn hot(criterion: &mut Criterion) {
     });
     group.finish();
     criterion.bench_function("next cursor", |bencher| {
-        bencher.iter(|| next_page(black_box(LINK)))
+        bencher.iter(|| next_page(black_box(LINK)));
     });
 }
 

@@ -153,7 +153,7 @@ fn normalize(entry: &mut Map<String, Value>, at: &str, stream: &str) -> Result<(
             _ = entry.insert(
                 "metadata".to_owned(),
                 json!([{"breadcrumb": [], "metadata": root}]),
-            )
+            );
         }
         Some(other) => _ = entry.insert("metadata".to_owned(), other),
     }

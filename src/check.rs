@@ -180,7 +180,7 @@ impl Check<'_> {
                         return Err(Stop::Error(Error::Unanswered(e)));
                     }
                     Err(Failure::Api(e)) if e.not_there() && node.def.parent.is_some() => {
-                        outcome = "answers, without a row"
+                        outcome = "answers, without a row";
                     }
                     Err(Failure::Api(e)) => {
                         let reason = reason(node.def, &e);

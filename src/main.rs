@@ -23,10 +23,12 @@ fn main() -> ExitCode {
             match &error {
                 // A reader that has gone is no news to anybody.
                 Error::Stdout(e) if e.kind() == std::io::ErrorKind::BrokenPipe => {
-                    log::info!("{error}")
+                    log::info!("{error}");
                 }
                 Error::Config(problems) => {
-                    problems.iter().for_each(|problem| log::error!("{problem}"))
+                    for problem in problems {
+                        log::error!("{problem}");
+                    }
                 }
                 _ => {}
             }

@@ -805,7 +805,7 @@ impl Node {
         }
         match (&self.shape, byte) {
             (Shape::Members(members), b'{') if depth < raw::MAX_DEPTH => {
-                members.write(doc, place, depth, out, noted)
+                members.write(doc, place, depth, out, noted);
             }
             (Shape::Items(items), b'[') if depth < raw::MAX_DEPTH => {
                 out.push(b'[');

@@ -261,13 +261,13 @@ impl Report {
     /// A request of the stream begins (`1`) or ends (`-1`) to wait for the rate limit.
     pub fn waiting(&self, stream: &StreamDef, change: i64) {
         self.with(stream.name, |counts| {
-            counts.waiting = counts.waiting.saturating_add_signed(change)
+            counts.waiting = counts.waiting.saturating_add_signed(change);
         });
     }
 
     pub fn planned(&self, stream: &StreamDef, window: Window) {
         self.with(stream.name, |counts| {
-            counts.planned += window.length().num_seconds()
+            counts.planned += window.length().num_seconds();
         });
     }
 

@@ -247,7 +247,7 @@ impl Merged {
             self.problems.push(Problem {
                 key: name.to_owned(),
                 text,
-            })
+            });
         };
         if is_unset(&value) {
             return;

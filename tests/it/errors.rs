@@ -541,7 +541,7 @@ fn an_issue_that_is_hidden_but_answers_itself_is_a_gap_when_its_events_are_not_t
     let (project, hidden) = (sentry.project("web"), sentry.issue("web issue 0"));
     let events = Match::path(format!("/issues/{hidden}/events/"));
     sentry.faults().on_request(events.clone(), 0, move |world| {
-        world.issue_mut(hidden).kind = Kind::EXPERIMENT
+        world.issue_mut(hidden).kind = Kind::EXPERIMENT;
     });
     sentry
         .faults()
@@ -617,7 +617,7 @@ fn a_project_deleted_in_the_middle_is_passed_over() {
     sentry
         .faults()
         .on_request(Match::path_end("/issues/"), 0, move |world| {
-            world.delete_project(gone)
+            world.delete_project(gone);
         });
     let run = Tap::against(&sentry).run();
     run.is_complete().tells("has vanished");
@@ -631,7 +631,7 @@ fn a_merged_issue_is_written_under_its_own_id() {
     sentry
         .faults()
         .on_request(Match::path(format!("/issues/{child}/")), 0, move |world| {
-            world.merge(child, survivor)
+            world.merge(child, survivor);
         });
     let run = Tap::against(&sentry)
         .select(&["issue_detail", "events"])
@@ -652,7 +652,7 @@ fn a_project_renamed_in_the_middle_is_extracted_whole() {
     sentry
         .faults()
         .on_request(Match::path_end("/issues/"), 0, move |world| {
-            world.rename_project(project, "core")
+            world.rename_project(project, "core");
         });
     let run = Tap::against(&sentry)
         .select(&["project_detail", "issues", "events", "event_detail"])

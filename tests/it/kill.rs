@@ -87,7 +87,7 @@ fn a_signal_when_everything_has_been_asked_for_ends_the_run_even_when_nobody_rea
     sentry
         .faults()
         .on_request(Match::any(), sentry.requests().len() - 1, move |_| {
-            last.send(()).unwrap()
+            last.send(()).unwrap();
         });
     let running = tap.start();
     came.recv().unwrap();
@@ -105,7 +105,7 @@ fn a_signal_ends_the_comparison_of_counts_too() {
     sentry
         .faults()
         .on_request(Match::path_end("/stats_v2/"), 0, move |_| {
-            first.send(()).unwrap()
+            first.send(()).unwrap();
         });
     let mut running = Tap::against(&sentry)
         .select(&["events"])

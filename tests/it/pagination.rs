@@ -303,7 +303,7 @@ fn a_member_who_leaves_while_pages_are_read_hides_no_other() {
     sentry
         .faults()
         .on_request(Match::path_end("/members/").query("cursor="), 0, |world| {
-            world.members.retain(|member| member.id != 105)
+            world.members.retain(|member| member.id != 105);
         });
     let run = Tap::against(&sentry).select(&["members"]).run();
     run.is_complete()

@@ -12,17 +12,17 @@ fn the_program_prints_and_writes_a_configuration_that_opens_it() {
         &path,
         "what was there before, and is longer than what comes".repeat(20),
     )
-    .unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    .expect("works");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("works");
     let mut program = Command::new(env!("CARGO_BIN_EXE_sentry-sandbox"))
         .arg("--config")
         .arg(&path)
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap();
-    let lines = BufReader::new(program.stdout.take().unwrap())
+        .expect("works");
+    let lines = BufReader::new(program.stdout.take().expect("works"))
         .lines()
-        .map(Result::unwrap);
+        .map(|line| line.expect("text"));
     let lines: Vec<String> = lines
         .take_while(|line| !line.starts_with("sso token: "))
         .collect();
@@ -32,15 +32,19 @@ fn the_program_prints_and_writes_a_configuration_that_opens_it() {
             .find_map(|line| line.strip_prefix(name))
             .unwrap_or_else(|| panic!("{name}: {lines:?}"))
     };
-    let config: serde_json::Value = serde_json::from_str(value("config.json: ")).unwrap();
+    let config: serde_json::Value = serde_json::from_str(value("config.json: ")).expect("works");
     assert_eq!(config["base_url"], value("url: "));
     assert_eq!(config["organization"], value("organization: "));
     assert_eq!(config["api_token"], value("token: "));
     let written: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(&path).expect("works")).expect("works");
     assert_eq!(written, config);
     assert_eq!(
-        std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        std::fs::metadata(&path)
+            .expect("works")
+            .permissions()
+            .mode()
+            & 0o777,
         0o600
     );
 
@@ -52,9 +56,9 @@ fn the_program_prints_and_writes_a_configuration_that_opens_it() {
     let answer = ureq::get(&url)
         .header("authorization", format!("Bearer {}", value("token: ")))
         .call()
-        .unwrap();
+        .expect("works");
     assert_eq!(answer.status(), 200);
-    program.kill().unwrap();
-    program.wait().unwrap();
-    std::fs::remove_file(&path).unwrap();
+    program.kill().expect("works");
+    program.wait().expect("works");
+    std::fs::remove_file(&path).expect("works");
 }
