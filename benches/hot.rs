@@ -4,10 +4,10 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Value, json};
 use std::hint::black_box;
 use tap_sentry::batch::{Batch, Lines};
-use tap_sentry::paging::next_page;
-use tap_sentry::raw::Document;
 use tap_sentry::record::Projection;
 use tap_sentry::streams::find;
+use tap_sentry_api::link::next_page;
+use tap_sentry_json::Document;
 use tokio::time::Instant;
 
 const LINK: &str = r#"<https://sentry.io/api/0/organizations/acme/issues/1/events/?full=1&per_page=100&cursor=0:0:1>; rel="previous"; results="false"; cursor="0:0:1", <https://sentry.io/api/0/organizations/acme/issues/1/events/?full=1&per_page=100&cursor=0:100:0>; rel="next"; results="true"; cursor="0:100:0""#;

@@ -157,7 +157,7 @@ fn extractor() -> String {
 fn select() -> String {
     let mut out = String::from("select:\n");
     for stream in STREAMS.iter().filter(|stream| stream.selected_by_default) {
-        let _ = writeln!(out, "- {}.*", stream.name);
+        let _ = writeln!(out, "- {}.*", stream.name());
     }
     out
 }

@@ -39,13 +39,13 @@ fn document() -> Value {
         .iter()
         .map(|def| {
             json!({
-                "name": def.name,
+                "name": def.name(),
                 "key_properties": def.key,
                 "replication_method": method(def.replication),
                 "replication_key": def.replication_key(),
                 "parent": def.parent.map(|parent| parent.stream),
                 "selected_by_default": def.selected_by_default,
-                "scopes": def.scopes,
+                "scopes": def.endpoint.scopes,
                 "note": def.note,
             })
         })
@@ -92,7 +92,7 @@ fn text() -> String {
         let _ = writeln!(
             out,
             "  {}: key {}; {}{}",
-            def.name,
+            def.name(),
             def.key.join(" + "),
             replication_text(def),
             if def.selected_by_default {
@@ -210,6 +210,7 @@ pub fn streams_table() -> String {
             .collect::<Vec<_>>()
             .join(" + ");
         let scopes = def
+            .endpoint
             .scopes
             .iter()
             .map(|scope| format!("`{scope}`"))
@@ -218,7 +219,7 @@ pub fn streams_table() -> String {
         let _ = writeln!(
             out,
             "| `{}` | {key} | {} | {scopes} | {} |",
-            def.name,
+            def.name(),
             replication_text(def),
             format!("{off}{}", def.note).trim()
         );

@@ -1,6 +1,5 @@
 //! Catalogs: what discovery offers and what a user's catalog selects.
 
-use crate::error::brief;
 use crate::message::{Announced, SchemaMessage};
 use crate::record::Projection;
 use crate::streams::{Replication, STREAMS, StreamDef};
@@ -8,6 +7,7 @@ use crate::transform::{Flattening, Masking, Transform};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use serde_path_to_error::Segment;
+use tap_sentry_api::text::brief;
 
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
@@ -307,8 +307,8 @@ fn discover_stream(def: &StreamDef) -> Entry {
         def.key.contains(&name) || replication_key == Some(name)
     });
     Entry {
-        tap_stream_id: def.name.to_owned(),
-        stream: Some(def.name.to_owned()),
+        tap_stream_id: def.name().to_owned(),
+        stream: Some(def.name().to_owned()),
         replication_method: Some(method.to_owned()),
         replication_key: replication_key.map(str::to_owned),
         key_properties: Some(def.key.iter().map(ToString::to_string).collect()),
@@ -379,7 +379,7 @@ pub struct Selection(pub Vec<Selected>);
 
 impl Selection {
     pub fn get(&self, name: &str) -> Option<&Selected> {
-        self.0.iter().find(|selected| selected.def.name == name)
+        self.0.iter().find(|selected| selected.def.name() == name)
     }
 
     /// Reads a catalog; `None` selects what is selected by default.
@@ -408,7 +408,7 @@ impl Selection {
         for entry in &catalog.streams {
             let Some(i) = STREAMS
                 .iter()
-                .position(|def| def.name == entry.tap_stream_id)
+                .position(|def| def.name() == entry.tap_stream_id)
             else {
                 log::warn!(
                     "the catalog's stream `{}` is not one of this tap and is passed over",
@@ -473,7 +473,7 @@ impl Entry {
         style: &RecordStyle,
     ) -> Result<Selected, CatalogError> {
         let wrong = |text: &str| CatalogError::Stream {
-            stream: def.name.to_owned(),
+            stream: def.name().to_owned(),
             text: text.to_owned(),
         };
         let root = self.metadata(&[]);
@@ -540,7 +540,7 @@ impl Entry {
             ("INCREMENTAL", Replication::FullTable) => {
                 log::warn!(
                     "{}: Sentry offers nothing to replicate it by; it is extracted whole",
-                    def.name
+                    def.name()
                 );
                 false
             }
@@ -564,7 +564,7 @@ impl Entry {
                 .iter()
                 .all(|schema| schema["properties"].get(asked).is_none())
             {
-                log::warn!(target: def.name, "the catalog's replication key `{}` is no property of the stream; `{own}` is used", brief(asked));
+                log::warn!(target: def.name(), "the catalog's replication key `{}` is no property of the stream; `{own}` is used", brief(asked));
                 return self.selected(def, style, schema, key, ignore_bookmark);
             }
             return Err(wrong(&format!(
@@ -595,7 +595,7 @@ impl Entry {
             .map(|one| one.breadcrumb.join("."))
             .collect();
         if !paths.is_empty() {
-            let stream = def.name;
+            let stream = def.name();
             log::warn!(
                 target: stream,
                 "the catalog deselects what is no property of `{stream}`, which has no effect: {}",
@@ -613,7 +613,7 @@ impl Entry {
         ignore_bookmark: bool,
     ) -> Result<Selected, CatalogError> {
         let wrong = |text: &str| CatalogError::Stream {
-            stream: def.name.to_owned(),
+            stream: def.name().to_owned(),
             text: text.to_owned(),
         };
         let automatic =
@@ -625,7 +625,7 @@ impl Entry {
         let projection = Projection::new(def, &schema, &chosen, style.keep_unknown_fields);
         prune(&mut schema, &mut Vec::new(), &chosen);
         let mut transform = Transform::new(
-            def.name,
+            def.name(),
             key.clone(),
             style.masking.as_ref(),
             style.flatten.as_ref(),
@@ -646,7 +646,7 @@ impl Entry {
             .filter(|_| !ignore_bookmark)
             .map(|key| vec![key.to_owned()]);
         let schema = SchemaMessage {
-            stream: def.name.to_owned(),
+            stream: def.name().to_owned(),
             schema,
             key_properties: key,
             bookmark_properties,
@@ -782,7 +782,7 @@ mod tests {
                 .iter()
                 .map(|one| one.breadcrumb.clone())
                 .collect();
-            assert_eq!(found, expected, "{}", def.name);
+            assert_eq!(found, expected, "{}", def.name());
             nested += found.iter().filter(|crumb| crumb.len() > 2).count();
             for one in &entry.metadata[1..] {
                 let own = one.breadcrumb.len() == 2
@@ -792,7 +792,7 @@ mod tests {
                     one.metadata["inclusion"],
                     if own { "automatic" } else { "available" },
                     "{}: {:?}",
-                    def.name,
+                    def.name(),
                     one.breadcrumb
                 );
             }
@@ -973,13 +973,13 @@ mod tests {
             selection
                 .0
                 .iter()
-                .map(|selected| selected.def.name)
+                .map(|selected| selected.def.name())
                 .collect::<Vec<_>>()
         };
         let expected: Vec<_> = STREAMS
             .iter()
             .filter(|def| def.selected_by_default)
-            .map(|def| def.name)
+            .map(super::super::streams::StreamDef::name)
             .collect();
         assert_eq!(
             names(Selection::new(None, &RecordStyle::default()).expect("the own catalog")),

@@ -1,22 +1,25 @@
 //! `--test`: whether the token works and each stream's endpoint answers, with one record of each.
 
 use crate::catalog::Selection;
-use crate::client::{ApiError, Client};
 use crate::config::Settings;
-use crate::context::Context;
 use crate::error::Error;
 use crate::message::{Announced, line};
 use crate::outbox::outbox;
 use crate::pager::{Failure, Pager, Reach, Stop};
-use crate::plan::{self, Node, RETENTION, Window};
+use crate::plan::{self, Node, RETENTION};
 use crate::report::Report;
 use crate::state::Bookmarks;
-use crate::streams::{Pass, Rows};
+use crate::streams::Pass;
 use crate::sync::{Sync, reason};
 use crate::writer::Writer;
 use futures::future::{BoxFuture, FutureExt};
 use std::io::Write;
 use std::sync::Arc;
+use tap_sentry_api::client::Client;
+use tap_sentry_api::endpoint::Rows;
+use tap_sentry_api::error::ApiError;
+use tap_sentry_api::params::Params;
+use tap_sentry_api::window::Window;
 
 /// Rows of a parent that are tried until one has a child.
 const TRIES: usize = 10;
@@ -55,7 +58,7 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
     );
     let writing = std::thread::spawn(move || writer.run(&streams, events));
     let checked = {
-        let client = Client::new(settings, Arc::clone(&report))?;
+        let client = Client::new(&settings.connection, report.traffic())?;
         let tree = plan::tree(selection);
         let bookmarks = Bookmarks::default();
         crate::run::runtime(&outbox)?.block_on(async {
@@ -125,7 +128,7 @@ impl Check<'_> {
         for node in tree {
             self.node(
                 node,
-                vec![Context(vec![("organization_slug", slug.clone())])],
+                vec![Params(vec![("organization_slug", slug.clone())])],
             )
             .await?;
             // The others would say the same.
@@ -161,10 +164,10 @@ impl Check<'_> {
     fn node<'b>(
         &'b mut self,
         node: &'b Node,
-        places: Vec<Context>,
+        places: Vec<Params>,
     ) -> BoxFuture<'b, Result<(), Stop>> {
         async move {
-            let name = node.def.name;
+            let name = node.def.name();
             let mut below = Vec::new();
             let mut outcome = "not checked: nothing to ask for it by";
             for place in &places {
@@ -183,7 +186,7 @@ impl Check<'_> {
                         outcome = "answers, without a row";
                     }
                     Err(Failure::Api(e)) => {
-                        let reason = reason(node.def, &e);
+                        let reason = reason(&node.def.endpoint, &e);
                         if node.def.parent.is_none() && e.status() == Some(404) {
                             self.unknown.get_or_insert(e);
                         }
@@ -207,7 +210,7 @@ impl Check<'_> {
     }
 
     /// Writes the first row there; returns the places of its children, or `None` when there is no row.
-    async fn first(&self, node: &Node, place: &Context) -> Result<Option<Vec<Context>>, Failure> {
+    async fn first(&self, node: &Node, place: &Params) -> Result<Option<Vec<Params>>, Failure> {
         let now = self.reach.settings.now;
         let settings = &self.reach.settings.at(self
             .reach
@@ -222,8 +225,8 @@ impl Check<'_> {
             end: settings.end,
         };
         let walk = node.def.walk();
-        let listed_by_time =
-            walk.is_some() || node.def.replication_key().is_some() && node.def.rows != Rows::Object;
+        let listed_by_time = walk.is_some()
+            || node.def.replication_key().is_some() && node.def.endpoint.rows != Rows::Object;
         let query = walk
             .and_then(|walk| walk.passes.first())
             .map(Pass::parameters)

@@ -2,9 +2,8 @@
 //! ([`Settings`], validated).
 
 use crate::catalog::RecordStyle;
-use crate::error::{Error, brief};
+use crate::error::Error;
 use crate::sources::typed;
-use crate::time::parse_instant;
 use crate::transform::{Flattening, MaskMode, Masking};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use jsonschema::error::ValidationErrorKind;
@@ -13,6 +12,9 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
+use tap_sentry_api::connection::Connection;
+use tap_sentry_api::text::brief;
+use tap_sentry_api::time::parse_instant;
 use url::Url;
 use wildmatch::WildMatch;
 
@@ -137,7 +139,7 @@ impl std::fmt::Display for Problem {
 /// The settings as the program uses them.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    pub token: SecretString,
+    pub connection: Connection,
     pub start_date: DateTime<Utc>,
     /// When the run started, by the earlier of this machine's clock and the server's.
     pub now: DateTime<Utc>,
@@ -145,8 +147,6 @@ pub struct Settings {
     pub end_date: Option<DateTime<Utc>>,
     /// Fixed when the run starts, in whole seconds: windows end here, whatever happens meanwhile.
     pub end: DateTime<Utc>,
-    /// Ends in `/api/0/`.
-    pub base_url: Url,
     /// Slugs; empty: every organization that the token sees.
     pub organizations: Vec<String>,
     pub projects: ProjectFilter,
@@ -154,14 +154,7 @@ pub struct Settings {
     pub lookback: TimeDelta,
     pub issue_refresh: TimeDelta,
     pub window: TimeDelta,
-    pub concurrency: usize,
-    pub rate_limit: Option<f64>,
-    pub request_timeout: Duration,
-    pub max_retries: u32,
     pub state_interval: Duration,
-    pub user_agent: String,
-    pub ca_certificate: Option<PathBuf>,
-    pub proxy_url: Option<Url>,
     pub style: RecordStyle,
 }
 
@@ -381,12 +374,23 @@ impl Settings {
         let pattern =
             |slugs: &[String]| slugs.iter().map(|s| WildMatch::new(s)).collect::<Vec<_>>();
         Ok(Self {
-            token: SecretString::from(text("api_token").unwrap_or_default().to_owned()),
+            connection: Connection {
+                token: SecretString::from(text("api_token").unwrap_or_default().to_owned()),
+                base_url,
+                user_agent: text("user_agent")
+                    .unwrap_or(concat!("tap-sentry/", env!("CARGO_PKG_VERSION")))
+                    .to_owned(),
+                ca_certificate: text("ca_certificate").map(PathBuf::from),
+                proxy_url,
+                concurrency: number("concurrency", 8) as usize,
+                rate_limit: config.get("rate_limit").and_then(Value::as_f64),
+                request_timeout: Duration::from_secs(number("request_timeout_seconds", 60).into()),
+                max_retries: number("max_retries", 8),
+            },
             start_date,
             now,
             end_date,
             end,
-            base_url,
             organizations: organizations
                 .into_iter()
                 .fold(Vec::new(), |mut known, slug| {
@@ -411,16 +415,7 @@ impl Settings {
             lookback: TimeDelta::minutes(number("lookback_minutes", 60).into()),
             issue_refresh: TimeDelta::days(number("issue_refresh_days", 14).into()),
             window: TimeDelta::days(number("window_days", 7).into()),
-            concurrency: number("concurrency", 8) as usize,
-            rate_limit: config.get("rate_limit").and_then(Value::as_f64),
-            request_timeout: Duration::from_secs(number("request_timeout_seconds", 60).into()),
-            max_retries: number("max_retries", 8),
             state_interval: Duration::from_secs(number("state_interval_seconds", 1).into()),
-            user_agent: text("user_agent")
-                .unwrap_or(concat!("tap-sentry/", env!("CARGO_PKG_VERSION")))
-                .to_owned(),
-            ca_certificate: text("ca_certificate").map(PathBuf::from),
-            proxy_url,
             style: RecordStyle {
                 keep_unknown_fields: flag("keep_unknown_fields"),
                 masking,
@@ -769,8 +764,8 @@ mod tests {
         .expect("valid");
         assert_eq!(
             (
-                settings.rate_limit,
-                settings.concurrency,
+                settings.connection.rate_limit,
+                settings.connection.concurrency,
                 settings.fetch_event_details
             ),
             (Some(2.5), 3, true)

@@ -1,9 +1,10 @@
 //! What can end a run, and the exit code that each end has.
 
-use crate::client::ApiError;
-use std::borrow::Cow;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tap_sentry_api::connection::ConnectError;
+use tap_sentry_api::error::ApiError;
+use tap_sentry_api::text::brief;
 
 /// Why a run did not end complete.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +52,15 @@ pub enum Error {
     Unexpected(String),
 }
 
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Read { path, source } => Self::Read { path, source },
+            ConnectError::Setup(text) => Self::Setup(text),
+        }
+    }
+}
+
 impl Error {
     /// The documented exit codes; 0 is a complete run.
     pub fn exit_code(&self) -> ExitCode {
@@ -72,30 +82,5 @@ impl Error {
             | Self::Test { .. } => 4,
             Self::Stdout(_) => 5,
         })
-    }
-}
-
-/// A name from a file or an answer may hold line breaks, or what moves a terminal's cursor.
-pub fn one_line(text: &str) -> Cow<'_, str> {
-    let plain = |c: char| {
-        if c.is_control() {
-            c.escape_default().to_string()
-        } else {
-            c.to_string()
-        }
-    };
-    if text.contains(char::is_control) {
-        text.chars().map(plain).collect()
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
-/// A text that came from outside, for a message: on one line and not endless.
-pub fn brief(text: &str) -> String {
-    const MOST: usize = 200;
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => one_line(&text[..end]).into_owned() + "…",
-        None => one_line(text).into_owned(),
     }
 }

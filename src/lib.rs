@@ -28,15 +28,11 @@
 //! bookmark is the end of a finished window; a gap holds back the bookmark of its partition for the rest of the run.
 
 pub mod about;
-pub mod answer;
 pub mod batch;
 pub mod catalog;
 pub mod check;
 pub mod cli;
-pub mod client;
-pub mod clock;
 pub mod config;
-pub mod context;
 pub mod dotenv;
 pub mod error;
 pub mod logging;
@@ -45,21 +41,16 @@ pub mod message;
 pub mod outbox;
 pub mod pace;
 pub mod pager;
-pub mod paging;
 pub mod plan;
 pub mod progress;
-pub mod raw;
 pub mod reconcile;
 pub mod record;
 pub mod report;
-pub mod route;
 pub mod run;
 pub mod sources;
 pub mod state;
 pub mod streams;
 pub mod sync;
 pub mod text_file;
-pub mod throttle;
-pub mod time;
 pub mod transform;
 pub mod writer;

@@ -1,7 +1,6 @@
 //! Log lines on stderr: as the Singer SDK prints them, or as JSON where Meltano asks for it.
 
 use crate::cli::Cli;
-use crate::error::{brief, one_line};
 use crate::progress;
 use crate::streams;
 use chrono::{Local, Utc};
@@ -13,6 +12,7 @@ use serde_saphyr::options::DuplicateKeyPolicy;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::OnceLock;
+use tap_sentry_api::text::{brief, one_line};
 
 /// Starts the message of a metric point; what follows is JSON.
 /// (<https://github.com/singer-io/getting-started/blob/master/docs/SYNC_MODE.md#metric-messages>)
@@ -198,7 +198,7 @@ fn structured(record: &Record<'_>, message: &str) -> Value {
         "ts": ts,
         "thread_name": std::thread::current().name().unwrap_or("worker"),
         "app_name": "tap-sentry",
-        "stream_name": streams::find(record.target()).map(|def| def.name),
+        "stream_name": streams::find(record.target()).map(super::streams::StreamDef::name),
         "message": if metric.is_some() { "METRIC" } else { message },
         "extra": {},
     });
@@ -210,7 +210,7 @@ fn structured(record: &Record<'_>, message: &str) -> Value {
 
 fn logger(record: &Record<'_>) -> String {
     match streams::find(record.target()) {
-        Some(def) => format!("tap-sentry.{}", def.name),
+        Some(def) => format!("tap-sentry.{}", def.name()),
         None => record
             .target()
             .replace("tap_sentry", "tap-sentry")

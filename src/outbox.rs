@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
+use tap_sentry_api::memory::MemoryPermit;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What the walk tells the writer.
 #[derive(Debug)]
 pub enum Event {
-    Records(Box<Batch>, Option<OwnedSemaphorePermit>),
+    Records(Box<Batch>, Option<MemoryPermit>),
     /// No bookmark lies beyond this.
     Now(DateTime<Utc>),
     /// The partitions of an incremental stream in this run.
@@ -35,9 +35,6 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closed;
 
-/// Bodies and records that are read and not yet written, in KiB. With the largest page this bounds the memory,
-/// however slow the reader of stdout is.
-const ROOM_KIB: usize = 8 * 1024;
 /// So much is worth waking the writer for, in KiB.
 const MUCH_KIB: usize = 2 * 1024;
 /// Events that wait for the writer at most.
@@ -47,7 +44,6 @@ pub const QUEUE: usize = 32;
 #[derive(Debug, Clone)]
 pub struct Outbox {
     events: Sender<Event>,
-    room: Arc<Semaphore>,
     /// The last field: it rings for the last time when no event can follow.
     bell: LastRing,
 }
@@ -70,7 +66,6 @@ pub fn outbox() -> (Outbox, Inbox) {
     (
         Outbox {
             events,
-            room: Arc::new(Semaphore::new(ROOM_KIB)),
             bell: LastRing(bell),
         },
         Inbox {
@@ -83,7 +78,7 @@ pub fn outbox() -> (Outbox, Inbox) {
 impl Outbox {
     pub async fn send(&self, event: Event) -> Result<(), Closed> {
         let kib = if let Event::Records(_, Some(room)) = &event {
-            room.num_permits()
+            room.kib()
         } else {
             0
         };
@@ -95,16 +90,6 @@ impl Outbox {
     /// Returns when the writer is gone.
     pub async fn closed(&self) {
         self.events.closed().await;
-    }
-
-    /// Room for an answer of about that many bytes, taken just before it is asked for and given back when its records
-    /// have been written.
-    pub async fn room(&self, bytes: usize) -> OwnedSemaphorePermit {
-        let kib = u32::try_from((bytes / 1024).clamp(16, ROOM_KIB / 2)).unwrap_or(u32::MAX);
-        Arc::clone(&self.room)
-            .acquire_many_owned(kib)
-            .await
-            .expect("the semaphore is never closed")
     }
 
     /// To be called whenever the walk has nothing to do: what it sent must not wait with it.
@@ -180,9 +165,10 @@ impl Drop for LastRing {
 mod tests {
     use super::*;
     use crate::streams::find;
+    use tap_sentry_api::memory::Memory;
     use tokio::time::Instant;
 
-    fn records(room: OwnedSemaphorePermit) -> Event {
+    fn records(room: MemoryPermit) -> Event {
         Event::Records(
             Box::new(Batch::new(
                 find("events").expect("a stream"),
@@ -211,16 +197,17 @@ mod tests {
         idle();
         assert!(!rung(&inbox), "it was told already");
 
-        let page = MUCH_KIB / 4 * 1024;
+        let memory = Memory::default();
+        memory.learn("events", MUCH_KIB / 8 * 1024);
         for _ in 0..3 {
             outbox
-                .send(records(outbox.room(page).await))
+                .send(records(memory.room("events").await))
                 .await
                 .expect("the inbox is there");
             assert!(!rung(&inbox), "too little");
         }
         outbox
-            .send(records(outbox.room(page).await))
+            .send(records(memory.room("events").await))
             .await
             .expect("the inbox is there");
         assert!(rung(&inbox));

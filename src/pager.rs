@@ -1,24 +1,27 @@
 //! One list, page by page: its records into the outbox, and what its rows tell their children.
 
 use crate::batch::Batch;
-use crate::client::{ApiError, Ask, Client, Kind, Page, malformed};
 use crate::config::Settings;
-use crate::context::Context;
-use crate::error::{Error, brief};
+use crate::error::Error;
 use crate::outbox::{Closed, Event, Outbox};
-use crate::paging::{Cursor, Next};
-use crate::plan::{Node, Window};
-use crate::raw::{Document, Place};
+use crate::plan::Node;
 use crate::record::Notes;
 use crate::report::{Report, Skip};
-use crate::streams::{Rows, StreamDef};
-use crate::time::{format_instant, parse_instant};
+use crate::streams::StreamDef;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::OwnedSemaphorePermit;
+use tap_sentry_api::client::Client;
+use tap_sentry_api::endpoint::{Endpoint, Rows};
+use tap_sentry_api::error::{ApiError, Kind};
+use tap_sentry_api::link::{Cursor, Next};
+use tap_sentry_api::params::Params;
+use tap_sentry_api::request::{Page, Request};
+use tap_sentry_api::text::brief;
+use tap_sentry_api::time::{format_instant, parse_instant};
+use tap_sentry_api::window::Window;
+use tap_sentry_json::{Document, Place};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// What ends the whole run.
@@ -74,12 +77,6 @@ pub struct Reach<'a> {
     pub settings: &'a Settings,
     pub report: &'a Report,
     pub outbox: Outbox,
-    /// The size of a stream's latest page, by which room is taken for the next.
-    sizes: Mutex<HashMap<&'static str, usize>>,
-    /// The server knows projects in paths by slug only.
-    by_slug: AtomicBool,
-    /// It has answered to an id.
-    by_id: AtomicBool,
     /// Lists of which pages of the usual size were too much for the server.
     page_sizes: Mutex<HashMap<String, PageSize>>,
     /// Streams with such a list: others of theirs begin with as few rows.
@@ -102,9 +99,6 @@ impl<'a> Reach<'a> {
             settings,
             report,
             outbox,
-            sizes: Mutex::default(),
-            by_slug: AtomicBool::new(false),
-            by_id: AtomicBool::new(false),
             page_sizes: Mutex::default(),
             heavy_streams: Mutex::default(),
             refusals: Mutex::default(),
@@ -124,16 +118,6 @@ impl<'a> Reach<'a> {
     /// Whether it is the first time in this run that this is to be told.
     pub fn is_new(&self, what: &[&str]) -> bool {
         lock(&self.told).insert(xxh3_128(what.join("\0").as_bytes()))
-    }
-
-    /// Room for a page of the stream, with its records.
-    async fn room(&self, def: &StreamDef) -> OwnedSemaphorePermit {
-        let size = self.sizes().get(def.name).copied().unwrap_or(256 << 10);
-        self.outbox.room(size * 2).await
-    }
-
-    fn sizes(&self) -> MutexGuard<'_, HashMap<&'static str, usize>> {
-        lock(&self.sizes)
     }
 }
 
@@ -159,7 +143,7 @@ pub struct Reference {
 
 /// A list of the child rows of many parents at once.
 pub struct ByProject {
-    pub def: &'static StreamDef,
+    pub endpoint: &'static Endpoint,
     /// The ids of the parents whose rows are wanted.
     pub listed: HashSet<String>,
     /// Other parents that rows were seen of; their rows were left out.
@@ -228,7 +212,7 @@ const EMPTY_PAGES: usize = 1_000;
 pub struct Pager<'a> {
     reach: &'a Reach<'a>,
     node: &'a Node,
-    context: Context,
+    context: Params,
     query: Vec<(&'static str, String)>,
     /// Of the rows, where the list is asked for by one.
     pub window: Option<Window>,
@@ -263,7 +247,7 @@ impl<'a> Pager<'a> {
     pub fn new(
         reach: &'a Reach<'a>,
         node: &'a Node,
-        context: Context,
+        context: Params,
         query: Vec<(&'static str, String)>,
     ) -> Self {
         let mut bind: Vec<(&'static str, &'static [&'static str])> = Vec::new();
@@ -317,8 +301,9 @@ impl<'a> Pager<'a> {
         self
     }
 
-    fn def(&self) -> &'static StreamDef {
-        self.by_project.map_or(self.node.def, |list| list.def)
+    fn endpoint(&self) -> &'static Endpoint {
+        self.by_project
+            .map_or(&self.node.def.endpoint, |list| list.endpoint)
     }
 
     /// The next page, its records sent; `None` after the last. An empty page is not the end: only the server's word
@@ -327,15 +312,15 @@ impl<'a> Pager<'a> {
     /// A page that is too much for the server is asked for again with fewer rows. Where a cursor counts pages, the list
     /// begins anew with them, so that rows come twice.
     pub async fn next(&mut self) -> Result<Option<Rowset>, Failure> {
-        let def = self.def();
-        if let Some((name, value)) = self.context.unnameable(def).filter(|_| !self.done) {
+        let endpoint = self.endpoint();
+        if let Some((name, value)) = self.context.unnameable(endpoint).filter(|_| !self.done) {
             self.done = true;
             let reason = format!(
                 "no path can carry the {} {value:?}",
                 name.trim_end_matches("_id")
             );
             let skip = Skip {
-                stream: def.name,
+                stream: endpoint.name,
                 row: self.context.label(),
                 reason,
                 missing: false,
@@ -344,7 +329,7 @@ impl<'a> Pager<'a> {
         }
         if self.page == 0 && self.passes_rows {
             let few = lock(&self.reach.heavy_streams)
-                .get(def.name)
+                .get(endpoint.name)
                 .map(|few| PageSize {
                     now: *few,
                     most: PAGE_SIZE,
@@ -352,7 +337,7 @@ impl<'a> Pager<'a> {
             let known = lock(&self.reach.page_sizes).get(&self.list()).copied();
             // Where cursors count pages the size stays.
             self.page_size = known
-                .or(few.filter(|_| !def.offset_paged))
+                .or(few.filter(|_| !endpoint.offset_paged))
                 .unwrap_or(self.page_size);
         }
         while !self.done {
@@ -372,7 +357,7 @@ impl<'a> Pager<'a> {
     fn list(&self) -> String {
         format!(
             "{} {} {:?}",
-            self.def().path,
+            self.endpoint().path,
             self.context.label(),
             self.query
         )
@@ -381,7 +366,7 @@ impl<'a> Pager<'a> {
     fn answered(&mut self) {
         self.unreadable_in_a_row = 0;
         self.tries_larger = false;
-        if !self.passes_rows || !matches!(self.def().rows, Rows::Pages { .. }) {
+        if !self.passes_rows || !matches!(self.endpoint().rows, Rows::Pages { .. }) {
             return;
         }
         let mut refusals = lock(&self.reach.refusals);
@@ -390,14 +375,18 @@ impl<'a> Pager<'a> {
         }
         drop(refusals);
         if self.page_size.now == PAGE_SIZE {
-            lock(&self.reach.heavy_streams).remove(self.def().name);
+            lock(&self.reach.heavy_streams).remove(self.endpoint().name);
             return;
         }
         if self.page_size.most < PAGE_SIZE {
             lock(&self.reach.page_sizes).insert(self.list(), self.page_size);
-            lock(&self.reach.heavy_streams).insert(self.def().name, self.page_size.now);
+            lock(&self.reach.heavy_streams).insert(self.endpoint().name, self.page_size.now);
         }
-        if let Some(larger) = self.page_size.larger().filter(|_| !self.def().offset_paged) {
+        if let Some(larger) = self
+            .page_size
+            .larger()
+            .filter(|_| !self.endpoint().offset_paged)
+        {
             self.page_size.now = larger;
             self.tries_larger = true;
         }
@@ -405,8 +394,8 @@ impl<'a> Pager<'a> {
 
     /// Makes the next question one that may be answered, or returns the error when there is none.
     fn ask_for_less(&mut self, error: ApiError) -> Result<(), Failure> {
-        let def = self.def();
-        if !matches!(def.rows, Rows::Pages { .. })
+        let endpoint = self.endpoint();
+        if !matches!(endpoint.rows, Rows::Pages { .. })
             || !error.kind.too_heavy()
             || self.is_window_to_blame(&error)
         {
@@ -420,8 +409,8 @@ impl<'a> Pager<'a> {
             };
             self.page_size = PageSize { now: smaller, most };
             self.tries_larger = false;
-            log::warn!(target: def.name, "{}: {error}; asking for {smaller} rows at a time", self.context.label());
-            if def.offset_paged {
+            log::warn!(target: endpoint.name, "{}: {error}; asking for {smaller} rows at a time", self.context.label());
+            if endpoint.offset_paged {
                 // Its cursors count pages of one size.
                 self.cursor = None;
                 self.followed.clear();
@@ -429,7 +418,7 @@ impl<'a> Pager<'a> {
             }
             return Ok(());
         }
-        let next = Cursor::after_one_row(self.cursor.as_ref(), def.offset_paged)
+        let next = Cursor::after_one_row(self.cursor.as_ref(), endpoint.offset_paged)
             .filter(|_| self.passes_rows);
         match next {
             Some(next) if self.unreadable_in_a_row < UNREADABLE_IN_A_ROW => {
@@ -459,12 +448,12 @@ impl<'a> Pager<'a> {
     /// How often a page that may be too much is asked for again as it is: once, so that a moment's trouble makes no
     /// pages smaller; and a single row as often as is left of all tries.
     fn heavy_retries(&self) -> Option<u32> {
-        let most = self.reach.settings.max_retries;
+        let most = self.reach.client.max_retries();
         let sizes = SMALLER_PAGES
             .iter()
             .filter(|size| **size >= self.page_size.now)
             .count();
-        match self.def().rows {
+        match self.endpoint().rows {
             Rows::Pages { .. } if self.tries_larger => Some(0),
             Rows::Pages { .. }
                 if self.page_size.smaller().is_some() || self.unreadable_in_a_row > 0 =>
@@ -480,11 +469,57 @@ impl<'a> Pager<'a> {
 
     async fn ask(&mut self) -> Result<Rowset, Failure> {
         self.page += 1;
-        let def = self.def();
-        let settings = self.reach.settings;
-        let mut query = self
-            .context
-            .query(def, settings.fetch_event_details, self.projects);
+        let mut asking = self.reach.client.ask(self.request());
+        let (mut slugs, mut skips) = (Vec::new(), Vec::new());
+        let (page, batch, rowset, next) = loop {
+            let mut page = asking.answer().await?;
+            slugs.clear();
+            skips.clear();
+            let read = self.read(&mut page, &mut slugs, &mut skips);
+            let read = read.and_then(|(batch, rowset)| {
+                let next = self.follow(page.next.take(), rowset.rows)?;
+                Ok((batch, rowset, next))
+            });
+            match read {
+                Ok((batch, rowset, next)) => break (page, batch, rowset, next),
+                Err(kind) => asking.reject(kind).await?,
+            }
+        };
+        asking.accept(&page);
+        self.slugs.append(&mut slugs);
+        self.empty = if rowset.rows == 0 { self.empty + 1 } else { 0 };
+        self.done = next.is_none();
+        self.followed.extend(next.clone());
+        self.cursor = next;
+        if let Some(mut batch) = batch {
+            batch
+                .rows
+                .truncate(if self.first_only { 1 } else { usize::MAX });
+            if !batch.rows.is_empty() || batch.notes != Notes::default() {
+                let Page {
+                    mut body, memory, ..
+                } = page;
+                batch.keep(body.take());
+                let event = Event::Records(Box::new(batch), Some(memory));
+                self.reach.outbox.send(event).await?;
+            }
+        }
+        for skip in skips {
+            self.reach.skip(skip).await?;
+        }
+        Ok(rowset)
+    }
+
+    /// What to ask for next.
+    fn request(&self) -> Request {
+        let endpoint = self.endpoint();
+        let details = self.reach.settings.fetch_event_details;
+        let details = if details {
+            self.node.def.details_query
+        } else {
+            &[]
+        };
+        let mut query = self.context.query(endpoint, details, self.projects);
         query.extend(self.query.iter().cloned());
         if let Some(Window { start, end }) = self.window {
             // With `Z`: Sentry reads naive times in the server's own zone.
@@ -493,83 +528,20 @@ impl<'a> Pager<'a> {
                 ("end", format_instant(end)),
             ]);
         }
-        if let Rows::Pages { size } = def.rows {
+        if let Rows::Pages { size } = endpoint.rows {
             query.push((size, self.page_size.now.to_string()));
         }
         if let Some(Cursor(cursor)) = &self.cursor {
             query.push(("cursor", cursor.clone()));
         }
-        let names_project = def.path.contains("{project_id}");
-        let by_slug = self.reach.by_slug.load(Ordering::Relaxed);
-        let ask = |by_slug: bool| Ask {
-            stream: def,
-            url: self
-                .reach
-                .client
-                .url(&self.context.path(def, by_slug), &query),
+        Request {
+            endpoint,
+            params: self.context.clone(),
+            query,
             page: self.page,
             divisible: self.window.is_some_and(|window| window.is_divisible()),
             heavy_retries: self.heavy_retries(),
-        };
-        let room = || self.reach.room(def);
-        let (mut slugs, mut skips) = (Vec::new(), Vec::new());
-        let mut parse = |page: &mut Page| {
-            slugs.clear();
-            let size = page.body.bytes().len();
-            skips.clear();
-            let (mut batch, rowset) = self.read(page, &mut slugs, &mut skips)?;
-            let next = self.follow(page.next.take(), rowset.rows)?;
-            if let Some(batch) = &mut batch {
-                batch.keep(page.body.take());
-            }
-            Ok((batch, rowset, next, size))
-        };
-        let answer = match self.reach.client.get(&ask(by_slug), room, &mut parse).await {
-            Err(e)
-                if e.not_there()
-                    && !by_slug
-                    && !self.reach.by_id.load(Ordering::Relaxed)
-                    && names_project =>
-            {
-                let answer = self.reach.client.get(&ask(true), room, &mut parse).await;
-                if answer.is_ok() {
-                    log::debug!(target: def.name, "this server knows projects by slug only");
-                    self.reach.by_slug.store(true, Ordering::Relaxed);
-                }
-                answer
-            }
-            answer => {
-                if names_project && !by_slug && answer.is_ok() {
-                    self.reach.by_id.store(true, Ordering::Relaxed);
-                }
-                answer
-            }
-        };
-        let ((batch, rowset, next, size), room) = answer?;
-        self.reach.sizes().insert(def.name, size);
-        self.slugs.append(&mut slugs);
-        self.empty = if rowset.rows == 0 { self.empty + 1 } else { 0 };
-        self.done = next.is_none();
-        self.followed.extend(next.clone());
-        self.cursor = next;
-        let batch = batch.map(|mut batch| {
-            batch
-                .rows
-                .truncate(if self.first_only { 1 } else { usize::MAX });
-            batch
-        });
-        if let Some(batch) =
-            batch.filter(|batch| !batch.rows.is_empty() || batch.notes != Notes::default())
-        {
-            self.reach
-                .outbox
-                .send(Event::Records(Box::new(batch), Some(room)))
-                .await?;
         }
-        for skip in skips {
-            self.reach.skip(skip).await?;
-        }
-        Ok(rowset)
     }
 
     /// The cursor of the next page, if one follows; an error when what the page says of it cannot be.
@@ -589,7 +561,7 @@ impl<'a> Pager<'a> {
             Some(Next::Page(cursor)) => Ok(Some(cursor)),
             // Sentry tells with every page of a list; only what it answers without looking has no header, and few rows.
             None if rows >= self.page_size.now
-                && matches!(self.node.def.rows, Rows::Pages { .. }) =>
+                && matches!(self.node.def.endpoint.rows, Rows::Pages { .. }) =>
             {
                 Err(Kind::Paging(
                     "a full page that does not tell whether another follows".to_owned(),
@@ -615,14 +587,14 @@ impl<'a> Pager<'a> {
             hits,
             ..
         } = page;
-        let doc = body.document().map_err(malformed)?;
+        let doc = body.document().map_err(Kind::from)?;
         let def = self.node.def;
         let extracted = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
         let emit = self.node.emit.as_ref().filter(|_| self.emit);
         let counted = self
             .context
             .get("project_id")
-            .filter(|_| def.name == "events")
+            .filter(|_| def.name() == "events")
             .and_then(|id| self.reach.report.counts_errors(id));
         let frame = emit.map(|selected| {
             selected
@@ -690,7 +662,7 @@ impl<'a> Pager<'a> {
             Ok(())
         };
         let root = doc.root();
-        match (def.rows, doc.byte(root)) {
+        match (def.endpoint.rows, doc.byte(root)) {
             (Rows::Object, b'{') => row(root)?,
             (Rows::Whole | Rows::Pages { .. }, b'[') => doc.elements(root).try_for_each(row)?,
             (Rows::Object, _) => return Err(Kind::Body("expected an object".to_owned())),
@@ -711,13 +683,13 @@ impl<'a> Pager<'a> {
                 identified(def, &doc, row)
             );
             Skip {
-                stream: def.name,
+                stream: def.name(),
                 row,
                 reason,
                 missing: true,
             }
         }));
-        if def.rows == Rows::Object
+        if def.endpoint.rows == Rows::Object
             && let Some((name, path)) = def
                 .parent
                 .and_then(|parent| parent.bind.iter().find(|(_, path)| *path == ["id"]))
@@ -726,7 +698,7 @@ impl<'a> Pager<'a> {
                 .and_then(|place| doc.scalar_text(place))
             && self.context.get(name).is_some_and(|asked| asked != found)
         {
-            log::info!(target: def.name, "{} was merged into {found}, which is written under its own id", self.context.label());
+            log::info!(target: def.name(), "{} was merged into {found}, which is written under its own id", self.context.label());
         }
         let instant = |row: Place| {
             parse_instant(&doc.scalar_text(doc.lookup(row, &[def.replication_key()?])?)?).ok()

@@ -2,17 +2,15 @@
 
 use crate::catalog::{Selected, Selection};
 use crate::config::Settings;
-use crate::context::Context;
 use crate::pager::Reference;
 use crate::state::{Bookmarks, Partition};
 use crate::streams::{Replication, STREAMS, StreamDef};
 use chrono::{DateTime, TimeDelta, Utc};
+use tap_sentry_api::params::Params;
+use tap_sentry_api::window::{Window, whole_second};
 
 /// Sentry keeps and lists 90 days on its paid plans; self-hosted servers may keep more.
 pub const RETENTION: TimeDelta = TimeDelta::days(90);
-/// Windows are not made smaller than this, however often the server refuses them.
-pub const LEAST_WINDOW: TimeDelta = TimeDelta::hours(1);
-
 /// All projects that the token can read.
 const EVERY_PROJECT: &str = "-1";
 /// Project ids that an address has room for.
@@ -30,7 +28,7 @@ pub struct Node {
 impl Node {
     /// This node and all below it.
     pub fn streams(&self) -> Vec<&'static str> {
-        std::iter::once(self.def.name)
+        std::iter::once(self.def.name())
             .chain(self.children.iter().flat_map(Self::streams))
             .collect()
     }
@@ -54,7 +52,9 @@ impl Node {
 pub fn tree(selection: Selection) -> Vec<Node> {
     let mut selected: Vec<Option<Selected>> = STREAMS.iter().map(|_| None).collect();
     for stream in selection.0 {
-        let i = STREAMS.iter().position(|def| def.name == stream.def.name);
+        let i = STREAMS
+            .iter()
+            .position(|def| def.name() == stream.def.name());
         selected[i.expect("selected streams are of the table")] = Some(stream);
     }
     STREAMS
@@ -65,7 +65,7 @@ pub fn tree(selection: Selection) -> Vec<Node> {
 }
 
 fn subtree(def: &'static StreamDef, selected: &mut [Option<Selected>]) -> Option<Node> {
-    let i = STREAMS.iter().position(|d| d.name == def.name)?;
+    let i = STREAMS.iter().position(|d| d.name() == def.name())?;
     let emit = selected[i].take();
     let children: Vec<_> = def
         .children()
@@ -76,63 +76,6 @@ fn subtree(def: &'static StreamDef, selected: &mut [Option<Selected>]) -> Option
         emit,
         children,
     })
-}
-
-/// A half-open span of time: `start <= t < end`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Window {
-    pub start: DateTime<Utc>,
-    pub end: DateTime<Utc>,
-}
-
-impl Window {
-    pub fn length(&self) -> TimeDelta {
-        self.end - self.start
-    }
-
-    /// Whether less may be asked for at once.
-    pub fn is_divisible(&self) -> bool {
-        self.length() > LEAST_WINDOW
-    }
-
-    /// What to ask for at once when this was too much: half of it, in whole seconds.
-    pub fn half(&self) -> TimeDelta {
-        TimeDelta::seconds(self.length().num_seconds() / 2).max(LEAST_WINDOW)
-    }
-
-    /// Two halves at a whole second.
-    pub fn halves(&self) -> [Self; 2] {
-        let middle = self.start + TimeDelta::seconds(self.length().num_seconds() / 2);
-        [
-            Self {
-                end: middle,
-                ..*self
-            },
-            Self {
-                start: middle,
-                ..*self
-            },
-        ]
-    }
-
-    /// Pieces of `length`, oldest first; the last may be shorter.
-    pub fn pieces(&self, length: TimeDelta) -> Vec<Self> {
-        let mut pieces = Vec::new();
-        let mut start = self.start;
-        while start < self.end {
-            let end = (start + length).min(self.end);
-            pieces.push(Self { start, end });
-            start = end;
-        }
-        pieces
-    }
-}
-
-impl std::fmt::Display for Window {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text = crate::time::format_instant;
-        write!(f, "{} to {}", text(self.start), text(self.end))
-    }
 }
 
 /// Where the streams of one partition start in this run.
@@ -158,7 +101,7 @@ impl Starts {
     ) -> Self {
         let starts = node.incremental().into_iter().map(|node| {
             let bookmark = bookmarks
-                .start(node.def.name, partition)
+                .start(node.def.name(), partition)
                 .filter(|_| !node.ignores_bookmark());
             let resume = bookmark.map_or(settings.start_date, |bookmark| {
                 (bookmark - settings.lookback).max(settings.start_date)
@@ -174,7 +117,7 @@ impl Starts {
                 _ => resume,
             };
             Start {
-                stream: node.def.name,
+                stream: node.def.name(),
                 resume: whole_second(resume),
                 low: whole_second(low),
             }
@@ -191,7 +134,7 @@ impl Starts {
     pub fn own(&self, node: &Node) -> Option<DateTime<Utc>> {
         self.0
             .iter()
-            .find(|start| start.stream == node.def.name)
+            .find(|start| start.stream == node.def.name())
             .map(|start| start.low)
     }
 
@@ -236,13 +179,13 @@ impl Group {
     /// All projects of an organization whose projects are not known.
     pub fn unlisted(
         node: &Node,
-        organization: &Context,
+        organization: &Params,
         settings: &Settings,
         bookmarks: &Bookmarks,
     ) -> Self {
         Self {
             projects: vec![EVERY_PROJECT.to_owned()],
-            ..Self::one(node, organization.partition(), settings, bookmarks)
+            ..Self::one(node, Partition::of(organization), settings, bookmarks)
         }
     }
 
@@ -258,14 +201,14 @@ impl Group {
 /// the bookmark of the others; one that the token may not read would spoil a request for the others.
 pub fn groups(
     node: &Node,
-    organization: &Context,
+    organization: &Params,
     projects: &[Reference],
     settings: &Settings,
     bookmarks: &Bookmarks,
 ) -> Vec<Group> {
     let mut alike: Vec<(bool, Starts, Vec<Partition>)> = Vec::new();
     for project in projects {
-        let partition = organization.with(&project.bind).partition();
+        let partition = Partition::of(&organization.with(&project.bind));
         let starts = Starts::new(node, &partition, settings, bookmarks);
         match alike
             .iter_mut()
@@ -284,7 +227,7 @@ pub fn groups(
                 starts,
                 partitions,
                 projects: vec![EVERY_PROJECT.to_owned()],
-                whole: Some(organization.partition()),
+                whole: Some(Partition::of(organization)),
             });
             continue;
         }
@@ -357,11 +300,6 @@ pub fn windows(node: &Node, starts: &Starts, settings: &Settings) -> Vec<Window>
     windows
 }
 
-/// Event times are whole seconds; a window must not start inside one.
-pub fn whole_second(instant: DateTime<Utc>) -> DateTime<Utc> {
-    chrono::SubsecRound::trunc_subsecs(instant, 0)
-}
-
 /// Which part of a partition's span is finished without a hole, whatever order its windows end in.
 #[derive(Debug)]
 pub struct Progress {
@@ -392,9 +330,9 @@ impl Progress {
 mod tests {
     use super::*;
     use crate::catalog::RecordStyle;
-    use crate::time::parse_instant;
     use rstest::rstest;
     use serde_json::{Value, json};
+    use tap_sentry_api::time::parse_instant;
 
     fn at(text: &str) -> DateTime<Utc> {
         parse_instant(text).expect("an instant")
@@ -424,7 +362,7 @@ mod tests {
     fn node(streams: &[&str], method: Option<&str>) -> Node {
         fn take(nodes: Vec<Node>, name: &str) -> Option<Node> {
             nodes.into_iter().find_map(|node| {
-                if node.def.name == name {
+                if node.def.name() == name {
                     Some(node)
                 } else {
                     take(node.children, name)
@@ -690,7 +628,7 @@ mod tests {
             tree[0]
                 .incremental()
                 .iter()
-                .map(|node| node.def.name)
+                .map(|node| node.def.name())
                 .collect::<Vec<_>>(),
             ["event_detail"]
         );

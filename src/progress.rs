@@ -52,16 +52,16 @@ impl Progress {
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(REDRAW) {
                 let counts = report.counts();
                 for def in STREAMS {
-                    let Some(counts) = counts.get(def.name) else {
+                    let Some(counts) = counts.get(def.name()) else {
                         continue;
                     };
-                    let line = lines.entry(def.name).or_insert_with(|| {
+                    let line = lines.entry(def.name()).or_insert_with(|| {
                         // Cut to the width of the terminal.
                         let style = ProgressStyle::with_template("{wide_msg}")
                             .unwrap_or_else(|_| ProgressStyle::default_spinner());
                         FOOT.add(ProgressBar::new_spinner().with_style(style))
                     });
-                    line.set_message(describe(def.name, counts, started.elapsed()));
+                    line.set_message(describe(def.name(), counts, started.elapsed()));
                 }
             }
             let _ = FOOT.clear();
@@ -111,8 +111,12 @@ fn describe(stream: &str, counts: &Counts, elapsed: Duration) -> String {
             human(seconds * (1.0 - share) / share)
         );
     }
-    if counts.waiting > 0 {
-        let _ = write!(line, "  {} waiting for the rate limit", counts.waiting);
+    if counts.requests.waiting > 0 {
+        let _ = write!(
+            line,
+            "  {} waiting for the rate limit",
+            counts.requests.waiting
+        );
     }
     if counts.gaps > 0 {
         let _ = write!(line, "  {} missing", counts.gaps);
@@ -141,7 +145,7 @@ mod tests {
             counts.records,
             counts.planned,
             counts.finished,
-            counts.waiting,
+            counts.requests.waiting,
             counts.gaps,
         ) = (100, 1000, 250, 2, 1);
         counts.reached = chrono::DateTime::from_timestamp(1_767_225_600, 0);

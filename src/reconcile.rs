@@ -1,13 +1,15 @@
 //! `--check-counts`: the errors that were extracted against those that Sentry says it accepted.
 
-use crate::client::{Ask, Client, Kind, Page};
-use crate::context::Context;
-use crate::plan::Window;
 use crate::report::{Counted, Report};
-use crate::streams::STATS;
-use crate::time::format_instant;
-use chrono::{TimeDelta, Timelike};
+use chrono::TimeDelta;
 use serde_json::Value;
+use tap_sentry_api::client::Client;
+use tap_sentry_api::endpoints::ACCEPTED_ERRORS;
+use tap_sentry_api::error::{ApiError, Kind};
+use tap_sentry_api::params::Params;
+use tap_sentry_api::request::Request;
+use tap_sentry_api::time::format_instant;
+use tap_sentry_api::window::Window;
 
 /// What `category=error` of the outcomes folds together; see sentry/constants.py, `DataCategory.error_categories`.
 const ERRORS: &[&str] = &[
@@ -25,25 +27,6 @@ const PIECE: TimeDelta = TimeDelta::days(30);
 /// Whether an event counts as an error for the outcomes.
 pub fn is_error(event_type: &str) -> bool {
     ERRORS.contains(&event_type)
-}
-
-/// The whole hours of a window: outcomes are kept by the hour.
-pub fn whole_hours(window: Window) -> Window {
-    let floor = |t: chrono::DateTime<chrono::Utc>| {
-        t.with_minute(0)
-            .and_then(|t| t.with_second(0))
-            .and_then(|t| t.with_nanosecond(0))
-            .unwrap_or(t)
-    };
-    let start = floor(window.start);
-    Window {
-        start: if start < window.start {
-            start + TimeDelta::hours(1)
-        } else {
-            start
-        },
-        end: floor(window.end),
-    }
 }
 
 /// Logs a line for each project. A difference is told, not judged: events may have been deleted, or counted by
@@ -74,75 +57,35 @@ pub async fn run(client: &Client, report: &Report) {
     }
 }
 
-async fn accepted(
-    client: &Client,
-    place: &Context,
-    window: Window,
-) -> Result<u64, crate::client::ApiError> {
+async fn accepted(client: &Client, place: &Params, window: Window) -> Result<u64, ApiError> {
     let mut sum = 0;
     for piece in window.pieces(PIECE) {
-        let mut query = place.query(&STATS, false, &[]);
-        query.extend([
-            ("start", format_instant(piece.start)),
-            ("end", format_instant(piece.end)),
-        ]);
-        let ask = Ask {
-            stream: &STATS,
-            url: client.url(&place.path(&STATS, false), &query),
-            page: 1,
-            divisible: false,
-            heavy_retries: None,
+        let bounds = [("start", piece.start), ("end", piece.end)];
+        let bounds = bounds.map(|(name, at)| (name, format_instant(at)));
+        let request = Request::new(&ACCEPTED_ERRORS, place.clone()).with(bounds);
+        let mut asking = client.ask(request);
+        sum += loop {
+            let page = asking.answer().await?;
+            match quantity(page.body.bytes()) {
+                Ok(quantity) => {
+                    asking.accept(&page);
+                    break quantity;
+                }
+                Err(kind) => asking.reject(kind).await?,
+            }
         };
-        let parse = |page: &mut Page| {
-            let body: Value =
-                serde_json::from_slice(page.body.bytes()).map_err(|e| Kind::Body(e.to_string()))?;
-            let groups = body
-                .get("groups")
-                .and_then(Value::as_array)
-                .ok_or_else(|| Kind::Body("expected `groups`".to_owned()))?;
-            let quantity = |group: &Value| {
-                group
-                    .pointer("/totals/sum(quantity)")
-                    .and_then(Value::as_u64)
-                    .unwrap_or(0)
-            };
-            Ok(groups.iter().map(quantity).sum::<u64>())
-        };
-        sum += client.get(&ask, || async {}, parse).await?.0;
     }
     Ok(sum)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::time::parse_instant;
-    use rstest::rstest;
-
-    #[rstest]
-    #[case(
-        "2026-01-01T00:00:00Z",
-        "2026-01-02T00:00:00Z",
-        "2026-01-01T00:00:00Z to 2026-01-02T00:00:00Z"
-    )]
-    #[case(
-        "2026-01-01T00:00:01Z",
-        "2026-01-01T05:59:59Z",
-        "2026-01-01T01:00:00Z to 2026-01-01T05:00:00Z"
-    )]
-    fn only_whole_hours_are_compared(
-        #[case] start: &str,
-        #[case] end: &str,
-        #[case] expected: &str,
-    ) {
-        let at = |text| parse_instant(text).expect("an instant");
-        assert_eq!(
-            whole_hours(Window {
-                start: at(start),
-                end: at(end)
-            })
-            .to_string(),
-            expected
-        );
-    }
+/// The sum of an answer's groups.
+fn quantity(body: &[u8]) -> Result<u64, Kind> {
+    let body: Value = serde_json::from_slice(body).map_err(|e| Kind::Body(e.to_string()))?;
+    let groups = body.get("groups").and_then(Value::as_array);
+    let groups = groups.ok_or_else(|| Kind::Body("expected `groups`".to_owned()))?;
+    let quantity = |group: &Value| {
+        let sum = group.pointer("/totals/sum(quantity)");
+        sum.and_then(Value::as_u64).unwrap_or(0)
+    };
+    Ok(groups.iter().map(quantity).sum())
 }

@@ -17,14 +17,11 @@
 //! | anything | what none of these can express | `null`, with a warning |
 //!
 //! Everywhere: U+0000 and lone surrogates become U+FFFD, numbers beyond 64 bits become text, and containers deeper
-//! than [`raw::MAX_DEPTH`] become `null`. Of equal keys of one object the first counts.
+//! than [`tap_sentry_json::MAX_DEPTH`] become `null`. Of equal keys of one object the first counts.
 
 use crate::batch::{Batch, Row};
-use crate::plan::Window;
-use crate::raw::{self, Document, Place, Repairs};
 use crate::reconcile::is_error;
 use crate::streams::{Derived, StreamDef};
-use crate::time::{format_instant, parse_instant};
 use crate::transform::Transform;
 use chrono::DateTime;
 use rustc_hash::FxHashMap;
@@ -32,6 +29,9 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tap_sentry_api::time::{format_instant, parse_instant};
+use tap_sentry_api::window::Window;
+use tap_sentry_json::{Document, Place, Repairs};
 use xxhash_rust::xxh3::Xxh3;
 
 /// Why a row cannot become a record.
@@ -304,7 +304,7 @@ impl Projection {
             keep_unknown,
             transform: None,
             version: None,
-            once: def.name == "events" || def.name == "event_detail",
+            once: def.name() == "events" || def.name() == "event_detail",
         }
     }
 
@@ -322,7 +322,7 @@ impl Projection {
     pub fn frame<'a>(&self, context: impl Fn(&str) -> Option<&'a str>, extracted: &str) -> Frame {
         let mut head = format!(
             r#"{{"type":"RECORD","stream":"{}","record":{{"#,
-            self.def.name
+            self.def.name()
         );
         let empty = head.len();
         for column in &self.columns {
@@ -330,7 +330,7 @@ impl Projection {
             head.push_str(if head.len() == empty { "" } else { "," });
             let _ = write!(head, "{}:{value}", Value::from(*column));
         }
-        let mut key_seed = self.def.name.as_bytes().to_vec();
+        let mut key_seed = self.def.name().as_bytes().to_vec();
         for (name, slot) in &self.key {
             if slot.is_none() {
                 key_seed.push(0);
@@ -582,7 +582,7 @@ struct Field<'s, 'a> {
 struct Fields<'s, 'd, 'a> {
     schema: &'s Members,
     doc: &'d Document<'a>,
-    members: raw::Members<'d, 'a>,
+    members: tap_sentry_json::Members<'d, 'a>,
     last: Option<usize>,
 }
 
@@ -795,7 +795,7 @@ impl Node {
             _ => {
                 let number = doc.text(place);
                 // Beyond 64 bits a number is copied as text, which only a column that also admits text can hold.
-                let fits = self.types.has(Types::STRING) || raw::number_fits(number);
+                let fits = self.types.has(Types::STRING) || tap_sentry_json::number_fits(number);
                 fits && (self.types.has(Types::NUMBER)
                     || self.types.has(Types::INTEGER) && is_integer(number))
             }
@@ -804,10 +804,10 @@ impl Node {
             return self.convert(doc, place, depth, out, noted);
         }
         match (&self.shape, byte) {
-            (Shape::Members(members), b'{') if depth < raw::MAX_DEPTH => {
+            (Shape::Members(members), b'{') if depth < tap_sentry_json::MAX_DEPTH => {
                 members.write(doc, place, depth, out, noted);
             }
-            (Shape::Items(items), b'[') if depth < raw::MAX_DEPTH => {
+            (Shape::Items(items), b'[') if depth < tap_sentry_json::MAX_DEPTH => {
                 out.push(b'[');
                 let mut first = true;
                 for place in doc.elements(place) {
@@ -870,7 +870,8 @@ impl Node {
             );
         } else if self.types.has(Types::NUMBER) {
             let number = text().map(|text| text.trim().to_owned()).filter(|text| {
-                raw::is_number(text.as_bytes()) && raw::number_fits(text.as_bytes())
+                tap_sentry_json::is_number(text.as_bytes())
+                    && tap_sentry_json::number_fits(text.as_bytes())
             });
             write(number, out, noted);
         } else if self.types.has(Types::INTEGER) {
@@ -895,13 +896,13 @@ impl Node {
             write(Some("{}".to_owned()), out, noted);
         } else if self.types.has(Types::OBJECT)
             && !matches!(self.shape, Shape::Members(_))
-            && depth < raw::MAX_DEPTH
+            && depth < tap_sentry_json::MAX_DEPTH
         {
             out.extend_from_slice(br#"{"value":"#);
             doc.copy(place, depth + 1, out, &mut Repairs::default());
             out.push(b'}');
             noted.converted();
-        } else if self.types.has(Types::ARRAY) && depth < raw::MAX_DEPTH {
+        } else if self.types.has(Types::ARRAY) && depth < tap_sentry_json::MAX_DEPTH {
             out.push(b'[');
             match &self.shape {
                 Shape::Items(items) => items.write(doc, place, depth + 1, out, noted),
@@ -1266,14 +1267,14 @@ mod tests {
 
     #[test]
     fn too_deep_a_value_is_null_there() {
-        let depth = raw::MAX_DEPTH as usize + 20;
+        let depth = tap_sentry_json::MAX_DEPTH as usize + 20;
         let (written, notes) = convert(
             &schema("array"),
             &format!("{}{}", "[".repeat(depth), "]".repeat(depth)),
         );
         let open = written.bytes().take_while(|b| *b == b'[').count();
         assert!(
-            open < raw::MAX_DEPTH as usize && written[open..].starts_with("null"),
+            open < tap_sentry_json::MAX_DEPTH as usize && written[open..].starts_with("null"),
             "{written}"
         );
         assert!(notes.repaired.contains_key("v"));

@@ -1,8 +1,6 @@
 //! What happened in a run: counted as it happens, told at its end.
 
-use crate::context::Context;
 use crate::logging::METRIC;
-use crate::plan::Window;
 use crate::progress::human;
 use crate::record::Notes;
 use crate::state::Partition;
@@ -10,17 +8,18 @@ use crate::streams::StreamDef;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tap_sentry_api::params::Params;
+use tap_sentry_api::traffic::{Finished, Requests, Traffic};
+use tap_sentry_api::window::Window;
 
 /// The counts of one stream.
 #[derive(Debug, Default, Clone)]
 pub struct Counts {
     pub records: u64,
-    pub requests: u64,
-    pub bytes: u64,
-    pub retries: u64,
-    pub waited: Duration,
+    /// Those of its endpoint.
+    pub requests: Requests,
     pub gaps: u64,
     /// Rows that no later run can read; see [`Skip`].
     pub skipped: u64,
@@ -32,12 +31,6 @@ pub struct Counts {
     pub finished: i64,
     /// The end of the latest finished window of any partition.
     pub reached: Option<DateTime<Utc>>,
-    /// Requests that wait for the rate limit now.
-    pub waiting: u64,
-    /// Time between sending a request and the end of its answer, of all together.
-    busy: Duration,
-    /// When the first and the latest request of the stream began and ended.
-    span: Option<(Instant, Instant)>,
     /// Records and requests already told by a metric point.
     told: (u64, u64),
 }
@@ -101,12 +94,13 @@ pub struct Missing {
 
 #[derive(Debug)]
 pub struct Report {
+    traffic: Arc<Traffic>,
     started: Instant,
     counts: Mutex<BTreeMap<&'static str, Counts>>,
     gaps: Mutex<Vec<Gap>>,
     missing: Mutex<Option<Missing>>,
     /// By project id.
-    counted: Mutex<BTreeMap<String, (Context, Counted)>>,
+    counted: Mutex<BTreeMap<String, (Params, Counted)>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -115,7 +109,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Default for Report {
     fn default() -> Self {
+        Self::new(Arc::new(Traffic::observed(tell_request)))
+    }
+}
+
+impl Report {
+    fn new(traffic: Arc<Traffic>) -> Self {
         Self {
+            traffic,
             started: Instant::now(),
             counts: Mutex::default(),
             gaps: Mutex::default(),
@@ -126,55 +127,13 @@ impl Default for Report {
 }
 
 impl Report {
+    /// The requests, to be counted by whoever sends them.
+    pub fn traffic(&self) -> Arc<Traffic> {
+        Arc::clone(&self.traffic)
+    }
+
     fn with(&self, stream: &'static str, change: impl FnOnce(&mut Counts)) {
         change(lock(&self.counts).entry(stream).or_default());
-    }
-
-    /// A request has ended; `None`: without an answer.
-    pub fn request(
-        &self,
-        stream: &StreamDef,
-        elapsed: Duration,
-        status: Option<u16>,
-        bytes: usize,
-    ) {
-        let now = Instant::now();
-        self.with(stream.name, |counts| {
-            counts.requests += 1;
-            counts.bytes += bytes as u64;
-            counts.busy += elapsed;
-            let began = counts.span.map_or_else(
-                || now.checked_sub(elapsed).unwrap_or(now),
-                |(began, _)| began,
-            );
-            counts.span = Some((began, now));
-        });
-        let outcome = if status == Some(200) {
-            "succeeded"
-        } else {
-            "failed"
-        };
-        let tags = json!({"stream": stream.name, "endpoint": stream.path, "http_status_code": status, "status": outcome});
-        // A backfill makes hundreds of thousands of requests: one point each is for those who ask with `-v`.
-        point(
-            log::Level::Debug,
-            stream.name,
-            "timer",
-            "http_request_duration",
-            &json!(elapsed.as_secs_f64()),
-            tags,
-        );
-    }
-
-    /// How long a request takes on average so far.
-    pub fn latency(&self) -> Duration {
-        let (requests, busy) = lock(&self.counts)
-            .values()
-            .fold((0, Duration::ZERO), |(n, busy), c| {
-                (n + c.requests, busy + c.busy)
-            });
-        busy.checked_div(u32::try_from(requests).unwrap_or(u32::MAX))
-            .unwrap_or_default()
     }
 
     /// Tells the records written and the requests made since the last call.
@@ -193,11 +152,16 @@ impl Report {
 
     /// Stream, metric, its increase since the last call, and tags, where there is an increase.
     fn new_counts(&self) -> Vec<(&'static str, &'static str, u64, Value)> {
+        let traffic = self.traffic.requests();
+        let mut counts = lock(&self.counts);
+        for name in traffic.keys() {
+            counts.entry(name).or_default();
+        }
         let mut points = Vec::new();
-        for (stream, counts) in lock(&self.counts).iter_mut() {
-            let (records, requests) =
-                std::mem::replace(&mut counts.told, (counts.records, counts.requests));
-            let endpoint = crate::streams::find(stream).map(|def| def.path);
+        for (stream, counts) in counts.iter_mut() {
+            let ended = traffic.get(stream).map_or(0, |requests| requests.ended);
+            let (records, requests) = std::mem::replace(&mut counts.told, (counts.records, ended));
+            let endpoint = crate::streams::find(stream).map(|def| def.endpoint.path);
             points.push((
                 *stream,
                 "record_count",
@@ -207,7 +171,7 @@ impl Report {
             points.push((
                 *stream,
                 "http_request_count",
-                counts.requests - requests,
+                ended - requests,
                 json!({"stream": stream, "endpoint": endpoint}),
             ));
         }
@@ -230,7 +194,7 @@ impl Report {
                     json!({"stream": stream}),
                 );
             }
-            if let Some((began, ended)) = counts.span {
+            if let Some(duration) = counts.requests.duration() {
                 let tags =
                     json!({"stream": stream, "context": {}, "status": outcome(counts.gaps > 0)});
                 point(
@@ -238,7 +202,7 @@ impl Report {
                     stream,
                     "timer",
                     "sync_duration",
-                    &json!((ended - began).as_secs_f64()),
+                    &json!(duration.as_secs_f64()),
                     tags,
                 );
             }
@@ -254,25 +218,14 @@ impl Report {
         );
     }
 
-    pub fn retried(&self, stream: &StreamDef) {
-        self.with(stream.name, |counts| counts.retries += 1);
-    }
-
-    /// A request of the stream begins (`1`) or ends (`-1`) to wait for the rate limit.
-    pub fn waiting(&self, stream: &StreamDef, change: i64) {
-        self.with(stream.name, |counts| {
-            counts.waiting = counts.waiting.saturating_add_signed(change);
-        });
-    }
-
     pub fn planned(&self, stream: &StreamDef, window: Window) {
-        self.with(stream.name, |counts| {
+        self.with(stream.name(), |counts| {
             counts.planned += window.length().num_seconds();
         });
     }
 
     pub fn finished(&self, stream: &StreamDef, window: Window) {
-        self.with(stream.name, |counts| {
+        self.with(stream.name(), |counts| {
             counts.finished += window.length().num_seconds();
             counts.reached = counts.reached.max(Some(window.end));
         });
@@ -282,21 +235,15 @@ impl Report {
         self.with(stream, |counts| counts.bookmark = Some(start));
     }
 
-    pub fn waited(&self, stream: &StreamDef, wait: Duration) {
-        if !wait.is_zero() {
-            self.with(stream.name, |counts| counts.waited += wait);
-        }
-    }
-
     pub fn written(&self, stream: &StreamDef, records: u64, notes: Notes) {
-        self.with(stream.name, |counts| {
+        self.with(stream.name(), |counts| {
             counts.records += records;
             counts.notes.merge(notes);
         });
     }
 
     /// Errors of the project in `window` are to be counted.
-    pub fn count_errors(&self, place: Context, window: Window) {
+    pub fn count_errors(&self, place: Params, window: Window) {
         if let Some(id) = place.get("project_id").map(str::to_owned) {
             lock(&self.counted).insert(id, (place, Counted { window, events: 0 }));
         }
@@ -315,7 +262,7 @@ impl Report {
         }
     }
 
-    pub fn counted(&self) -> Vec<(Context, Counted)> {
+    pub fn counted(&self) -> Vec<(Params, Counted)> {
         lock(&self.counted).values().cloned().collect()
     }
 
@@ -345,8 +292,13 @@ impl Report {
         lock(&self.gaps).clone()
     }
 
+    /// By the names of streams and of endpoints that are asked for none.
     pub fn counts(&self) -> BTreeMap<&'static str, Counts> {
-        lock(&self.counts).clone()
+        let mut counts = lock(&self.counts).clone();
+        for (name, requests) in self.traffic.requests() {
+            counts.entry(name).or_default().requests = requests;
+        }
+        counts
     }
 
     /// What was changed or left out, once a stream.
@@ -396,16 +348,16 @@ impl Report {
         ];
         let rows: Vec<[String; 9]> = std::iter::once(heads.map(str::to_owned))
             .chain(crate::streams::STREAMS.iter().filter_map(|def| {
-                let c = counts.get(def.name)?;
+                let c = counts.get(def.name())?;
                 #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
-                let mib = c.bytes as f64 / f64::from(1 << 20);
-                let waited = format!("{:.1} s", c.waited.as_secs_f64());
+                let mib = c.requests.bytes as f64 / f64::from(1 << 20);
+                let waited = format!("{:.1} s", c.requests.waited.as_secs_f64());
                 Some([
-                    def.name.to_owned(),
+                    def.name().to_owned(),
                     c.records.to_string(),
-                    c.requests.to_string(),
+                    c.requests.ended.to_string(),
                     format!("{mib:.1}"),
-                    c.retries.to_string(),
+                    c.requests.retries.to_string(),
                     waited,
                     c.gaps.to_string(),
                     c.skipped.to_string(),
@@ -474,6 +426,30 @@ const SPARE: [&str; 6] = [
 /// Between two columns.
 const GAP: &str = "  ";
 
+/// A point for each request. A backfill makes hundreds of thousands: they are for those who ask with `-v`.
+fn tell_request(request: &Finished) {
+    let Finished {
+        endpoint,
+        elapsed,
+        status,
+        ..
+    } = request;
+    let outcome = if *status == Some(200) {
+        "succeeded"
+    } else {
+        "failed"
+    };
+    let tags = json!({"stream": endpoint.name, "endpoint": endpoint.path, "http_status_code": status, "status": outcome});
+    point(
+        log::Level::Debug,
+        endpoint.name,
+        "timer",
+        "http_request_duration",
+        &json!(elapsed.as_secs_f64()),
+        tags,
+    );
+}
+
 /// One metric point, as the SDK writes them.
 fn point(
     level: log::Level,
@@ -494,6 +470,7 @@ mod tests {
     use super::*;
     use crate::streams::find;
     use rstest::rstest;
+    use std::time::Duration;
 
     fn summary(complete: bool, width: Option<usize>) -> String {
         let report = Report::default();
@@ -556,7 +533,12 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         report.written(stream, 2, Notes::default());
-        report.request(stream, Duration::ZERO, Some(200), 10);
+        report.traffic.finished(&Finished {
+            endpoint: &stream.endpoint,
+            elapsed: Duration::ZERO,
+            status: Some(200),
+            bytes: 10,
+        });
         assert_eq!(new(), [("record_count", 2), ("http_request_count", 1)]);
         assert_eq!(new(), []);
         report.written(stream, 3, Notes::default());

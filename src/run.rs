@@ -2,7 +2,6 @@
 
 use crate::catalog::{self, Selection};
 use crate::cli::{self, Cli};
-use crate::client::Client;
 use crate::config::Settings;
 use crate::error::Error;
 use crate::message::{self, Announced, StateMessage};
@@ -19,6 +18,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tap_sentry_api::client::Client;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long the writer may take for what is left after a signal; a target that reads no more must not hold the tap.
@@ -52,7 +52,7 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     }
     let (config, problems) = sources::load(&cli.config)?;
     let settings = Settings::checked(config, problems)?;
-    logging::hide(&settings.token);
+    logging::hide(&settings.connection.token);
     if let Some(what) = cli.mode.test.as_deref() {
         return check::run(&settings, what == "schema");
     }
@@ -122,7 +122,7 @@ fn sync(
         interrupted()
     };
     let report = Arc::new(Report::default());
-    let client = Client::new(settings, Arc::clone(&report))?;
+    let client = Client::new(&settings.connection, report.traffic())?;
     if bookmarks.latest().is_some() {
         client.met_before();
     }

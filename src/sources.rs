@@ -3,12 +3,13 @@
 
 use crate::config::{ENV_PREFIX, Problem, schema};
 use crate::dotenv;
-use crate::error::{Error, brief};
+use crate::error::Error;
 use crate::text_file;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
+use tap_sentry_api::text::brief;
 
 /// Settings whose empty list would widen what is extracted or written.
 const NARROWING: &[&str] = &[

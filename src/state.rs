@@ -9,20 +9,34 @@
 //! partition. A partition of a whole organization, as earlier versions wrote for releases, counts for its projects
 //! while none of them has one. Everything else that came in goes out again unchanged.
 
-use crate::error::{Error, brief};
+use crate::error::Error;
 use crate::streams::StreamDef;
 use crate::text_file;
-use crate::time::{format_instant, parse_instant};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use tap_sentry_api::params::Params;
+use tap_sentry_api::text::brief;
+use tap_sentry_api::time::{format_instant, parse_instant};
 
 /// The values that name a partition, in the order of the context.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Partition(pub Vec<(&'static str, String)>);
 
 impl Partition {
+    /// The one that bookmarks of this place are kept by: organization, and project where there is one.
+    pub fn of(place: &Params) -> Self {
+        Self(
+            place
+                .0
+                .iter()
+                .filter(|(name, _)| matches!(*name, "organization_slug" | "project_id"))
+                .cloned()
+                .collect(),
+        )
+    }
+
     fn to_value(&self) -> Value {
         Value::Object(
             self.0
@@ -101,7 +115,7 @@ impl Bookmarks {
             }
             Some(Value::Object(bookmarks)) => {
                 for def in crate::streams::STREAMS {
-                    if let Some(entry) = bookmarks.get(def.name) {
+                    if let Some(entry) = bookmarks.get(def.name()) {
                         check(def, entry)?;
                     }
                 }
@@ -253,7 +267,7 @@ impl Bookmarks {
         };
         crate::streams::STREAMS
             .iter()
-            .filter_map(|def| Some((def.name, starts(def.name)?)))
+            .filter_map(|def| Some((def.name(), starts(def.name())?)))
             .max_by_key(|(_, start)| *start)
     }
 
@@ -362,7 +376,7 @@ fn is_nothing(value: &Value) -> bool {
 }
 
 fn check(def: &StreamDef, entry: &Value) -> Result<(), StateError> {
-    let stream = def.name;
+    let stream = def.name();
     let Some(entry) = entry.as_object() else {
         return Err(StateError(format!(
             "`bookmarks.{stream}` must be an object"
@@ -490,6 +504,17 @@ mod tests {
             partition: project(id),
             start: at(start),
         }
+    }
+
+    #[test]
+    fn the_partition_is_organization_and_project() {
+        let place = Params(vec![
+            ("organization_slug", "acme".to_owned()),
+            ("project_id", "2".to_owned()),
+            ("project_slug", "api".to_owned()),
+            ("issue_id", "21".to_owned()),
+        ]);
+        assert_eq!(Partition::of(&place).to_string(), "acme/2");
     }
 
     #[test]

@@ -1,59 +1,38 @@
 //! The streams, as data. A new one is an entry here and a file in `schemas/`.
 
-use crate::throttle::Class;
+use tap_sentry_api::endpoint::{Class, Endpoint, LIST, Rows};
+use tap_sentry_api::endpoints;
 
 /// Everything that makes one stream differ from another.
 #[derive(Debug)]
 pub struct StreamDef {
-    pub name: &'static str,
+    /// The list or object that its rows come from; named as the stream is.
+    pub endpoint: Endpoint,
     /// JSON Schema, draft 7, of a record.
     pub schema: &'static str,
     pub key: &'static [&'static str],
-    /// Below `/api/0/`; a `{parameter}` is taken from the context and percent-encoded.
-    pub path: &'static str,
-    /// Sent with each request. A value may be a `{parameter}`; `{projects}` repeats for each project of a
-    /// [`crate::plan::Group`], or is `-1`: all that the token can see.
-    pub query: &'static [(&'static str, &'static str)],
-    /// Added to `query` when `fetch_event_details` is set.
+    /// Added to the endpoint's query when `fetch_event_details` is set.
     pub details_query: &'static [(&'static str, &'static str)],
-    pub rows: Rows,
-    /// The list is paged by row offset, which skips rows when one is deleted meanwhile: a walk of several pages is
-    /// repeated until it brings nothing new.
-    pub offset_paged: bool,
-    pub class: Class,
     pub parent: Option<Parent>,
     pub replication: Replication,
-    /// Context parameters that every record carries as columns.
+    /// Path parameters that every record carries as columns.
     pub columns: &'static [&'static str],
     /// Columns whose value stands elsewhere in Sentry's answer: the first path that holds something counts.
     pub derived: &'static [Derived],
     /// `project_slugs` and `exclude_project_slugs` choose among its rows, by `slug`.
     pub chosen_by_slug: bool,
     /// Another list of the same rows, for all parents of a project at once: only of parents in the category `error`.
-    pub by_project: Option<&'static StreamDef>,
-    /// Any one of these lets a token read the endpoint.
-    pub scopes: &'static [&'static str],
+    pub by_project: Option<&'static Endpoint>,
     pub selected_by_default: bool,
     /// What a user should know before selecting it.
     pub note: &'static str,
-}
-
-/// The shape of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rows {
-    /// One object, one record.
-    Object,
-    /// The whole list in one answer, without pages.
-    Whole,
-    /// Pages of 100; the parameter that says so differs.
-    Pages { size: &'static str },
 }
 
 /// Where a stream hangs, and what it takes from a row of its parent.
 #[derive(Debug, Clone, Copy)]
 pub struct Parent {
     pub stream: &'static str,
-    /// Context parameter and the path of its value in the parent's row.
+    /// Params parameter and the path of its value in the parent's row.
     pub bind: &'static [(&'static str, &'static [&'static str])],
 }
 
@@ -117,22 +96,16 @@ pub struct Derived {
 }
 
 const FULL_TABLE: StreamDef = StreamDef {
-    name: "",
+    endpoint: LIST,
     schema: "",
     key: &["id"],
-    path: "",
-    query: &[],
     details_query: &[],
-    rows: Rows::Pages { size: "per_page" },
-    offset_paged: true,
-    class: Class::Default,
     parent: None,
     replication: Replication::FullTable,
     columns: &["organization_slug"],
     derived: &[],
     chosen_by_slug: false,
     by_project: None,
-    scopes: &["org:read"],
     selected_by_default: true,
     note: "",
 };
@@ -151,14 +124,18 @@ const EVENT_TYPE: Derived = Derived {
 };
 
 const EVENTS: StreamDef = StreamDef {
-    name: "events",
+    endpoint: Endpoint {
+        name: "events",
+        path: "organizations/{organization_slug}/issues/{issue_id}/events/",
+        // Pinned windows and counts take the place of repetition.
+        offset_paged: false,
+        scopes: &["event:read"],
+        ..LIST
+    },
     schema: include_str!("../schemas/events.json"),
     key: &["projectID", "eventID"],
-    path: "organizations/{organization_slug}/issues/{issue_id}/events/",
     // Only `1` and `true` count as full here.
     details_query: &[("full", "1")],
-    // Pinned windows and counts take the place of repetition.
-    offset_paged: false,
     parent: Some(OF_AN_ISSUE),
     replication: Replication::Incremental {
         key: "dateCreated",
@@ -167,78 +144,96 @@ const EVENTS: StreamDef = StreamDef {
     },
     columns: &["organization_slug", "project_slug"],
     derived: &[EVENT_TYPE],
-    scopes: &["event:read"],
     note: "Simple rows; with `fetch_event_details` full bodies, from the same listing.",
     ..FULL_TABLE
 };
 
 /// The same rows by another way: errors of all issues of a project in one list, at one request a second.
-static EVENTS_BY_PROJECT: StreamDef = StreamDef {
+static EVENTS_BY_PROJECT: Endpoint = Endpoint {
     path: "projects/{organization_slug}/{project_id}/events/",
     class: Class::ProjectEvents,
     scopes: &["project:read"],
-    ..EVENTS
+    ..EVENTS.endpoint
 };
 
 /// All streams, parents before children. `projects` is first: `meltano config test` stops at the first record.
 pub static STREAMS: &[StreamDef] = &[
     StreamDef {
-        name: "projects",
+        endpoint: Endpoint {
+            name: "projects",
+            path: "organizations/{organization_slug}/projects/",
+            query: &[("collapse", "unusedFeatures")],
+            ..LIST
+        },
         schema: include_str!("../schemas/projects.json"),
-        path: "organizations/{organization_slug}/projects/",
-        query: &[("collapse", "unusedFeatures")],
         chosen_by_slug: true,
         ..FULL_TABLE
     },
     StreamDef {
-        name: "project_detail",
+        endpoint: Endpoint {
+            name: "project_detail",
+            path: "projects/{organization_slug}/{project_id}/",
+            rows: Rows::Object,
+            scopes: &["project:read"],
+            ..LIST
+        },
         schema: include_str!("../schemas/project_detail.json"),
-        path: "projects/{organization_slug}/{project_id}/",
-        rows: Rows::Object,
         parent: Some(OF_A_PROJECT),
-        scopes: &["project:read"],
         note: "One call per project.",
         ..FULL_TABLE
     },
     StreamDef {
-        name: "teams",
+        endpoint: Endpoint {
+            name: "teams",
+            path: "organizations/{organization_slug}/teams/",
+            scopes: &["org:read", "team:read"],
+            ..LIST
+        },
         schema: include_str!("../schemas/teams.json"),
-        path: "organizations/{organization_slug}/teams/",
-        scopes: &["org:read", "team:read"],
         ..FULL_TABLE
     },
     StreamDef {
-        name: "users",
+        endpoint: Endpoint {
+            name: "users",
+            path: "organizations/{organization_slug}/users/",
+            // Without `project` only members of the caller's own projects are listed.
+            query: &[("project", "-1")],
+            rows: Rows::Whole,
+            ..LIST
+        },
         schema: include_str!("../schemas/users.json"),
-        path: "organizations/{organization_slug}/users/",
-        // Without `project` only members of the caller's own projects are listed.
-        query: &[("project", "-1")],
-        rows: Rows::Whole,
         note: "Active members of the projects' teams; `members` also has pending invitations.",
         ..FULL_TABLE
     },
     StreamDef {
-        name: "members",
+        endpoint: Endpoint {
+            name: "members",
+            path: "organizations/{organization_slug}/members/",
+            class: Class::Members,
+            scopes: &["member:read"],
+            ..LIST
+        },
         schema: include_str!("../schemas/members.json"),
-        path: "organizations/{organization_slug}/members/",
-        class: Class::Members,
-        scopes: &["member:read"],
         ..FULL_TABLE
     },
     StreamDef {
-        name: "issues",
+        endpoint: Endpoint {
+            name: "issues",
+            path: "organizations/{organization_slug}/issues/",
+            // An empty `groupStatsPeriod` leaves out 24 points of sparkline an issue. `collapse=stats` or `lifetime`
+            // would strip the totals and the replication key.
+            query: &[
+                ("project", "{project_id}"),
+                ("sort", "date"),
+                ("groupStatsPeriod", ""),
+                ("collapse", "filtered"),
+            ],
+            rows: Rows::Pages { size: "limit" },
+            offset_paged: false,
+            scopes: &["event:read"],
+            ..LIST
+        },
         schema: include_str!("../schemas/issues.json"),
-        path: "organizations/{organization_slug}/issues/",
-        // An empty `groupStatsPeriod` leaves out 24 points of sparkline an issue. `collapse=stats` or `lifetime`
-        // would strip the totals and the replication key.
-        query: &[
-            ("project", "{project_id}"),
-            ("sort", "date"),
-            ("groupStatsPeriod", ""),
-            ("collapse", "filtered"),
-        ],
-        rows: Rows::Pages { size: "limit" },
-        offset_paged: false,
         parent: Some(OF_A_PROJECT),
         replication: Replication::Incremental {
             key: "lastSeen",
@@ -285,15 +280,18 @@ pub static STREAMS: &[StreamDef] = &[
                 from: &[&["lifetime", "lastSeen"], &["lastSeen"]],
             },
         ],
-        scopes: &["event:read"],
         ..FULL_TABLE
     },
     StreamDef {
-        name: "issue_detail",
+        endpoint: Endpoint {
+            name: "issue_detail",
+            path: "organizations/{organization_slug}/issues/{issue_id}/",
+            rows: Rows::Object,
+            class: Class::IssueDetail,
+            scopes: &["event:read"],
+            ..LIST
+        },
         schema: include_str!("../schemas/issue_detail.json"),
-        path: "organizations/{organization_slug}/issues/{issue_id}/",
-        rows: Rows::Object,
-        class: Class::IssueDetail,
         parent: Some(OF_AN_ISSUE),
         replication: Replication::Incremental {
             key: "lastSeen",
@@ -301,7 +299,6 @@ pub static STREAMS: &[StreamDef] = &[
             walk: None,
         },
         columns: &["organization_slug", "project_slug", "project_id"],
-        scopes: &["event:read"],
         selected_by_default: false,
         note: "One call per issue with new events, at 5 calls a second.",
         ..FULL_TABLE
@@ -311,12 +308,16 @@ pub static STREAMS: &[StreamDef] = &[
         ..EVENTS
     },
     StreamDef {
-        name: "event_detail",
+        endpoint: Endpoint {
+            name: "event_detail",
+            path: "projects/{organization_slug}/{project_id}/events/{event_id}/",
+            rows: Rows::Object,
+            class: Class::EventDetail,
+            scopes: &["project:read"],
+            ..LIST
+        },
         schema: include_str!("../schemas/event_detail.json"),
         key: &["projectID", "eventID"],
-        path: "projects/{organization_slug}/{project_id}/events/{event_id}/",
-        rows: Rows::Object,
-        class: Class::EventDetail,
         parent: Some(Parent {
             stream: "events",
             bind: &[("event_id", &["eventID"])],
@@ -328,19 +329,22 @@ pub static STREAMS: &[StreamDef] = &[
         },
         columns: &["organization_slug", "project_slug"],
         derived: &[EVENT_TYPE],
-        scopes: &["project:read"],
         selected_by_default: false,
         note: "One call per event, at 5 calls a second; `fetch_event_details` costs none.",
         ..FULL_TABLE
     },
     StreamDef {
-        name: "releases",
+        endpoint: Endpoint {
+            name: "releases",
+            path: "organizations/{organization_slug}/releases/",
+            // Present and empty: without it archived releases are left out.
+            query: &[("status", ""), ("project", "{projects}")],
+            class: Class::Releases,
+            scopes: &["project:read", "project:releases", "org:ci"],
+            ..LIST
+        },
         schema: include_str!("../schemas/releases.json"),
         key: &["organization_slug", "version"],
-        path: "organizations/{organization_slug}/releases/",
-        // Present and empty: without it archived releases are left out.
-        query: &[("status", ""), ("project", "{projects}")],
-        class: Class::Releases,
         replication: Replication::Incremental {
             key: "dateCreated",
             refresh: true,
@@ -353,15 +357,18 @@ pub static STREAMS: &[StreamDef] = &[
                 activity: None,
             }),
         },
-        scopes: &["project:read", "project:releases", "org:ci"],
         ..FULL_TABLE
     },
     StreamDef {
-        name: "release",
+        endpoint: Endpoint {
+            name: "release",
+            path: "organizations/{organization_slug}/releases/{version}/",
+            rows: Rows::Object,
+            scopes: &["project:read", "project:releases", "org:ci"],
+            ..LIST
+        },
         schema: include_str!("../schemas/release.json"),
         key: &["organization_slug", "version"],
-        path: "organizations/{organization_slug}/releases/{version}/",
-        rows: Rows::Object,
         parent: Some(Parent {
             stream: "releases",
             bind: &[("version", &["version"])],
@@ -371,7 +378,6 @@ pub static STREAMS: &[StreamDef] = &[
             refresh: true,
             walk: None,
         },
-        scopes: &["project:read", "project:releases", "org:ci"],
         note: "One call per release created since the bookmark or in the last `issue_refresh_days`.",
         ..FULL_TABLE
     },
@@ -382,46 +388,28 @@ pub static PROJECTS: &StreamDef = &STREAMS[0];
 
 /// How the organizations of a token are found when none is configured; not a stream.
 pub static ORGANIZATIONS: StreamDef = StreamDef {
-    name: "organizations",
-    path: "organizations/",
-    offset_paged: false,
-    columns: &[],
-    ..FULL_TABLE
-};
-
-/// Outcomes of ingestion, for `--check-counts`; not a stream.
-pub static STATS: StreamDef = StreamDef {
-    name: "stats_v2",
-    path: "organizations/{organization_slug}/stats_v2/",
-    query: &[
-        ("project", "{project_id}"),
-        ("field", "sum(quantity)"),
-        ("groupBy", "outcome"),
-        ("category", "error"),
-        ("outcome", "accepted"),
-        ("interval", "1h"),
-    ],
-    rows: Rows::Object,
-    class: Class::Stats,
+    endpoint: endpoints::ORGANIZATIONS,
     columns: &[],
     ..FULL_TABLE
 };
 
 /// The stream of that name.
 pub fn find(name: &str) -> Option<&'static StreamDef> {
-    STREAMS.iter().find(|def| def.name == name)
+    STREAMS.iter().find(|def| def.name() == name)
 }
 
 impl StreamDef {
     pub fn children(&self) -> impl Iterator<Item = &'static StreamDef> {
-        STREAMS
-            .iter()
-            .filter(|def| def.parent.is_some_and(|parent| parent.stream == self.name))
+        STREAMS.iter().filter(|def| {
+            def.parent
+                .is_some_and(|parent| parent.stream == self.name())
+        })
     }
 
     /// The stream that has each of these rows as one object.
     pub fn detail(&self) -> Option<&'static Self> {
-        self.children().find(|def| def.rows == Rows::Object)
+        self.children()
+            .find(|def| def.endpoint.rows == Rows::Object)
     }
 
     pub fn replication_key(&self) -> Option<&'static str> {
@@ -438,9 +426,9 @@ impl StreamDef {
         }
     }
 
-    /// The scopes as an error or the README names them.
-    pub fn scopes_text(&self) -> String {
-        self.scopes.join(" or ")
+    /// The stream's name, which is that of its table.
+    pub const fn name(&self) -> &'static str {
+        self.endpoint.name
     }
 }
 
@@ -451,12 +439,12 @@ mod tests {
     use std::collections::HashSet;
 
     fn schema(def: &StreamDef) -> Value {
-        serde_json::from_str(def.schema).expect(def.name)
+        serde_json::from_str(def.schema).unwrap_or_else(|_| panic!("{}", def.name()))
     }
 
     #[test]
     fn names_are_unique_and_are_table_names() {
-        let names: HashSet<_> = STREAMS.iter().map(|def| def.name).collect();
+        let names: HashSet<_> = STREAMS.iter().map(super::StreamDef::name).collect();
         assert_eq!(names.len(), STREAMS.len());
         for name in names {
             assert!(
@@ -471,9 +459,9 @@ mod tests {
         for (i, def) in STREAMS.iter().enumerate() {
             if let Some(parent) = def.parent {
                 assert!(
-                    STREAMS[..i].iter().any(|d| d.name == parent.stream),
+                    STREAMS[..i].iter().any(|d| d.name() == parent.stream),
                     "{}",
-                    def.name
+                    def.name()
                 );
             }
         }
@@ -483,11 +471,12 @@ mod tests {
     fn every_bookmark_is_of_a_project() {
         for def in STREAMS.iter().filter(|def| def.walk().is_some()) {
             assert!(
-                def.query
+                def.endpoint
+                    .query
                     .iter()
                     .any(|(_, value)| ["{project_id}", "{projects}"].contains(value)),
                 "{}",
-                def.name
+                def.name()
             );
         }
     }
@@ -501,18 +490,19 @@ mod tests {
                 bound.extend(parent.bind.iter().map(|(name, _)| *name));
                 at = find(parent.stream).and_then(|d| d.parent);
             }
-            let texts = std::iter::once(def.path).chain(def.query.iter().map(|(_, value)| *value));
+            let texts = std::iter::once(def.endpoint.path)
+                .chain(def.endpoint.query.iter().map(|(_, value)| *value));
             for text in texts {
                 for parameter in text
                     .split('{')
                     .skip(1)
                     .filter_map(|rest| rest.split('}').next())
                 {
-                    assert!(bound.contains(&parameter), "{}: {parameter}", def.name);
+                    assert!(bound.contains(&parameter), "{}: {parameter}", def.name());
                 }
             }
             for column in def.columns {
-                assert!(bound.contains(column), "{}: {column}", def.name);
+                assert!(bound.contains(column), "{}: {column}", def.name());
             }
         }
     }
@@ -531,14 +521,14 @@ mod tests {
                 assert!(
                     schema["properties"].get(name).is_some(),
                     "{}: {name}",
-                    def.name
+                    def.name()
                 );
             }
             for key in def.key {
                 assert!(
                     schema["properties"][key]["type"].is_string(),
                     "{}: {key} must not be nullable",
-                    def.name
+                    def.name()
                 );
             }
         }
@@ -547,9 +537,13 @@ mod tests {
     #[test]
     fn paths_end_in_a_slash_and_name_their_organization() {
         for def in STREAMS {
-            assert!(def.path.ends_with('/'), "{}", def.name);
-            assert!(def.path.contains("{organization_slug}"), "{}", def.name);
-            assert!(!def.scopes.is_empty(), "{}", def.name);
+            assert!(def.endpoint.path.ends_with('/'), "{}", def.name());
+            assert!(
+                def.endpoint.path.contains("{organization_slug}"),
+                "{}",
+                def.name()
+            );
+            assert!(!def.endpoint.scopes.is_empty(), "{}", def.name());
         }
     }
 
@@ -559,8 +553,11 @@ mod tests {
             .iter()
             .filter(|def| def.replication_key().is_some() && def.walk().is_none())
         {
-            let parent = def.parent.and_then(|p| find(p.stream)).expect(def.name);
-            assert!(parent.replication_key().is_some(), "{}", def.name);
+            let parent = def
+                .parent
+                .and_then(|p| find(p.stream))
+                .unwrap_or_else(|| panic!("{}", def.name()));
+            assert!(parent.replication_key().is_some(), "{}", def.name());
         }
     }
 
@@ -632,7 +629,7 @@ mod tests {
                 assert!(schema["properties"][key]["type"].is_string());
                 schema["properties"][key]["type"] = serde_json::json!(["string", "null"]);
             }
-            check(def.name, &schema, true);
+            check(def.name(), &schema, true);
         }
     }
 }

@@ -3,18 +3,14 @@
 //! The order of what one partition sends is what keeps the state true: a window's checkpoint is sent after the
 //! records of the window and of all its children, and a gap before any checkpoint that it must hold back.
 
-use crate::client::{ApiError, Ask, Client, Kind, Page, malformed};
 use crate::config::Settings;
-use crate::context::Context;
 use crate::error::Error;
 use crate::outbox::{Closed, Event, Outbox};
 use crate::pager::{ByProject, Failure, PAGE_SIZE, Pager, Reach, Reference, Stop, Unreadable};
-use crate::plan::{self, Group, Node, Progress, RETENTION, Starts, Window};
-use crate::reconcile::whole_hours;
+use crate::plan::{self, Group, Node, Progress, RETENTION, Starts};
 use crate::report::{Gap, Report, Skip};
 use crate::state::{Bookmarks, Checkpoint, Partition};
-use crate::streams::{ORGANIZATIONS, PROJECTS, Pass, Rows, StreamDef, Walk};
-use crate::time::format_instant;
+use crate::streams::{ORGANIZATIONS, PROJECTS, Pass, StreamDef, Walk};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::{BoxFuture, FutureExt, join_all, try_join_all};
 use futures::stream::{self, TryStreamExt};
@@ -23,6 +19,13 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tap_sentry_api::client::Client;
+use tap_sentry_api::endpoint::{Endpoint, Rows};
+use tap_sentry_api::error::{ApiError, Kind};
+use tap_sentry_api::params::Params;
+use tap_sentry_api::request::Request;
+use tap_sentry_api::time::format_instant;
+use tap_sentry_api::window::{Window, whole_hours, whole_second};
 use tokio::sync::OnceCell;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -85,7 +88,7 @@ struct Span<'a> {
     walk: Walk,
     /// Those of the walk's passes that list anything here.
     passes: Vec<&'static Pass>,
-    context: &'a Context,
+    context: &'a Params,
     group: &'a Group,
     progress: Mutex<Progress>,
     claims: Mutex<FxHashMap<u128, Claim>>,
@@ -126,13 +129,13 @@ impl Span<'_> {
 
     /// The claim on a parent's rows, made now if there is none; `None` where each window asks for itself.
     fn claim(&self, node: &Node, from: DateTime<Utc>, reference: &Reference) -> Option<Claim> {
-        if node.def.rows != Rows::Object && !fits_a_page(node.def, reference) {
+        if node.def.endpoint.rows != Rows::Object && !fits_a_page(&node.def.endpoint, reference) {
             return None;
         }
         let parent = reference
             .bind
             .iter()
-            .fold(node.def.name.to_owned(), |name, (_, value)| {
+            .fold(node.def.name().to_owned(), |name, (_, value)| {
                 name + "\0" + value
             });
         let mut claims = lock(&self.claims);
@@ -178,11 +181,11 @@ impl<'a> Sync<'a> {
     /// # Errors
     /// What ends the run at once; what could not be extracted otherwise is in the report.
     pub async fn run(mut self) -> Result<(), Stop> {
-        let contexts: Vec<Context> = self
+        let contexts: Vec<Params> = self
             .organizations()
             .await?
             .into_iter()
-            .map(|slug| Context(vec![("organization_slug", slug)]))
+            .map(|slug| Params(vec![("organization_slug", slug)]))
             .collect();
         let unlisted = Node {
             def: PROJECTS,
@@ -214,12 +217,12 @@ impl<'a> Sync<'a> {
             .iter()
             .flat_map(|node| listed.iter().flatten().map(move |listed| (node, listed)))
         {
-            let context = Context(vec![("organization_slug", listed.organization.clone())]);
+            let context = Params(vec![("organization_slug", listed.organization.clone())]);
             for child in &node.children {
                 let partitions = listed
                     .projects
                     .iter()
-                    .map(|project| context.with(&project.bind).partition())
+                    .map(|project| Partition::of(&context.with(&project.bind)))
                     .collect();
                 self.plan_partitions(child, partitions).await?;
             }
@@ -258,7 +261,7 @@ impl<'a> Sync<'a> {
     }
 
     async fn set_bookmarks(&mut self) -> Result<(), Closed> {
-        let now = plan::whole_second(self.settings.now);
+        let now = whole_second(self.settings.now);
         let Some((stream, start)) = self.bookmarks.latest().filter(|(_, start)| *start > now)
         else {
             return Ok(());
@@ -325,7 +328,7 @@ impl<'a> Sync<'a> {
             emit: None,
             children: Vec::new(),
         };
-        let mut pager = Pager::new(&self.reach, &node, Context::default(), Vec::new());
+        let mut pager = Pager::new(&self.reach, &node, Params::default(), Vec::new());
         pager.bind = vec![("organization_slug", &["slug"])];
         let mut slugs = Vec::new();
         while let Some(page) = pager.next().await.map_err(failed)? {
@@ -345,7 +348,7 @@ impl<'a> Sync<'a> {
 
     async fn organization(
         &self,
-        context: &Context,
+        context: &Params,
         listing: Option<&Node>,
         projects: Option<Vec<Reference>>,
     ) -> Result<(), Stop> {
@@ -378,7 +381,7 @@ impl<'a> Sync<'a> {
         &self,
         node: &Node,
         walk: Walk,
-        context: &Context,
+        context: &Params,
         projects: Option<&[Reference]>,
     ) -> Result<(), Stop> {
         let groups = match projects {
@@ -420,7 +423,7 @@ impl<'a> Sync<'a> {
     async fn projects(
         &self,
         node: &Node,
-        context: &Context,
+        context: &Params,
         only: bool,
     ) -> Result<Option<Listed>, Stop> {
         let organization = context.get("organization_slug").unwrap_or_default();
@@ -461,9 +464,10 @@ impl<'a> Sync<'a> {
                             || !node.children.is_empty()
                             || !self.settings.projects.is_everything();
                         if needed {
-                            self.gap(node, context, &reason(node.def, &e)).await?;
+                            self.gap(node, context, &reason(&node.def.endpoint, &e))
+                                .await?;
                         } else {
-                            log::warn!(target: node.def.name, "{}: {e}; what is asked for has one bookmark for all projects", context.label());
+                            log::warn!(target: node.def.name(), "{}: {e}; what is asked for has one bookmark for all projects", context.label());
                         }
                         return Ok(None);
                     }
@@ -476,7 +480,7 @@ impl<'a> Sync<'a> {
                     emit: None,
                     children: Vec::new(),
                 };
-                self.unreadable(&alone, context, &[context.partition()], error)
+                self.unreadable(&alone, context, &[Partition::of(context)], error)
                     .await?;
             }
             slugs.append(&mut pager.slugs);
@@ -495,27 +499,27 @@ impl<'a> Sync<'a> {
         for node in node.incremental() {
             self.reach
                 .outbox
-                .send(Event::Plan(node.def.name, partitions.clone()))
+                .send(Event::Plan(node.def.name(), partitions.clone()))
                 .await?;
         }
         Ok(())
     }
 
     /// One node that hangs at `context`.
-    fn node<'b>(&'b self, node: &'b Node, context: &'b Context) -> BoxFuture<'b, Result<(), Stop>> {
+    fn node<'b>(&'b self, node: &'b Node, context: &'b Params) -> BoxFuture<'b, Result<(), Stop>> {
         async move {
             if let Some(walk) = node.def.walk() {
-                let group = Group::one(node, context.partition(), &self.settings, &self.bookmarks);
+                let group = Group::one(node, Partition::of(context), &self.settings, &self.bookmarks);
                 return self.windows(node, walk, context, &group).await;
             }
             match self.rows(node, context, None).await {
                 Ok(()) => Ok(()),
                 Err(Failure::Stop(stop)) => Err(stop),
                 Err(Failure::Api(e)) if e.not_there() && node.def.parent.is_some() => {
-                    log::warn!(target: node.def.name, "{} has vanished and is passed over", context.label());
+                    log::warn!(target: node.def.name(), "{} has vanished and is passed over", context.label());
                     Ok(())
                 }
-                Err(Failure::Api(e)) => self.gap(node, context, &reason(node.def, &e)).await,
+                Err(Failure::Api(e)) => self.gap(node, context, &reason(&node.def.endpoint, &e)).await,
             }
         }
         .boxed()
@@ -525,12 +529,12 @@ impl<'a> Sync<'a> {
     async fn children(
         &self,
         nodes: &[Node],
-        context: &Context,
+        context: &Params,
         references: &[Reference],
     ) -> Result<(), Stop> {
         let lanes = nodes.iter().map(|node| async move {
             stream::iter(references.iter().map(Ok::<_, Stop>))
-                .try_for_each_concurrent(self.settings.concurrency, |reference| async move {
+                .try_for_each_concurrent(self.settings.connection.concurrency, |reference| async move {
                     self.node(node, &context.with(&reference.bind)).await
                 })
                 .await
@@ -543,16 +547,16 @@ impl<'a> Sync<'a> {
         &self,
         node: &Node,
         walk: Walk,
-        context: &Context,
+        context: &Params,
         group: &Group,
     ) -> Result<(), Stop> {
         let windows = plan::windows(node, &group.starts, &self.settings);
         if self.settings.end_date.is_some()
             && group.starts.nothing_new(self.settings.end)
-            && self.reach.is_new(&["end", node.def.name])
+            && self.reach.is_new(&["end", node.def.name()])
         {
             let end = format_instant(self.settings.end);
-            log::warn!(target: node.def.name, "{}: `end_date` {end} is before the bookmark: nothing new can come", context.label());
+            log::warn!(target: node.def.name(), "{}: `end_date` {end} is before the bookmark: nothing new can come", context.label());
         }
         let Some(first) = windows.first() else {
             return Ok(());
@@ -573,7 +577,7 @@ impl<'a> Sync<'a> {
         if let Some(start) = node
             .children
             .iter()
-            .filter(|child| self.check_counts && child.def.name == "events")
+            .filter(|child| self.check_counts && child.def.name() == "events")
             .find_map(|child| group.starts.own(child))
         {
             let window = whole_hours(Window {
@@ -624,7 +628,7 @@ impl<'a> Sync<'a> {
             end: empty.end.min(self.settings.now - RETENTION),
             ..empty
         };
-        let name = span.node.def.name;
+        let name = span.node.def.name();
         if old.start >= old.end {
             return;
         }
@@ -634,7 +638,7 @@ impl<'a> Sync<'a> {
         );
         if self
             .bookmarks
-            .start(name, &span.context.partition())
+            .start(name, &Partition::of(span.context))
             .is_some()
         {
             log::warn!(target: name, "{}: the bookmark is older than what Sentry lists; nothing is listed from {old}: {why}", span.context.label());
@@ -647,19 +651,19 @@ impl<'a> Sync<'a> {
     async fn refused(
         &self,
         node: &Node,
-        context: &Context,
+        context: &Params,
         group: &Group,
         window: Window,
         error: &ApiError,
     ) -> Result<(), Stop> {
         if error.status() == Some(403) && self.vanished(PROJECTS, context).await {
-            log::warn!(target: node.def.name, "{} has vanished and is passed over", context.label());
+            log::warn!(target: node.def.name(), "{} has vanished and is passed over", context.label());
             return Ok(());
         }
         self.gaps(
             node,
             group,
-            &format!("{window}: {}", reason(node.def, error)),
+            &format!("{window}: {}", reason(&node.def.endpoint, error)),
         )
         .await
     }
@@ -670,7 +674,7 @@ impl<'a> Sync<'a> {
         &self,
         node: &Node,
         walk: Walk,
-        context: &Context,
+        context: &Params,
         projects: &[String],
         whole: Window,
         windows: usize,
@@ -692,7 +696,7 @@ impl<'a> Sync<'a> {
     async fn lists(
         &self,
         def: &'static StreamDef,
-        context: &Context,
+        context: &Params,
         projects: &[String],
         pass: &Pass,
         window: Window,
@@ -721,7 +725,7 @@ impl<'a> Sync<'a> {
 
     /// Whether the row of `listing` that the context names is no longer there, or another answers in its place: by its
     /// own detail. A deleted project makes a list answer 403, and an issue under way into another its events 404.
-    async fn vanished(&self, listing: &StreamDef, context: &Context) -> bool {
+    async fn vanished(&self, listing: &StreamDef, context: &Params) -> bool {
         let Some(def) = listing.detail() else {
             return false;
         };
@@ -731,29 +735,31 @@ impl<'a> Sync<'a> {
         let Some(id) = context.get(name) else {
             return false;
         };
-        let gone = async |by_slug| {
-            let ask = Ask {
-                stream: def,
-                url: self.reach.client.url(&context.path(def, by_slug), &[]),
-                page: 1,
-                divisible: false,
-                heavy_retries: None,
+        let mut asking = self
+            .reach
+            .client
+            .ask(Request::new(&def.endpoint, context.clone()));
+        loop {
+            let mut page = match asking.answer().await {
+                Ok(page) => page,
+                Err(e) => return e.not_there(),
             };
-            let itself = |page: &mut Page| {
-                let doc = page.body.document().map_err(malformed)?;
-                let found = doc
-                    .lookup(doc.root(), path)
-                    .and_then(|place| doc.scalar_text(place));
-                found
-                    .map(|found| found == id)
-                    .ok_or_else(|| Kind::Body(format!("an object without its {}", path.join("."))))
-            };
-            match self.reach.client.get(&ask, || async {}, itself).await {
-                Ok((itself, ())) => !itself,
-                Err(e) => e.not_there(),
+            let found = page.body.document().map_err(Kind::from).and_then(|doc| {
+                let found = doc.lookup(doc.root(), path);
+                let found = found.and_then(|place| doc.scalar_text(place));
+                found.ok_or_else(|| Kind::Body(format!("an object without its {}", path.join("."))))
+            });
+            match found {
+                Ok(found) => {
+                    asking.accept(&page);
+                    return found != id;
+                }
+                Err(kind) => match asking.reject(kind).await {
+                    Ok(()) => {}
+                    Err(e) => return e.not_there(),
+                },
             }
-        };
-        gone(false).await && (*name != "project_id" || gone(true).await)
+        }
     }
 
     /// One window: asked for whole, or in pieces when the server cannot answer so much at once.
@@ -790,7 +796,7 @@ impl<'a> Sync<'a> {
                     self.finished(span, window).await
                 }
                 Err(Failure::Api(ApiError { kind: Kind::QueryTooLarge { .. }, .. })) if window.is_divisible() => {
-                    log::info!(target: span.node.def.name, "{}: {window} is too much for one query; halving it", span.context.label());
+                    log::info!(target: span.node.def.name(), "{}: {window} is too much for one query; halving it", span.context.label());
                     let (half, halvings) = span.shrink(window);
                     self.reach.client.pause(halvings).await;
                     for piece in window.pieces(half) {
@@ -808,7 +814,7 @@ impl<'a> Sync<'a> {
         self.reach.report.finished(span.node.def, window);
         let reached = lock(&span.progress).finish(window);
         // An end in the future is not reached yet: what comes before it is for later runs.
-        let Some(start) = reached.map(|reached| reached.min(plan::whole_second(self.settings.now)))
+        let Some(start) = reached.map(|reached| reached.min(whole_second(self.settings.now)))
         else {
             return Ok(());
         };
@@ -820,7 +826,7 @@ impl<'a> Sync<'a> {
         });
         let checkpoints = streams.flat_map(|node| {
             span.group.partitions.iter().map(|partition| Checkpoint {
-                stream: node.def.name,
+                stream: node.def.name(),
                 partition: partition.clone(),
                 start,
             })
@@ -843,7 +849,7 @@ impl<'a> Sync<'a> {
             if missing.is_empty() {
                 return Ok(());
             }
-            log::info!(target: span.node.def.name, "{}: {window}: rows have vanished; listing it again", span.context.label());
+            log::info!(target: span.node.def.name(), "{}: {window}: rows have vanished; listing it again", span.context.label());
             listed.retain(|reference| missing.iter().all(|missing| missing.bind != reference.bind));
             let read: HashSet<Reference> = listed.into_iter().collect();
             listed = self.listed(span, window).await?;
@@ -867,13 +873,13 @@ impl<'a> Sync<'a> {
         }
         for Missing { node, bind, error } in missing {
             let row = span.context.with(&bind).label();
-            if node.def.rows == Rows::Object {
+            if node.def.endpoint.rows == Rows::Object {
                 // Sentry hides what is under way into another row, so this one stays as it is. What is younger than the
                 // look-back is asked for again anyway.
                 let reason = format!("{error}, though it is listed");
                 self.reach
                     .skip(Skip {
-                        stream: node.def.name,
+                        stream: node.def.name(),
                         row,
                         reason,
                         missing: true,
@@ -896,7 +902,7 @@ impl<'a> Sync<'a> {
     async fn passed_over(&self, span: &Span<'_>, gone: &Missing<'_>) -> Result<(), Stop> {
         let context = span.context.with(&gone.bind);
         if self.vanished(span.node.def, &context).await {
-            log::warn!(target: gone.node.def.name, "{} has vanished and is passed over", context.label());
+            log::warn!(target: gone.node.def.name(), "{} has vanished and is passed over", context.label());
             return Ok(());
         }
         self.gaps(
@@ -956,7 +962,7 @@ impl<'a> Sync<'a> {
         }
         for _ in 0..REPEATS {
             let before = found.keys.len();
-            let again = if span.node.def.offset_paged {
+            let again = if span.node.def.endpoint.offset_paged {
                 // Rows shift when one is deleted, and the one at a page's edge is then skipped.
                 (found.pages > 1).then_some(window)
             } else if let Some(oldest) = found.oldest {
@@ -982,7 +988,7 @@ impl<'a> Sync<'a> {
             if found.keys.len() == before {
                 break;
             }
-            log::info!(target: span.node.def.name, "{}: {window}: another look found {} more", span.context.label(), found.keys.len() - before);
+            log::info!(target: span.node.def.name(), "{}: {window}: another look found {} more", span.context.label(), found.keys.len() - before);
         }
         Ok(found.references)
     }
@@ -1039,11 +1045,11 @@ impl<'a> Sync<'a> {
     async fn unreadable(
         &self,
         node: &Node,
-        context: &Context,
+        context: &Params,
         partitions: &[Partition],
         error: &ApiError,
     ) -> Result<(), Closed> {
-        if !self.reach.is_new(&[node.def.name, &error.path]) {
+        if !self.reach.is_new(&[node.def.name(), &error.path]) {
             return Ok(());
         }
         for partition in partitions {
@@ -1089,7 +1095,13 @@ impl<'a> Sync<'a> {
         let strangers;
         if let Some(list) = node.def.by_project.filter(|list| {
             part == window
-                && self.prefers(list, node.def, part, self.at_once(starts, node, part), &due)
+                && self.prefers(
+                    list,
+                    &node.def.endpoint,
+                    part,
+                    self.at_once(starts, node, part),
+                    &due,
+                )
         }) {
             let (together, others): (Vec<_>, Vec<_>) =
                 due.iter().copied().partition(|r| r.by_project);
@@ -1100,7 +1112,7 @@ impl<'a> Sync<'a> {
                     .map(|(_, id)| id.clone())
             };
             let list = ByProject {
-                def: list,
+                endpoint: list,
                 listed: together.iter().filter_map(|r| id(r)).collect(),
                 strangers: Mutex::default(),
             };
@@ -1129,7 +1141,7 @@ impl<'a> Sync<'a> {
                     due = others.into_iter().chain(&strangers).collect();
                 }
                 Err(Failure::Api(e)) => {
-                    log::warn!(target: node.def.name, "{}: {}; asking issue by issue instead", span.context.label(), reason(list.def, &e));
+                    log::warn!(target: node.def.name(), "{}: {}; asking issue by issue instead", span.context.label(), reason(list.endpoint, &e));
                 }
                 Err(stop) => return Err(stop),
             }
@@ -1137,45 +1149,54 @@ impl<'a> Sync<'a> {
         let failures = &AtomicUsize::new(0);
         let missing = &Mutex::new(Vec::new());
         stream::iter(due.into_iter().map(Ok))
-            .try_for_each_concurrent(self.settings.concurrency, |reference| async move {
-                if failures.load(Ordering::Relaxed) >= FAILURES_IN_A_ROW {
-                    return Ok(());
-                }
-                let context = span.context.with(&reference.bind);
-                match self.child(span, node, window, part, reference).await {
-                    Ok(None) => {
-                        failures.store(0, Ordering::Relaxed);
-                        Ok(())
+            .try_for_each_concurrent(
+                self.settings.connection.concurrency,
+                |reference| async move {
+                    if failures.load(Ordering::Relaxed) >= FAILURES_IN_A_ROW {
+                        return Ok(());
                     }
-                    Ok(Some(e)) => {
-                        let reason = format!("{}: {}", context.label(), reason(node.def, &e));
-                        self.gaps(node, span.group, &reason)
-                            .await
-                            .map_err(Failure::Stop)
-                    }
-                    Err(Failure::Api(error)) if error.not_there() => {
-                        lock(missing).push(Missing {
-                            node,
-                            bind: reference.bind.clone(),
-                            error,
-                        });
-                        Ok(())
-                    }
-                    Err(Failure::Api(e)) => {
-                        let rest =
-                            if failures.fetch_add(1, Ordering::Relaxed) + 1 == FAILURES_IN_A_ROW {
+                    let context = span.context.with(&reference.bind);
+                    match self.child(span, node, window, part, reference).await {
+                        Ok(None) => {
+                            failures.store(0, Ordering::Relaxed);
+                            Ok(())
+                        }
+                        Ok(Some(e)) => {
+                            let reason =
+                                format!("{}: {}", context.label(), reason(&node.def.endpoint, &e));
+                            self.gaps(node, span.group, &reason)
+                                .await
+                                .map_err(Failure::Stop)
+                        }
+                        Err(Failure::Api(error)) if error.not_there() => {
+                            lock(missing).push(Missing {
+                                node,
+                                bind: reference.bind.clone(),
+                                error,
+                            });
+                            Ok(())
+                        }
+                        Err(Failure::Api(e)) => {
+                            let rest = if failures.fetch_add(1, Ordering::Relaxed) + 1
+                                == FAILURES_IN_A_ROW
+                            {
                                 "; the rest of the list is not tried"
                             } else {
                                 ""
                             };
-                        let reason = format!("{}: {}{rest}", context.label(), reason(node.def, &e));
-                        self.gaps(node, span.group, &reason)
-                            .await
-                            .map_err(Failure::Stop)
+                            let reason = format!(
+                                "{}: {}{rest}",
+                                context.label(),
+                                reason(&node.def.endpoint, &e)
+                            );
+                            self.gaps(node, span.group, &reason)
+                                .await
+                                .map_err(Failure::Stop)
+                        }
+                        Err(stop) => Err(stop),
                     }
-                    Err(stop) => Err(stop),
-                }
-            })
+                },
+            )
             .await?;
         Ok(std::mem::take(&mut *lock(missing)))
     }
@@ -1186,7 +1207,7 @@ impl<'a> Sync<'a> {
         let start = starts
             .walked(node)
             .unwrap_or(part.start)
-            .max(plan::whole_second(self.settings.now - RETENTION));
+            .max(whole_second(self.settings.now - RETENTION));
         Window {
             start: start.min(part.start),
             end: self.settings.end,
@@ -1215,7 +1236,7 @@ impl<'a> Sync<'a> {
         };
         let read = async |scope: Scope<'_>| self.rows(node, &context, Some(scope)).await;
         let from = self.at_once(scope.starts, node, part).start;
-        let object = node.def.rows == Rows::Object;
+        let object = node.def.endpoint.rows == Rows::Object;
         // On a server that lists more than is usual, a later window may have been first: it left out what is older.
         let serves =
             |claim: &Claim| claim.total == reference.total && (object || claim.from <= part.start);
@@ -1264,8 +1285,8 @@ impl<'a> Sync<'a> {
     /// parents.
     fn prefers(
         &self,
-        list: &StreamDef,
-        own: &StreamDef,
+        list: &Endpoint,
+        own: &Endpoint,
         part: Window,
         whole: Window,
         due: &[&Reference],
@@ -1298,11 +1319,11 @@ impl<'a> Sync<'a> {
     fn rows<'b>(
         &'b self,
         node: &'b Node,
-        context: &'b Context,
+        context: &'b Params,
         scope: Option<Scope<'b>>,
     ) -> BoxFuture<'b, Result<(), Failure>> {
         async move {
-            let list = scope.filter(|_| node.def.rows != Rows::Object);
+            let list = scope.filter(|_| node.def.endpoint.rows != Rows::Object);
             let expected = list.and_then(|list| list.expected);
             let mut read = Read::default();
             let mut halvings = 0;
@@ -1322,8 +1343,8 @@ impl<'a> Sync<'a> {
                         Err(stop) => return Err(stop),
                     };
                     match (&error.kind, scope) {
-                        (Kind::QueryTooLarge { .. }, Some(whole)) if node.def.rows != Rows::Object && whole.window.is_divisible() => {
-                            log::info!(target: node.def.name, "{}: {} is too much for one query; halving it", context.label(), whole.window);
+                        (Kind::QueryTooLarge { .. }, Some(whole)) if node.def.endpoint.rows != Rows::Object && whole.window.is_divisible() => {
+                            log::info!(target: node.def.name(), "{}: {} is too much for one query; halving it", context.label(), whole.window);
                             self.learn(node, Some(whole.window));
                             // The older part is next.
                             due.extend(self.pieces(node, whole).into_iter().rev());
@@ -1342,7 +1363,7 @@ impl<'a> Sync<'a> {
                 }
             }
             if let (Some(expected), Some(Scope { window, .. })) = (expected, scope) {
-                log::warn!(target: node.def.name, "{}: the list of {window} promised {expected} rows and holds {}", context.label(), read.keys.len());
+                log::warn!(target: node.def.name(), "{}: the list of {window} promised {expected} rows and holds {}", context.label(), read.keys.len());
             }
             Ok(())
         }
@@ -1353,7 +1374,7 @@ impl<'a> Sync<'a> {
     /// not known.
     fn pieces<'b>(&self, node: &Node, scope: Scope<'b>) -> Vec<Option<Scope<'b>>> {
         match lock(&self.longest)
-            .get(node.def.name)
+            .get(node.def.name())
             .filter(|longest| scope.window.length() > **longest)
         {
             Some(longest) => scope
@@ -1375,10 +1396,10 @@ impl<'a> Sync<'a> {
     /// So much was too much, so that half of it is asked for from now on; or it was not, and more is tried.
     fn learn(&self, node: &Node, refused: Option<Window>) {
         let mut longest = lock(&self.longest);
-        match (refused, longest.get_mut(node.def.name)) {
+        match (refused, longest.get_mut(node.def.name())) {
             (Some(refused), known) => {
                 let half = known.map_or(refused.half(), |known| refused.half().min(*known));
-                longest.insert(node.def.name, half);
+                longest.insert(node.def.name(), half);
             }
             (None, Some(known)) => *known = (*known * 2).min(RETENTION),
             (None, None) => {}
@@ -1389,7 +1410,7 @@ impl<'a> Sync<'a> {
     async fn walk(
         &self,
         node: &Node,
-        context: &Context,
+        context: &Params,
         scope: Option<Scope<'_>>,
         read: &mut Read,
     ) -> Result<(), Failure> {
@@ -1400,7 +1421,7 @@ impl<'a> Sync<'a> {
         } = self.walk_once(node, context, scope, &mut read.keys).await?;
         read.absent += absent;
         let Some(scope) = scope else {
-            let moves = node.def.offset_paged && pages > 1;
+            let moves = node.def.endpoint.offset_paged && pages > 1;
             return if moves {
                 self.repeat(node, context, &mut read.keys).await
             } else {
@@ -1442,7 +1463,7 @@ impl<'a> Sync<'a> {
     async fn repeat(
         &self,
         node: &Node,
-        context: &Context,
+        context: &Params,
         keys: &mut FxHashSet<u128>,
     ) -> Result<(), Failure> {
         for _ in 0..REPEATS {
@@ -1451,7 +1472,7 @@ impl<'a> Sync<'a> {
             if keys.len() == before {
                 break;
             }
-            log::info!(target: node.def.name, "{}: rows moved while the list was read; another look found {} more", context.label(), keys.len() - before);
+            log::info!(target: node.def.name(), "{}: rows moved while the list was read; another look found {} more", context.label(), keys.len() - before);
         }
         Ok(())
     }
@@ -1459,13 +1480,13 @@ impl<'a> Sync<'a> {
     async fn walk_once(
         &self,
         node: &Node,
-        context: &Context,
+        context: &Params,
         scope: Option<Scope<'_>>,
         keys: &mut FxHashSet<u128>,
     ) -> Result<Walked, Failure> {
         let mut pager = Pager::new(&self.reach, node, context.clone(), Vec::new());
         pager.window = scope
-            .filter(|_| node.def.rows != Rows::Object)
+            .filter(|_| node.def.endpoint.rows != Rows::Object)
             .map(|scope| scope.window);
         pager.by_project = scope.and_then(|scope| scope.by_project);
         pager.want_instants = scope.is_some_and(|scope| scope.instants.is_some());
@@ -1504,7 +1525,7 @@ impl<'a> Sync<'a> {
                 .collect::<Result<Vec<()>, _>>()?;
         }
         for Unreadable(error) in &pager.unreadable {
-            self.unreadable(node, context, &[context.partition()], error)
+            self.unreadable(node, context, &[Partition::of(context)], error)
                 .await?;
         }
         torn.dedup();
@@ -1519,7 +1540,7 @@ impl<'a> Sync<'a> {
     async fn each(
         &self,
         node: &Node,
-        context: &Context,
+        context: &Params,
         scope: Option<Scope<'_>>,
         references: &[Reference],
     ) -> Result<(), Failure> {
@@ -1528,18 +1549,18 @@ impl<'a> Sync<'a> {
             .iter()
             .filter(|r| r.last.zip(start).is_none_or(|(last, start)| last >= start));
         stream::iter(due.map(Ok))
-            .try_for_each_concurrent(self.settings.concurrency, |reference| async move {
+            .try_for_each_concurrent(self.settings.connection.concurrency, |reference| async move {
                 let context = context.with(&reference.bind);
                 match self
                     .rows(node, &context, scope.map(|scope| Scope { expected: None, by_project: None, instants: None, ..scope }))
                     .await
                 {
                     Err(Failure::Api(e)) if e.not_there() => {
-                        log::warn!(target: node.def.name, "{} has vanished and is passed over", context.label());
+                        log::warn!(target: node.def.name(), "{} has vanished and is passed over", context.label());
                         Ok(())
                     }
                     Err(Failure::Api(e)) => {
-                        let reason = format!("{}: {}", context.label(), reason(node.def, &e));
+                        let reason = format!("{}: {}", context.label(), reason(&node.def.endpoint, &e));
                         self.gap(node, &context, &reason).await.map_err(Failure::Stop)
                     }
                     ended => ended,
@@ -1548,8 +1569,8 @@ impl<'a> Sync<'a> {
             .await
     }
 
-    async fn gap(&self, node: &Node, context: &Context, reason: &str) -> Result<(), Stop> {
-        self.gap_at(node, context.partition(), reason).await
+    async fn gap(&self, node: &Node, context: &Params, reason: &str) -> Result<(), Stop> {
+        self.gap_at(node, Partition::of(context), reason).await
     }
 
     /// A gap in each part of a group.
@@ -1579,25 +1600,25 @@ fn listing_node<'a>(tree: &'a [Node], unlisted: &'a Node) -> Option<&'a Node> {
 }
 
 /// Whether all child rows of a parent, now and later in the run, come in one answer.
-fn fits_a_page(def: &StreamDef, reference: &Reference) -> bool {
-    matches!(def.rows, Rows::Pages { .. })
+fn fits_a_page(endpoint: &Endpoint, reference: &Reference) -> bool {
+    matches!(endpoint.rows, Rows::Pages { .. })
         && reference
             .total
             .is_some_and(|total| total <= PAGE_SIZE as u64)
 }
 
 /// The error, with what a user can do about it.
-pub fn reason(def: &StreamDef, error: &ApiError) -> String {
+pub fn reason(endpoint: &Endpoint, error: &ApiError) -> String {
     match error.status() {
         Some(403) if error.scope_shown => {
             format!(
                 "{error}; the token has the scope {}, others are read by it: it has no access to this one",
-                def.scopes_text()
+                endpoint.scopes_text()
             )
         }
         Some(403) => format!(
             "{error}; the token needs the scope {}, and access to the project",
-            def.scopes_text()
+            endpoint.scopes_text()
         ),
         Some(404) => format!("{error}; this server does not have it, or `organization` is wrong"),
         _ => error.to_string(),
@@ -1653,7 +1674,7 @@ struct Walked {
 fn tolerate(pass: &Pass, def: &StreamDef, failure: Failure) -> Result<(), Failure> {
     match failure {
         Failure::Api(e) if pass.optional && e.status() == Some(400) => {
-            log::warn!(target: def.name, "{e}; this server has nothing that the query would find");
+            log::warn!(target: def.name(), "{e}; this server has nothing that the query would find");
             Ok(())
         }
         failure => Err(failure),

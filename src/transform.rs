@@ -2,10 +2,10 @@
 //!
 //! Both need the record as a tree, so streams that nothing is asked for stay on the fast path.
 
-use crate::time::parse_instant;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
+use tap_sentry_api::time::parse_instant;
 
 /// How nested objects become columns. The defaults, and how long names are shortened, are the Singer SDK's.
 #[derive(Debug, Clone)]

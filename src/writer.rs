@@ -233,8 +233,8 @@ mod tests {
     use crate::outbox::{QUEUE, outbox};
     use crate::report::Gap;
     use crate::streams::find;
-    use crate::time::parse_instant;
     use serde_json::{Value, json};
+    use tap_sentry_api::time::parse_instant;
 
     fn announced(stream: &str, version: Option<i64>) -> Announced {
         let schema = SchemaMessage {

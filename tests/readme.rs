@@ -248,11 +248,12 @@ fn meltano_selects_what_is_selected_by_default() {
         ),
     ] {
         for stream in tap_sentry::streams::STREAMS {
-            let selected = text.contains(&format!("- {}.*\n", stream.name));
+            let selected = text.contains(&format!("- {}.*\n", stream.name()));
             assert_eq!(
-                selected, stream.selected_by_default,
+                selected,
+                stream.selected_by_default,
                 "{file}: {}",
-                stream.name
+                stream.name()
             );
         }
     }

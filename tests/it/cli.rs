@@ -129,7 +129,7 @@ fn about_names_all_settings_and_streams(#[case] format: &[&str]) {
         "the bounds of `window_days`"
     );
     for stream in tap_sentry::streams::STREAMS {
-        assert!(run.stdout.contains(stream.name), "{}", stream.name);
+        assert!(run.stdout.contains(stream.name()), "{}", stream.name());
     }
 }
 
@@ -241,13 +241,13 @@ fn test_mode_prints_a_record_of_each_stream_and_says_what_answers() {
     run.ends_with(0).is_valid();
     for stream in tap_sentry::streams::STREAMS {
         assert_eq!(
-            run.records(stream.name).len(),
+            run.records(stream.name()).len(),
             1,
             "{}; stderr:\n{}",
-            stream.name,
+            stream.name(),
             run.stderr
         );
-        run.tells(stream.name);
+        run.tells(stream.name());
     }
 }
 

@@ -372,7 +372,8 @@ impl Tap {
         run.is_complete();
         let runs = [earlier, &[&run]].concat();
         for selected in selection.0 {
-            union(selected.def.name, &runs).equal(sentry.expected_until(selected.def.name, end));
+            union(selected.def.name(), &runs)
+                .equal(sentry.expected_until(selected.def.name(), end));
         }
         run
     }

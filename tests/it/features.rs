@@ -17,7 +17,7 @@ fn recent() -> Sentry {
 fn all_streams() -> Vec<&'static str> {
     tap_sentry::streams::STREAMS
         .iter()
-        .map(|def| def.name)
+        .map(tap_sentry::streams::StreamDef::name)
         .collect()
 }
 

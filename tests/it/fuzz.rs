@@ -16,11 +16,12 @@ use tap_sentry::batch::Batch;
 use tap_sentry::catalog::{RecordStyle, Selected, Selection};
 use tap_sentry::config::{self, Settings};
 use tap_sentry::error::Error;
-use tap_sentry::raw::Document;
+use tap_sentry::plan;
 use tap_sentry::state::{Bookmarks, Checkpoint, Partition};
 use tap_sentry::streams::STREAMS;
 use tap_sentry::transform::{Flattening, MaskMode, Masking};
-use tap_sentry::{plan, time};
+use tap_sentry_api::time;
+use tap_sentry_json::Document;
 
 /// Values of other types, and at the edges of what JSON and time can say.
 const ODD: &[&str] = &[
@@ -283,8 +284,8 @@ fn any_catalog_is_refused_by_name_or_followed() {
     let mut usable = 0;
     each_case(100, |dice| {
         let def = dice.one(STREAMS);
-        let mut one = catalog(&[def.name]);
-        let stream = entry(&mut one, def.name).clone();
+        let mut one = catalog(&[def.name()]);
+        let stream = entry(&mut one, def.name()).clone();
         let Some(value) = read(&almost(&json!({"streams": [stream]}), dice)) else {
             return;
         };
@@ -372,7 +373,7 @@ fn a_whole_number_may_be_written_with_a_fraction_of_zero() {
         (
             settings.lookback.num_minutes(),
             settings.window.num_days(),
-            settings.max_retries
+            settings.connection.max_retries
         ),
         (0, 3, 2)
     );
@@ -461,7 +462,7 @@ fn project(selected: &Selected, body: &[u8], validator: Option<&jsonschema::Vali
             if let Err(e) = validator.validate(&message["record"]) {
                 panic!(
                     "{} of {}: {e} at {}",
-                    selected.def.name,
+                    selected.def.name(),
                     String::from_utf8_lossy(body),
                     e.instance_path()
                 );
@@ -576,7 +577,7 @@ fn any_answer_is_refused_or_becomes_lines_that_fit_their_schema(#[case] style: &
         let at = selection
             .0
             .iter()
-            .position(|selected| selected.def.name == *stream)
+            .position(|selected| selected.def.name() == *stream)
             .unwrap();
         assert!(
             project(
@@ -593,7 +594,7 @@ fn any_answer_is_refused_or_becomes_lines_that_fit_their_schema(#[case] style: &
         let at = selection
             .0
             .iter()
-            .position(|selected| selected.def.name == *stream)
+            .position(|selected| selected.def.name() == *stream)
             .unwrap();
         records += project(
             &selection.0[at],

@@ -9,55 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-/// Endpoints that Sentry counts together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// Everything without limits of its own shares one bucket.
-    Default,
-    Releases,
-    Members,
-    IssueDetail,
-    EventDetail,
-    ProjectEvents,
-    Stats,
-}
-
-impl Class {
-    pub const ALL: [Self; 7] = [
-        Self::Default,
-        Self::Releases,
-        Self::Members,
-        Self::IssueDetail,
-        Self::EventDetail,
-        Self::ProjectEvents,
-        Self::Stats,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::Releases => "releases",
-            Self::Members => "members",
-            Self::IssueDetail => "issue detail",
-            Self::EventDetail => "event detail",
-            Self::ProjectEvents => "project events",
-            Self::Stats => "stats",
-        }
-    }
-
-    /// Requests, their window, and requests in flight, until an answer says otherwise. From the endpoints' own
-    /// `RateLimitConfig` in Sentry's source, and for the default bucket from what the hosted service has been seen
-    /// to send.
-    fn documented(self) -> (u32, Duration, u32) {
-        let second = Duration::from_secs(1);
-        match self {
-            Self::Default | Self::Releases | Self::Members => (40, second, 25),
-            Self::IssueDetail | Self::EventDetail => (5, second, 25),
-            Self::ProjectEvents => (60, Duration::from_secs(60), 1),
-            Self::Stats => (20, second, 25),
-        }
-    }
-}
+use crate::endpoint::Class;
 
 /// What one answer says about its class. `None` where a header is absent or the text `None`.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Where requests go, as messages name it: the server, and the proxy before it.
 
-use crate::config::Settings;
+use crate::connection::Connection;
 use hyper_util::client::proxy::matcher::Matcher;
 
 /// The way to the server.
@@ -27,11 +27,11 @@ impl std::fmt::Display for Proxy {
 }
 
 impl Route {
-    pub fn new(settings: &Settings) -> Self {
-        let base = settings.base_url.as_str();
+    pub fn new(connection: &Connection) -> Self {
+        let base = connection.base_url.as_str();
         Self {
             server: base.strip_suffix("/api/0/").unwrap_or(base).to_owned(),
-            proxy: Proxy::of(settings),
+            proxy: Proxy::of(connection),
         }
     }
 
@@ -64,15 +64,15 @@ impl Route {
 
 impl Proxy {
     /// The one that is configured, or that the HTTP client takes from the environment.
-    fn of(settings: &Settings) -> Option<Self> {
-        if let Some(url) = &settings.proxy_url {
+    fn of(connection: &Connection) -> Option<Self> {
+        if let Some(url) = &connection.proxy_url {
             let port = url.port_or_known_default().unwrap_or(1080);
             return Some(Self {
                 address: format!("{}:{port}", url.host_str().unwrap_or_default()),
                 setting: "proxy_url",
             });
         }
-        let taken = Matcher::from_env().intercept(&settings.base_url.as_str().parse().ok()?)?;
+        let taken = Matcher::from_env().intercept(&connection.base_url.as_str().parse().ok()?)?;
         let uri = taken.uri();
         let address = uri.port_u16().map_or_else(
             || uri.host().unwrap_or_default().to_owned(),
@@ -80,7 +80,9 @@ impl Proxy {
         );
         Some(Self {
             address,
-            setting: variable(settings.base_url.scheme(), |name| std::env::var(name).ok()),
+            setting: variable(connection.base_url.scheme(), |name| {
+                std::env::var(name).ok()
+            }),
         })
     }
 

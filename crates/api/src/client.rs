@@ -1,0 +1,303 @@
+//! Sends requests as one caller: authorised, paced and tried again.
+
+use crate::clock::{Reading, ServerClock};
+use crate::connection::{ConnectError, Connection, http};
+use crate::endpoint::{Class, Endpoint};
+use crate::error::{ApiError, Kind};
+use crate::exchange::{Answer, Exchange};
+use crate::memory::{Memory, MemoryPermit};
+use crate::request::{Page, Request};
+use crate::retry::{Patience, back_off};
+use crate::route::Route;
+use crate::throttle::Throttle;
+use crate::traffic::Traffic;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio_util::task::AbortOnDropHandle;
+use url::Url;
+
+/// After so many kept connections turned out to be closed, none is kept any more.
+const DROPS: usize = 5;
+
+/// One caller of one server.
+pub struct Client {
+    http: reqwest::Client,
+    /// Keeps no connection: for servers that close theirs after each answer without saying so, as uWSGI does.
+    fresh: LazyLock<reqwest::Client, Box<dyn FnOnce() -> reqwest::Client + Send>>,
+    /// How many kept connections turned out to be closed.
+    dropped: AtomicUsize,
+    base: Url,
+    route: Arc<Route>,
+    /// Something has answered as Sentry does.
+    met: Arc<AtomicBool>,
+    throttle: Throttle,
+    memory: Memory,
+    traffic: Arc<Traffic>,
+    clock: Arc<ServerClock>,
+    /// The first request that was answered: what is asked again to see whether the token still is good.
+    proof: OnceLock<Request>,
+    /// Those of endpoints of which something has been read.
+    scopes: Mutex<Vec<&'static [&'static str]>>,
+    /// The server knows projects in paths by slug only.
+    by_slug: AtomicBool,
+    /// It has answered to an id.
+    by_id: AtomicBool,
+    max_retries: u32,
+    timeout: Duration,
+}
+
+impl Client {
+    /// # Errors
+    /// When the token, the certificate or the proxy cannot be used.
+    pub fn new(connection: &Connection, traffic: Arc<Traffic>) -> Result<Self, ConnectError> {
+        let kept = http(connection, connection.concurrency)?;
+        // Reading the system's certificates takes a while, and few servers need this one.
+        let (again, otherwise) = (connection.clone(), kept.clone());
+        Ok(Self {
+            http: kept,
+            fresh: LazyLock::new(Box::new(move || http(&again, 0).unwrap_or(otherwise))),
+            dropped: AtomicUsize::new(0),
+            base: connection.base_url.clone(),
+            route: Arc::new(Route::new(connection)),
+            met: Arc::default(),
+            throttle: Throttle::new(connection.concurrency, connection.rate_limit),
+            memory: Memory::default(),
+            traffic,
+            clock: Arc::default(),
+            proof: OnceLock::new(),
+            scopes: Mutex::default(),
+            by_slug: AtomicBool::new(false),
+            by_id: AtomicBool::new(false),
+            max_retries: connection.max_retries,
+            timeout: connection.request_timeout,
+        })
+    }
+
+    /// The server's clock, once it has answered.
+    pub fn clock(&self) -> Option<Reading> {
+        self.clock.reading()
+    }
+
+    /// The server has answered as Sentry does before this program was started.
+    pub fn met_before(&self) {
+        self.met.store(true, Ordering::Relaxed);
+    }
+
+    /// Further tries after a failure that may pass.
+    pub fn max_retries(&self) -> u32 {
+        self.max_retries
+    }
+
+    /// About how long so many requests of a class take. Seconds.
+    pub fn estimate(&self, class: Class, requests: u64) -> f64 {
+        self.throttle
+            .estimate(class, requests, self.traffic.latency())
+    }
+
+    /// Waits after so many refusals in succession of what was then asked for in smaller parts: as long as for a further
+    /// try of it, and not at all where none is wanted.
+    pub async fn pause(&self, refusals: usize) {
+        let delay = back_off()
+            .take(self.max_retries as usize)
+            .take(refusals)
+            .last();
+        tokio::time::sleep(delay.unwrap_or_default()).await;
+    }
+
+    /// Asks, until what comes is accepted.
+    pub fn ask(&self, request: Request) -> Asking<'_> {
+        Asking {
+            client: self,
+            by_slug: self.by_slug.load(Ordering::Relaxed),
+            patience: Patience::new(self.max_retries, request.heavy_retries),
+            fresh: self.dropped.load(Ordering::Relaxed) >= DROPS,
+            request,
+        }
+    }
+
+    fn url(&self, request: &Request, by_slug: bool) -> Url {
+        let mut url = self.base.clone();
+        let path = request.params.path(request.endpoint, by_slug);
+        url.set_path(&format!("{}{path}", self.base.path()));
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        url
+    }
+
+    /// Whether what was answered before still is: then a 401 is of one endpoint or organization.
+    async fn token_still_good(&self) -> bool {
+        match self.proof.get() {
+            Some(request) => {
+                let by_slug = self.by_slug.load(Ordering::Relaxed);
+                self.fetch(request, by_slug, false).await.is_ok()
+            }
+            None => false,
+        }
+    }
+
+    fn failed(&self, endpoint: &Endpoint, url: &Url, kind: Kind) -> ApiError {
+        ApiError {
+            route: Arc::clone(&self.route),
+            path: path_and_query(url),
+            kind,
+            stranger: !self.met.load(Ordering::Relaxed),
+            scope_shown: self.scopes().contains(&endpoint.scopes),
+            token_refused: false,
+        }
+    }
+
+    fn scopes(&self) -> MutexGuard<'_, Vec<&'static [&'static str]>> {
+        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One request, in a task of its own: what reads the answers may stall, and must not starve requests in flight.
+    async fn fetch(
+        &self,
+        request: &Request,
+        by_slug: bool,
+        fresh: bool,
+    ) -> Result<(Answer, MemoryPermit), Kind> {
+        let endpoint = request.endpoint;
+        self.traffic.waiting(endpoint, 1);
+        let room = || self.memory.room(endpoint.name);
+        let (permit, memory) = self.throttle.permit(endpoint.class, room).await;
+        self.traffic.waiting(endpoint, -1);
+        self.traffic.waited(endpoint, permit.waited);
+        let http = if fresh { &*self.fresh } else { &self.http };
+        let task = Exchange {
+            http: http.clone(),
+            route: Arc::clone(&self.route),
+            met: Arc::clone(&self.met),
+            endpoint,
+            url: self.url(request, by_slug),
+            page: request.page,
+            traffic: Arc::clone(&self.traffic),
+            clock: Arc::clone(&self.clock),
+            timeout: self.timeout,
+            permit,
+        };
+        AbortOnDropHandle::new(tokio::spawn(task.run()))
+            .await
+            .unwrap_or_else(|e| Err(Kind::Transport(format!("the request's task failed: {e}"))))
+            .map(|answer| (answer, memory))
+    }
+}
+
+/// Path and query, as the log and errors name a request.
+fn path_and_query(url: &Url) -> String {
+    match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    }
+}
+
+/// One question under way. [`Asking::answer`] brings what the server says; whoever reads it says whether that is an
+/// answer: [`Asking::accept`], or [`Asking::reject`] and ask again.
+pub struct Asking<'a> {
+    client: &'a Client,
+    request: Request,
+    by_slug: bool,
+    patience: Patience,
+    fresh: bool,
+}
+
+impl Asking<'_> {
+    /// The next answer with status 200.
+    ///
+    /// # Errors
+    /// The last failure, after `max_retries` further tries of one that may pass. What a rate limit refuses until a time
+    /// that it tells is no failure, for an hour in all.
+    pub async fn answer(&mut self) -> Result<Page, ApiError> {
+        loop {
+            let fetched = self
+                .client
+                .fetch(&self.request, self.by_slug, self.fresh)
+                .await;
+            match fetched {
+                Ok((answer, memory)) => {
+                    let bytes = answer.body.bytes().len();
+                    self.client.memory.learn(self.request.endpoint.name, bytes);
+                    return Ok(Page {
+                        sent: answer.sent,
+                        body: answer.body,
+                        memory,
+                        next: answer.next,
+                        hits: answer.hits,
+                        clock: answer.clock,
+                    });
+                }
+                Err(kind) => self.reject(kind).await?,
+            }
+        }
+    }
+
+    /// What came is the answer.
+    pub fn accept(&self, page: &Page) {
+        let Self {
+            client, request, ..
+        } = self;
+        client.clock.heard(page.clock);
+        let _ = client.proof.get_or_init(|| request.clone());
+        client.met.store(true, Ordering::Relaxed);
+        if request.endpoint.names_project() {
+            let known = if self.by_slug {
+                &client.by_slug
+            } else {
+                &client.by_id
+            };
+            if !known.swap(true, Ordering::Relaxed) && self.by_slug {
+                log::debug!(target: request.endpoint.name, "this server knows projects by slug only");
+            }
+        }
+        let mut scopes = client.scopes();
+        if !scopes.contains(&request.endpoint.scopes) {
+            scopes.push(request.endpoint.scopes);
+        }
+    }
+
+    /// What came is no answer: waits until it may be asked for again.
+    ///
+    /// # Errors
+    /// When it is not to be asked for again.
+    pub async fn reject(&mut self, kind: Kind) -> Result<(), ApiError> {
+        let Self {
+            client, request, ..
+        } = self;
+        let endpoint = request.endpoint;
+        if !self.fresh && matches!(kind, Kind::Dropped(_)) {
+            // Most likely the server had closed a kept connection: that says nothing of its health.
+            self.fresh = true;
+            client.dropped.fetch_add(1, Ordering::Relaxed);
+            client.traffic.retried(endpoint);
+            let url = client.url(request, self.by_slug);
+            log::debug!(target: endpoint.name, "GET {}: {kind}; trying again on a new connection", path_and_query(&url));
+            return Ok(());
+        }
+        if matches!(kind, Kind::NotThere(_))
+            && !self.by_slug
+            && endpoint.names_project()
+            && !client.by_id.load(Ordering::Relaxed)
+        {
+            // Servers before 2024 know projects in paths by slug only.
+            self.by_slug = true;
+            self.patience = Patience::new(client.max_retries, request.heavy_retries);
+            return Ok(());
+        }
+        let url = client.url(request, self.by_slug);
+        let met = client.met.load(Ordering::Relaxed);
+        let Some(wait) = self.patience.wait(&kind, request.divisible, met) else {
+            let refused = matches!(kind, Kind::Status { status: 401, .. });
+            let token_refused = refused && !client.token_still_good().await;
+            return Err(ApiError {
+                token_refused,
+                ..client.failed(endpoint, &url, kind)
+            });
+        };
+        log::warn!(target: endpoint.name, "GET {}: {kind}; trying again in {:.1} s", path_and_query(&url), wait.as_secs_f64());
+        client.traffic.retried(endpoint);
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+}

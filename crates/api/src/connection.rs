@@ -1,0 +1,143 @@
+//! How to reach one server, and the HTTP client that does.
+
+use crate::error::UNTRUSTED;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::redirect::Policy;
+use secrecy::{ExposeSecret, SecretString};
+use std::path::PathBuf;
+use std::time::Duration;
+use url::Url;
+
+/// A connection that takes longer does not come about. A request waits no more than half of its time for one.
+const CONNECT: Duration = Duration::from_secs(20);
+
+/// A request is not redirected more often.
+const REDIRECTS: usize = 5;
+
+/// Redirects within the origin that lead nowhere.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; something before the server sends the tap around: check `base_url` and its proxies")]
+struct Astray(String);
+
+/// What a client needs to know of a server and of how to treat it.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// Ends with `/api/0/`.
+    pub base_url: Url,
+    pub token: SecretString,
+    pub user_agent: String,
+    /// A PEM file of authorities that are trusted beside the system's.
+    pub ca_certificate: Option<PathBuf>,
+    /// Comes before what the environment names.
+    pub proxy_url: Option<Url>,
+    /// Requests in flight at most.
+    pub concurrency: usize,
+    /// Requests a second at most, where the user sets a limit.
+    pub rate_limit: Option<f64>,
+    pub request_timeout: Duration,
+    /// Further tries after a failure that may pass.
+    pub max_retries: u32,
+}
+
+/// Why there can be no client for a connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// Begins with the setting that is wrong.
+    #[error("{0}")]
+    Setup(String),
+}
+
+/// An HTTP client that keeps at most so many connections.
+pub fn http(connection: &Connection, idle: usize) -> Result<reqwest::Client, ConnectError> {
+    let setup = |what: &str, e: &dyn std::fmt::Display| ConnectError::Setup(format!("{what}: {e}"));
+    let mut authorization =
+        HeaderValue::from_str(&format!("Bearer {}", connection.token.expose_secret())).map_err(
+            |_| {
+                setup(
+                    "`api_token`",
+                    &"holds characters that no HTTP header can carry",
+                )
+            },
+        )?;
+    authorization.set_sensitive(true);
+    let origin = connection.base_url.origin();
+    // Fails only when one is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .user_agent(&connection.user_agent)
+        .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization)]))
+        .timeout(connection.request_timeout)
+        .connect_timeout((connection.request_timeout / 2).min(CONNECT))
+        .pool_max_idle_per_host(idle)
+        .tcp_nodelay(true)
+        // A renamed project redirects within the origin; the token goes nowhere else.
+        .redirect(Policy::custom(move |attempt| {
+            if attempt.url().origin() != origin {
+                attempt.stop()
+            } else if attempt.previous().contains(attempt.url()) {
+                let text = format!(
+                    "redirected in a circle: {} leads back to itself",
+                    attempt.url().path()
+                );
+                attempt.error(Astray(text))
+            } else if attempt.previous().len() > REDIRECTS {
+                let text = format!(
+                    "redirected more than {REDIRECTS} times, at last to {}",
+                    attempt.url().path()
+                );
+                attempt.error(Astray(text))
+            } else {
+                attempt.follow()
+            }
+        }));
+    if let Some(path) = &connection.ca_certificate {
+        let pem = std::fs::read(path).map_err(|source| ConnectError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+            .ok()
+            .filter(|certificates| !certificates.is_empty())
+            .ok_or_else(|| {
+                setup(
+                    "`ca_certificate`",
+                    &format!("{} holds no PEM certificate", path.display()),
+                )
+            })?;
+        builder = builder.tls_certs_merge(certificates);
+    }
+    if let Some(proxy) = &connection.proxy_url {
+        builder = builder
+            .proxy(reqwest::Proxy::all(proxy.as_str()).map_err(|e| setup("`proxy_url`", &e))?);
+    }
+    builder.build().map_err(|e| {
+        let text = chain(&e);
+        setup(
+            if text.contains(UNTRUSTED) {
+                "`ca_certificate`"
+            } else {
+                "cannot set up HTTP"
+            },
+            &text,
+        )
+    })
+}
+
+/// The error and its causes on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,295 @@
+//! One request and its answer, from the permit to the checked bytes.
+
+use crate::answer::{self, Refusal};
+use crate::clock::{Reading, ServerClock};
+use crate::connection::chain;
+use crate::endpoint::Endpoint;
+use crate::error::{Kind, MAX_BODY, UNTRUSTED};
+use crate::html;
+use crate::link::{Next, next_page};
+use crate::retry::LONGEST_REFUSAL;
+use crate::route::Route;
+use crate::throttle::{Permit, RateHeaders};
+use crate::traffic::{Finished, Traffic};
+use reqwest::header::HeaderMap;
+use reqwest::{Response, StatusCode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tap_sentry_json::Body;
+use tokio::time::Instant;
+use url::Url;
+
+/// How hyper begins what it says of an answer that is none, and of one that comes before the request. The latter is also
+/// how some servers end a connection that they have kept for long.
+const NO_HTTP: &str = "invalid HTTP ";
+const UNASKED: &str = "received unexpected message";
+
+/// What one request's task owns.
+pub struct Exchange {
+    pub http: reqwest::Client,
+    pub route: Arc<Route>,
+    /// Something has answered as Sentry does.
+    pub met: Arc<AtomicBool>,
+    pub endpoint: &'static Endpoint,
+    pub url: Url,
+    /// Counted from 1, for the log.
+    pub page: usize,
+    pub traffic: Arc<Traffic>,
+    pub clock: Arc<ServerClock>,
+    pub timeout: Duration,
+    pub permit: Permit,
+}
+
+/// An answer with status 200 that is no page for people.
+#[derive(Debug)]
+pub struct Answer {
+    /// When it was asked for.
+    pub sent: Instant,
+    pub body: Body,
+    pub next: Option<Next>,
+    pub hits: Option<u64>,
+    /// What it tells of the server's clock.
+    pub clock: Option<Reading>,
+}
+
+impl Exchange {
+    pub async fn run(mut self) -> Result<Answer, Kind> {
+        let started = Instant::now();
+        let response = self.http.get(self.url.clone()).send().await.map_err(|e| {
+            match self.transport(&e, started) {
+                Kind::Transport(text) => Kind::Dropped(text),
+                kind => kind,
+            }
+        })?;
+        let status = response.status();
+        let headers = rate_headers(response.headers());
+        // A gateway's refusals bear no headers, on a limited server too: only a page without them tells of no limits.
+        if !headers.absent() || status == StatusCode::OK {
+            self.permit.learn(headers);
+        }
+        let told = if status == StatusCode::OK {
+            HeaderMap::new()
+        } else {
+            response.headers().clone()
+        };
+        let clock = Reading::of(response.headers());
+        let next = response
+            .headers()
+            .get_all("link")
+            .iter()
+            .find_map(|v| next_page(v.to_str().ok()?));
+        let hits = response
+            .headers()
+            .get("x-hits")
+            .and_then(|v| v.to_str().ok()?.parse().ok());
+        let body = match self.body(response, started).await {
+            Ok(body) => body,
+            Err(kind) => {
+                // What breaks off has been told by `transport`.
+                if matches!(kind, Kind::BodyTooLarge) {
+                    self.log(status, started, 0, headers);
+                }
+                return Err(kind);
+            }
+        };
+        self.log(status, started, body.bytes().len(), headers);
+        if status == StatusCode::OK {
+            return match html::page(body.bytes()) {
+                Some(html) => Err(Kind::Page(html)),
+                None => Ok(Answer {
+                    sent: started,
+                    body,
+                    next,
+                    hits,
+                    clock,
+                }),
+            };
+        }
+        let Refusal { kind, own_words } = answer::refusal(status, &told, body.bytes(), headers);
+        if own_words {
+            self.clock.heard(clock);
+        }
+        // A 429 of Sentry's may be plain text, and is known by its headers.
+        if own_words || !headers.absent() {
+            self.met.store(true, Ordering::Relaxed);
+        }
+        if matches!(kind, Kind::Gateway { status: 407, .. })
+            && let Some(proxy) = self
+                .route
+                .proxy
+                .as_ref()
+                .filter(|_| self.url.scheme() == "http")
+        {
+            return Err(Kind::Unreachable(proxy.wants_login()));
+        }
+        // What is asked meanwhile would be refused too.
+        if matches!(
+            kind,
+            Kind::RateLimited { .. } | Kind::Status { status: 503, .. }
+        ) {
+            self.permit.refused(kind.told().unwrap_or_default());
+        }
+        Err(kind)
+    }
+
+    async fn body(&self, mut response: Response, started: Instant) -> Result<Body, Kind> {
+        let expected = response
+            .content_length()
+            .and_then(|length| usize::try_from(length).ok())
+            .unwrap_or(0);
+        let mut body = Body::expecting(expected.min(MAX_BODY));
+        let cut = |e| match self.transport(&e, started) {
+            Kind::Transport(text) => Kind::Cut(text),
+            kind => kind,
+        };
+        while let Some(chunk) = response.chunk().await.map_err(cut)? {
+            if body.bytes().len() + chunk.len() > MAX_BODY {
+                return Err(Kind::BodyTooLarge);
+            }
+            body.push(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn transport(&self, error: &reqwest::Error, started: Instant) -> Kind {
+        self.count(started, None, 0);
+        let text = cause(error);
+        log::debug!(target: self.endpoint.name, "GET {} failed after {:.3} s: {text}", self.url, started.elapsed().as_secs_f64());
+        let no_http =
+            text.contains(NO_HTTP) || text.contains(UNASKED) && !self.met.load(Ordering::Relaxed);
+        if text.contains(UNTRUSTED) {
+            Kind::Certificate(format!("{}: {text}", self.route.server))
+        } else if error.is_connect() || no_http {
+            Kind::Unreachable(self.route.unreachable(&text))
+        } else if error.is_timeout() {
+            Kind::Timeout(self.timeout)
+        } else if error.is_redirect() {
+            Kind::Astray(text)
+        } else {
+            Kind::Transport(text)
+        }
+    }
+
+    fn count(&self, started: Instant, status: Option<u16>, bytes: usize) {
+        self.traffic.finished(&Finished {
+            endpoint: self.endpoint,
+            elapsed: started.elapsed(),
+            status,
+            bytes,
+        });
+    }
+
+    fn log(&self, status: StatusCode, started: Instant, bytes: usize, rate: RateHeaders) {
+        self.count(started, Some(status.as_u16()), bytes);
+        if log::log_enabled!(target: self.endpoint.name, log::Level::Debug) {
+            let number = |n: Option<u32>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
+            log::debug!(
+                target: self.endpoint.name,
+                "GET {} -> {} in {:.3} s, page {}, {bytes} bytes, rate limit {} remaining {} reset in {} concurrent {}",
+                self.url,
+                status.as_u16(),
+                started.elapsed().as_secs_f64(),
+                self.page,
+                number(rate.limit),
+                number(rate.remaining),
+                rate.reset_in.map_or_else(|| "-".to_owned(), |d| format!("{:.1} s", d.as_secs_f64())),
+                number(rate.concurrent_limit),
+            );
+        }
+    }
+}
+
+/// Sentry's rate headers; a value may be the text `None`.
+fn rate_headers(headers: &HeaderMap) -> RateHeaders {
+    let number = |name| {
+        headers
+            .get(name)
+            .and_then(|v| v.to_str().ok()?.trim().parse::<u32>().ok())
+    };
+    let reset = headers
+        .get("x-sentry-rate-limit-reset")
+        .and_then(|v| v.to_str().ok()?.trim().parse::<f64>().ok());
+    RateHeaders {
+        limit: number("x-sentry-rate-limit-limit"),
+        remaining: number("x-sentry-rate-limit-remaining"),
+        // Epoch seconds of the server. A reset told too late would be taken for that of a longer window.
+        reset_in: reset.filter(|r| r.is_finite()).map(|reset| {
+            let now = answer::servers_now(headers);
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "milliseconds of this era are exact in 53 bits"
+            )]
+            let now = now.timestamp_millis() as f64 / 1000.0;
+            Duration::from_secs_f64((reset - now).clamp(0.0, LONGEST_REFUSAL.as_secs_f64()))
+        }),
+        concurrent_limit: number("x-sentry-rate-limit-concurrentlimit"),
+    }
+}
+
+/// What lies below the HTTP client's own words, which say no more than that a request failed, and repeat its URL.
+fn cause(error: &reqwest::Error) -> String {
+    let mut below = std::error::Error::source(error);
+    while let Some(general) = below.filter(|below| below.to_string().starts_with("client error ("))
+    {
+        below = general.source();
+    }
+    below.map_or_else(|| error.to_string(), chain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{TimeDelta, Utc};
+    use reqwest::header::{HeaderName, HeaderValue};
+
+    fn headers(pairs: &[(&'static str, String)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_str(value).expect("a value"),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_reset_is_told_by_the_servers_clock_where_ours_differs() {
+        let server = Utc::now() + TimeDelta::minutes(10);
+        let reset = (
+            "x-sentry-rate-limit-reset",
+            (server.timestamp() + 3).to_string(),
+        );
+        let told = rate_headers(&headers(&[reset.clone(), ("date", server.to_rfc2822())])).reset_in;
+        assert_eq!(told, Some(Duration::from_secs(3)));
+        assert!(
+            rate_headers(&headers(&[reset])).reset_in > Some(Duration::from_secs(500)),
+            "without a date ours is all there is"
+        );
+    }
+
+    #[test]
+    fn a_clock_that_is_slow_by_little_makes_no_window_longer() {
+        let server = Utc::now() + TimeDelta::milliseconds(1_800);
+        let reset = (
+            "x-sentry-rate-limit-reset",
+            (server.timestamp() + 1).to_string(),
+        );
+        let told = rate_headers(&headers(&[reset, ("date", server.to_rfc2822())])).reset_in;
+        assert_eq!(told, Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_header_may_be_the_text_none() {
+        let rate = rate_headers(&headers(&[
+            ("x-sentry-rate-limit-limit", "40".to_owned()),
+            ("x-sentry-rate-limit-concurrentlimit", "None".to_owned()),
+        ]));
+        assert_eq!(
+            (rate.limit, rate.concurrent_limit, rate.absent()),
+            (Some(40), None, false)
+        );
+    }
+}
