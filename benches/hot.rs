@@ -3,8 +3,8 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Value, json};
 use std::hint::black_box;
-use tap_sentry::batch::{Batch, Lines};
-use tap_sentry::record::Projection;
+use tap_sentry::record::lines::{Batch, Lines};
+use tap_sentry::record::projection::Projection;
 use tap_sentry::streams::find;
 use tap_sentry_api::link::next_page;
 use tap_sentry_json::Document;

@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use tap_sentry::about::{CAPABILITIES, Setting, settings, settings_table, streams_table};
+use tap_sentry::about::{CAPABILITIES, settings, settings_table, streams_table};
 use tap_sentry::streams::STREAMS;
+use tap_sentry_settings::docs::Setting;
 
 #[expect(clippy::print_stderr, reason = "this is a program")]
 fn main() -> ExitCode {

@@ -6,7 +6,7 @@ use sentry_sandbox::{ORGANIZATION, Options, Sandbox, TOKEN, World};
 use std::error::Error;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
-use tap_sentry::{cli::Cli, logging, run};
+use tap_sentry::{cli::Cli, report::logging, run};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let now = chrono::Utc::now();
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o600))?;
     std::fs::write(
         &catalog,
-        serde_json::to_string_pretty(&tap_sentry::catalog::discover())?,
+        serde_json::to_string_pretty(&tap_sentry::singer::catalog::discover())?,
     )?;
 
     let arguments: [OsString; 5] = [

@@ -1,17 +1,18 @@
 //! `--test`: whether the token works and each stream's endpoint answers, with one record of each.
 
-use crate::catalog::Selection;
-use crate::config::Settings;
 use crate::error::Error;
-use crate::message::{Announced, line};
-use crate::outbox::outbox;
-use crate::pager::{Failure, Pager, Reach, Stop};
-use crate::plan::{self, Node, RETENTION};
-use crate::report::Report;
-use crate::state::Bookmarks;
+use crate::report::run::Report;
+use crate::runtime::runtime;
+use crate::settings::Settings;
+use crate::singer::catalog::Selection;
+use crate::singer::message::{Announced, line};
+use crate::singer::queue::outbox;
+use crate::singer::state::Bookmarks;
+use crate::singer::writer::Writer;
 use crate::streams::Pass;
-use crate::sync::{Sync, reason};
-use crate::writer::Writer;
+use crate::sync::pager::{Failure, Pager, Reach, Stop};
+use crate::sync::plan::{self, Node, RETENTION};
+use crate::sync::walk::{Sync, reason};
 use futures::future::{BoxFuture, FutureExt};
 use std::io::Write;
 use std::sync::Arc;
@@ -61,7 +62,7 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
         let client = Client::new(&settings.connection, report.traffic())?;
         let tree = plan::tree(selection);
         let bookmarks = Bookmarks::default();
-        crate::run::runtime(&outbox)?.block_on(async {
+        runtime(&outbox)?.block_on(async {
             let organizations = Sync::new(
                 &client,
                 settings,
@@ -126,13 +127,9 @@ impl Check<'_> {
         (self.unknown, self.answers) = (None, 0);
         let (line, failures) = (self.lines.len(), self.failed.len());
         for node in tree {
-            self.node(
-                node,
-                vec![Params(vec![("organization_slug", slug.clone())])],
-            )
-            .await?;
+            self.node(node, vec![Params::organization(&slug)]).await?;
             // The others would say the same.
-            if self.unknown.is_some() && node.def.chosen_by_slug {
+            if self.unknown.is_some() && node.def.choice.is_some() {
                 break;
             }
         }

@@ -1,8 +1,6 @@
 //! The command line.
 
-use crate::man;
-use clap::{ArgAction, Args, CommandFactory, Parser, ValueEnum};
-use clap_complete::Shell;
+use clap::{ArgAction, Args, Parser, ValueEnum};
 use std::path::PathBuf;
 
 /// Extract an organization's data from Sentry as Singer messages.
@@ -61,28 +59,6 @@ pub enum Artifact {
     Fish,
     Powershell,
     Zsh,
-}
-
-/// The man page, or a script that completes the command line.
-///
-/// # Errors
-/// Only what writing to memory can fail with.
-pub fn generate(artifact: Artifact) -> std::io::Result<Vec<u8>> {
-    let mut command = Cli::command();
-    let mut out = Vec::new();
-    let shell = match artifact {
-        Artifact::Man => {
-            man::render(command, &mut out)?;
-            return Ok(out);
-        }
-        Artifact::Bash => Shell::Bash,
-        Artifact::Elvish => Shell::Elvish,
-        Artifact::Fish => Shell::Fish,
-        Artifact::Powershell => Shell::PowerShell,
-        Artifact::Zsh => Shell::Zsh,
-    };
-    clap_complete::generate(shell, &mut command, "tap-sentry", &mut out);
-    Ok(out)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,27 +5,22 @@ use std::process::ExitCode;
 use tap_sentry_api::connection::ConnectError;
 use tap_sentry_api::error::ApiError;
 use tap_sentry_api::text::brief;
+use tap_sentry_settings::file::FileError;
+use tap_sentry_settings::problem::SettingsError;
 
 /// Why a run did not end complete.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        path: PathBuf,
-        source: std::io::Error,
-    },
-    #[error("{} is not valid JSON: {source}{hint}", path.display())]
-    Json {
-        path: PathBuf,
-        source: serde_json::Error,
-        hint: &'static str,
-    },
-    #[error("Config validation failed: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Config(Vec<crate::config::Problem>),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     #[error("{}: {problem}", path.display())]
     InFile { path: PathBuf, problem: String },
     #[error(transparent)]
-    Catalog(#[from] crate::catalog::CatalogError),
+    Catalog(#[from] crate::singer::catalog::CatalogError),
     #[error(
         "no mode and no --config: name a configuration with --config FILE, or ask for --discover, --about or --help"
     )]
@@ -52,22 +47,13 @@ pub enum Error {
     Unexpected(String),
 }
 
-impl From<ConnectError> for Error {
-    fn from(error: ConnectError) -> Self {
-        match error {
-            ConnectError::Read { path, source } => Self::Read { path, source },
-            ConnectError::Setup(text) => Self::Setup(text),
-        }
-    }
-}
-
 impl Error {
     /// The documented exit codes; 0 is a complete run.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Read { .. }
-            | Self::Json { .. }
-            | Self::Config(_)
+            Self::Settings(_)
+            | Self::File(_)
+            | Self::Connect(_)
             | Self::InFile { .. }
             | Self::Catalog(_)
             | Self::Setup(_)

@@ -2,7 +2,8 @@
 
 use clap::Parser;
 use std::process::ExitCode;
-use tap_sentry::{cli::Cli, error::Error, logging, run};
+use tap_sentry::{cli::Cli, error::Error, report::logging, run};
+use tap_sentry_settings::problem::SettingsError;
 
 /// Pages of megabytes come and go by the thousand. glibc maps the memory of each anew, and the system clears it each
 /// time, until a larger block was freed: from then on it keeps so much (`mallopt(3)`, `M_MMAP_THRESHOLD`). Other
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
                 Error::Stdout(e) if e.kind() == std::io::ErrorKind::BrokenPipe => {
                     log::info!("{error}");
                 }
-                Error::Config(problems) => {
+                Error::Settings(SettingsError::Problems(problems)) => {
                     for problem in problems {
                         log::error!("{problem}");
                     }

@@ -1,24 +1,31 @@
 //! The modes of the program, each as a short story.
 
-use crate::catalog::{self, Selection};
-use crate::cli::{self, Cli};
-use crate::config::Settings;
+use crate::about;
+use crate::check;
+use crate::cli::Cli;
 use crate::error::Error;
-use crate::message::{self, Announced, StateMessage};
-use crate::outbox::{Outbox, outbox};
-use crate::pager::Stop;
-use crate::plan::{self, Node};
-use crate::progress::Progress;
-use crate::report::{Missing, Report};
-use crate::state::{self, Bookmarks};
-use crate::sync::Sync;
-use crate::writer::Writer;
-use crate::{about, check, logging, reconcile, sources, text_file};
+use crate::generate;
+use crate::report::logging;
+use crate::report::progress::Progress;
+use crate::report::run::{Missing, Report};
+use crate::runtime::runtime;
+use crate::settings;
+use crate::settings::Settings;
+use crate::singer::catalog::{self, Selection};
+use crate::singer::message::{self, Announced, StateMessage};
+use crate::singer::queue::outbox;
+use crate::singer::state::{self, Bookmarks};
+use crate::singer::writer::Writer;
+use crate::sync::counts;
+use crate::sync::pager::Stop;
+use crate::sync::plan::{self, Node};
+use crate::sync::walk::Sync;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tap_sentry_api::client::Client;
+use tap_sentry_settings::file;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long the writer may take for what is left after a signal; a target that reads no more must not hold the tap.
@@ -35,10 +42,10 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
         return print(about::render(cli.format).as_bytes());
     }
     if let Some(artifact) = cli.mode.generate {
-        return print(&cli::generate(artifact).map_err(Error::Stdout)?);
+        return print(&generate::render(artifact).map_err(Error::Stdout)?);
     }
     if cli.mode.discover {
-        sources::load(&cli.config)?;
+        settings::load(&cli.config)?;
         return print(
             format!(
                 "{}\n",
@@ -50,17 +57,13 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     if cli.config.is_empty() {
         return Err(Error::NoConfig);
     }
-    let (config, problems) = sources::load(&cli.config)?;
-    let settings = Settings::checked(config, problems)?;
+    let (values, problems) = settings::load(&cli.config)?;
+    let settings = Settings::new(values, problems)?;
     logging::hide(&settings.connection.token);
     if let Some(what) = cli.mode.test.as_deref() {
         return check::run(&settings, what == "schema");
     }
-    let catalog = cli
-        .catalog
-        .as_deref()
-        .map(text_file::read_json)
-        .transpose()?;
+    let catalog = cli.catalog.as_deref().map(file::read_json).transpose()?;
     let in_file = |path: &Path, problem: String| Error::InFile {
         path: path.to_owned(),
         problem,
@@ -97,15 +100,6 @@ fn print(text: &[u8]) -> Result<(), Error> {
         .lock()
         .write_all(text)
         .map_err(Error::Stdout)
-}
-
-/// One thread does all the work but the writing: a page costs less to process than to hand between threads.
-pub fn runtime(outbox: &Outbox) -> Result<tokio::runtime::Runtime, Error> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .on_thread_park(outbox.idle())
-        .build()
-        .map_err(|e| Error::Setup(format!("cannot start the runtime: {e}")))
 }
 
 fn sync(
@@ -170,7 +164,7 @@ fn sync(
         };
         if check_counts && matches!((&walked, &written), (Ok(Ok(())), Some(Ok(Ok(()))))) {
             tokio::select! {
-                () = reconcile::run(&client, &report) => {}
+                () = counts::run(&client, &report) => {}
                 signal = &mut stopped => walked = Err(signal),
             }
         }

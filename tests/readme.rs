@@ -149,7 +149,7 @@ fn the_examples_of_the_man_page_run() {
         tap.display(),
         std::env::var("PATH").unwrap_or_default()
     );
-    let script: String = tap_sentry::man::EXAMPLES
+    let script: String = tap_sentry::generate::EXAMPLES
         .iter()
         .flat_map(|(_, lines)| lines.iter())
         .fold(String::new(), |all, line| all + line + "\n");

@@ -1,7 +1,7 @@
 //! Who asks, and what that allows.
 
 use crate::{
-    reply::Problem,
+    problem::Problem,
     world::{Project, ProjectStatus, Token, TokenKind, TokenState, World},
 };
 

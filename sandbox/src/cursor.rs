@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::reply::Problem;
+use crate::problem::Problem;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {

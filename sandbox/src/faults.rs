@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     limits::too_many,
-    reply::{HTML, Problem},
+    problem::{HTML, Problem},
     window::Window,
     world::World,
 };
@@ -425,8 +425,8 @@ impl FaultKind {
                 HTML,
                 "<!doctype html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>",
             ),
-            Self::Null => Problem::text(StatusCode::OK, crate::reply::JSON, "null"),
-            Self::Body(body) => Problem::text(StatusCode::OK, crate::reply::JSON, body.as_str()),
+            Self::Null => Problem::text(StatusCode::OK, crate::problem::JSON, "null"),
+            Self::Body(body) => Problem::text(StatusCode::OK, crate::problem::JSON, body.as_str()),
             Self::Redirect(location) => {
                 Problem::text(StatusCode::FOUND, HTML, "").with("location", location)
             }

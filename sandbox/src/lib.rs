@@ -15,13 +15,13 @@
 //! |---|---|
 //! | [`world`] | the data, how to change it, and what a complete extraction must yield |
 //! | `seed` | the deterministic world with one of every oddity |
-//! | [`bulk`] | large worlds whose events exist only while they are asked for |
+//! | [`bulk`], `synthetic` | large worlds whose events exist only while they are asked for |
 //! | `server` | sockets, the path of one request, the log of requests |
 //! | `auth`, [`limits`], [`faults`] | who may ask, how often, and what goes wrong on purpose |
 //! | `endpoints` | one file a subject: what is selected, in which order, under which cursor |
 //! | `render` | records as JSON, with every documented field |
 //! | [`tls`], [`proxy`] | a private certificate authority, and a forward proxy that listens to what passes |
-//! | `cursor`, `window`, `reply` | Link headers, date parameters, answers and refusals |
+//! | `cursor`, `window`, `reply`, `problem` | Link headers, date parameters, answers and refusals |
 
 mod auth;
 pub mod bulk;
@@ -29,11 +29,14 @@ mod cursor;
 mod endpoints;
 pub mod faults;
 pub mod limits;
+mod problem;
 pub mod proxy;
 mod render;
 mod reply;
+mod seconds;
 mod seed;
 mod server;
+mod synthetic;
 pub mod tls;
 mod window;
 pub mod world;

@@ -9,7 +9,7 @@ use std::{
 use axum::http::StatusCode;
 use serde_json::json;
 
-use crate::reply::Problem;
+use crate::problem::Problem;
 
 /// Endpoints that share a budget. Everything without its own limits shares [`Class::Default`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -235,7 +235,7 @@ impl Limiter {
 pub(crate) fn too_many(detail: &str) -> Problem {
     Problem::text(
         StatusCode::TOO_MANY_REQUESTS,
-        crate::reply::HTML,
+        crate::problem::HTML,
         json!({ "detail": detail }).to_string(),
     )
 }

@@ -40,7 +40,9 @@ use crate::{
     endpoints::{Call, ENDPOINTS, Endpoint, search},
     faults::{FaultKind, Faults, Target, status_problem},
     limits::{Admission, Class, Limiter, Limits, Standing},
-    reply::{JSON, Page, Problem, Reply},
+    problem::JSON,
+    problem::Problem,
+    reply::{Page, Reply},
     tls::{self, Certificate},
     world::World,
 };

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
 
 use crate::{
-    reply::Problem,
+    problem::Problem,
     world::{Seconds, World},
 };
 

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde_json::Value;
 
-use crate::bulk::{Bulk, Synthetic};
+pub use crate::seconds::Seconds;
+use crate::synthetic::{Synthetic, mixed_id};
 
 #[derive(Clone, Debug)]
 pub struct World {
@@ -343,31 +344,6 @@ impl EventRef<'_> {
     }
 }
 
-/// Half-open, in whole seconds, as the event store compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seconds {
-    pub from: i64,
-    pub to: i64,
-}
-
-impl Seconds {
-    pub const ALL: Self = Self {
-        from: i64::MIN,
-        to: i64::MAX,
-    };
-
-    pub fn new(start: DateTime<Utc>, end: DateTime<Utc>) -> Self {
-        Self {
-            from: start.timestamp(),
-            to: end.timestamp(),
-        }
-    }
-
-    pub fn holds(self, second: i64) -> bool {
-        self.from <= second && second < self.to
-    }
-}
-
 /// Numbers of an issue over a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
@@ -544,16 +520,6 @@ impl World {
             },
         );
         world
-    }
-
-    /// The deterministic world with one of every oddity; depends on `now` only.
-    pub fn seeded(now: DateTime<Utc>) -> Self {
-        crate::seed::seeded(now)
-    }
-
-    /// A large world for benchmarks.
-    pub fn bulk(bulk: Bulk) -> Self {
-        crate::bulk::world(bulk)
     }
 
     pub fn clock(&self) -> DateTime<Utc> {
@@ -873,5 +839,5 @@ fn base32(mut number: u64) -> String {
 
 /// 32 hex digits that look random and never meet for different pairs.
 pub(crate) fn hex_id(issue: u64, index: u64) -> String {
-    format!("{:032x}", crate::bulk::mixed_id(issue + (1 << 31), index))
+    format!("{:032x}", mixed_id(issue + (1 << 31), index))
 }

@@ -718,3 +718,35 @@ fn a_file_of_variables_that_others_can_read_is_told_if_it_holds_the_token() {
         .is_complete()
         .tells(".env holds the token and can be read by other users: chmod 600");
 }
+
+#[test]
+fn the_token_may_stand_in_a_file() {
+    let sentry = Sentry::small();
+    let tap = Tap::against(&sentry)
+        .select(&["teams"])
+        .without("api_token");
+    let tap = tap.file("token", format!("{TOKEN}\n")).mode("token", 0o600);
+    let run = tap.clone().with("api_token_file", "token").run();
+    run.is_complete()
+        .keys("teams")
+        .equal(sentry.expected("teams"));
+    let of_the_environment = tap
+        .arg("--config")
+        .arg("ENV")
+        .env("TAP_SENTRY_API_TOKEN_FILE", "token");
+    of_the_environment.clone().run().is_complete();
+    let run = of_the_environment
+        .with("api_token", "x")
+        .with("api_token_file", "token")
+        .run();
+    run.ends_with(1)
+        .prints_nothing()
+        .tells("`api_token_file` stands beside `api_token`");
+    let run = Tap::against(&sentry)
+        .without("api_token")
+        .with("api_token_file", "nowhere")
+        .run();
+    run.ends_with(1)
+        .prints_nothing()
+        .tells("`api_token_file` names a file that cannot be used: cannot read nowhere");
+}

@@ -18,7 +18,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tap_sentry::catalog::{RecordStyle, Selection};
+use tap_sentry::record::transform::RecordStyle;
+use tap_sentry::singer::catalog::Selection;
 use tempfile::TempDir;
 
 /// No run of a test takes longer than this, unless it hangs.
@@ -552,7 +553,7 @@ impl Stub {
 
 /// The catalog of `--discover`, in which these streams are selected and the others are not.
 pub fn catalog(streams: &[&str]) -> Value {
-    let mut catalog = serde_json::to_value(tap_sentry::catalog::discover()).unwrap();
+    let mut catalog = serde_json::to_value(tap_sentry::singer::catalog::discover()).unwrap();
     for entry in catalog["streams"].as_array_mut().unwrap() {
         let selected = streams.contains(&entry["tap_stream_id"].as_str().unwrap());
         metadata(entry, &[])["selected"] = json!(selected);

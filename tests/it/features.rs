@@ -871,7 +871,7 @@ fn the_man_page_has_the_sections_that_readers_look_for() {
             "{code}"
         );
     }
-    for (_, lines) in tap_sentry::man::EXAMPLES {
+    for (_, lines) in tap_sentry::generate::EXAMPLES {
         assert!(
             lines.iter().all(|line| section("EXAMPLES").contains(line)),
             "{lines:?}"

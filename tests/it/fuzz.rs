@@ -12,16 +12,17 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use tap_sentry::batch::Batch;
-use tap_sentry::catalog::{RecordStyle, Selected, Selection};
-use tap_sentry::config::{self, Settings};
-use tap_sentry::error::Error;
-use tap_sentry::plan;
-use tap_sentry::state::{Bookmarks, Checkpoint, Partition};
+use tap_sentry::record::lines::Batch;
+use tap_sentry::record::transform::RecordStyle;
+use tap_sentry::record::transform::{Flattening, MaskMode, Masking};
+use tap_sentry::settings::{self, Settings};
+use tap_sentry::singer::catalog::{Selected, Selection};
+use tap_sentry::singer::state::{Bookmarks, Checkpoint, Partition};
 use tap_sentry::streams::STREAMS;
-use tap_sentry::transform::{Flattening, MaskMode, Masking};
+use tap_sentry::sync::plan;
 use tap_sentry_api::time;
 use tap_sentry_json::Document;
+use tap_sentry_settings::problem::SettingsError;
 
 /// Values of other types, and at the edges of what JSON and time can say.
 const ODD: &[&str] = &[
@@ -184,7 +185,7 @@ fn is_plain(text: &str) {
 fn read(bytes: &[u8]) -> Option<Value> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
-    match tap_sentry::text_file::read_json(file.path()) {
+    match tap_sentry_settings::file::read_json(file.path()) {
         Ok(value) => Some(value),
         Err(e) => {
             assert!(
@@ -225,6 +226,7 @@ fn any_state_is_refused_by_name_or_kept() {
             .as_object()
             .unwrap()
             .clone(),
+        Vec::new(),
     )
     .unwrap();
     let tree = plan::tree(Selection::new(None, &RecordStyle::default()).unwrap());
@@ -300,7 +302,7 @@ fn any_catalog_is_refused_by_name_or_followed() {
             Ok(selection) => {
                 usable += 1;
                 for selected in &selection.0 {
-                    let line = tap_sentry::message::line(&selected.announced.schema);
+                    let line = tap_sentry::singer::message::line(&selected.announced.schema);
                     let message: Value = serde_json::from_slice(&line).expect("a SCHEMA");
                     for key in message["key_properties"].as_array().unwrap() {
                         assert!(
@@ -341,15 +343,15 @@ fn whole_config() -> Value {
 
 #[test]
 fn any_configuration_is_refused_by_key_or_used() {
-    let schema = config::schema();
+    let schema = settings::schema();
     let mut usable = 0;
     each_case(500, |dice| {
         let Some(Value::Object(config)) = read(&almost(&whole_config(), dice)) else {
             return;
         };
-        match Settings::new(config) {
+        match Settings::new(config, Vec::new()) {
             Ok(_) => usable += 1,
-            Err(Error::Config(problems)) => {
+            Err(SettingsError::Problems(problems)) => {
                 for problem in problems {
                     assert!(
                         schema["properties"].get(&problem.key).is_some(),
@@ -368,7 +370,7 @@ fn any_configuration_is_refused_by_key_or_used() {
 #[test]
 fn a_whole_number_may_be_written_with_a_fraction_of_zero() {
     let config = json!({"api_token": "t", "start_date": "2026-01-01", "lookback_minutes": 0.0, "window_days": 3e0, "max_retries": 2.0});
-    let settings = Settings::new(config.as_object().unwrap().clone()).unwrap();
+    let settings = Settings::new(config.as_object().unwrap().clone(), Vec::new()).unwrap();
     assert_eq!(
         (
             settings.lookback.num_minutes(),

@@ -1,6 +1,5 @@
 //! How to reach one server, and the HTTP client that does.
 
-use crate::error::UNTRUSTED;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use secrecy::{ExposeSecret, SecretString};
@@ -13,6 +12,9 @@ const CONNECT: Duration = Duration::from_secs(20);
 
 /// A request is not redirected more often.
 const REDIRECTS: usize = 5;
+
+/// How rustls begins what it says of a certificate.
+pub const UNTRUSTED: &str = "invalid peer certificate";
 
 /// Redirects within the origin that lead nowhere.
 #[derive(Debug, thiserror::Error)]

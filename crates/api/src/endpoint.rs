@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Endpoint {
     /// What logs and counts call it.
     pub name: &'static str,
-    /// Below `/api/0/`; a `{parameter}` is taken from the [`crate::params::Params`] and percent-encoded.
+    /// Below `/api/0/`; a `{parameter}` stands for a value of the request, percent-encoded.
     pub path: &'static str,
     /// Sent with each request. A value may be a `{parameter}`; `{projects}` repeats for each project
     /// that is asked for.

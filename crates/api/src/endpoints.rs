@@ -1,6 +1,8 @@
 //! Endpoints that more than one program asks.
 
 use crate::endpoint::{Class, Endpoint, LIST, Rows};
+use crate::error::Kind;
+use serde_json::Value;
 
 /// The organizations that the token sees.
 pub const ORGANIZATIONS: Endpoint = Endpoint {
@@ -26,3 +28,18 @@ pub static ACCEPTED_ERRORS: Endpoint = Endpoint {
     class: Class::Stats,
     ..LIST
 };
+
+/// The sum of all groups of an answer of [`ACCEPTED_ERRORS`].
+///
+/// # Errors
+/// When it is no such answer.
+pub fn total_quantity(body: &[u8]) -> Result<u64, Kind> {
+    let body: Value = serde_json::from_slice(body).map_err(|e| Kind::Body(e.to_string()))?;
+    let groups = body.get("groups").and_then(Value::as_array);
+    let groups = groups.ok_or_else(|| Kind::Body("expected `groups`".to_owned()))?;
+    let quantity = |group: &Value| {
+        let sum = group.pointer("/totals/sum(quantity)");
+        sum.and_then(Value::as_u64).unwrap_or(0)
+    };
+    Ok(groups.iter().map(quantity).sum())
+}

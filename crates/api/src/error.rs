@@ -9,9 +9,6 @@ use std::time::Duration;
 /// fewer rows.
 pub const MAX_BODY: usize = 32 << 20;
 
-/// How rustls begins what it says of a certificate.
-pub const UNTRUSTED: &str = "invalid peer certificate";
-
 /// What went wrong, and on what.
 #[derive(Debug, Clone, thiserror::Error)]
 pub struct ApiError {

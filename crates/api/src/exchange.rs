@@ -2,9 +2,9 @@
 
 use crate::answer::{self, Refusal};
 use crate::clock::{Reading, ServerClock};
-use crate::connection::chain;
+use crate::connection::{UNTRUSTED, chain};
 use crate::endpoint::Endpoint;
-use crate::error::{Kind, MAX_BODY, UNTRUSTED};
+use crate::error::{Kind, MAX_BODY};
 use crate::html;
 use crate::link::{Next, next_page};
 use crate::retry::LONGEST_REFUSAL;

@@ -5,6 +5,11 @@
 pub struct Cursor(pub String);
 
 impl Cursor {
+    /// The query that asks for what is there.
+    pub fn query(&self) -> (&'static str, String) {
+        ("cursor", self.0.clone())
+    }
+
     /// The place one row further on than `at`, or than the list's begin, where the list is read row by row. The middle
     /// of a cursor's three numbers counts rows, after the key or score that the first names; or, `by_page`, pages of as
     /// many rows as the first says (sentry/api/paginator.py). `None`: a cursor of another kind.

@@ -3,6 +3,13 @@
 use crate::endpoint::Endpoint;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+/// The parameter that every path begins with.
+pub const ORGANIZATION: &str = "organization_slug";
+/// A project by its id, which stays when it is renamed.
+pub const PROJECT_ID: &str = "project_id";
+/// A project by its slug.
+pub const PROJECT_SLUG: &str = "project_slug";
+
 /// Path parameters by name; of a name that stands twice the last counts.
 #[derive(Debug, Clone, Default)]
 pub struct Params(pub Vec<(&'static str, String)>);
@@ -14,6 +21,12 @@ impl Params {
         Self(self.0.iter().chain(more).cloned().collect())
     }
 
+    /// The place of one organization.
+    pub fn organization(slug: impl Into<String>) -> Self {
+        Self(vec![(ORGANIZATION, slug.into())])
+    }
+
+    /// The value of a parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
@@ -25,12 +38,12 @@ impl Params {
     /// For messages: `acme/api/issue 21`.
     pub fn label(&self) -> String {
         let part = |(name, value): &(&'static str, String)| match *name {
-            "organization_slug" | "project_slug" => value.clone(),
+            ORGANIZATION | PROJECT_SLUG => value.clone(),
             name => format!("{} {value}", name.trim_end_matches("_id")),
         };
         self.0
             .iter()
-            .filter(|(name, _)| *name != "project_id")
+            .filter(|(name, _)| *name != PROJECT_ID)
             .map(part)
             .collect::<Vec<_>>()
             .join("/")
@@ -44,8 +57,8 @@ impl Params {
         while let Some((before, after)) = rest.split_once('{') {
             let (name, after) = after.split_once('}').unwrap_or((after, ""));
             path.push_str(before);
-            let name = if by_slug && name == "project_id" {
-                "project_slug"
+            let name = if by_slug && name == PROJECT_ID {
+                PROJECT_SLUG
             } else {
                 name
             };

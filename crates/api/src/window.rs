@@ -18,6 +18,14 @@ impl Window {
         self.end - self.start
     }
 
+    /// The query that asks for it. With `Z`: Sentry reads naive times in the server's own zone.
+    pub fn query(&self) -> [(&'static str, String); 2] {
+        [
+            ("start", format_instant(self.start)),
+            ("end", format_instant(self.end)),
+        ]
+    }
+
     /// Whether less may be asked for at once.
     pub fn is_divisible(&self) -> bool {
         self.length() > LEAST_WINDOW

@@ -1,14 +1,17 @@
+//! Events of an issue and of a project, and one event.
+
 use std::cmp::Reverse;
 
 use super::{Call, issues};
 use crate::{
-    bulk::mix,
     cursor::{self, Slice},
+    problem::Problem,
     render::{
         event::{self, Size},
         issue::{event_mentions, has_tag},
     },
-    reply::{Problem, Reply},
+    reply::Reply,
+    synthetic::mix,
     window::Window,
     world::{EventRef, Issue, Seconds},
 };

@@ -2,8 +2,9 @@
 
 use super::Call;
 use crate::{
+    problem::Problem,
     render::issue::{self, Trim},
-    reply::{Problem, Reply},
+    reply::Reply,
     world::Issue,
 };
 

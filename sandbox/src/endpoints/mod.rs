@@ -15,7 +15,8 @@ use crate::{
     auth::Caller,
     cursor::{self, Cursor, Slice},
     limits::Class,
-    reply::{Problem, Reply},
+    problem::Problem,
+    reply::Reply,
     window::Window,
     world::{Organization, Project, World},
 };

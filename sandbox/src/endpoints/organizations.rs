@@ -1,10 +1,13 @@
+//! Organizations: the list and the detail.
+
 use serde_json::json;
 
 use super::Call;
 use crate::{
     cursor::{Link, Slice},
+    problem::Problem,
     render::{organization, people, project},
-    reply::{Problem, Reply},
+    reply::Reply,
     world::{ProjectStatus, TokenKind},
 };
 

@@ -2,8 +2,9 @@
 
 use super::Call;
 use crate::{
+    problem::Problem,
     render::people,
-    reply::{Problem, Reply},
+    reply::Reply,
     world::{Member, Team},
 };
 

@@ -1,7 +1,10 @@
+//! Projects: the list and the detail.
+
 use super::Call;
 use crate::{
+    problem::Problem,
     render::project,
-    reply::{Problem, Reply},
+    reply::Reply,
     world::{Project, ProjectStatus},
 };
 

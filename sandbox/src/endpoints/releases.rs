@@ -1,9 +1,12 @@
+//! Releases: the list and the detail.
+
 use std::cmp::Reverse;
 
 use super::Call;
 use crate::{
+    problem::Problem,
     render::release,
-    reply::{Problem, Reply},
+    reply::Reply,
     world::{Release, ReleaseStatus},
 };
 

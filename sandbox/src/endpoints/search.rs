@@ -5,8 +5,9 @@ use std::{cmp::Reverse, collections::BTreeSet};
 use super::Call;
 use crate::{
     cursor,
+    problem::Problem,
     render::issue::{self, Trim},
-    reply::{Page, Problem, Reply},
+    reply::{Page, Reply},
     window::{self, Window},
     world::{Issue, Seconds, Seen, Status},
 };

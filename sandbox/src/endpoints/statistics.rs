@@ -1,10 +1,13 @@
+//! Outcomes of ingestion.
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::Call;
 use crate::{
-    reply::{Problem, Reply},
+    problem::Problem,
+    reply::Reply,
     window::{self, Window},
     world::Seconds,
 };

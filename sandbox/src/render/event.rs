@@ -1,10 +1,16 @@
 //! Events in three sizes: a row of a list, a full row, and the detail.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::release;
 use crate::{
+    synthetic::mixed_id,
     window,
     world::{Event, EventRef, Issue, Kind, Release, World},
 };
@@ -23,9 +29,10 @@ pub fn text(issue: &Issue, event: EventRef<'_>, size: Size) -> String {
             Size::Full => Value::Object(full(issue, event, 3, 5)).to_string(),
         },
         EventRef::Synthetic(synthetic, index) => {
+            let templates = Templates::of(synthetic.event_bytes);
             let template = match size {
-                Size::Simple => &synthetic.templates.simple,
-                Size::Full => &synthetic.templates.full,
+                Size::Simple => &templates.simple,
+                Size::Full => &templates.full,
             };
             template.fill(
                 &format!("{:032x}", synthetic.id(index)),
@@ -206,7 +213,7 @@ fn full(issue: &Issue, event: &Event, frames: usize, crumbs: usize) -> Map<Strin
             "crashFile": null,
             "culprit": issue.culprit,
             "dateCreated": second,
-            "fingerprints": [format!("{:032x}", crate::bulk::mixed_id(issue.id, 0))],
+            "fingerprints": [format!("{:032x}", mixed_id(issue.id, 0))],
             "groupingConfig": {"id": "newstyle:2023-01-11", "enhancements": "KLUv_SAYwQAAkwKRs25ld3N0eWxlOjIwMjMtMDEtMTGQ"},
         })
     };
@@ -232,7 +239,7 @@ fn occurrence(issue: &Issue, event: &Event) -> Value {
         "id": event.id,
         "projectId": issue.project,
         "eventId": event.id,
-        "fingerprint": [format!("{:032x}", crate::bulk::mixed_id(issue.id, 1))],
+        "fingerprint": [format!("{:032x}", mixed_id(issue.id, 1))],
         "issueTitle": issue.title,
         "subtitle": "seen by a detector",
         "resourceId": null,
@@ -345,7 +352,7 @@ fn frame(number: usize) -> Value {
 
 /// Rendered events with holes, so that a page of large events costs copies only.
 #[derive(Debug)]
-pub struct Templates {
+struct Templates {
     simple: Template,
     full: Template,
 }
@@ -369,9 +376,21 @@ const HOLE_ISSUE: u64 = 987_654_321_098;
 const HOLE_PROJECT: u64 = 876_543_210_987;
 const HOLE_SECOND: i64 = 981_173_106;
 
+/// By the size of the events.
+static TEMPLATES: Mutex<BTreeMap<usize, Arc<Templates>>> = Mutex::new(BTreeMap::new());
+
 impl Templates {
+    /// Those for events of about `bytes`, made once.
+    fn of(bytes: usize) -> Arc<Self> {
+        let mut all = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = all
+            .entry(bytes)
+            .or_insert_with(|| Arc::new(Self::sized(bytes)));
+        Arc::clone(made)
+    }
+
     /// Full events of about `bytes`, by the number of stack frames.
-    pub fn sized(bytes: usize) -> Self {
+    fn sized(bytes: usize) -> Self {
         let mut world = World::empty(window::at(HOLE_SECOND));
         world.add_issue_with_id(
             HOLE_ISSUE,

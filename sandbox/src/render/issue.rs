@@ -1,8 +1,10 @@
+//! Issues as the list, the detail and the events show them.
+
 use serde_json::{Map, Value, json};
 
 use super::{event, people, release};
 use crate::{
-    bulk::mix,
+    synthetic::mix,
     window,
     world::{Assignee, Event, Issue, ReleaseForm, Seconds, Seen, World},
 };

@@ -1,3 +1,5 @@
+//! Organizations as lists and other records show them.
+
 use serde_json::{Value, json};
 
 use super::letter_avatar;

@@ -1,3 +1,5 @@
+//! Users, members and teams.
+
 use serde_json::{Value, json};
 
 use super::{letter_avatar, project};

@@ -1,3 +1,5 @@
+//! Projects as the list, the detail and teams show them.
+
 use serde_json::{Value, json};
 
 use super::{letter_avatar, organization};

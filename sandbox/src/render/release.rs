@@ -1,3 +1,5 @@
+//! Releases and their deploys.
+
 use serde_json::{Value, json};
 
 use super::people;

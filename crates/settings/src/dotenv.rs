@@ -4,18 +4,17 @@
 //! or a text in quotes, which may span lines; `${NAME}` and `${NAME:-default}` are replaced. What cannot be read is an
 //! error here: a line that is passed over may have been the one that narrows or masks.
 
-use crate::error::Error;
-use crate::text_file;
+use crate::file::{self, FileError};
 use std::path::{Path, PathBuf};
 
 /// Names and values in the order in which they stand in the file.
 pub type Variables = Vec<(String, String)>;
 
-/// The variables of the nearest `.env`, upward from the working directory, and where it is.
+/// The variables of the nearest `.env`, upward from the working directory, and where it is. Settings begin with `prefix`.
 ///
 /// # Errors
 /// When the file cannot be opened, or a line of it cannot be read.
-pub fn nearest() -> Result<Option<(PathBuf, Variables)>, Error> {
+pub fn nearest(prefix: &str) -> Result<Option<(PathBuf, Variables)>, FileError> {
     let Ok(here) = std::env::current_dir() else {
         return Ok(None);
     };
@@ -28,16 +27,14 @@ pub fn nearest() -> Result<Option<(PathBuf, Variables)>, Error> {
         return Ok(None);
     };
     // A line ends with any of the three ends.
-    let text = text_file::read(&path)?
-        .replace("\r\n", "\n")
-        .replace('\r', "\n");
-    let variables = parse(&text, &|name| std::env::var(name).ok())
+    let text = file::read(&path)?.replace("\r\n", "\n").replace('\r', "\n");
+    let variables = parse(&text, prefix, &|name| std::env::var(name).ok())
         .map_err(|(line, problem)| wrong(&path, line, &problem))?;
     Ok(Some((path, variables)))
 }
 
-fn wrong(path: &Path, line: usize, problem: &str) -> Error {
-    Error::Setup(format!(
+fn wrong(path: &Path, line: usize, problem: &str) -> FileError {
+    FileError::Content(format!(
         "{}, line {line}: {problem}; write KEY=value, and put what holds quotes or # into single quotes",
         path.display()
     ))
@@ -46,7 +43,11 @@ fn wrong(path: &Path, line: usize, problem: &str) -> Error {
 type Wrong = (usize, String);
 
 /// `outside` knows the variables of the environment, which those of the file come before.
-fn parse(text: &str, outside: &dyn Fn(&str) -> Option<String>) -> Result<Variables, Wrong> {
+fn parse(
+    text: &str,
+    prefix: &str,
+    outside: &dyn Fn(&str) -> Option<String>,
+) -> Result<Variables, Wrong> {
     let mut variables: Variables = Vec::new();
     let mut rest = text;
     loop {
@@ -68,7 +69,9 @@ fn parse(text: &str, outside: &dyn Fn(&str) -> Option<String>) -> Result<Variabl
         let after = after.trim_start_matches([' ', '\t']);
         let Some(value) = after.strip_prefix('=') else {
             // A name alone sets nothing.
-            if !is_ours(name) && (after.is_empty() || after.starts_with(['\n', '\r', '#'])) {
+            if !name.starts_with(prefix)
+                && (after.is_empty() || after.starts_with(['\n', '\r', '#']))
+            {
                 rest = after_line(after);
                 continue;
             }
@@ -94,14 +97,11 @@ fn parse(text: &str, outside: &dyn Fn(&str) -> Option<String>) -> Result<Variabl
                 .map(|(_, value)| value.clone());
             before.or_else(|| outside(wanted))
         };
-        let value = expanded(&value, &known, is_ours(name)).map_err(|problem| (line, problem))?;
+        let value = expanded(&value, &known, name.starts_with(prefix))
+            .map_err(|problem| (line, problem))?;
         variables.push((name.to_owned(), value));
         rest = after_line(after);
     }
-}
-
-fn is_ours(name: &str) -> bool {
-    name.starts_with(crate::config::ENV_PREFIX)
 }
 
 fn after_line(text: &str) -> &str {
@@ -196,7 +196,9 @@ mod tests {
     use rstest::rstest;
 
     fn read(text: &str) -> Result<Variables, Wrong> {
-        parse(text, &|name| (name == "OUTSIDE").then(|| "out".to_owned()))
+        parse(text, "TAP_SENTRY_", &|name| {
+            (name == "OUTSIDE").then(|| "out".to_owned())
+        })
     }
 
     /// Each as python-dotenv 1.2.4 reads it, but for the variable that is not set, which it takes for empty.

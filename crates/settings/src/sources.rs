@@ -1,214 +1,16 @@
 //! Where settings come from: files in their order, then `.env`, then the environment. A later source wins, but what is
 //! empty there is not set, and nothing may undo what narrows or masks without saying so.
 
-use crate::config::{ENV_PREFIX, Problem, schema};
 use crate::dotenv;
-use crate::error::Error;
-use crate::text_file;
+use crate::file;
+use crate::names::meant;
+use crate::problem::{Problem, SettingsError};
+use crate::program::Program;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use tap_sentry_api::text::brief;
-
-/// Settings whose empty list would widen what is extracted or written.
-const NARROWING: &[&str] = &[
-    "organization",
-    "project_slugs",
-    "exclude_project_slugs",
-    "mask_fields",
-];
-
-/// Other names by which people and other programs call what narrows, masks, or names the server or the token; without
-/// anything but letters and digits. One of these is refused: passed over it would extract more than is wanted, or send
-/// the token elsewhere.
-const OTHER_NAMES: &[(&str, &[&str])] = &[
-    (
-        "organization",
-        &[
-            "org",
-            "orgs",
-            "orgid",
-            "orgname",
-            "orgslug",
-            "orgslugs",
-            "organizationid",
-            "organizationidorslug",
-            "organizationname",
-            "sentryorg",
-        ],
-    ),
-    (
-        "project_slugs",
-        &[
-            "project",
-            "projects",
-            "projectid",
-            "projectids",
-            "projectname",
-            "projectnames",
-            "projectlist",
-            "includeproject",
-            "includeprojects",
-            "projectinclude",
-            "projectsinclude",
-            "includeprojectslugs",
-            "sentryproject",
-            "sentryprojects",
-        ],
-    ),
-    (
-        "exclude_project_slugs",
-        &[
-            "excludeproject",
-            "excludeprojects",
-            "excludedproject",
-            "excludedprojects",
-            "projectexclude",
-            "projectsexclude",
-            "ignoreproject",
-            "ignoreprojects",
-            "skipproject",
-            "skipprojects",
-        ],
-    ),
-    (
-        "base_url",
-        &[
-            "url",
-            "uri",
-            "host",
-            "hostname",
-            "server",
-            "domain",
-            "endpoint",
-            "instance",
-            "instanceurl",
-            "api",
-            "apiurl",
-            "apihost",
-            "apibaseurl",
-            "apiendpoint",
-            "serverurl",
-            "sentryurl",
-            "sentryhost",
-            "sentryserver",
-            "region",
-            "regionurl",
-        ],
-    ),
-    (
-        "start_date",
-        &[
-            "start",
-            "startdatetime",
-            "starttime",
-            "since",
-            "from",
-            "fromdate",
-        ],
-    ),
-    (
-        "end_date",
-        &["end", "enddatetime", "endtime", "until", "to", "todate"],
-    ),
-    (
-        "mask_fields",
-        &[
-            "mask",
-            "masks",
-            "masked",
-            "maskkeys",
-            "maskcolumns",
-            "hashfields",
-            "redact",
-            "redactfields",
-        ],
-    ),
-    (
-        "mask_personal_data",
-        &[
-            "maskpii",
-            "maskdata",
-            "anonymize",
-            "anonymise",
-            "hidepersonaldata",
-            "redactpii",
-        ],
-    ),
-    ("mask_mode", &[]),
-    ("mask_salt", &["salt", "hashsalt"]),
-    (
-        "api_token",
-        &[
-            "token",
-            "apikey",
-            "accesstoken",
-            "bearertoken",
-            "sentrytoken",
-            "sentryauthtoken",
-            "sentryapitoken",
-        ],
-    ),
-];
-
-/// The setting that is meant by an unknown name, if it is one that must not be passed over.
-fn meant(name: &str) -> Option<&'static str> {
-    let plain = |name: &str| {
-        name.chars()
-            .filter(char::is_ascii_alphanumeric)
-            .collect::<String>()
-            .to_lowercase()
-    };
-    let asked = plain(name);
-    let asked = asked.strip_prefix("tapsentry").unwrap_or(&asked).to_owned();
-    let far = |known: &str| match strsim::osa_distance(&asked, known) {
-        0 => Some(0),
-        1 if known.len() > 5 => Some(1),
-        2 if known.len() > 8 => Some(2),
-        _ => None,
-    };
-    let nearest = |(key, others): &(&'static str, &[&str])| {
-        let names = others
-            .iter()
-            .filter_map(|other| far(other))
-            .chain(far(&plain(key)));
-        names.min().map(|distance| (distance, *key))
-    };
-    let by_part = || {
-        let has = |parts: &[&str]| parts.iter().any(|part| asked.contains(part));
-        match () {
-            () if has(&["exclu", "blacklist", "denylist"]) => Some("exclude_project_slugs"),
-            () if has(&["mask", "anonym", "redact"]) || asked == "pii" => Some("mask_fields"),
-            () if has(&["organi"])
-                || asked.starts_with("orgslug")
-                || asked.starts_with("orgid") =>
-            {
-                Some("organization")
-            }
-            () if has(&["project", "include", "whitelist", "allowlist"]) || asked == "slugs" => {
-                Some("project_slugs")
-            }
-            () if asked.contains("proxy") => None,
-            () if asked.ends_with("url")
-                || asked.ends_with("uri")
-                || has(&["apibase", "apiserver", "sentryinstance", "serveraddress"]) =>
-            {
-                Some("base_url")
-            }
-            () if matches!(asked.as_str(), "base" | "site" | "address" | "hosturl") => {
-                Some("base_url")
-            }
-            () => None,
-        }
-    };
-    OTHER_NAMES
-        .iter()
-        .filter_map(nearest)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, key)| key)
-        .or_else(by_part)
-}
 
 /// What Meltano and Kubernetes set under our prefix for purposes of their own, and the log's level.
 fn is_others(variable: &str) -> bool {
@@ -225,17 +27,17 @@ fn is_others(variable: &str) -> bool {
 }
 
 /// Settings as they come together, each with the source that it is from.
-struct Merged {
-    schema: Value,
+struct Merged<'p> {
+    program: &'p Program,
     values: Map<String, Value>,
     from: Map<String, Value>,
     problems: Vec<Problem>,
 }
 
-impl Merged {
-    fn new() -> Self {
+impl<'p> Merged<'p> {
+    fn new(program: &'p Program) -> Self {
         Self {
-            schema: schema(),
+            program,
             values: Map::new(),
             from: Map::new(),
             problems: Vec::new(),
@@ -253,8 +55,8 @@ impl Merged {
         if is_unset(&value) {
             return;
         }
-        if self.schema["properties"].get(key).is_none() {
-            match meant(key) {
+        if !self.program.is_setting(key) {
+            match meant(self.program, key) {
                 Some(meant) => problem(format!(
                     "in {source} is no setting; `{meant}` is: rename it, or remove it"
                 )),
@@ -265,7 +67,7 @@ impl Merged {
             }
             return;
         }
-        if NARROWING.contains(&key) && holds_nothing(&value) {
+        if self.program.narrows(key) && holds_nothing(&value) {
             let earlier = self
                 .values
                 .get(key)
@@ -288,24 +90,49 @@ impl Merged {
             }
             return;
         }
+        let (key, value) = match (self.program.secret_in_file(key), value.as_str()) {
+            (Some(secret), Some(path)) => match secret_of(Path::new(path.trim())) {
+                Ok(value) => (secret, json!(value)),
+                Err(text) => {
+                    self.problems.push(Problem::new(name, text));
+                    return;
+                }
+            },
+            _ => (key, value),
+        };
         self.values.insert(key.to_owned(), value);
         self.from.insert(key.to_owned(), json!(source));
+    }
+
+    /// A secret must not be given twice in one source: which of both is meant nobody can tell.
+    fn check_secrets(&mut self, source: &str, keys: &[&str]) {
+        for key in keys {
+            if let Some(secret) = self
+                .program
+                .secret_in_file(key)
+                .filter(|secret| keys.contains(secret))
+            {
+                let text = format!("stands beside `{secret}` in {source}; remove one of them");
+                self.problems.push(Problem::new(key, text));
+            }
+        }
     }
 
     /// A variable in lower case has no effect, as for other taps; where it would narrow, it is refused.
     fn check_case(&mut self, variable: &str) {
         let Some(key) = variable
             .to_uppercase()
-            .strip_prefix(ENV_PREFIX)
+            .strip_prefix(self.program.prefix)
             .map(str::to_lowercase)
         else {
             return;
         };
         if !is_others(&key)
-            && (self.schema["properties"].get(&key).is_some() || meant(&key).is_some())
+            && (self.program.is_setting(&key) || meant(self.program, &key).is_some())
         {
+            let prefix = self.program.prefix;
             let text = format!(
-                "is not read: variables of settings are in upper case; call it {ENV_PREFIX}{}",
+                "is not read: variables of settings are in upper case; call it {prefix}{}",
                 key.to_uppercase()
             );
             self.problems.push(Problem {
@@ -364,22 +191,46 @@ fn canonical(name: &str) -> &str {
     }
 }
 
+/// What a file with a secret holds, without the line's end.
+fn secret_of(path: &Path) -> Result<String, String> {
+    let text =
+        file::read(path).map_err(|error| format!("names a file that cannot be used: {error}"))?;
+    match text.trim() {
+        "" => Err(format!("names {}, which is empty", path.display())),
+        text => Ok(text.to_owned()),
+    }
+}
+
 /// Reads the sources in order, later ones winning; `ENV` stands for `.env` and the environment, which win over files.
 ///
 /// Returns the settings, and what is wrong with the sources of single ones.
 ///
 /// # Errors
 /// The first file that cannot be read or is not a JSON object.
-pub fn load(sources: &[String]) -> Result<(Map<String, Value>, Vec<Problem>), Error> {
-    let mut merged = Merged::new();
-    for source in sources.iter().filter(|s| *s != "ENV") {
+pub fn load(
+    program: &Program,
+    sources: &[String],
+) -> Result<(Map<String, Value>, Vec<Problem>), SettingsError> {
+    let mut merged = Merged::new(program);
+    for source in sources.iter().filter(|source| *source != "ENV") {
+        merged.file(source)?;
+    }
+    if sources.iter().any(|source| source == "ENV") {
+        merged.environment()?;
+    }
+    Ok((merged.values, merged.problems))
+}
+
+/// Sentry's own variable, for where no other token is given.
+const FALLBACK_TOKEN: &str = "SENTRY_AUTH_TOKEN";
+
+impl Merged<'_> {
+    fn file(&mut self, source: &str) -> Result<(), SettingsError> {
         let path = Path::new(source);
-        let text = text_file::read(path)?;
-        if !text_file::parse_json(path, &text)?.is_object() {
-            return Err(Error::Config(vec![Problem {
-                key: source.clone(),
-                text: "must hold a JSON object of settings".to_owned(),
-            }]));
+        let text = file::read(path)?;
+        if !file::parse_json(path, &text)?.is_object() {
+            let problem = Problem::new(source, "must hold a JSON object of settings");
+            return Err(SettingsError::Problems(vec![problem]));
         }
         let Members(members) = serde_json::from_str(&text).expect("it is an object");
         if members
@@ -388,107 +239,92 @@ pub fn load(sources: &[String]) -> Result<(Map<String, Value>, Vec<Problem>), Er
         {
             warn_if_readable(path);
         }
-        let own_name = members
-            .iter()
-            .any(|(name, token)| name == "api_token" && !is_unset(token));
-        for (name, value) in members
-            .into_iter()
-            .filter(|(name, _)| !(own_name && name == "auth_token"))
-        {
-            merged.set(source, &name, canonical(&name), value);
+        let set = members.iter().filter(|(_, value)| !is_unset(value));
+        let keys: Vec<&str> = set.map(|(name, _)| name.as_str()).collect();
+        self.check_secrets(source, &keys);
+        let own_name = keys.contains(&"api_token");
+        for (name, value) in &members {
+            if !(own_name && name == "auth_token") {
+                self.set(source, name, canonical(name), value.clone());
+            }
         }
+        Ok(())
     }
-    if sources.iter().any(|s| s == "ENV") {
+
+    /// `.env`, and then the environment.
+    fn environment(&mut self) -> Result<(), SettingsError> {
+        let prefix = self.program.prefix;
         let mut fallback = None;
-        if let Some((path, variables)) = dotenv::nearest()? {
-            if variables
-                .iter()
-                .any(|(name, _)| TOKENS.contains(&name.as_str()))
-            {
+        if let Some((path, variables)) = dotenv::nearest(prefix)? {
+            let holds_token = |name: &str| {
+                let setting = name.strip_prefix(prefix).map(str::to_lowercase);
+                name == FALLBACK_TOKEN
+                    || setting.is_some_and(|name| canonical(&name) == "api_token")
+            };
+            if variables.iter().any(|(name, _)| holds_token(name)) {
                 warn_if_readable(&path);
             }
-            environment(
-                &mut merged,
-                &path.display().to_string(),
-                variables,
-                &mut fallback,
-            );
+            self.variables(&path.display().to_string(), variables, &mut fallback);
         }
-        let ours = |name: &str| name.starts_with(ENV_PREFIX) || name == FALLBACK_TOKEN;
         let mut variables = Vec::new();
         for (name, value) in std::env::vars_os() {
             let Some(name) = name.to_str() else { continue };
-            if !ours(name) {
-                merged.check_case(name);
+            if !name.starts_with(prefix) && name != FALLBACK_TOKEN {
+                self.check_case(name);
                 continue;
             }
             match value.into_string() {
                 Ok(value) => variables.push((name.to_owned(), value)),
-                Err(_) if name.strip_prefix(ENV_PREFIX).is_some_and(is_others) => {}
-                Err(_) => merged.problems.push(Problem {
-                    key: name.to_owned(),
-                    text: "is not UTF-8; set it again".to_owned(),
-                }),
+                Err(_) if name.strip_prefix(prefix).is_some_and(is_others) => {}
+                Err(_) => self
+                    .problems
+                    .push(Problem::new(name, "is not UTF-8; set it again")),
             }
         }
         variables.sort();
-        environment(&mut merged, "the environment", variables, &mut fallback);
-        if let Some(token) = fallback.filter(|_| !merged.values.contains_key("api_token")) {
-            merged.values.insert("api_token".to_owned(), json!(token));
+        self.variables("the environment", variables, &mut fallback);
+        if let Some(token) = fallback.filter(|_| !self.values.contains_key("api_token")) {
+            self.values.insert("api_token".to_owned(), json!(token));
         }
+        Ok(())
     }
-    Ok((merged.values, merged.problems))
-}
 
-/// Sentry's own variable, for where no other token is given.
-const FALLBACK_TOKEN: &str = "SENTRY_AUTH_TOKEN";
-/// Variables that hold a token.
-const TOKENS: &[&str] = &[
-    "TAP_SENTRY_API_TOKEN",
-    "TAP_SENTRY_AUTH_TOKEN",
-    FALLBACK_TOKEN,
-];
-
-fn environment(
-    merged: &mut Merged,
-    source: &str,
-    variables: Vec<(String, String)>,
-    fallback: &mut Option<String>,
-) {
-    // Of a name that stands several times the last counts.
-    let mut last: Vec<(String, String)> = Vec::new();
-    for (name, value) in variables
-        .into_iter()
-        .filter(|(_, value)| !value.trim().is_empty())
-    {
-        last.retain(|(known, _)| *known != name);
-        last.push((name, value));
-    }
-    let is_set = |name: &str| {
-        last.iter()
-            .any(|(known, value)| known == name && !value.trim().is_empty())
-    };
-    let own_name = is_set(&format!("{ENV_PREFIX}API_TOKEN"));
-    for (name, value) in &last {
-        if name == FALLBACK_TOKEN && !value.trim().is_empty() {
-            *fallback = Some(value.clone());
+    /// Those of one source. `fallback` is the token that counts where no other is given.
+    fn variables(
+        &mut self,
+        source: &str,
+        variables: Vec<(String, String)>,
+        fallback: &mut Option<String>,
+    ) {
+        // Of a name that stands several times the last counts.
+        let mut last: Vec<(String, String)> = Vec::new();
+        for (name, value) in variables
+            .into_iter()
+            .filter(|(_, value)| !value.trim().is_empty())
+        {
+            last.retain(|(known, _)| *known != name);
+            last.push((name, value));
         }
-        let Some(setting) = name
-            .strip_prefix(ENV_PREFIX)
-            .filter(|setting| !is_others(setting))
-        else {
-            continue;
-        };
-        let setting = setting.to_lowercase();
-        if own_name && setting == "auth_token" {
-            continue;
+        let mut settings = Vec::new();
+        for (name, value) in &last {
+            if name == FALLBACK_TOKEN {
+                *fallback = Some(value.clone());
+            }
+            let setting = name.strip_prefix(self.program.prefix);
+            if let Some(setting) = setting.filter(|setting| !is_others(setting)) {
+                settings.push((setting.to_lowercase(), name, value));
+            }
         }
-        let key = canonical(&setting);
-        let kind = merged.schema["properties"][key]["type"]
-            .as_str()
-            .unwrap_or("string");
-        let value = typed(value, kind);
-        merged.set(source, name, key, value);
+        let keys: Vec<&str> = settings.iter().map(|(key, ..)| key.as_str()).collect();
+        self.check_secrets(source, &keys);
+        let own_name = keys.contains(&"api_token");
+        for (setting, name, value) in &settings {
+            if !(own_name && setting == "auth_token") {
+                let key = canonical(setting);
+                let value = typed(value, self.program.kind(key));
+                self.set(source, name, key, value);
+            }
+        }
     }
 }
 
@@ -539,6 +375,30 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
+    fn program() -> Program {
+        let text = json!({"type": "string"});
+        let secret = json!({"type": "string", "secret": true});
+        let list = json!({"type": "array"});
+        Program {
+            prefix: "TAP_SENTRY_",
+            schema: json!({"properties": {
+                "api_token": secret, "api_token_file": text, "start_date": text, "end_date": text,
+                "base_url": text, "organization": text, "project_slugs": list,
+                "exclude_project_slugs": list, "mask_fields": list,
+                "concurrency": {"type": "integer"}, "rate_limit": {"type": "number"},
+                "fetch_event_details": {"type": "boolean"}, "proxy_url": secret,
+                "flattening_enabled": {"type": "boolean"}, "ca_certificate": text,
+            }}),
+            narrowing: &["mask_fields"],
+            other_names: &[
+                ("mask_fields", &["pii"]),
+                ("mask_personal_data", &[]),
+                ("end_date", &[]),
+            ],
+            other_parts: &[("mask_fields", &["mask"])],
+        }
+    }
+
     #[rstest]
     #[case("organization_id_or_slug", Some("organization"))]
     #[case("organisation", Some("organization"))]
@@ -572,13 +432,20 @@ mod tests {
     #[case("add_record_metadata", None)]
     #[case("disable_collection", None)]
     fn a_name_that_is_near_one_that_narrows(#[case] name: &str, #[case] expected: Option<&str>) {
-        assert_eq!(meant(name), expected);
+        assert_eq!(meant(&program(), name), expected);
     }
 
     #[test]
     fn no_setting_is_taken_for_another() {
-        for (key, _) in schema()["properties"].as_object().into_iter().flatten() {
-            assert!(meant(key).is_none_or(|meant| meant == key), "{key}");
+        for (key, _) in program().schema["properties"]
+            .as_object()
+            .into_iter()
+            .flatten()
+        {
+            assert!(
+                meant(&program(), key).is_none_or(|meant| meant == key),
+                "{key}"
+            );
         }
     }
 
@@ -599,7 +466,8 @@ mod tests {
     }
 
     fn merged(sources: &[(&str, Value)]) -> Result<Value, Vec<String>> {
-        let mut merged = Merged::new();
+        let program = program();
+        let mut merged = Merged::new(&program);
         for (source, values) in sources {
             for (name, value) in values.as_object().expect("an object") {
                 merged.set(source, name, canonical(name), value.clone());
@@ -693,9 +561,9 @@ mod tests {
             ("TAP_SENTRY_ORGANIZATION", ""),
             ("SENTRY_AUTH_TOKEN", "t"),
         ];
-        let (mut merged, mut fallback) = (Merged::new(), None);
-        environment(
-            &mut merged,
+        let program = program();
+        let (mut merged, mut fallback) = (Merged::new(&program), None);
+        merged.variables(
             "the environment",
             variables
                 .map(|(k, v)| (k.to_owned(), v.to_owned()))
@@ -707,5 +575,47 @@ mod tests {
             json!({"concurrency": 3, "fetch_event_details": true, "project_slugs": ["a"], "rate_limit": 2.5})
         );
         assert_eq!(fallback.as_deref(), Some("t"));
+    }
+
+    #[test]
+    fn a_secret_may_stand_in_a_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |content: &str| {
+            let path = folder.path().join(content.trim());
+            std::fs::write(&path, content).expect("written");
+            path.to_str().expect("UTF-8").to_owned()
+        };
+        let found = merged(&[
+            ("a", json!({"api_token_file": file("first\n")})),
+            ("b", json!({"api_token_file": file("second")})),
+        ]);
+        assert_eq!(found, Ok(json!({"api_token": "second"})));
+        for later in [json!({"api_token": "x"}), json!({"auth_token": "x"})] {
+            let found = merged(&[
+                ("a", json!({"api_token_file": file("first\n")})),
+                ("b", later),
+            ]);
+            assert_eq!(found, Ok(json!({"api_token": "x"})));
+        }
+        let empty = folder.path().join("empty");
+        std::fs::write(&empty, "\n").expect("written");
+        for path in [empty.to_str().expect("UTF-8"), "/nonexistent"] {
+            let problems = merged(&[("a", json!({"api_token_file": path}))]).expect_err("refused");
+            assert!(
+                problems[0].starts_with("`api_token_file` names"),
+                "{problems:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_secret_and_its_file_in_one_source_are_refused() {
+        let program = program();
+        let mut merged = Merged::new(&program);
+        merged.check_secrets("a.json", &["api_token", "api_token_file"]);
+        assert_eq!(
+            merged.problems[0].to_string(),
+            "`api_token_file` stands beside `api_token` in a.json; remove one of them"
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use tap_sentry_api::endpoint::{Class, Endpoint, LIST, Rows};
 use tap_sentry_api::endpoints;
+use tap_sentry_api::params::{ORGANIZATION, PROJECT_ID, PROJECT_SLUG};
 
 /// Everything that makes one stream differ from another.
 #[derive(Debug)]
@@ -19,10 +20,14 @@ pub struct StreamDef {
     pub columns: &'static [&'static str],
     /// Columns whose value stands elsewhere in Sentry's answer: the first path that holds something counts.
     pub derived: &'static [Derived],
-    /// `project_slugs` and `exclude_project_slugs` choose among its rows, by `slug`.
-    pub chosen_by_slug: bool,
-    /// Another list of the same rows, for all parents of a project at once: only of parents in the category `error`.
-    pub by_project: Option<&'static Endpoint>,
+    /// How `project_slugs` and `exclude_project_slugs` choose among its rows.
+    pub choice: Option<Choice>,
+    /// Another list of the same rows, of many parents at once.
+    pub together: Option<Together>,
+    /// A row that was written never changes, so that it is written once a run.
+    pub immutable: bool,
+    /// How `--check-counts` knows the errors among its rows.
+    pub counted: Option<Counted>,
     pub selected_by_default: bool,
     /// What a user should know before selecting it.
     pub note: &'static str,
@@ -85,8 +90,37 @@ pub struct Activity {
     pub count: &'static str,
     /// How many it has in all.
     pub total: &'static [&'static str],
-    /// What kind of parent it is; older servers know only `error` and say nothing.
+    /// What kind of parent it is; older servers know one kind only and say nothing.
     pub category: &'static str,
+    /// The kind of which the rows are also listed for many parents at once.
+    pub together: &'static str,
+}
+
+/// The columns by which projects are chosen.
+#[derive(Debug, Clone, Copy)]
+pub struct Choice {
+    pub slug: &'static str,
+    /// `false`: the token cannot read it, as the list has it; of an integration that may be wrong.
+    pub access: &'static str,
+}
+
+/// A list of the rows of many parents at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Together {
+    pub endpoint: &'static Endpoint,
+    /// The column that names a row's parent.
+    pub parent: &'static str,
+    /// The path parameter by which the parent's own list is asked for.
+    pub bind: &'static str,
+}
+
+/// The columns by which errors are counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted {
+    /// What an event is; the first that a row has counts. See [`is_error`].
+    pub kind: &'static [&'static str],
+    /// When it happened.
+    pub at: &'static str,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -104,15 +138,23 @@ const FULL_TABLE: StreamDef = StreamDef {
     replication: Replication::FullTable,
     columns: &["organization_slug"],
     derived: &[],
-    chosen_by_slug: false,
-    by_project: None,
+    choice: None,
+    together: None,
+    immutable: false,
+    counted: None,
     selected_by_default: true,
     note: "",
 };
 
-const OF_A_PROJECT: Parent = Parent {
+/// What an organization tells the streams below it.
+pub const OF_AN_ORGANIZATION: Parent = Parent {
+    stream: "organizations",
+    bind: &[(ORGANIZATION, &["slug"])],
+};
+/// What a project tells the streams below it.
+pub const OF_A_PROJECT: Parent = Parent {
     stream: "projects",
-    bind: &[("project_id", &["id"]), ("project_slug", &["slug"])],
+    bind: &[(PROJECT_ID, &["id"]), (PROJECT_SLUG, &["slug"])],
 };
 const OF_AN_ISSUE: Parent = Parent {
     stream: "issues",
@@ -132,7 +174,7 @@ const EVENTS: StreamDef = StreamDef {
         scopes: &["event:read"],
         ..LIST
     },
-    schema: include_str!("../schemas/events.json"),
+    schema: include_str!("../../schemas/events.json"),
     key: &["projectID", "eventID"],
     // Only `1` and `true` count as full here.
     details_query: &[("full", "1")],
@@ -144,6 +186,11 @@ const EVENTS: StreamDef = StreamDef {
     },
     columns: &["organization_slug", "project_slug"],
     derived: &[EVENT_TYPE],
+    immutable: true,
+    counted: Some(Counted {
+        kind: &["event.type", "type"],
+        at: "dateCreated",
+    }),
     note: "Simple rows; with `fetch_event_details` full bodies, from the same listing.",
     ..FULL_TABLE
 };
@@ -165,8 +212,11 @@ pub static STREAMS: &[StreamDef] = &[
             query: &[("collapse", "unusedFeatures")],
             ..LIST
         },
-        schema: include_str!("../schemas/projects.json"),
-        chosen_by_slug: true,
+        schema: include_str!("../../schemas/projects.json"),
+        choice: Some(Choice {
+            slug: "slug",
+            access: "hasAccess",
+        }),
         ..FULL_TABLE
     },
     StreamDef {
@@ -177,7 +227,7 @@ pub static STREAMS: &[StreamDef] = &[
             scopes: &["project:read"],
             ..LIST
         },
-        schema: include_str!("../schemas/project_detail.json"),
+        schema: include_str!("../../schemas/project_detail.json"),
         parent: Some(OF_A_PROJECT),
         note: "One call per project.",
         ..FULL_TABLE
@@ -189,7 +239,7 @@ pub static STREAMS: &[StreamDef] = &[
             scopes: &["org:read", "team:read"],
             ..LIST
         },
-        schema: include_str!("../schemas/teams.json"),
+        schema: include_str!("../../schemas/teams.json"),
         ..FULL_TABLE
     },
     StreamDef {
@@ -201,7 +251,7 @@ pub static STREAMS: &[StreamDef] = &[
             rows: Rows::Whole,
             ..LIST
         },
-        schema: include_str!("../schemas/users.json"),
+        schema: include_str!("../../schemas/users.json"),
         note: "Active members of the projects' teams; `members` also has pending invitations.",
         ..FULL_TABLE
     },
@@ -213,7 +263,7 @@ pub static STREAMS: &[StreamDef] = &[
             scopes: &["member:read"],
             ..LIST
         },
-        schema: include_str!("../schemas/members.json"),
+        schema: include_str!("../../schemas/members.json"),
         ..FULL_TABLE
     },
     StreamDef {
@@ -233,7 +283,7 @@ pub static STREAMS: &[StreamDef] = &[
             scopes: &["event:read"],
             ..LIST
         },
-        schema: include_str!("../schemas/issues.json"),
+        schema: include_str!("../../schemas/issues.json"),
         parent: Some(OF_A_PROJECT),
         replication: Replication::Incremental {
             key: "lastSeen",
@@ -257,6 +307,7 @@ pub static STREAMS: &[StreamDef] = &[
                     count: "count",
                     total: &["lifetime", "count"],
                     category: "issueCategory",
+                    together: "error",
                 }),
             }),
         },
@@ -291,7 +342,7 @@ pub static STREAMS: &[StreamDef] = &[
             scopes: &["event:read"],
             ..LIST
         },
-        schema: include_str!("../schemas/issue_detail.json"),
+        schema: include_str!("../../schemas/issue_detail.json"),
         parent: Some(OF_AN_ISSUE),
         replication: Replication::Incremental {
             key: "lastSeen",
@@ -304,7 +355,11 @@ pub static STREAMS: &[StreamDef] = &[
         ..FULL_TABLE
     },
     StreamDef {
-        by_project: Some(&EVENTS_BY_PROJECT),
+        together: Some(Together {
+            endpoint: &EVENTS_BY_PROJECT,
+            parent: "groupID",
+            bind: "issue_id",
+        }),
         ..EVENTS
     },
     StreamDef {
@@ -316,7 +371,7 @@ pub static STREAMS: &[StreamDef] = &[
             scopes: &["project:read"],
             ..LIST
         },
-        schema: include_str!("../schemas/event_detail.json"),
+        schema: include_str!("../../schemas/event_detail.json"),
         key: &["projectID", "eventID"],
         parent: Some(Parent {
             stream: "events",
@@ -329,6 +384,7 @@ pub static STREAMS: &[StreamDef] = &[
         },
         columns: &["organization_slug", "project_slug"],
         derived: &[EVENT_TYPE],
+        immutable: true,
         selected_by_default: false,
         note: "One call per event, at 5 calls a second; `fetch_event_details` costs none.",
         ..FULL_TABLE
@@ -343,7 +399,7 @@ pub static STREAMS: &[StreamDef] = &[
             scopes: &["project:read", "project:releases", "org:ci"],
             ..LIST
         },
-        schema: include_str!("../schemas/releases.json"),
+        schema: include_str!("../../schemas/releases.json"),
         key: &["organization_slug", "version"],
         replication: Replication::Incremental {
             key: "dateCreated",
@@ -367,7 +423,7 @@ pub static STREAMS: &[StreamDef] = &[
             scopes: &["project:read", "project:releases", "org:ci"],
             ..LIST
         },
-        schema: include_str!("../schemas/release.json"),
+        schema: include_str!("../../schemas/release.json"),
         key: &["organization_slug", "version"],
         parent: Some(Parent {
             stream: "releases",
@@ -392,6 +448,25 @@ pub static ORGANIZATIONS: StreamDef = StreamDef {
     columns: &[],
     ..FULL_TABLE
 };
+
+/// What `category=error` of the outcomes folds together; see sentry/constants.py, `DataCategory.error_categories`.
+const ERRORS: &[&str] = &[
+    "error",
+    "default",
+    "csp",
+    "hpkp",
+    "expectct",
+    "expectstaple",
+    "nel",
+];
+
+/// Whether an event counts as an error for the outcomes.
+pub fn is_error(event_type: &str) -> bool {
+    ERRORS.contains(&event_type)
+}
+
+/// Columns that tell a row from others in a message, where it has any of them.
+pub const IDENTIFIERS: &[&str] = &["id", "slug", "version", "shortId", "groupID"];
 
 /// The stream of that name.
 pub fn find(name: &str) -> Option<&'static StreamDef> {

@@ -9,16 +9,15 @@
 //! partition. A partition of a whole organization, as earlier versions wrote for releases, counts for its projects
 //! while none of them has one. Everything else that came in goes out again unchanged.
 
-use crate::error::Error;
 use crate::streams::StreamDef;
-use crate::text_file;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use tap_sentry_api::params::Params;
+use tap_sentry_api::params::{ORGANIZATION, PROJECT_ID, Params};
 use tap_sentry_api::text::brief;
 use tap_sentry_api::time::{format_instant, parse_instant};
+use tap_sentry_settings::file::{self, FileError};
 
 /// The values that name a partition, in the order of the context.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +30,7 @@ impl Partition {
             place
                 .0
                 .iter()
-                .filter(|(name, _)| matches!(*name, "organization_slug" | "project_id"))
+                .filter(|(name, _)| matches!(*name, ORGANIZATION | PROJECT_ID))
                 .cloned()
                 .collect(),
         )
@@ -440,7 +439,7 @@ fn check(def: &StreamDef, entry: &Value) -> Result<(), StateError> {
 ///
 /// # Errors
 /// When it cannot be read, or holds no state.
-pub fn read(path: &Path) -> Result<Value, Error> {
+pub fn read(path: &Path) -> Result<Value, FileError> {
     if !path.exists() {
         log::info!(
             "the state file {} is not there: a first run, from start_date on",
@@ -448,7 +447,7 @@ pub fn read(path: &Path) -> Result<Value, Error> {
         );
         return Ok(json!({}));
     }
-    let text = text_file::read(path)?;
+    let text = file::read(path)?;
     if text.trim().is_empty() {
         // The shell makes it for `>>` before the first run begins.
         log::warn!(
@@ -457,7 +456,7 @@ pub fn read(path: &Path) -> Result<Value, Error> {
         );
         return Ok(json!({}));
     }
-    let error = match text_file::parse_json(path, &text) {
+    let error = match file::parse_json(path, &text) {
         Ok(value) => return Ok(value),
         Err(error) => error,
     };

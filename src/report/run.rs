@@ -1,9 +1,9 @@
 //! What happened in a run: counted as it happens, told at its end.
 
-use crate::logging::METRIC;
-use crate::progress::human;
-use crate::record::Notes;
-use crate::state::Partition;
+use crate::record::notes::Notes;
+use crate::report::metrics::{point, tell_request};
+use crate::report::terminal::human;
+use crate::singer::state::Partition;
 use crate::streams::StreamDef;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tap_sentry_api::params::Params;
-use tap_sentry_api::traffic::{Finished, Requests, Traffic};
+use tap_sentry_api::traffic::{Requests, Traffic};
 use tap_sentry_api::window::Window;
 
 /// The counts of one stream.
@@ -426,51 +426,13 @@ const SPARE: [&str; 6] = [
 /// Between two columns.
 const GAP: &str = "  ";
 
-/// A point for each request. A backfill makes hundreds of thousands: they are for those who ask with `-v`.
-fn tell_request(request: &Finished) {
-    let Finished {
-        endpoint,
-        elapsed,
-        status,
-        ..
-    } = request;
-    let outcome = if *status == Some(200) {
-        "succeeded"
-    } else {
-        "failed"
-    };
-    let tags = json!({"stream": endpoint.name, "endpoint": endpoint.path, "http_status_code": status, "status": outcome});
-    point(
-        log::Level::Debug,
-        endpoint.name,
-        "timer",
-        "http_request_duration",
-        &json!(elapsed.as_secs_f64()),
-        tags,
-    );
-}
-
-/// One metric point, as the SDK writes them.
-fn point(
-    level: log::Level,
-    target: &str,
-    kind: &str,
-    metric: &str,
-    value: &Value,
-    mut tags: Value,
-) {
-    if log::log_enabled!(target: target, level) {
-        tags["pid"] = json!(std::process::id());
-        log::log!(target: target, level, "{METRIC}{}", json!({"type": kind, "metric": metric, "value": value, "tags": tags}));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::streams::find;
     use rstest::rstest;
     use std::time::Duration;
+    use tap_sentry_api::traffic::Finished;
 
     fn summary(complete: bool, width: Option<usize>) -> String {
         let report = Report::default();

@@ -1,9 +1,9 @@
 //! Catalogs: what discovery offers and what a user's catalog selects.
 
-use crate::message::{Announced, SchemaMessage};
-use crate::record::Projection;
+use crate::record::projection::Projection;
+use crate::record::transform::{RecordStyle, Transform};
+use crate::singer::message::{Announced, SchemaMessage};
 use crate::streams::{Replication, STREAMS, StreamDef};
-use crate::transform::{Flattening, Masking, Transform};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use serde_path_to_error::Segment;
@@ -351,16 +351,6 @@ fn describe(
         describe(property, breadcrumb, metadata, automatic);
         breadcrumb.truncate(breadcrumb.len() - 2);
     }
-}
-
-/// How records are written, whatever is selected.
-#[derive(Debug, Clone, Default)]
-pub struct RecordStyle {
-    pub keep_unknown_fields: bool,
-    pub masking: Option<Masking>,
-    pub flatten: Option<Flattening>,
-    /// Version of full-table streams.
-    pub version: Option<i64>,
 }
 
 /// What a catalog decides about one stream that is to be written.
@@ -979,7 +969,7 @@ mod tests {
         let expected: Vec<_> = STREAMS
             .iter()
             .filter(|def| def.selected_by_default)
-            .map(super::super::streams::StreamDef::name)
+            .map(crate::streams::StreamDef::name)
             .collect();
         assert_eq!(
             names(Selection::new(None, &RecordStyle::default()).expect("the own catalog")),

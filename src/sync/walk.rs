@@ -3,14 +3,17 @@
 //! The order of what one partition sends is what keeps the state true: a window's checkpoint is sent after the
 //! records of the window and of all its children, and a gap before any checkpoint that it must hold back.
 
-use crate::config::Settings;
 use crate::error::Error;
-use crate::outbox::{Closed, Event, Outbox};
-use crate::pager::{ByProject, Failure, PAGE_SIZE, Pager, Reach, Reference, Stop, Unreadable};
-use crate::plan::{self, Group, Node, Progress, RETENTION, Starts};
-use crate::report::{Gap, Report, Skip};
-use crate::state::{Bookmarks, Checkpoint, Partition};
-use crate::streams::{ORGANIZATIONS, PROJECTS, Pass, StreamDef, Walk};
+use crate::report::run::{Gap, Report, Skip};
+use crate::settings::Settings;
+use crate::singer::queue::{Closed, Event, Outbox};
+use crate::singer::state::{Bookmarks, Checkpoint, Partition};
+use crate::streams::{
+    OF_A_PROJECT, OF_AN_ORGANIZATION, ORGANIZATIONS, PROJECTS, Pass, StreamDef, Walk,
+};
+use crate::sync::pager::{ByProject, Failure, PAGE_SIZE, Pager, Reach, Stop, Unreadable};
+use crate::sync::plan::{self, Group, Node, Progress, RETENTION, Starts};
+use crate::sync::row::Reference;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::{BoxFuture, FutureExt, join_all, try_join_all};
 use futures::stream::{self, TryStreamExt};
@@ -22,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tap_sentry_api::client::Client;
 use tap_sentry_api::endpoint::{Endpoint, Rows};
 use tap_sentry_api::error::{ApiError, Kind};
-use tap_sentry_api::params::Params;
+use tap_sentry_api::params::{ORGANIZATION, Params};
 use tap_sentry_api::request::Request;
 use tap_sentry_api::time::format_instant;
 use tap_sentry_api::window::{Window, whole_hours, whole_second};
@@ -185,7 +188,7 @@ impl<'a> Sync<'a> {
             .organizations()
             .await?
             .into_iter()
-            .map(|slug| Params(vec![("organization_slug", slug)]))
+            .map(Params::organization)
             .collect();
         let unlisted = Node {
             def: PROJECTS,
@@ -217,7 +220,7 @@ impl<'a> Sync<'a> {
             .iter()
             .flat_map(|node| listed.iter().flatten().map(move |listed| (node, listed)))
         {
-            let context = Params(vec![("organization_slug", listed.organization.clone())]);
+            let context = Params::organization(&listed.organization);
             for child in &node.children {
                 let partitions = listed
                     .projects
@@ -329,7 +332,7 @@ impl<'a> Sync<'a> {
             children: Vec::new(),
         };
         let mut pager = Pager::new(&self.reach, &node, Params::default(), Vec::new());
-        pager.bind = vec![("organization_slug", &["slug"])];
+        pager.bind = OF_AN_ORGANIZATION.bind.to_vec();
         let mut slugs = Vec::new();
         while let Some(page) = pager.next().await.map_err(failed)? {
             slugs.extend(
@@ -360,7 +363,7 @@ impl<'a> Sync<'a> {
                 _ => Ok(()),
             }
         };
-        let others = self.tree.iter().filter(|node| !node.def.chosen_by_slug);
+        let others = self.tree.iter().filter(|node| node.def.choice.is_none());
         let others = others.map(|node| async {
             match node.def.walk() {
                 Some(walk) => self.groups(node, walk, context, projects.as_deref()).await,
@@ -426,14 +429,14 @@ impl<'a> Sync<'a> {
         context: &Params,
         only: bool,
     ) -> Result<Option<Listed>, Stop> {
-        let organization = context.get("organization_slug").unwrap_or_default();
+        let organization = context.get(ORGANIZATION).unwrap_or_default();
         let mut projects: Vec<Reference> = Vec::new();
         let mut slugs = Vec::new();
         // As any list paged by offset: read again while that brings what was skipped.
         for _ in 0..=REPEATS {
             let before = projects.len();
             let mut pager = Pager::new(&self.reach, node, context.clone(), Vec::new());
-            pager.bind = vec![("project_id", &["id"]), ("project_slug", &["slug"])];
+            pager.bind = OF_A_PROJECT.bind.to_vec();
             let mut read = 0;
             loop {
                 match pager.next().await {
@@ -553,7 +556,7 @@ impl<'a> Sync<'a> {
         let windows = plan::windows(node, &group.starts, &self.settings);
         if self.settings.end_date.is_some()
             && group.starts.nothing_new(self.settings.end)
-            && self.reach.is_new(&["end", node.def.name()])
+            && self.reach.is_new(&["nothing new", node.def.name()])
         {
             let end = format_instant(self.settings.end);
             log::warn!(target: node.def.name(), "{}: `end_date` {end} is before the bookmark: nothing new can come", context.label());
@@ -577,7 +580,7 @@ impl<'a> Sync<'a> {
         if let Some(start) = node
             .children
             .iter()
-            .filter(|child| self.check_counts && child.def.name() == "events")
+            .filter(|child| self.check_counts && child.def.counted.is_some())
             .find_map(|child| group.starts.own(child))
         {
             let window = whole_hours(Window {
@@ -1093,10 +1096,10 @@ impl<'a> Sync<'a> {
             .filter(|r| r.last.is_none_or(|last| last >= part.start))
             .collect();
         let strangers;
-        if let Some(list) = node.def.by_project.filter(|list| {
+        if let Some(by) = node.def.together.filter(|by| {
             part == window
                 && self.prefers(
-                    list,
+                    by.endpoint,
                     &node.def.endpoint,
                     part,
                     self.at_once(starts, node, part),
@@ -1108,11 +1111,11 @@ impl<'a> Sync<'a> {
             let id = |r: &Reference| {
                 r.bind
                     .iter()
-                    .find(|(name, _)| *name == "issue_id")
+                    .find(|(name, _)| *name == by.bind)
                     .map(|(_, id)| id.clone())
             };
             let list = ByProject {
-                endpoint: list,
+                together: by,
                 listed: together.iter().filter_map(|r| id(r)).collect(),
                 strangers: Mutex::default(),
             };
@@ -1130,7 +1133,7 @@ impl<'a> Sync<'a> {
                     strangers = lock(&list.strangers)
                         .iter()
                         .map(|id| Reference {
-                            bind: vec![("issue_id", id.clone())],
+                            bind: vec![(by.bind, id.clone())],
                             last: None,
                             count: None,
                             total: None,
@@ -1141,7 +1144,7 @@ impl<'a> Sync<'a> {
                     due = others.into_iter().chain(&strangers).collect();
                 }
                 Err(Failure::Api(e)) => {
-                    log::warn!(target: node.def.name(), "{}: {}; asking issue by issue instead", span.context.label(), reason(list.endpoint, &e));
+                    log::warn!(target: node.def.name(), "{}: {}; asking issue by issue instead", span.context.label(), reason(by.endpoint, &e));
                 }
                 Err(stop) => return Err(stop),
             }
@@ -1594,7 +1597,7 @@ impl<'a> Sync<'a> {
 /// The node whose rows are the projects, if they are needed: to be written, for what is below them, or for the bookmarks of
 /// incremental lists of the organization, which are kept by project.
 fn listing_node<'a>(tree: &'a [Node], unlisted: &'a Node) -> Option<&'a Node> {
-    let listing = tree.iter().find(|node| node.def.chosen_by_slug);
+    let listing = tree.iter().find(|node| node.def.choice.is_some());
     let by_project = tree.iter().any(|node| node.def.walk().is_some());
     listing.or(by_project.then_some(unlisted))
 }

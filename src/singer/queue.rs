@@ -3,9 +3,9 @@
 //! To wake the other thread for every answer costs a twentieth of all work. So the writer is woken when there is much to
 //! write, and when the walk has nothing to do but wait.
 
-use crate::batch::Batch;
-use crate::report::{Gap, Skip};
-use crate::state::{Checkpoint, Partition};
+use crate::record::lines::Batch;
+use crate::report::run::{Gap, Skip};
+use crate::singer::state::{Checkpoint, Partition};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

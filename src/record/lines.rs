@@ -2,7 +2,7 @@
 //!
 //! Most of a full event is passed on unchanged. It is not copied either: the writer hands the stretches to the system.
 
-use crate::record::Notes;
+use crate::record::notes::Notes;
 use crate::streams::StreamDef;
 use std::io::{self, IoSlice, Write};
 use tokio::time::Instant;

@@ -1,13 +1,34 @@
-//! The man page.
+//! `--generate`: the man page, and scripts that complete the command line.
 
-use crate::cli::EXIT_CODES;
+use crate::cli::{Artifact, Cli, EXIT_CODES};
+use clap::CommandFactory;
+use clap_complete::Shell;
 use roff::{Roff, bold, roman};
 
-/// Writes what clap knows of `command`, and the sections that a reader of man pages looks for.
+/// The man page, or a script that completes the command line.
 ///
 /// # Errors
-/// Those of `out`.
-pub fn render(command: clap::Command, out: &mut Vec<u8>) -> std::io::Result<()> {
+/// Only what writing to memory can fail with.
+pub fn render(artifact: Artifact) -> std::io::Result<Vec<u8>> {
+    let mut command = Cli::command();
+    let mut out = Vec::new();
+    let shell = match artifact {
+        Artifact::Man => {
+            man(command, &mut out)?;
+            return Ok(out);
+        }
+        Artifact::Bash => Shell::Bash,
+        Artifact::Elvish => Shell::Elvish,
+        Artifact::Fish => Shell::Fish,
+        Artifact::Powershell => Shell::PowerShell,
+        Artifact::Zsh => Shell::Zsh,
+    };
+    clap_complete::generate(shell, &mut command, "tap-sentry", &mut out);
+    Ok(out)
+}
+
+/// Writes what clap knows of `command`, and the sections that a reader of man pages looks for.
+fn man(command: clap::Command, out: &mut Vec<u8>) -> std::io::Result<()> {
     // The exit codes have a section of their own.
     let page = clap_mangen::Man::new(command.after_help(None));
     page.render_title(out)?;

@@ -1,35 +1,18 @@
 //! Progress on a terminal: one line a stream, redrawn while the run goes on.
 
-use crate::report::{Counts, Report};
+use crate::report::run::{Counts, Report};
+use crate::report::terminal::{FOOT, human};
 use crate::streams::STREAMS;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::Arc;
-use std::sync::LazyLock;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// All lines of the terminal's foot. Hidden until a run shows it.
-static FOOT: LazyLock<MultiProgress> =
-    LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::hidden()));
 const REDRAW: Duration = Duration::from_millis(250);
-
-/// Writes log lines above the foot.
-#[derive(Debug, Clone, Copy)]
-pub struct Stderr;
-
-impl Write for Stderr {
-    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-        FOOT.suspend(|| std::io::stderr().write(text))
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stderr().flush()
-    }
-}
 
 /// Shows a report until dropped.
 pub struct Progress {
@@ -122,16 +105,6 @@ fn describe(stream: &str, counts: &Counts, elapsed: Duration) -> String {
         let _ = write!(line, "  {} missing", counts.gaps);
     }
     line
-}
-
-/// A span of time, as a person says it.
-pub fn human(seconds: f64) -> String {
-    match seconds {
-        s if s < 10.0 => format!("{s:.1} s"),
-        s if s < 90.0 => format!("{s:.0} s"),
-        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
-    }
 }
 
 #[cfg(test)]

@@ -19,14 +19,14 @@
 //! Everywhere: U+0000 and lone surrogates become U+FFFD, numbers beyond 64 bits become text, and containers deeper
 //! than [`tap_sentry_json::MAX_DEPTH`] become `null`. Of equal keys of one object the first counts.
 
-use crate::batch::{Batch, Row};
-use crate::reconcile::is_error;
-use crate::streams::{Derived, StreamDef};
-use crate::transform::Transform;
+use crate::record::lines::{Batch, Row};
+use crate::record::notes::{Notes, count};
+use crate::record::transform::Transform;
+use crate::streams::{Counted, Derived, StreamDef, is_error};
 use chrono::DateTime;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tap_sentry_api::time::{format_instant, parse_instant};
@@ -137,55 +137,6 @@ impl Member {
     }
 }
 
-/// What was changed or left out while records were made, for one summary a stream.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Notes {
-    /// Fields that the schema lacks.
-    pub unknown: BTreeMap<String, u64>,
-    /// Values that were written in another form, by column.
-    pub converted: BTreeMap<String, u64>,
-    /// Values that could not be expressed and became `null`, by column.
-    pub nulled: BTreeMap<String, u64>,
-    /// Characters, numbers and depths repaired, by column.
-    pub repaired: BTreeMap<String, u64>,
-}
-
-impl Notes {
-    pub fn merge(&mut self, other: Self) {
-        for (mine, theirs) in [
-            (&mut self.unknown, other.unknown),
-            (&mut self.converted, other.converted),
-            (&mut self.nulled, other.nulled),
-            (&mut self.repaired, other.repaired),
-        ] {
-            for (key, count) in theirs {
-                note(mine, key, count);
-            }
-        }
-    }
-}
-
-fn count(map: &mut BTreeMap<String, u64>, path: &str, name: &str) {
-    match map.get_mut(name).filter(|_| path.is_empty()) {
-        Some(count) => *count += 1,
-        None => note(map, format!("{path}{name}"), 1),
-    }
-}
-
-/// Names of unknown fields are the server's: an object keyed by data would fill the memory, and the log.
-fn note(map: &mut BTreeMap<String, u64>, mut name: String, count: u64) {
-    if let Some((cut, _)) = name.char_indices().nth(MOST_LETTERS) {
-        name.replace_range(cut.., "…");
-    }
-    if map.len() >= MOST_NAMES && !map.contains_key(&name) {
-        "…".clone_into(&mut name);
-    }
-    *map.entry(name).or_default() += count;
-}
-
-const MOST_NAMES: usize = 200;
-const MOST_LETTERS: usize = 100;
-
 /// The slot of a column and the path below it.
 type Source = (usize, &'static [&'static str]);
 
@@ -216,31 +167,38 @@ pub struct Frame {
     /// Where in `head` the record begins.
     object: usize,
     /// Errors created in this window are counted.
-    counted: Option<(String, String)>,
+    counted: Option<(Counted, String, String)>,
 }
 
 impl Frame {
+    /// Counts the errors of a window.
     #[must_use]
-    pub fn counting(self, window: Option<Window>) -> Self {
+    pub fn counting(self, counted: Option<(Counted, Window)>) -> Self {
+        let texts = |(counted, window): (Counted, Window)| {
+            (
+                counted,
+                format_instant(window.start),
+                format_instant(window.end),
+            )
+        };
         Self {
-            counted: window
-                .map(|window| (format_instant(window.start), format_instant(window.end))),
+            counted: counted.map(texts),
             ..self
         }
     }
 
     fn counts(&self, doc: &Document<'_>, row: Place) -> bool {
-        let Some((start, end)) = &self.counted else {
+        let Some((Counted { kind, at }, start, end)) = &self.counted else {
             return false;
         };
         let text = |name| {
             doc.lookup(row, &[name])
                 .and_then(|place| doc.scalar_text(place))
         };
-        let kind = text("event.type").or_else(|| text("type"));
+        let kind = kind.iter().find_map(|name| text(name));
         // Both are UTC with `Z` in whole seconds, so their texts are in the order of time.
         kind.is_some_and(|kind| is_error(&kind))
-            && text("dateCreated").is_some_and(|at| *start <= at && at < *end)
+            && text(at).is_some_and(|at| *start <= at && at < *end)
     }
 }
 
@@ -304,7 +262,7 @@ impl Projection {
             keep_unknown,
             transform: None,
             version: None,
-            once: def.name() == "events" || def.name() == "event_detail",
+            once: def.immutable,
         }
     }
 
@@ -1060,10 +1018,12 @@ fn instant(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::notes::{MOST_LETTERS, MOST_NAMES};
     use crate::streams::find;
     use proptest::prelude::*;
     use rstest::rstest;
     use serde_json::json;
+    use std::collections::BTreeMap;
     use tokio::time::Instant;
 
     /// A row of `stream` as a record of this schema, chosen by path.

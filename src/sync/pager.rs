@@ -1,13 +1,14 @@
 //! One list, page by page: its records into the outbox, and what its rows tell their children.
 
-use crate::batch::Batch;
-use crate::config::Settings;
 use crate::error::Error;
-use crate::outbox::{Closed, Event, Outbox};
-use crate::plan::Node;
-use crate::record::Notes;
-use crate::report::{Report, Skip};
-use crate::streams::StreamDef;
+use crate::record::lines::Batch;
+use crate::record::notes::Notes;
+use crate::report::run::{Report, Skip};
+use crate::settings::Settings;
+use crate::singer::queue::{Closed, Event, Outbox};
+use crate::streams::{IDENTIFIERS, StreamDef, Together};
+use crate::sync::plan::Node;
+use crate::sync::row::Reference;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -16,10 +17,11 @@ use tap_sentry_api::client::Client;
 use tap_sentry_api::endpoint::{Endpoint, Rows};
 use tap_sentry_api::error::{ApiError, Kind};
 use tap_sentry_api::link::{Cursor, Next};
+use tap_sentry_api::params::PROJECT_ID;
 use tap_sentry_api::params::Params;
 use tap_sentry_api::request::{Page, Request};
 use tap_sentry_api::text::brief;
-use tap_sentry_api::time::{format_instant, parse_instant};
+use tap_sentry_api::time::parse_instant;
 use tap_sentry_api::window::Window;
 use tap_sentry_json::{Document, Place};
 use xxhash_rust::xxh3::xxh3_128;
@@ -125,25 +127,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a row tells its children.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Reference {
-    pub bind: Vec<(&'static str, String)>,
-    /// When it was last active in the window.
-    pub last: Option<DateTime<Utc>>,
-    /// How many child rows it has in the window.
-    pub count: Option<u64>,
-    /// How many it has in all.
-    pub total: Option<u64>,
-    /// Its child rows are also in the list of the whole project.
-    pub by_project: bool,
-    /// A project that the token cannot read, as the list has it; of an integration that may be wrong.
-    pub no_access: bool,
-}
-
 /// A list of the child rows of many parents at once.
 pub struct ByProject {
-    pub endpoint: &'static Endpoint,
+    pub together: Together,
     /// The ids of the parents whose rows are wanted.
     pub listed: HashSet<String>,
     /// Other parents that rows were seen of; their rows were left out.
@@ -303,7 +289,7 @@ impl<'a> Pager<'a> {
 
     fn endpoint(&self) -> &'static Endpoint {
         self.by_project
-            .map_or(&self.node.def.endpoint, |list| list.endpoint)
+            .map_or(&self.node.def.endpoint, |list| list.together.endpoint)
     }
 
     /// The next page, its records sent; `None` after the last. An empty page is not the end: only the server's word
@@ -521,19 +507,11 @@ impl<'a> Pager<'a> {
         };
         let mut query = self.context.query(endpoint, details, self.projects);
         query.extend(self.query.iter().cloned());
-        if let Some(Window { start, end }) = self.window {
-            // With `Z`: Sentry reads naive times in the server's own zone.
-            query.extend([
-                ("start", format_instant(start)),
-                ("end", format_instant(end)),
-            ]);
-        }
+        query.extend(self.window.iter().flat_map(Window::query));
         if let Rows::Pages { size } = endpoint.rows {
             query.push((size, self.page_size.now.to_string()));
         }
-        if let Some(Cursor(cursor)) = &self.cursor {
-            query.push(("cursor", cursor.clone()));
-        }
+        query.extend(self.cursor.as_ref().map(Cursor::query));
         Request {
             endpoint,
             params: self.context.clone(),
@@ -591,11 +569,13 @@ impl<'a> Pager<'a> {
         let def = self.node.def;
         let extracted = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
         let emit = self.node.emit.as_ref().filter(|_| self.emit);
-        let counted = self
-            .context
-            .get("project_id")
-            .filter(|_| def.name() == "events")
-            .and_then(|id| self.reach.report.counts_errors(id));
+        let counted = def.counted.and_then(|counted| {
+            let window = self
+                .reach
+                .report
+                .counts_errors(self.context.get(PROJECT_ID)?)?;
+            Some((counted, window))
+        });
         let frame = emit.map(|selected| {
             selected
                 .projection
@@ -606,7 +586,7 @@ impl<'a> Pager<'a> {
             Batch::new(
                 selected.def,
                 *sent,
-                self.context.get("project_id").filter(|_| counted.is_some()),
+                self.context.get(PROJECT_ID).filter(|_| counted.is_some()),
             )
         });
         let mut references = Vec::with_capacity(PAGE_SIZE);
@@ -622,16 +602,16 @@ impl<'a> Pager<'a> {
                     .unwrap_or_default()
             };
             if let Some(list) = self.by_project {
-                let parent = get("groupID");
+                let parent = get(list.together.parent);
                 if !list.listed.contains(&parent) {
                     lock(&list.strangers).insert(parent);
                     return Ok(());
                 }
             }
-            if def.chosen_by_slug {
-                let slug = get("slug");
+            if let Some(choice) = def.choice {
+                let slug = get(choice.slug);
                 if slug.is_empty() && !self.reach.settings.projects.is_everything() {
-                    incomplete("it has no `slug` to choose it by".to_owned());
+                    incomplete(format!("it has no `{}` to choose it by", choice.slug));
                     return Ok(());
                 }
                 slugs.push(slug.clone());
@@ -692,7 +672,7 @@ impl<'a> Pager<'a> {
         if def.endpoint.rows == Rows::Object
             && let Some((name, path)) = def
                 .parent
-                .and_then(|parent| parent.bind.iter().find(|(_, path)| *path == ["id"]))
+                .and_then(|parent| parent.bind.iter().find(|(_, path)| def.key == *path))
             && let Some(found) = doc
                 .lookup(root, path)
                 .and_then(|place| doc.scalar_text(place))
@@ -751,16 +731,18 @@ impl<'a> Pager<'a> {
         let total = activity
             .and_then(|activity| get(activity.total))
             .and_then(|text| text.parse().ok());
-        let no_access = self.node.def.chosen_by_slug
-            && doc
-                .lookup(row, &["hasAccess"])
-                .is_some_and(|place| doc.text(place) == b"false");
+        let no_access = self.node.def.choice.is_some_and(|choice| {
+            let access = doc.lookup(row, &[choice.access]);
+            access.is_some_and(|place| doc.text(place) == b"false")
+        });
         Some(Reference {
             bind,
             last,
             count,
             total,
-            by_project: category.is_none_or(|category| category == "error"),
+            by_project: activity.is_some_and(|activity| {
+                category.is_none_or(|category| category == activity.together)
+            }),
             no_access,
         })
     }
@@ -787,7 +769,7 @@ fn identified(def: &StreamDef, doc: &Document<'_>, row: Place) -> String {
         .iter()
         .copied()
         .chain(def.replication_key())
-        .chain(["id", "slug", "version", "shortId", "groupID"]);
+        .chain(IDENTIFIERS.iter().copied());
     let mut found: Vec<String> = Vec::new();
     for name in names.filter(|_| doc.byte(row) == b'{') {
         if let Some(value) = doc

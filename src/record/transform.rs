@@ -384,6 +384,16 @@ fn mask_personal_value(place: &str, value: &mut Value, mode: MaskMode, salt: &st
     }
 }
 
+/// How records are written, whatever is selected.
+#[derive(Debug, Clone, Default)]
+pub struct RecordStyle {
+    pub keep_unknown_fields: bool,
+    pub masking: Option<Masking>,
+    pub flatten: Option<Flattening>,
+    /// Version of full-table streams.
+    pub version: Option<i64>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

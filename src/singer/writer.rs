@@ -3,12 +3,12 @@
 //! Events come in order through one bounded channel. A checkpoint stands behind the records that it covers, so
 //! writing in order is all that keeps STATE true.
 
-use crate::batch::Batch;
-use crate::message::{ActivateVersionMessage, Announced, StateMessage, line};
-use crate::outbox::{Event, Inbox};
-use crate::pace::Pace;
-use crate::report::Report;
-use crate::state::{Bookmarks, Checkpoint, Partition};
+use crate::record::lines::Batch;
+use crate::report::run::Report;
+use crate::singer::message::{ActivateVersionMessage, Announced, StateMessage, line};
+use crate::singer::pace::Pace;
+use crate::singer::queue::{Event, Inbox};
+use crate::singer::state::{Bookmarks, Checkpoint, Partition};
 use rustc_hash::FxHashMap;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
@@ -228,10 +228,10 @@ impl<W: Write> Writer<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::Row;
-    use crate::message::SchemaMessage;
-    use crate::outbox::{QUEUE, outbox};
-    use crate::report::Gap;
+    use crate::record::lines::Row;
+    use crate::report::run::Gap;
+    use crate::singer::message::SchemaMessage;
+    use crate::singer::queue::{QUEUE, outbox};
     use crate::streams::find;
     use serde_json::{Value, json};
     use tap_sentry_api::time::parse_instant;

@@ -1,12 +1,12 @@
 //! What a run will do, as a tree, and the windows of each partition. Pure: no I/O and no clock.
 
-use crate::catalog::{Selected, Selection};
-use crate::config::Settings;
-use crate::pager::Reference;
-use crate::state::{Bookmarks, Partition};
+use crate::settings::Settings;
+use crate::singer::catalog::{Selected, Selection};
+use crate::singer::state::{Bookmarks, Partition};
 use crate::streams::{Replication, STREAMS, StreamDef};
+use crate::sync::row::Reference;
 use chrono::{DateTime, TimeDelta, Utc};
-use tap_sentry_api::params::Params;
+use tap_sentry_api::params::{PROJECT_ID, Params};
 use tap_sentry_api::window::{Window, whole_second};
 
 /// Sentry keeps and lists 90 days on its paid plans; self-hosted servers may keep more.
@@ -235,7 +235,7 @@ pub fn groups(
             let ids = some
                 .iter()
                 .flat_map(|partition| &partition.0)
-                .filter(|(name, _)| *name == "project_id")
+                .filter(|(name, _)| *name == PROJECT_ID)
                 .map(|(_, id)| id.clone());
             Group {
                 starts: starts.clone(),
@@ -329,7 +329,7 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::RecordStyle;
+    use crate::record::transform::RecordStyle;
     use rstest::rstest;
     use serde_json::{Value, json};
     use tap_sentry_api::time::parse_instant;
@@ -354,7 +354,7 @@ mod tests {
         };
         Settings {
             now: at("2026-02-01"),
-            ..Settings::new(config).expect("valid")
+            ..Settings::new(config, Vec::new()).expect("valid")
         }
     }
 

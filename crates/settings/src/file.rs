@@ -1,20 +1,39 @@
 //! Files that a user hands over: configuration, catalog, state, `.env`.
 
-use crate::error::Error;
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Why a file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{} is not valid JSON: {source}{hint}", path.display())]
+    Json {
+        path: PathBuf,
+        source: serde_json::Error,
+        hint: &'static str,
+    },
+    /// The file's name, what is wrong, and what to do.
+    #[error("{0}")]
+    Content(String),
+}
 
 /// The text of a file: UTF-8, or UTF-16 with its mark, as PowerShell's `>` writes it.
 ///
 /// # Errors
 /// When it cannot be opened, or is no text in one of these.
-pub fn read(path: &Path) -> Result<String, Error> {
-    let bytes = std::fs::read(path).map_err(|source| Error::Read {
+pub fn read(path: &Path) -> Result<String, FileError> {
+    let bytes = std::fs::read(path).map_err(|source| FileError::Read {
         path: path.to_owned(),
         source,
     })?;
-    decode(&bytes)
-        .map_err(|problem| Error::Setup(format!("{} {problem}; save it as UTF-8", path.display())))
+    decode(&bytes).map_err(|problem| {
+        FileError::Content(format!("{} {problem}; save it as UTF-8", path.display()))
+    })
 }
 
 fn decode(bytes: &[u8]) -> Result<String, &'static str> {
@@ -45,7 +64,7 @@ fn decode(bytes: &[u8]) -> Result<String, &'static str> {
 ///
 /// # Errors
 /// When it cannot be read, or is not JSON.
-pub fn read_json(path: &Path) -> Result<Value, Error> {
+pub fn read_json(path: &Path) -> Result<Value, FileError> {
     let text = read(path)?;
     parse_json(path, &text)
 }
@@ -54,7 +73,7 @@ pub fn read_json(path: &Path) -> Result<Value, Error> {
 ///
 /// # Errors
 /// When it is not JSON, with what is most likely wrong.
-pub fn parse_json(path: &Path, text: &str) -> Result<Value, Error> {
+pub fn parse_json(path: &Path, text: &str) -> Result<Value, FileError> {
     serde_json::from_str(text).map_err(|source| {
         let hint = if text.trim().is_empty() {
             "; the file is empty"
@@ -63,7 +82,7 @@ pub fn parse_json(path: &Path, text: &str) -> Result<Value, Error> {
         } else {
             ""
         };
-        Error::Json {
+        FileError::Json {
             path: path.to_owned(),
             source,
             hint,

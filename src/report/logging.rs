@@ -1,7 +1,8 @@
 //! Log lines on stderr: as the Singer SDK prints them, or as JSON where Meltano asks for it.
 
 use crate::cli::Cli;
-use crate::progress;
+use crate::report::metrics::METRIC;
+use crate::report::terminal;
 use crate::streams;
 use chrono::{Local, Utc};
 use log::{Level, LevelFilter, Record};
@@ -13,10 +14,6 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::OnceLock;
 use tap_sentry_api::text::{brief, one_line};
-
-/// Starts the message of a metric point; what follows is JSON.
-/// (<https://github.com/singer-io/getting-started/blob/master/docs/SYNC_MODE.md#metric-messages>)
-pub const METRIC: &str = "METRIC: ";
 
 /// The targets of lines that are laid out for a terminal: they need no time and no level there.
 const TABLES: [&str; 2] = ["summary", "test"];
@@ -89,7 +86,7 @@ pub fn init(cli: &Cli) {
     let person = style == Style::Console && std::io::stderr().is_terminal();
     let colours = person && !anstyle_query::no_color() && anstyle_query::term_supports_color();
     builder
-        .target(env_logger::Target::Pipe(Box::new(progress::Stderr)))
+        .target(env_logger::Target::Pipe(Box::new(terminal::Stderr)))
         .format(move |out, record| {
             let text = without_secret(record.args().to_string());
             let message = one_line(&text);
@@ -198,7 +195,7 @@ fn structured(record: &Record<'_>, message: &str) -> Value {
         "ts": ts,
         "thread_name": std::thread::current().name().unwrap_or("worker"),
         "app_name": "tap-sentry",
-        "stream_name": streams::find(record.target()).map(super::streams::StreamDef::name),
+        "stream_name": streams::find(record.target()).map(crate::streams::StreamDef::name),
         "message": if metric.is_some() { "METRIC" } else { message },
         "extra": {},
     });
@@ -211,11 +208,16 @@ fn structured(record: &Record<'_>, message: &str) -> Value {
 fn logger(record: &Record<'_>) -> String {
     match streams::find(record.target()) {
         Some(def) => format!("tap-sentry.{}", def.name()),
-        None => record
-            .target()
-            .replace("tap_sentry", "tap-sentry")
-            .replace("::", "."),
+        None => logger_of(record.target()),
     }
+}
+
+/// A module as a logger of Python's is called: `tap-sentry.settings.sources`.
+fn logger_of(module: &str) -> String {
+    module
+        .replace("tap_sentry_", "tap_sentry::")
+        .replace("tap_sentry", "tap-sentry")
+        .replace("::", ".")
 }
 
 /// Python's names, which log readers expect.

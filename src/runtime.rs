@@ -1,0 +1,13 @@
+//! The one thread that does all the work but the writing.
+
+use crate::error::Error;
+use crate::singer::queue::Outbox;
+
+/// One thread, since a page costs less to process than to hand between threads.
+pub fn runtime(outbox: &Outbox) -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .on_thread_park(outbox.idle())
+        .build()
+        .map_err(|e| Error::Setup(format!("cannot start the runtime: {e}")))
+}

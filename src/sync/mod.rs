@@ -1,0 +1,7 @@
+//! What a run asks for, and in which order.
+
+pub mod counts;
+pub mod pager;
+pub mod plan;
+pub mod row;
+pub mod walk;
