@@ -10,8 +10,10 @@ use crate::singer::queue::outbox;
 use crate::singer::state::Bookmarks;
 use crate::singer::writer::Writer;
 use crate::streams::Pass;
-use crate::sync::pager::{Failure, Pager, Reach, Stop};
+use crate::sync::failure::{Failure, Stop};
+use crate::sync::pager::Pager;
 use crate::sync::plan::{self, Node, RETENTION};
+use crate::sync::session::Session;
 use crate::sync::walk::{Sync, reason};
 use futures::future::{BoxFuture, FutureExt};
 use std::io::Write;
@@ -75,7 +77,7 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
             .organizations()
             .await?;
             let mut check = Check {
-                reach: Reach::new(&client, settings, &report, outbox),
+                session: Session::new(&client, settings, &report, outbox),
                 alone: organizations.len() == 1,
                 unknown: None,
                 answers: 0,
@@ -109,7 +111,7 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
 }
 
 struct Check<'a> {
-    reach: Reach<'a>,
+    session: Session<'a>,
     /// There is one organization, so that its absence is all there is to say.
     alone: bool,
     /// A list of the organization itself is not there.
@@ -208,9 +210,9 @@ impl Check<'_> {
 
     /// Writes the first row there; returns the places of its children, or `None` when there is no row.
     async fn first(&self, node: &Node, place: &Params) -> Result<Option<Vec<Params>>, Failure> {
-        let now = self.reach.settings.now;
-        let settings = &self.reach.settings.at(self
-            .reach
+        let now = self.session.settings.now;
+        let settings = &self.session.settings.at(self
+            .session
             .client
             .clock()
             .map_or(now, |reading| reading.now(now)));
@@ -229,7 +231,7 @@ impl Check<'_> {
             .map(Pass::parameters)
             .unwrap_or_default();
         let everything = ["-1".to_owned()];
-        let mut pager = Pager::new(&self.reach, node, place.clone(), query).probing(TRIES);
+        let mut pager = Pager::new(&self.session, node, place.clone(), query).probing(TRIES);
         pager.window = listed_by_time.then_some(window);
         pager.first_only = true;
         pager.projects = &everything;

@@ -17,7 +17,7 @@ use crate::singer::queue::outbox;
 use crate::singer::state::{self, Bookmarks};
 use crate::singer::writer::Writer;
 use crate::sync::counts;
-use crate::sync::pager::Stop;
+use crate::sync::failure::Stop;
 use crate::sync::plan::{self, Node};
 use crate::sync::walk::Sync;
 use std::io::Write;

@@ -17,7 +17,7 @@
 //! | anything | what none of these can express | `null`, with a warning |
 //!
 //! Everywhere: U+0000 and lone surrogates become U+FFFD, numbers beyond 64 bits become text, and containers deeper
-//! than [`tap_sentry_json::MAX_DEPTH`] become `null`. Of equal keys of one object the first counts.
+//! than [`json::MAX_DEPTH`] become `null`. Of equal keys of one object the first counts.
 
 use crate::record::lines::{Batch, Row};
 use crate::record::notes::{Notes, count};
@@ -31,7 +31,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tap_sentry_api::time::{format_instant, parse_instant};
 use tap_sentry_api::window::Window;
-use tap_sentry_json::{Document, Place, Repairs};
+use tap_sentry_json::{self as json, Document, Repairs};
 use xxhash_rust::xxh3::Xxh3;
 
 /// Why a row cannot become a record.
@@ -187,7 +187,7 @@ impl Frame {
         }
     }
 
-    fn counts(&self, doc: &Document<'_>, row: Place) -> bool {
+    fn counts(&self, doc: &Document<'_>, row: json::Value) -> bool {
         let Some((Counted { kind, at }, start, end)) = &self.counted else {
             return false;
         };
@@ -317,7 +317,7 @@ impl Projection {
     pub fn write(
         &self,
         doc: &Document<'_>,
-        row: Place,
+        row: json::Value,
         frame: &Frame,
         batch: &mut Batch,
     ) -> Result<(), RowError> {
@@ -332,7 +332,7 @@ impl Projection {
     fn append(
         &self,
         doc: &Document<'_>,
-        row: Place,
+        row: json::Value,
         frame: &Frame,
         batch: &mut Batch,
         began: usize,
@@ -345,7 +345,7 @@ impl Projection {
         let object = out.len() + frame.object;
         out.extend_from_slice(frame.head.as_bytes());
         let mut first = frame.empty_head;
-        let mut slots: [Option<Place>; 16] = Default::default();
+        let mut slots: [Option<json::Value>; 16] = Default::default();
         debug_assert!(self.slots <= slots.len());
         let (mut seen, mut unknown) = (Seen::default(), HashSet::new());
         // What is changed afterwards must stand together.
@@ -470,7 +470,7 @@ impl Projection {
 fn keep(
     doc: &Document<'_>,
     key: &[u8],
-    value: Place,
+    value: json::Value,
     out: &mut Vec<u8>,
     first: &mut bool,
     written: &mut HashSet<String>,
@@ -533,14 +533,14 @@ struct Field<'s, 'a> {
     member: Result<(usize, &'s Member), &'a [u8]>,
     /// Where its label begins in the body, if it is written there as we would.
     label: Option<usize>,
-    value: Place,
+    value: json::Value,
 }
 
 /// See [`Members::fields`].
 struct Fields<'s, 'd, 'a> {
     schema: &'s Members,
     doc: &'d Document<'a>,
-    members: tap_sentry_json::Members<'d, 'a>,
+    members: json::Members<'d, 'a>,
     last: Option<usize>,
 }
 
@@ -591,7 +591,11 @@ impl<'s, 'a> Iterator for Fields<'s, '_, 'a> {
 impl Members {
     /// The members of an object of the document.
     #[inline]
-    fn fields<'s, 'd, 'a>(&'s self, doc: &'d Document<'a>, object: Place) -> Fields<'s, 'd, 'a> {
+    fn fields<'s, 'd, 'a>(
+        &'s self,
+        doc: &'d Document<'a>,
+        object: json::Value,
+    ) -> Fields<'s, 'd, 'a> {
         Fields {
             schema: self,
             doc,
@@ -698,7 +702,7 @@ impl Node {
     }
 
     /// Whether the value can stay as it is written, in a row that needs no repair.
-    fn fits(&self, doc: &Document<'_>, place: Place) -> bool {
+    fn fits(&self, doc: &Document<'_>, place: json::Value) -> bool {
         match doc.byte(place) {
             b'"' => {
                 let plain = || {
@@ -736,7 +740,7 @@ impl Node {
     fn write(
         &self,
         doc: &Document<'_>,
-        place: Place,
+        place: json::Value,
         depth: u32,
         out: &mut Vec<u8>,
         noted: &mut Noted<'_>,
@@ -753,7 +757,7 @@ impl Node {
             _ => {
                 let number = doc.text(place);
                 // Beyond 64 bits a number is copied as text, which only a column that also admits text can hold.
-                let fits = self.types.has(Types::STRING) || tap_sentry_json::number_fits(number);
+                let fits = self.types.has(Types::STRING) || json::number_fits(number);
                 fits && (self.types.has(Types::NUMBER)
                     || self.types.has(Types::INTEGER) && is_integer(number))
             }
@@ -762,10 +766,10 @@ impl Node {
             return self.convert(doc, place, depth, out, noted);
         }
         match (&self.shape, byte) {
-            (Shape::Members(members), b'{') if depth < tap_sentry_json::MAX_DEPTH => {
+            (Shape::Members(members), b'{') if depth < json::MAX_DEPTH => {
                 members.write(doc, place, depth, out, noted);
             }
-            (Shape::Items(items), b'[') if depth < tap_sentry_json::MAX_DEPTH => {
+            (Shape::Items(items), b'[') if depth < json::MAX_DEPTH => {
                 out.push(b'[');
                 let mut first = true;
                 for place in doc.elements(place) {
@@ -794,7 +798,7 @@ impl Node {
     fn convert(
         &self,
         doc: &Document<'_>,
-        place: Place,
+        place: json::Value,
         depth: u32,
         out: &mut Vec<u8>,
         noted: &mut Noted<'_>,
@@ -828,8 +832,7 @@ impl Node {
             );
         } else if self.types.has(Types::NUMBER) {
             let number = text().map(|text| text.trim().to_owned()).filter(|text| {
-                tap_sentry_json::is_number(text.as_bytes())
-                    && tap_sentry_json::number_fits(text.as_bytes())
+                json::is_number(text.as_bytes()) && json::number_fits(text.as_bytes())
             });
             write(number, out, noted);
         } else if self.types.has(Types::INTEGER) {
@@ -854,13 +857,13 @@ impl Node {
             write(Some("{}".to_owned()), out, noted);
         } else if self.types.has(Types::OBJECT)
             && !matches!(self.shape, Shape::Members(_))
-            && depth < tap_sentry_json::MAX_DEPTH
+            && depth < json::MAX_DEPTH
         {
             out.extend_from_slice(br#"{"value":"#);
             doc.copy(place, depth + 1, out, &mut Repairs::default());
             out.push(b'}');
             noted.converted();
-        } else if self.types.has(Types::ARRAY) && depth < tap_sentry_json::MAX_DEPTH {
+        } else if self.types.has(Types::ARRAY) && depth < json::MAX_DEPTH {
             out.push(b'[');
             match &self.shape {
                 Shape::Items(items) => items.write(doc, place, depth + 1, out, noted),
@@ -878,7 +881,7 @@ impl Members {
     fn write(
         &self,
         doc: &Document<'_>,
-        place: Place,
+        place: json::Value,
         depth: u32,
         out: &mut Vec<u8>,
         noted: &mut Noted<'_>,
@@ -911,7 +914,7 @@ impl Members {
     }
 
     /// Whether the object holds what is declared and chosen alone, each once and in a form that fits.
-    fn fit(&self, doc: &Document<'_>, place: Place) -> bool {
+    fn fit(&self, doc: &Document<'_>, place: json::Value) -> bool {
         let mut seen = Seen::default();
         self.fields(doc, place).all(|field| match field {
             Field {
@@ -1227,14 +1230,14 @@ mod tests {
 
     #[test]
     fn too_deep_a_value_is_null_there() {
-        let depth = tap_sentry_json::MAX_DEPTH as usize + 20;
+        let depth = json::MAX_DEPTH as usize + 20;
         let (written, notes) = convert(
             &schema("array"),
             &format!("{}{}", "[".repeat(depth), "]".repeat(depth)),
         );
         let open = written.bytes().take_while(|b| *b == b'[').count();
         assert!(
-            open < tap_sentry_json::MAX_DEPTH as usize && written[open..].starts_with("null"),
+            open < json::MAX_DEPTH as usize && written[open..].starts_with("null"),
             "{written}"
         );
         assert!(notes.repaired.contains_key("v"));

@@ -206,12 +206,7 @@ static EVENTS_BY_PROJECT: Endpoint = Endpoint {
 /// All streams, parents before children. `projects` is first: `meltano config test` stops at the first record.
 pub static STREAMS: &[StreamDef] = &[
     StreamDef {
-        endpoint: Endpoint {
-            name: "projects",
-            path: "organizations/{organization_slug}/projects/",
-            query: &[("collapse", "unusedFeatures")],
-            ..LIST
-        },
+        endpoint: endpoints::PROJECTS,
         schema: include_str!("../../schemas/projects.json"),
         choice: Some(Choice {
             slug: "slug",
@@ -233,12 +228,7 @@ pub static STREAMS: &[StreamDef] = &[
         ..FULL_TABLE
     },
     StreamDef {
-        endpoint: Endpoint {
-            name: "teams",
-            path: "organizations/{organization_slug}/teams/",
-            scopes: &["org:read", "team:read"],
-            ..LIST
-        },
+        endpoint: endpoints::TEAMS,
         schema: include_str!("../../schemas/teams.json"),
         ..FULL_TABLE
     },
@@ -267,22 +257,7 @@ pub static STREAMS: &[StreamDef] = &[
         ..FULL_TABLE
     },
     StreamDef {
-        endpoint: Endpoint {
-            name: "issues",
-            path: "organizations/{organization_slug}/issues/",
-            // An empty `groupStatsPeriod` leaves out 24 points of sparkline an issue. `collapse=stats` or `lifetime`
-            // would strip the totals and the replication key.
-            query: &[
-                ("project", "{project_id}"),
-                ("sort", "date"),
-                ("groupStatsPeriod", ""),
-                ("collapse", "filtered"),
-            ],
-            rows: Rows::Pages { size: "limit" },
-            offset_paged: false,
-            scopes: &["event:read"],
-            ..LIST
-        },
+        endpoint: endpoints::ISSUES,
         schema: include_str!("../../schemas/issues.json"),
         parent: Some(OF_A_PROJECT),
         replication: Replication::Incremental {

@@ -11,9 +11,11 @@ use crate::singer::state::{Bookmarks, Checkpoint, Partition};
 use crate::streams::{
     OF_A_PROJECT, OF_AN_ORGANIZATION, ORGANIZATIONS, PROJECTS, Pass, StreamDef, Walk,
 };
-use crate::sync::pager::{ByProject, Failure, PAGE_SIZE, Pager, Reach, Stop, Unreadable};
+use crate::sync::failure::{Failure, Stop};
+use crate::sync::pager::{ByProject, Pager};
 use crate::sync::plan::{self, Group, Node, Progress, RETENTION, Starts};
 use crate::sync::row::Reference;
+use crate::sync::session::Session;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::{BoxFuture, FutureExt, join_all, try_join_all};
 use futures::stream::{self, TryStreamExt};
@@ -25,6 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tap_sentry_api::client::Client;
 use tap_sentry_api::endpoint::{Endpoint, Rows};
 use tap_sentry_api::error::{ApiError, Kind};
+use tap_sentry_api::page_size::PAGE_SIZE;
 use tap_sentry_api::params::{ORGANIZATION, Params};
 use tap_sentry_api::request::Request;
 use tap_sentry_api::time::format_instant;
@@ -43,7 +46,7 @@ const REPEATS: usize = 3;
 
 /// One run over the plan.
 pub struct Sync<'a> {
-    reach: Reach<'a>,
+    session: Session<'a>,
     settings: Settings,
     tree: &'a [Node],
     bookmarks: Bookmarks,
@@ -169,7 +172,7 @@ impl<'a> Sync<'a> {
         check_counts: bool,
     ) -> Self {
         Self {
-            reach: Reach::new(client, settings, report, outbox),
+            session: Session::new(client, settings, report, outbox),
             settings: settings.clone(),
             tree,
             bookmarks: bookmarks.clone(),
@@ -237,7 +240,7 @@ impl<'a> Sync<'a> {
             .iter()
             .map(|context| self.organization(context, listing, listed.next().flatten()));
         try_join_all(organizations).await?;
-        Ok(self.reach.outbox.send(Event::Done).await?)
+        Ok(self.session.outbox.send(Event::Done).await?)
     }
 
     /// Fixes the run's `now`, before anything is planned and for all of it. What a bookmark says of the time after it was
@@ -246,7 +249,7 @@ impl<'a> Sync<'a> {
         if self.tree.iter().all(|node| node.incremental().is_empty()) {
             return Ok(());
         }
-        let Some(reading) = self.reach.client.clock() else {
+        let Some(reading) = self.session.client.clock() else {
             log::info!("no answer tells the server's time (`Date`): this machine's clock counts");
             return self.set_bookmarks().await;
         };
@@ -279,7 +282,7 @@ impl<'a> Sync<'a> {
             );
         }
         self.bookmarks.set_back(now);
-        self.reach.outbox.send(Event::Now(now)).await
+        self.session.outbox.send(Event::Now(now)).await
     }
 
     /// A slug that `project_slugs` names must be one of a project that the token sees in some organization. Where a list
@@ -331,7 +334,7 @@ impl<'a> Sync<'a> {
             emit: None,
             children: Vec::new(),
         };
-        let mut pager = Pager::new(&self.reach, &node, Params::default(), Vec::new());
+        let mut pager = Pager::new(&self.session, &node, Params::default(), Vec::new());
         pager.bind = OF_AN_ORGANIZATION.bind.to_vec();
         let mut slugs = Vec::new();
         while let Some(page) = pager.next().await.map_err(failed)? {
@@ -435,7 +438,7 @@ impl<'a> Sync<'a> {
         // As any list paged by offset: read again while that brings what was skipped.
         for _ in 0..=REPEATS {
             let before = projects.len();
-            let mut pager = Pager::new(&self.reach, node, context.clone(), Vec::new());
+            let mut pager = Pager::new(&self.session, node, context.clone(), Vec::new());
             pager.bind = OF_A_PROJECT.bind.to_vec();
             let mut read = 0;
             loop {
@@ -476,7 +479,7 @@ impl<'a> Sync<'a> {
                     }
                 }
             }
-            for Unreadable(error) in &pager.unreadable {
+            for error in pager.unreadable() {
                 // Its own streams have no partition here, and nobody knows which it would be.
                 let alone = Node {
                     def: node.def,
@@ -500,7 +503,7 @@ impl<'a> Sync<'a> {
 
     async fn plan_partitions(&self, node: &Node, partitions: Vec<Partition>) -> Result<(), Closed> {
         for node in node.incremental() {
-            self.reach
+            self.session
                 .outbox
                 .send(Event::Plan(node.def.name(), partitions.clone()))
                 .await?;
@@ -556,7 +559,7 @@ impl<'a> Sync<'a> {
         let windows = plan::windows(node, &group.starts, &self.settings);
         if self.settings.end_date.is_some()
             && group.starts.nothing_new(self.settings.end)
-            && self.reach.is_new(&["nothing new", node.def.name()])
+            && self.session.is_new(&["nothing new", node.def.name()])
         {
             let end = format_instant(self.settings.end);
             log::warn!(target: node.def.name(), "{}: `end_date` {end} is before the bookmark: nothing new can come", context.label());
@@ -576,7 +579,7 @@ impl<'a> Sync<'a> {
             Err(Failure::Stop(stop)) => return Err(stop),
             Err(Failure::Api(e)) => return self.refused(node, context, group, whole, &e).await,
         };
-        self.reach.report.planned(node.def, whole);
+        self.session.report.planned(node.def, whole);
         if let Some(start) = node
             .children
             .iter()
@@ -587,7 +590,7 @@ impl<'a> Sync<'a> {
                 start,
                 end: self.settings.end,
             });
-            self.reach.report.count_errors(context.clone(), window);
+            self.session.report.count_errors(context.clone(), window);
         }
         let span = &Span {
             node,
@@ -710,7 +713,7 @@ impl<'a> Sync<'a> {
             children: Vec::new(),
         };
         let mut pager =
-            Pager::new(&self.reach, &silent, context.clone(), pass.parameters()).probing(1);
+            Pager::new(&self.session, &silent, context.clone(), pass.parameters()).probing(1);
         pager.window = Some(window);
         pager.projects = projects;
         match pager.next().await {
@@ -739,7 +742,7 @@ impl<'a> Sync<'a> {
             return false;
         };
         let mut asking = self
-            .reach
+            .session
             .client
             .ask(Request::new(&def.endpoint, context.clone()));
         loop {
@@ -801,7 +804,7 @@ impl<'a> Sync<'a> {
                 Err(Failure::Api(ApiError { kind: Kind::QueryTooLarge { .. }, .. })) if window.is_divisible() => {
                     log::info!(target: span.node.def.name(), "{}: {window} is too much for one query; halving it", span.context.label());
                     let (half, halvings) = span.shrink(window);
-                    self.reach.client.pause(halvings).await;
+                    self.session.client.pause(halvings).await;
                     for piece in window.pieces(half) {
                         self.window(span, piece).await?;
                     }
@@ -814,10 +817,10 @@ impl<'a> Sync<'a> {
     }
 
     async fn finished(&self, span: &Span<'_>, window: Window) -> Result<(), Failure> {
-        self.reach.report.finished(span.node.def, window);
-        let reached = lock(&span.progress).finish(window);
-        // An end in the future is not reached yet: what comes before it is for later runs.
-        let Some(start) = reached.map(|reached| reached.min(whole_second(self.settings.now)))
+        self.session.report.finished(span.node.def, window);
+        let sessioned = lock(&span.progress).finish(window);
+        // An end in the future is not sessioned yet: what comes before it is for later runs.
+        let Some(start) = sessioned.map(|sessioned| sessioned.min(whole_second(self.settings.now)))
         else {
             return Ok(());
         };
@@ -835,7 +838,7 @@ impl<'a> Sync<'a> {
             })
         });
         Ok(self
-            .reach
+            .session
             .outbox
             .send(Event::Checkpoints(checkpoints.collect()))
             .await?)
@@ -880,7 +883,7 @@ impl<'a> Sync<'a> {
                 // Sentry hides what is under way into another row, so this one stays as it is. What is younger than the
                 // look-back is asked for again anyway.
                 let reason = format!("{error}, though it is listed");
-                self.reach
+                self.session
                     .skip(Skip {
                         stream: node.def.name(),
                         row,
@@ -1004,7 +1007,7 @@ impl<'a> Sync<'a> {
         found: &mut Found,
     ) -> Result<(), Failure> {
         let mut pager = Pager::new(
-            &self.reach,
+            &self.session,
             span.node,
             span.context.clone(),
             pass.parameters(),
@@ -1035,10 +1038,10 @@ impl<'a> Sync<'a> {
                 }
             }
         }
-        absent += pager.unreadable.len();
+        absent += pager.unreadable().len();
         found.absent = found.absent.max(absent as u64);
-        for Unreadable(error) in pager.unreadable {
-            self.unreadable(span.node, span.context, span.group.parts(), &error)
+        for error in pager.unreadable() {
+            self.unreadable(span.node, span.context, span.group.parts(), error)
                 .await?;
         }
         Ok(())
@@ -1052,7 +1055,7 @@ impl<'a> Sync<'a> {
         partitions: &[Partition],
         error: &ApiError,
     ) -> Result<(), Closed> {
-        if !self.reach.is_new(&[node.def.name(), &error.path]) {
+        if !self.session.is_new(&[node.def.name(), &error.path]) {
             return Ok(());
         }
         for partition in partitions {
@@ -1060,7 +1063,7 @@ impl<'a> Sync<'a> {
                 "{}: one row cannot be read, the others are: {error}",
                 context.label()
             );
-            self.reach
+            self.session
                 .outbox
                 .send(Event::Gap(Gap {
                     streams: node.streams(),
@@ -1309,11 +1312,11 @@ impl<'a> Sync<'a> {
         // What is read once for all windows counts for this one by its part of them.
         let all = whole.length().num_seconds().max(1).unsigned_abs();
         let once = (once.len() as u64 * part.length().num_seconds().unsigned_abs()).div_ceil(all);
-        let one_by_one = self.reach.client.estimate(
+        let one_by_one = self.session.client.estimate(
             own.class,
             once + each.iter().filter_map(|r| r.count).map(pages).sum::<u64>(),
         );
-        let at_once = self.reach.client.estimate(list.class, pages(rows));
+        let at_once = self.session.client.estimate(list.class, pages(rows));
         at_once < one_by_one * 0.8
     }
 
@@ -1352,7 +1355,7 @@ impl<'a> Sync<'a> {
                             // The older part is next.
                             due.extend(self.pieces(node, whole).into_iter().rev());
                             halvings += 1;
-                            self.reach.client.pause(halvings).await;
+                            self.session.client.pause(halvings).await;
                         }
                         _ => return Err(error.into()),
                     }
@@ -1487,7 +1490,7 @@ impl<'a> Sync<'a> {
         scope: Option<Scope<'_>>,
         keys: &mut FxHashSet<u128>,
     ) -> Result<Walked, Failure> {
-        let mut pager = Pager::new(&self.reach, node, context.clone(), Vec::new());
+        let mut pager = Pager::new(&self.session, node, context.clone(), Vec::new());
         pager.window = scope
             .filter(|_| node.def.endpoint.rows != Rows::Object)
             .map(|scope| scope.window);
@@ -1527,14 +1530,14 @@ impl<'a> Sync<'a> {
                 .into_iter()
                 .collect::<Result<Vec<()>, _>>()?;
         }
-        for Unreadable(error) in &pager.unreadable {
+        for error in pager.unreadable() {
             self.unreadable(node, context, &[Partition::of(context)], error)
                 .await?;
         }
         torn.dedup();
         Ok(Walked {
             torn,
-            absent: absent + pager.unreadable.len() as u64,
+            absent: absent + pager.unreadable().len() as u64,
             pages: read,
         })
     }
@@ -1590,7 +1593,7 @@ impl<'a> Sync<'a> {
             partition,
             reason: reason.to_owned(),
         };
-        Ok(self.reach.outbox.send(Event::Gap(gap)).await?)
+        Ok(self.session.outbox.send(Event::Gap(gap)).await?)
     }
 }
 

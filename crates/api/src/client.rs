@@ -6,6 +6,7 @@ use crate::endpoint::{Class, Endpoint};
 use crate::error::{ApiError, Kind};
 use crate::exchange::{Answer, Exchange};
 use crate::memory::{Memory, MemoryPermit};
+use crate::page_size::PageSizes;
 use crate::request::{Page, Request};
 use crate::retry::{Patience, back_off};
 use crate::route::Route;
@@ -43,6 +44,7 @@ pub struct Client {
     by_slug: AtomicBool,
     /// It has answered to an id.
     by_id: AtomicBool,
+    page_sizes: PageSizes,
     max_retries: u32,
     timeout: Duration,
 }
@@ -69,6 +71,7 @@ impl Client {
             scopes: Mutex::default(),
             by_slug: AtomicBool::new(false),
             by_id: AtomicBool::new(false),
+            page_sizes: PageSizes::default(),
             max_retries: connection.max_retries,
             timeout: connection.request_timeout,
         })
@@ -82,6 +85,11 @@ impl Client {
     /// The server has answered as Sentry does before this program was started.
     pub fn met_before(&self) {
         self.met.store(true, Ordering::Relaxed);
+    }
+
+    /// What is known of the lists of which 100 rows are too much.
+    pub fn page_sizes(&self) -> &PageSizes {
+        &self.page_sizes
     }
 
     /// Further tries after a failure that may pass.

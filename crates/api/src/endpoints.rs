@@ -12,6 +12,40 @@ pub const ORGANIZATIONS: Endpoint = Endpoint {
     ..LIST
 };
 
+/// The projects of an organization that the token sees.
+pub const PROJECTS: Endpoint = Endpoint {
+    name: "projects",
+    path: "organizations/{organization_slug}/projects/",
+    query: &[("collapse", "unusedFeatures")],
+    ..LIST
+};
+
+/// The teams of an organization.
+pub const TEAMS: Endpoint = Endpoint {
+    name: "teams",
+    path: "organizations/{organization_slug}/teams/",
+    scopes: &["org:read", "team:read"],
+    ..LIST
+};
+
+/// The issues of a project, the latest first. An empty `groupStatsPeriod` leaves out 24 points of sparkline an issue;
+/// `collapse=stats` or `lifetime` would strip the totals and the last activity. Without `query` only unresolved issues
+/// are listed.
+pub const ISSUES: Endpoint = Endpoint {
+    name: "issues",
+    path: "organizations/{organization_slug}/issues/",
+    query: &[
+        ("project", "{project_id}"),
+        ("sort", "date"),
+        ("groupStatsPeriod", ""),
+        ("collapse", "filtered"),
+    ],
+    rows: Rows::Pages { size: "limit" },
+    offset_paged: false,
+    scopes: &["event:read"],
+    ..LIST
+};
+
 /// Errors that the ingestion of a project accepted, by the hour. `start` and `end` are to be added.
 pub static ACCEPTED_ERRORS: Endpoint = Endpoint {
     name: "stats_v2",

@@ -1,0 +1,52 @@
+//! What ends a list, and what ends the run.
+
+use crate::error::Error;
+use crate::singer::queue::Closed;
+use tap_sentry_api::error::ApiError;
+
+/// What ends the whole run.
+#[derive(Debug)]
+pub enum Stop {
+    Error(Error),
+    /// The writer is gone; it knows why.
+    Closed,
+}
+
+impl From<Closed> for Stop {
+    fn from(_: Closed) -> Self {
+        Self::Closed
+    }
+}
+
+/// What ends one list.
+#[derive(Debug)]
+pub enum Failure {
+    Api(ApiError),
+    Stop(Stop),
+}
+
+impl Failure {
+    /// For what sends nothing to the server.
+    pub fn only_stop<T>(self) -> Result<T, Stop> {
+        match self {
+            Self::Stop(stop) => Err(stop),
+            Self::Api(error) => Err(Stop::Error(Error::Unexpected(error.to_string()))),
+        }
+    }
+}
+
+impl From<Closed> for Failure {
+    fn from(closed: Closed) -> Self {
+        Self::Stop(closed.into())
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        if error.token_refused {
+            Self::Stop(Stop::Error(Error::Authentication(error)))
+        } else {
+            Self::Api(error)
+        }
+    }
+}
