@@ -1,59 +1,23 @@
 //! What every page costs: its check, its records, the cursor of the next.
 
+#[path = "../crates/json/benches/page/mod.rs"]
+mod page;
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::hint::black_box;
 use tap_sentry::record::lines::{Batch, Lines};
 use tap_sentry::record::projection::Projection;
 use tap_sentry::streams::find;
 use tap_sentry_api::link::next_page;
+use tap_sentry_api::request::INDEXED_DEPTH;
 use tap_sentry_json::Document;
 use tokio::time::Instant;
 
 const LINK: &str = r#"<https://sentry.io/api/0/organizations/acme/issues/1/events/?full=1&per_page=100&cursor=0:0:1>; rel="previous"; results="false"; cursor="0:0:1", <https://sentry.io/api/0/organizations/acme/issues/1/events/?full=1&per_page=100&cursor=0:100:0>; rel="next"; results="true"; cursor="0:100:0""#;
 
-/// A full event of about 10 KB, as an error with a stack trace and breadcrumbs has it.
-fn event(i: usize) -> Value {
-    let frame = |n: usize| {
-        json!({
-            "filename": "app/services/items/repository.py", "absPath": "/srv/app/services/items/repository.py",
-            "module": "app.services.items.repository", "package": null, "platform": null, "instructionAddr": null,
-            "symbolAddr": null, "function": format!("fetch_item_{n}"), "rawFunction": null, "symbol": null,
-            "context": [[40 + n, "    async def fetch(self, item_id: int) -> Item:"], [41 + n, "        \"\"\"One item, or an error.\"\"\""],
-                [42 + n, "        row = await self.pool.fetchrow(QUERY, item_id)"], [43 + n, "        return Item(**row)"]],
-            "lineNo": 43 + n, "colNo": null, "inApp": n.is_multiple_of(2), "trust": null, "errors": null, "lock": null,
-            "sourceLink": null, "vars": {"item_id": "4711", "row": "None", "self": "<app.services.items.Repository object at 0x7f3a>"},
-        })
-    };
-    let crumb = |n: usize| {
-        json!({
-            "type": "http", "timestamp": "2026-11-19T23:59:46Z", "level": "info", "message": null, "category": "httplib",
-            "data": {"url": format!("https://api.example.com/v1/items/{n}"), "method": "GET", "status_code": 200}, "event_id": null,
-        })
-    };
-    let id = format!("{:032x}", i as u128 * 0x9e37_79b9_7f4a_7c15_f39c_c060);
-    json!({
-        "id": id, "groupID": "1045", "eventID": id, "projectID": "2", "size": 4800,
-        "entries": [
-            {"type": "exception", "data": {"values": [{"type": "TimeoutError", "value": "upstream did not answer in time",
-                "mechanism": {"type": "celery", "handled": true}, "threadId": null, "module": "builtins",
-                "stacktrace": {"frames": (0..6).map(frame).collect::<Vec<_>>(), "framesOmitted": null, "hasSystemFrames": true}}]}},
-            {"type": "breadcrumbs", "data": {"values": (0..20).map(crumb).collect::<Vec<_>>()}},
-        ],
-        "dist": null, "message": "", "title": "TimeoutError: upstream did not answer in time", "location": "app/tasks.py",
-        "user": {"id": "17", "email": "someone@example.com", "username": null, "ip_address": "203.0.113.9", "name": "☃"},
-        "contexts": {"runtime": {"name": "CPython", "version": "3.13.1", "type": "runtime"}, "os": {"name": "Linux", "type": "os"}},
-        "sdk": {"name": "sentry.python", "version": "2.19.0"}, "context": {"attempt": 1}, "packages": {"celery": "5.4.0"},
-        "type": "error", "metadata": {"type": "TimeoutError", "value": "upstream did not answer in time", "function": "fetch"},
-        "tags": [{"key": "environment", "value": "production"}, {"key": "level", "value": "error"}, {"key": "server_name", "value": "worker-1"}],
-        "platform": "python", "dateReceived": "2026-11-19T23:59:58Z", "errors": [], "occurrence": null, "_meta": {"entries": {}},
-        "measurements": null, "breakdowns": null, "crashFile": null, "culprit": "app.tasks.run", "dateCreated": "2026-11-19T23:59:57Z",
-        "fingerprints": ["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"], "groupingConfig": {"enhancements": "eJybzDRxY3J-bm5-npWRgaGlroGxrpHxBABcYgcZ", "id": "newstyle"},
-    })
-}
-
 fn hot(criterion: &mut Criterion) {
-    let page = Value::from((0..100).map(event).collect::<Vec<_>>()).to_string();
+    let page = page::page();
     let def = find("events").expect("a stream");
     let schema: Value = serde_json::from_str(def.schema).expect("a schema");
     let projection = Projection::new(def, &schema, &|_| true, false);
@@ -63,12 +27,12 @@ fn hot(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(page.len() as u64));
     group.bench_function("check", |bencher| {
         bencher.iter(|| {
-            Document::parse(black_box(page.as_bytes()))
+            Document::parse(black_box(page.as_bytes()), INDEXED_DEPTH)
                 .expect("JSON")
                 .root()
         });
     });
-    let doc = Document::parse(page.as_bytes()).expect("JSON");
+    let doc = Document::parse(page.as_bytes(), INDEXED_DEPTH).expect("JSON");
     let mut batch = Batch::new(def, Instant::now(), None);
     group.bench_function("records", |bencher| {
         bencher.iter(|| {

@@ -153,8 +153,14 @@ impl Check<'_> {
                 self.lines.push(format!("{name:<16} FAILS: {error}"));
                 self.failed.push(error.to_string());
             }
-            None if self.answers > 0 => self.lines.insert(line, format!("{name:<16} answers")),
-            None => {}
+            None if self.answers > 0 => {
+                self.lines.insert(line, format!("{name:<16} answers"));
+            }
+            None if self.alone => {}
+            None => {
+                let text = format!("{name:<16} FAILS: none of its lists answers");
+                self.lines.insert(line, text);
+            }
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! ([`Settings`], validated).
 
 use crate::record::transform::{Flattening, MaskMode, Masking, RecordStyle};
+use crate::streams::{STREAMS, StreamDef};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -287,7 +288,9 @@ impl Config {
             }
         };
         let paths = self.mask_fields.as_ref();
-        let paths = paths.and_then(|value| checked.keep("mask_fields", mask_paths(value)));
+        let paths = paths.and_then(|value| {
+            checked.keep("mask_fields", mask_paths(value, self.keep_unknown_fields))
+        });
         let paths = paths.unwrap_or_default();
         let salt = self
             .mask_salt
@@ -314,7 +317,7 @@ impl Config {
 }
 
 /// `stream.path.to.field`; the stream must exist, and its key columns cannot be masked.
-fn mask_paths(value: &Value) -> Result<Vec<(String, Vec<String>)>, String> {
+fn mask_paths(value: &Value, keep_unknown: bool) -> Result<Vec<(String, Vec<String>)>, String> {
     let fields = texts(value).ok_or("must be a list of fields such as `events.user.email`")?;
     if fields
         .iter()
@@ -342,9 +345,24 @@ fn mask_paths(value: &Value) -> Result<Vec<(String, Vec<String>)>, String> {
             if def.is_some_and(|def| path.len() == 1 && def.key.contains(&path[0].as_str())) {
                 return Err(format!("names `{field}`, which is part of the primary key"));
             }
+            if !keep_unknown && !is_written(def, &path[0]) {
+                return Err(format!(
+                    "names `{field}`: {stream} has no field `{}`",
+                    path[0]
+                ));
+            }
             Ok((stream, path))
         })
         .collect()
+}
+
+/// Whether records of the stream, or of any, have a field of that name.
+fn is_written(def: Option<&StreamDef>, name: &str) -> bool {
+    let has = |def: &StreamDef| {
+        let schema: Value = serde_json::from_str(def.schema).unwrap_or_default();
+        schema["properties"].get(name).is_some()
+    };
+    name == "*" || def.map_or_else(|| STREAMS.iter().any(has), has)
 }
 
 #[cfg(test)]
@@ -469,6 +487,18 @@ mod tests {
             (Some(2.5), 3, true)
         );
         assert_eq!(problems(json!({"rate_limit": "nan"})).len(), 1);
+    }
+
+    #[rstest]
+    #[case("projects.Name")]
+    #[case("projects.nosuch.name")]
+    #[case("*.e_mail")]
+    fn a_field_that_no_record_has_cannot_be_masked(#[case] field: &str) {
+        let masked = json!({"mask_fields": [field], "mask_salt": "s"});
+        let found = problems(masked);
+        assert!(found.len() == 1 && found[0].contains(field), "{found:?}");
+        let kept = json!({"mask_fields": [field], "mask_salt": "s", "keep_unknown_fields": true});
+        Settings::new(config(kept), Vec::new()).expect("valid");
     }
 
     #[test]

@@ -72,12 +72,14 @@ pub enum Date {
     Shifted(i64),
     /// The same, of answers that a cache has kept.
     Aged(i64),
+    /// Shifted, but that a cache has kept the list of projects.
+    ProjectsAged(i64),
     /// A header that is no date.
     Unreadable,
 }
 
 impl Date {
-    fn headers(self) -> Vec<(HeaderName, String)> {
+    fn headers(self, path: &str) -> Vec<(HeaderName, String)> {
         let shifted = |seconds: i64| {
             (Utc::now() + TimeDelta::seconds(seconds))
                 .format("%a, %d %b %Y %H:%M:%S GMT")
@@ -90,6 +92,10 @@ impl Date {
                 (header::DATE, shifted(seconds)),
                 (header::AGE, seconds.unsigned_abs().to_string()),
             ],
+            Self::ProjectsAged(seconds) if path.ends_with("/projects/") => {
+                Self::Aged(seconds).headers(path)
+            }
+            Self::ProjectsAged(seconds) => Self::Shifted(seconds).headers(path),
             Self::Unreadable => vec![(header::DATE, "yesterday".to_owned())],
         }
     }
@@ -732,7 +738,7 @@ impl Shared {
             header::CONTENT_TYPE,
             HeaderValue::from_static(draft.content_type),
         );
-        for (name, value) in self.date.headers() {
+        for (name, value) in self.date.headers(head.path) {
             headers.insert(name, HeaderValue::from_str(&value).expect("plain letters"));
         }
         for (name, value) in standing.iter().flat_map(Standing::headers) {

@@ -1027,6 +1027,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::json;
     use std::collections::BTreeMap;
+    use tap_sentry_api::request::INDEXED_DEPTH;
     use tokio::time::Instant;
 
     /// A row of `stream` as a record of this schema, chosen by path.
@@ -1048,7 +1049,7 @@ mod tests {
             "2026-01-01T00:00:00Z",
         );
         let mut batch = Batch::new(def, Instant::now(), None);
-        let document = Document::parse(row.as_bytes()).expect("JSON");
+        let document = Document::parse(row.as_bytes(), INDEXED_DEPTH).expect("JSON");
         let result = projection.write(&document, document.root(), &frame, &mut batch);
         batch.keep(row.as_bytes().to_vec());
         (result, batch)
@@ -1303,7 +1304,7 @@ mod tests {
             true,
         );
         let row = r#"{"x":1,"x":2,"\u0078":3,"id":"1","a\u0000":4,"a\ud800":5,"a\ufffd":6,"y":7}"#;
-        let document = Document::parse(row.as_bytes()).expect("JSON");
+        let document = Document::parse(row.as_bytes(), INDEXED_DEPTH).expect("JSON");
         let mut batch = Batch::new(def, Instant::now(), None);
         let frame = projection.frame(|_| None, "2026-01-01T00:00:00Z");
         projection
@@ -1439,7 +1440,7 @@ mod tests {
             &all,
             false,
         );
-        let document = Document::parse(br#"{"version":"1.0"}"#).expect("JSON");
+        let document = Document::parse(br#"{"version":"1.0"}"#, INDEXED_DEPTH).expect("JSON");
         let mut batch = Batch::new(def, Instant::now(), None);
         for organization in ["acme", "other", "acme"] {
             let frame = projection.frame(|_| Some(organization), "2026-01-01T00:00:00Z");
@@ -1560,7 +1561,7 @@ mod tests {
             let frame = projection.frame(|_| Some("acme"), "2026-01-01T00:00:00Z");
             let written = |comma: &str, colon: &str| {
                 let body = row.replace("{0}", comma).replace("{1}", colon);
-                let document = Document::parse(body.as_bytes()).expect(&body);
+                let document = Document::parse(body.as_bytes(), INDEXED_DEPTH).expect(&body);
                 let mut batch = Batch::new(def, Instant::now(), None);
                 // Twice: the second row finds its members by those of the first.
                 for _ in 0..2 {

@@ -432,27 +432,24 @@ impl Entry {
     /// `selected-by-default`, then as the parent; a stream of which nothing is said is not selected.
     fn is_selected(&self, path: &[&str]) -> bool {
         if path.is_empty() {
-            // A catalog without metadata selects by presence, or by the flags that preceded metadata.
-            let flag = self
-                .selected
-                .or_else(|| self.schema.get("selected").and_then(Value::as_bool));
+            // What preceded metadata, which comes before what is only a default.
+            let flag = self.selected.or_else(|| flag_of(&self.schema));
             return match self.metadata(&[]) {
-                Some(root) => explicit(root).unwrap_or_else(|| flag.unwrap_or(false)),
+                Some(root) => explicit(root, flag).unwrap_or(false),
+                // A catalog without metadata selects by presence.
                 None => flag.unwrap_or(self.metadata.is_empty()),
             };
         }
-        match self.metadata(path) {
-            Some(metadata) => explicit(metadata),
-            // What preceded metadata stands in the schema.
-            None => path
-                .iter()
-                .try_fold(&self.schema, |schema, name| {
-                    schema.get("properties")?.get(name)
-                })
+        let property = path.iter().try_fold(&self.schema, |schema, name| {
+            schema.get("properties")?.get(name)
+        });
+        let selected = match self.metadata(path) {
+            Some(metadata) => explicit(metadata, property.and_then(flag_of)),
+            None => property
                 .and_then(Value::as_object)
-                .and_then(explicit),
-        }
-        .unwrap_or(true)
+                .and_then(|property| explicit(property, None)),
+        };
+        selected.unwrap_or(true)
     }
 
     /// In a discovered catalog the entry and its metadata repeat the stream's own values, so what differs from them was
@@ -576,7 +573,7 @@ impl Entry {
                 }
                 _ => None,
             });
-            explicit(&one.metadata) == Some(false) && property.is_none()
+            explicit(&one.metadata, None) == Some(false) && property.is_none()
         };
         let paths: Vec<String> = self
             .metadata
@@ -651,16 +648,22 @@ impl Entry {
     }
 }
 
-/// What the metadata of one breadcrumb says by itself.
-fn explicit(metadata: &Map<String, Value>) -> Option<bool> {
+/// What the metadata of one breadcrumb says by itself. `flag` is what stands in the schema, where flags stood before there
+/// was metadata.
+fn explicit(metadata: &Map<String, Value>, flag: Option<bool>) -> Option<bool> {
+    let says = |key: &str| metadata.get(key).and_then(Value::as_bool);
     match metadata.get("inclusion").and_then(Value::as_str) {
         Some("unsupported") => Some(false),
         Some("automatic") => Some(true),
-        _ => metadata
-            .get("selected")
-            .and_then(Value::as_bool)
-            .or_else(|| metadata.get("selected-by-default").and_then(Value::as_bool)),
+        _ => says("selected")
+            .or(flag)
+            .or_else(|| says("selected-by-default")),
     }
+}
+
+/// The flag of before there was metadata.
+fn flag_of(schema: &Value) -> Option<bool> {
+    schema.get("selected").and_then(Value::as_bool)
 }
 
 /// Removes deselected properties at every depth, but not inside lists, and what selected before there was metadata.
@@ -715,6 +718,8 @@ mod tests {
     #[case::the_flag_in_the_schema(json!({"schema": {"selected": false}}), false)]
     #[case::the_nearer_flag_wins(json!({"selected": true, "schema": {"selected": false}}), true)]
     #[case::selected(json!({"metadata": [{"breadcrumb": [], "metadata": {"selected": true}}]}), true)]
+    #[case::deselected_by_the_flag(json!({"selected": false, "metadata": [{"breadcrumb": [], "metadata": {"selected-by-default": true}}]}), false)]
+    #[case::deselected_in_the_schema(json!({"schema": {"selected": false}, "metadata": [{"breadcrumb": [], "metadata": {"selected-by-default": true}}]}), false)]
     #[case::deselected(json!({"selected": true, "metadata": [{"breadcrumb": [], "metadata": {"selected": false}}]}), false)]
     #[case::by_default(json!({"metadata": [{"breadcrumb": [], "metadata": {"selected-by-default": true}}]}), true)]
     #[case::not_by_default(json!({"metadata": [{"breadcrumb": [], "metadata": {"selected-by-default": false}}]}), false)]

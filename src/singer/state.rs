@@ -346,23 +346,43 @@ fn unwrapped(value: Value, depth: usize) -> Value {
     if depth > 5 || map.contains_key("bookmarks") {
         return Value::Object(map);
     }
-    let found = WRAPPERS.iter().find_map(|key| {
-        let inner = match map.get(*key)? {
+    let inner = |key: &str| {
+        let inner = match map.get(key)? {
             // Some stores keep JSON as text.
             Value::String(text) => serde_json::from_str(text).ok().filter(Value::is_object)?,
             inner @ Value::Object(_) => inner.clone(),
             _ => return None,
         };
-        (!is_nothing(&inner)).then_some(inner)
-    });
-    if let Some(inner) = found {
-        return unwrapped(inner, depth + 1);
+        (!is_nothing(&inner)).then(|| unwrapped(inner, depth + 1))
+    };
+    let found = WRAPPERS.iter().find_map(|key| Some((key, inner(key)?)));
+    if let Some((key, mut found)) = found {
+        // What a later run stored that did not come to its end, Meltano lays over the rest.
+        let mut later = ["partial", "partial_state"]
+            .iter()
+            .filter(|later| *later != key);
+        if let Some(later) = later.find_map(|later| inner(later)) {
+            lay_over(&mut found, later);
+        }
+        return found;
     }
     // A wrapper around nothing is nothing.
     map.retain(|key, value| {
         !(WRAPPERS.contains(&key.as_str()) && is_nothing(value)) && key != "type"
     });
     Value::Object(map)
+}
+
+/// Objects are merged; anything else is replaced.
+fn lay_over(below: &mut Value, above: Value) {
+    match (below, above) {
+        (Value::Object(below), Value::Object(above)) => {
+            for (key, value) in above {
+                lay_over(below.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (below, above) => *below = above,
+    }
 }
 
 /// `null`, or an object that holds nothing else.
@@ -503,6 +523,23 @@ mod tests {
             partition: project(id),
             start: at(start),
         }
+    }
+
+    #[test]
+    fn what_a_run_stored_that_did_not_end_lies_over_the_rest() {
+        let completed = json!({"singer_state": {"bookmarks": {"issues": {"start": "2026-01-01T00:00:00Z"}, "events": {"start": "2026-01-01T00:00:00Z"}}}});
+        let partial =
+            json!({"singer_state": {"bookmarks": {"issues": {"start": "2026-02-01T00:00:00Z"}}}});
+        let wrapped = json!({"completed": completed, "partial": partial});
+        let bookmarks = Bookmarks::parse(wrapped).expect("a state").to_value();
+        assert_eq!(
+            bookmarks["bookmarks"]["issues"]["start"],
+            "2026-02-01T00:00:00Z"
+        );
+        assert_eq!(
+            bookmarks["bookmarks"]["events"]["start"],
+            "2026-01-01T00:00:00Z"
+        );
     }
 
     #[test]

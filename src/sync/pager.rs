@@ -138,6 +138,11 @@ impl<'a> Pager<'a> {
         self.pages.as_ref().map_or(&[], Pages::unreadable)
     }
 
+    /// Pages are smaller than usual, since the server cannot answer larger ones.
+    pub fn is_small(&self) -> bool {
+        self.pages.as_ref().is_some_and(Pages::is_small)
+    }
+
     /// The next page, its records sent; `None` after the last.
     ///
     /// # Errors

@@ -44,6 +44,9 @@ const CLAIMS: usize = 20_000;
 /// How often a list is asked for again because an answer shows that something is missing.
 const REPEATS: usize = 3;
 
+/// How often a second is asked for whose rows do not fit on a page, while that brings new ones.
+const LOOKS_AT_A_SECOND: usize = 30;
+
 /// One run over the plan.
 pub struct Sync<'a> {
     session: Session<'a>,
@@ -249,8 +252,16 @@ impl<'a> Sync<'a> {
         if self.tree.iter().all(|node| node.incremental().is_empty()) {
             return Ok(());
         }
-        let Some(reading) = self.session.client.clock() else {
-            log::info!("no answer tells the server's time (`Date`): this machine's clock counts");
+        let mut reading = self.session.client.clock();
+        if reading.is_none() {
+            // A cache may have given all that was asked for so far, and tells nothing of the time.
+            self.session.client.ask_the_time().await;
+            reading = self.session.client.clock();
+        }
+        let Some(reading) = reading else {
+            log::info!(
+                "no answer tells the server's time (`Date` without `Age`): this machine's clock counts"
+            );
             return self.set_bookmarks().await;
         };
         if let Some(warning) = reading.warning() {
@@ -299,6 +310,13 @@ impl<'a> Sync<'a> {
             .iter()
             .flat_map(|listed| listed.slugs.iter().cloned())
             .collect();
+        let nowhere = self.settings.projects.excluded_nowhere(&slugs);
+        if !nowhere.is_empty() {
+            log::warn!(
+                "`exclude_project_slugs` names what the token does not see, which leaves out nothing: {}",
+                nowhere.join(", ")
+            );
+        }
         let missing = self.settings.projects.missing(&slugs);
         if missing.is_empty() {
             return Ok(());
@@ -1369,7 +1387,14 @@ impl<'a> Sync<'a> {
                 }
             }
             if let (Some(expected), Some(Scope { window, .. })) = (expected, scope) {
-                log::warn!(target: node.def.name(), "{}: the list of {window} promised {expected} rows and holds {}", context.label(), read.keys.len());
+                let found = read.keys.len();
+                let short = format!("the list of {window} promised {expected} rows and holds {found}");
+                if read.torn_in_small_pages {
+                    let reason = format!("{}: {short}, since it is answered in small pages only", context.label());
+                    self.gap(node, context, &reason).await.map_err(Failure::Stop)?;
+                } else {
+                    log::warn!(target: node.def.name(), "{}: {short}", context.label());
+                }
             }
             Ok(())
         }
@@ -1424,8 +1449,10 @@ impl<'a> Sync<'a> {
             torn,
             absent,
             pages,
+            small,
         } = self.walk_once(node, context, scope, &mut read.keys).await?;
         read.absent += absent;
+        read.torn_in_small_pages |= small && !torn.is_empty();
         let Some(scope) = scope else {
             let moves = node.def.endpoint.offset_paged && pages > 1;
             return if moves {
@@ -1438,13 +1465,14 @@ impl<'a> Sync<'a> {
             return Ok(());
         }
         // Rows of one second have no order, so those at a page's edge may come twice or not at all. Asked for alone,
-        // a second fits on a page.
+        // a second fits on a page, unless pages are small because the server cannot answer larger ones.
         for second in torn {
             let alone = Window {
                 start: second.max(scope.window.start),
                 end: (second + TimeDelta::seconds(1)).min(scope.window.end),
             };
-            for _ in 0..REPEATS {
+            let mut nothing_new = 0;
+            for _ in 0..LOOKS_AT_A_SECOND {
                 let before = read.keys.len();
                 let again = self
                     .walk_once(
@@ -1457,7 +1485,12 @@ impl<'a> Sync<'a> {
                         &mut read.keys,
                     )
                     .await?;
-                if again.torn.is_empty() || read.keys.len() == before {
+                nothing_new = if read.keys.len() == before {
+                    nothing_new + 1
+                } else {
+                    0
+                };
+                if again.torn.is_empty() || nothing_new == REPEATS {
                     break;
                 }
             }
@@ -1539,6 +1572,7 @@ impl<'a> Sync<'a> {
             torn,
             absent: absent + pager.unreadable().len() as u64,
             pages: read,
+            small: pager.is_small(),
         })
     }
 
@@ -1658,6 +1692,8 @@ struct Read {
     keys: FxHashSet<u128>,
     /// Rows that have no key or cannot be read.
     absent: u64,
+    /// Rows of one second fell on different pages, which are smaller than usual: some may never come.
+    torn_in_small_pages: bool,
 }
 
 impl Read {
@@ -1674,6 +1710,8 @@ struct Walked {
     /// Rows that have no key or cannot be read.
     absent: u64,
     pages: usize,
+    /// Pages are smaller than usual, since the server cannot answer larger ones.
+    small: bool,
 }
 
 /// An older server does not know an optional query.

@@ -75,6 +75,21 @@ fn what_happens_before_a_server_that_is_behind_has_come_to_our_time_is_extracted
 }
 
 #[test]
+fn a_cache_that_gave_the_first_answer_does_not_hide_that_the_server_is_behind() {
+    let behind = TimeDelta::hours(3);
+    let (sentry, _) = server(Date::ProjectsAged(-behind.num_seconds()), -behind);
+    let run = tap(&sentry).run();
+    run.is_complete().tells("ahead of the server's");
+    for stream in ["issues", "events", "releases"] {
+        let reached = run.bookmark(stream, sentry.project("api"));
+        assert!(
+            reached <= Some(Utc::now() - behind),
+            "{stream}: {reached:?}"
+        );
+    }
+}
+
+#[test]
 fn a_server_that_is_ahead_is_told_of_and_ours_counts() {
     let ahead = TimeDelta::hours(3);
     let (sentry, _) = server(Date::Shifted(ahead.num_seconds()), TimeDelta::zero());

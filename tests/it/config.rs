@@ -662,6 +662,8 @@ fn a_setting_that_stands_twice_in_a_file_counts_as_in_two_files() {
 #[case("tap_sentry_organization", true)]
 #[case("Tap_Sentry_Project_Slugs", true)]
 #[case("tap_sentry_exclude_projects", true)]
+#[case("TAPSENTRY_PROJECT_SLUGS", true)]
+#[case("TAP-SENTRY-ORGANIZATION", true)]
 #[case("tap_sentry_port", false)]
 #[case("tap_sentry_anything", false)]
 fn a_variable_in_lower_case_is_refused_where_it_would_narrow(
@@ -679,7 +681,7 @@ fn a_variable_in_lower_case_is_refused_where_it_would_narrow(
         run.ends_with(1)
             .prints_nothing()
             .tells(&format!("`{name}`"))
-            .tells(&name.to_uppercase());
+            .tells("write TAP_SENTRY_");
     } else {
         run.is_complete();
     }
@@ -749,4 +751,44 @@ fn the_token_may_stand_in_a_file() {
     run.ends_with(1)
         .prints_nothing()
         .tells("`api_token_file` names a file that cannot be used: cannot read nowhere");
+}
+
+#[rstest]
+#[case("$env:TAP_SENTRY_PROJECT_SLUGS=\"web\"")]
+#[case("TAP-SENTRY-PROJECT-SLUGS=web")]
+#[case("tap_sentry_project_slugs=web")]
+#[case("\"TAP_SENTRY_PROJECT_SLUGS\"=web")]
+fn a_line_of_a_file_that_is_almost_a_setting_is_refused(#[case] line: &str) {
+    let sentry = Sentry::small();
+    let tap = Tap::against(&sentry)
+        .arg("--config")
+        .arg("ENV")
+        .file(".env", line);
+    let run = tap.select(&["teams"]).run();
+    run.ends_with(1).prints_nothing().tells(".env");
+}
+
+#[test]
+fn an_excluded_project_that_is_not_there_is_told() {
+    let sentry = Sentry::small();
+    let tap = Tap::against(&sentry).select(&["projects"]);
+    let run = tap
+        .clone()
+        .with("exclude_project_slugs", json!(["WEB", "no*"]))
+        .run();
+    run.is_complete().tells(
+        "`exclude_project_slugs` names what the token does not see, which leaves out nothing: WEB",
+    );
+    let run = tap.with("exclude_project_slugs", json!(["web"])).run();
+    run.is_complete().does_not_tell("leaves out nothing");
+}
+
+#[rstest]
+#[case("${SENTRY_TOKEN}")]
+#[case("<your token>")]
+fn a_placeholder_is_no_token(#[case] token: &str) {
+    let run = Tap::against(&Sentry::small())
+        .with("api_token", token)
+        .run();
+    run.ends_with(1).prints_nothing().tells("`api_token`");
 }

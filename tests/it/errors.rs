@@ -323,6 +323,49 @@ fn one_organization_that_refuses_keeps_nothing_from_the_others() {
     );
 }
 
+#[rstest]
+fn the_order_of_organizations_does_not_decide_what_is_read(
+    #[values("other,acme", "acme,other")] organizations: &str,
+) {
+    let sentry = Sentry::small();
+    let other = sentry_sandbox::world::Organization {
+        id: 2,
+        slug: "other".to_owned(),
+        ..sentry.world().organizations[0].clone()
+    };
+    sentry.world().organizations.push(other);
+    let refused = FaultKind::Status(401);
+    sentry
+        .faults()
+        .add(Fault::always(Match::path("/organizations/other/"), refused));
+    let tap = Tap::against(&sentry)
+        .with("organization", organizations)
+        .with("concurrency", 1);
+    let run = tap.clone().run();
+    run.is_incomplete()
+        .tells("of other")
+        .does_not_tell("Sentry refused the token");
+    for stream in ["projects", "teams", "issues", "events"] {
+        run.keys(stream).equal(sentry.expected(stream));
+    }
+    let run = tap.arg("--test").run();
+    run.is_incomplete()
+        .tells("organization other FAILS")
+        .tells("organization acme answers");
+}
+
+#[test]
+fn a_single_list_that_refuses_before_anything_has_answered_is_a_gap() {
+    let sentry = Sentry::small();
+    sentry.faults().add(Fault::always(
+        Match::path_end("/teams/"),
+        FaultKind::Status(401),
+    ));
+    let run = Tap::against(&sentry).select(&["teams"]).run();
+    run.is_incomplete()
+        .does_not_tell("Sentry refused the token");
+}
+
 #[test]
 fn an_endpoint_that_refuses_alone_is_a_gap() {
     let sentry = Sentry::small();

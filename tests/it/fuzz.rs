@@ -20,6 +20,7 @@ use tap_sentry::singer::catalog::{Selected, Selection};
 use tap_sentry::singer::state::{Bookmarks, Checkpoint, Partition};
 use tap_sentry::streams::STREAMS;
 use tap_sentry::sync::plan;
+use tap_sentry_api::request::INDEXED_DEPTH;
 use tap_sentry_api::time;
 use tap_sentry_json::Document;
 use tap_sentry_settings::problem::SettingsError;
@@ -413,7 +414,7 @@ struct Message {
 
 /// Makes records of a body, as for a page, and looks at each line. Returns how many there are.
 fn project(selected: &Selected, body: &[u8], validator: Option<&jsonschema::Validator>) -> usize {
-    let Ok(document) = Document::parse(body) else {
+    let Ok(document) = Document::parse(body, INDEXED_DEPTH) else {
         return 0;
     };
     let context = |name: &str| (name != "nothing").then_some("7");

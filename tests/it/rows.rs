@@ -421,3 +421,27 @@ fn of_several_organizations_one_needs_to_have_a_named_project() {
         .ends_telling("`acme`, `other`: nope")
         .does_not_tell("nope, web");
 }
+
+/// Rows of one second have no order of their own, so that single rows may repeat some and never show others.
+#[test]
+fn events_of_one_second_that_single_rows_do_not_show_are_a_gap() {
+    let sentry = Sentry::holding(|world| {
+        let project = world.add_project("api");
+        let issue = world.add_issue(project, "the issue");
+        for _ in 0..12 {
+            world.add_event(issue, world.clock() - TimeDelta::hours(1));
+        }
+    });
+    let large = FaultKind::MoreRowsThan(1, Box::new(FaultKind::Status(502)));
+    sentry
+        .faults()
+        .add(Fault::always(Match::path_end("/events/"), large));
+    let tap = Tap::against(&sentry).select(&["events"]).retries(2);
+    let run = tap.clone().run();
+    run.is_incomplete()
+        .tells("answered in small pages only")
+        .no_state_is_ahead(&sentry, &[]);
+
+    sentry.faults().clear();
+    tap.completes(&sentry, &[&run]);
+}

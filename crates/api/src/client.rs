@@ -3,10 +3,12 @@
 use crate::clock::{Reading, ServerClock};
 use crate::connection::{ConnectError, Connection, http};
 use crate::endpoint::{Class, Endpoint};
+use crate::endpoints::ORGANIZATIONS;
 use crate::error::{ApiError, Kind};
 use crate::exchange::{Answer, Exchange};
 use crate::memory::{Memory, MemoryPermit};
 use crate::page_size::PageSizes;
+use crate::params::Params;
 use crate::request::{Page, Request};
 use crate::retry::{Patience, back_off};
 use crate::route::Route;
@@ -20,6 +22,12 @@ use url::Url;
 
 /// After so many kept connections turned out to be closed, none is kept any more.
 const DROPS: usize = 5;
+
+/// One organization of those that the token sees: little to ask for, that any token may ask for.
+static PROBE: Endpoint = Endpoint {
+    query: &[("per_page", "1")],
+    ..ORGANIZATIONS
+};
 
 /// One caller of one server.
 pub struct Client {
@@ -82,6 +90,27 @@ impl Client {
         self.clock.reading()
     }
 
+    /// Asks for something small, whose answer may tell the server's time: any answer in Sentry's words does, a refusal
+    /// too.
+    pub async fn ask_the_time(&self) {
+        let _ = self.knows_token().await;
+    }
+
+    /// Whether the server takes the token for one of its own; `None`: it does not say.
+    async fn knows_token(&self) -> Option<bool> {
+        let request = Request::new(&PROBE, Params::default());
+        match self.fetch(&request, false, false).await {
+            Ok((answer, _)) => {
+                self.clock.heard(answer.clock);
+                Some(true)
+            }
+            // It may not list them, but it is known.
+            Err(Kind::Status { status: 403, .. } | Kind::Wanted { .. }) => Some(true),
+            Err(Kind::Status { status: 401, .. }) => Some(false),
+            Err(_) => None,
+        }
+    }
+
     /// The server has answered as Sentry does before this program was started.
     pub fn met_before(&self) {
         self.met.store(true, Ordering::Relaxed);
@@ -141,7 +170,7 @@ impl Client {
                 let by_slug = self.by_slug.load(Ordering::Relaxed);
                 self.fetch(request, by_slug, false).await.is_ok()
             }
-            None => false,
+            None => self.knows_token().await == Some(true),
         }
     }
 

@@ -40,7 +40,7 @@ impl std::fmt::Display for ApiError {
             write!(f, "; it came through {proxy}")?;
         }
         if self.stranger
-            && self.kind.strange()
+            && (self.kind.strange() || self.kind.silent())
             && (proxy.is_none() || !matches!(self.kind, Kind::Unreachable(_)))
         {
             write!(
@@ -167,6 +167,14 @@ impl Kind {
         matches!(
             self,
             Self::Gateway { .. } | Self::Page(_) | Self::Body(_) | Self::Unreachable(_)
+        )
+    }
+
+    /// What says nothing of who is there: a server that is not well, or none that is Sentry's.
+    fn silent(&self) -> bool {
+        matches!(
+            self,
+            Self::Status { status: 500.., .. } | Self::Timeout(_) | Self::Dropped(_)
         )
     }
 

@@ -7,6 +7,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Kind, MAX_BODY};
 use crate::html;
 use crate::link::{Next, next_page};
+use crate::request::INDEXED_DEPTH;
 use crate::retry::LONGEST_REFUSAL;
 use crate::route::Route;
 use crate::throttle::{Permit, RateHeaders};
@@ -138,7 +139,7 @@ impl Exchange {
             .content_length()
             .and_then(|length| usize::try_from(length).ok())
             .unwrap_or(0);
-        let mut body = Body::expecting(expected.min(MAX_BODY));
+        let mut body = Body::expecting(expected.min(MAX_BODY), INDEXED_DEPTH);
         let cut = |e| match self.transport(&e, started) {
             Kind::Transport(text) => Kind::Cut(text),
             kind => kind,

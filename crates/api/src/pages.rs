@@ -4,7 +4,7 @@ use crate::client::{Asking, Client};
 use crate::endpoint::{Endpoint, Rows};
 use crate::error::{ApiError, Kind};
 use crate::link::{Cursor, Next};
-use crate::page_size::{PageSize, SMALLER_PAGES};
+use crate::page_size::{PAGE_SIZE, PageSize, SMALLER_PAGES};
 use crate::params::Params;
 use crate::request::{Page, Request};
 use crate::window::Window;
@@ -98,6 +98,11 @@ impl<'a> Pages<'a> {
     /// Counted from 1: the page that came last.
     pub fn page(&self) -> usize {
         self.page
+    }
+
+    /// Whether the server cannot answer pages of the usual size.
+    pub fn is_small(&self) -> bool {
+        self.passes_rows && self.size.most < PAGE_SIZE
     }
 
     /// Why rows were passed over that the server cannot give, though it gives others of the list.

@@ -8,6 +8,10 @@ use crate::params::Params;
 use tap_sentry_json::Body;
 use tokio::time::Instant;
 
+/// How deep the check of a page notes where things end: its rows, and those of their members that become columns or tell
+/// of children.
+pub const INDEXED_DEPTH: usize = 4;
+
 /// What to ask for.
 #[derive(Debug, Clone)]
 pub struct Request {

@@ -15,11 +15,11 @@ pub struct Body {
 }
 
 impl Body {
-    /// An empty body with room for this many bytes.
-    pub fn expecting(bytes: usize) -> Self {
+    /// An empty body with room for this many bytes. `indexed_depth` is as for [`Document::parse`].
+    pub fn expecting(bytes: usize, indexed_depth: usize) -> Self {
         Self {
             bytes: Vec::with_capacity(bytes),
-            scan: Scan::expecting(bytes),
+            scan: Scan::expecting(bytes, indexed_depth),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use crate::Malformed;
 use crate::index::{Index, position};
-use crate::scan::{INDEXED_DEPTH, Scan};
+use crate::scan::Scan;
 use crate::token::{container_end, scalar_end, skip_space, string_end};
 
 /// A value of a document: where it starts and ends. [`Document::text`] is what it says.
@@ -39,10 +39,15 @@ pub struct Document<'a> {
 impl<'a> Document<'a> {
     /// Checks a whole body.
     ///
+    /// The ends of containers with fewer than `indexed_depth` others around them are kept, so that
+    /// iterators step over them at once; the ends of deeper ones are searched for when they are
+    /// stepped over. So `indexed_depth` is how deep the body will be looked into. It changes speed
+    /// and memory only, and is limited to 1 to [`MAX_INDEXED_DEPTH`](crate::MAX_INDEXED_DEPTH).
+    ///
     /// # Errors
     /// When the body is not UTF-8, is not exactly one JSON value, or has more than 2 GiB.
-    pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
-        let index = Scan::expecting(body.len()).finish(body)?;
+    pub fn parse(body: &'a [u8], indexed_depth: usize) -> Result<Self, Malformed> {
+        let index = Scan::expecting(body.len(), indexed_depth).finish(body)?;
         Ok(Self::new(body, index))
     }
 
@@ -102,7 +107,7 @@ impl<'a> Document<'a> {
             doc: self,
             at,
             indexed_before: value.indexed_before
-                + u32::from((value.depth as usize) < INDEXED_DEPTH),
+                + u32::from((value.depth as usize) < self.index.indexed_depth),
             depth: value.depth as usize + 1,
             end: value.end as usize - 1,
         }
@@ -168,7 +173,7 @@ impl Elements<'_, '_> {
         self.at = match json[start] {
             b'"' => string_end(json, start),
             b'{' | b'[' => {
-                if self.depth < INDEXED_DEPTH {
+                if self.depth < self.doc.index.indexed_depth {
                     let container = &self.doc.index.containers[indexed_before as usize];
                     self.indexed_before = container.next;
                     container.end as usize

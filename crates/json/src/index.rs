@@ -12,6 +12,8 @@ pub(crate) struct Index {
     pub end: u32,
     /// The outer containers, in the order of their starts.
     pub containers: Vec<Container>,
+    /// Containers with this many others around them, or more, are not among them.
+    pub indexed_depth: usize,
     /// What copying must repair, in the order of its starts; almost always empty.
     pub unrepresentable: Vec<Unrepresentable>,
     /// There are line breaks or tabs between tokens.

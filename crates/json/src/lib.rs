@@ -4,7 +4,7 @@
 //! ```
 //! use tap_sentry_json::{Body, Repairs};
 //!
-//! let mut body = Body::expecting(64);
+//! let mut body = Body::expecting(64, 2);
 //! body.push(br#"[{"id": "7", "ti"#);
 //! body.push(br#"tle": "a\u0000b"}]"#);
 //! let document = body.document()?;
@@ -48,6 +48,7 @@ mod token;
 pub use body::Body;
 pub use copy::{MAX_DEPTH, Repairs};
 pub use document::{Document, Elements, Members, Value};
+pub use scan::MAX_INDEXED_DEPTH;
 pub use token::{is_number, number_fits};
 
 /// The text is not JSON. `at` is the byte offset where that became certain.

@@ -17,9 +17,8 @@ use fearless_simd::{Bytes, Level, Simd, SimdBase, SimdFrom, SimdMask, dispatch, 
 /// enough to make the start of each run cheap.
 const COPY_CHUNK: usize = 32 << 10;
 
-/// Containers with this many others around them, or more, are not indexed; their ends are searched
-/// for.
-pub(crate) const INDEXED_DEPTH: usize = 4;
+/// The largest indexed depth; see [`Document::parse`](crate::Document::parse).
+pub const MAX_INDEXED_DEPTH: usize = 16;
 
 /// The state of the check: what is known of the blocks before `at`.
 #[derive(Debug, Default)]
@@ -63,8 +62,10 @@ struct Nesting {
     kinds: u64,
     /// The same of the containers around those, [`Nesting::PER_WORD`] in each word.
     outer: Vec<u64>,
+    /// Containers with this many others around them, or more, are not indexed.
+    indexed_depth: usize,
     /// The indexed containers that are open, by depth, as positions in `Scan::containers`.
-    open: [u32; INDEXED_DEPTH],
+    open: [u32; MAX_INDEXED_DEPTH],
     /// The largest length of `outer`.
     max_outer: usize,
 }
@@ -79,7 +80,8 @@ impl Default for Nesting {
         Self {
             kinds: 1,
             outer: Vec::new(),
-            open: [0; INDEXED_DEPTH],
+            indexed_depth: 1,
+            open: [0; MAX_INDEXED_DEPTH],
             max_outer: 0,
         }
     }
@@ -133,10 +135,14 @@ struct Tokens {
     reason = "only what is inlined into one function is compiled for the wider vectors"
 )]
 impl Scan {
-    /// For a body of about this many bytes.
-    pub(crate) fn expecting(bytes: usize) -> Self {
+    /// For a body of about this many bytes. The outermost container is always indexed.
+    pub(crate) fn expecting(bytes: usize, indexed_depth: usize) -> Self {
         Self {
             containers: Vec::with_capacity(bytes / 256),
+            nesting: Nesting {
+                indexed_depth: indexed_depth.clamp(1, MAX_INDEXED_DEPTH),
+                ..Nesting::default()
+            },
             ..Self::default()
         }
     }
@@ -163,7 +169,7 @@ impl Scan {
             });
         }
         if self.unfinished_scalar {
-            self = Self::expecting(body.len());
+            self = Self::expecting(body.len(), self.nesting.indexed_depth);
         }
         if self.error.is_none() {
             dispatch!(Level::new(), simd => self.rest(simd, body));
@@ -325,6 +331,7 @@ impl Scan {
     #[inline(always)]
     fn brackets(&mut self, base: usize, tokens: &Tokens) -> u64 {
         let mut kinds = self.nesting.kinds;
+        let indexed = 1 << self.nesting.indexed_depth;
         let mut objects = 0u64.wrapping_sub(kinds & 1);
         let mut brackets = tokens.open | tokens.close;
         while brackets != 0 {
@@ -333,7 +340,7 @@ impl Scan {
             let before = kinds;
             let curly = u64::from(tokens.curly & bit != 0);
             if tokens.open & bit != 0 {
-                if kinds < 1 << INDEXED_DEPTH {
+                if kinds < indexed {
                     self.open_container(kinds);
                 }
                 if kinds >> Nesting::PER_WORD != 0 {
@@ -343,7 +350,7 @@ impl Scan {
             } else {
                 let matches = kinds & 1 == curly;
                 kinds >>= 1;
-                if kinds < 1 << INDEXED_DEPTH {
+                if kinds < indexed {
                     let end = position(base) + brackets.trailing_zeros() + 1;
                     kinds = self.close_container(kinds, end);
                 }
@@ -541,6 +548,7 @@ impl Scan {
             start: position(start),
             end: position(end),
             containers: self.containers,
+            indexed_depth: self.nesting.indexed_depth,
             unrepresentable: self.unrepresentable,
             has_line_breaks: self.has_line_breaks,
             depth_bound: position((self.nesting.max_outer + 1) * Nesting::PER_WORD),

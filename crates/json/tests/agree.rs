@@ -6,7 +6,7 @@ use tap_sentry_json::{Body, Document, Repairs, Value};
 
 fn copied(json: &str) -> (String, Repairs) {
     let (mut out, mut repairs) = (Vec::new(), Repairs::default());
-    let doc = Document::parse(json.as_bytes()).expect("valid JSON");
+    let doc = Document::parse(json.as_bytes(), 4).expect("valid JSON");
     assert_eq!(doc.text(doc.root()).len(), json.len());
     doc.copy(doc.root(), 0, &mut out, &mut repairs);
     (String::from_utf8(out).expect("UTF-8"), repairs)
@@ -31,9 +31,9 @@ fn tree(doc: &Document<'_>, value: Value) -> serde_json::Value {
 
 /// Whether we and `serde_json` agree on it; whatever comes out of a copy, `serde_json` reads.
 fn agree(json: &[u8]) {
-    let ours = Document::parse(json);
+    let ours = Document::parse(json, 4);
     for piece in [1, 7, 63, 64, 65, 130] {
-        let mut body = Body::expecting(json.len());
+        let mut body = Body::expecting(json.len(), 4);
         json.chunks(piece).for_each(|piece| body.push(piece));
         match (&ours, body.document()) {
             (Ok(whole), Ok(pieces)) => assert_eq!(format!("{pieces:?}"), format!("{whole:?}")),
@@ -60,6 +60,10 @@ fn agree(json: &[u8]) {
             assert!(!out.iter().any(|b| matches!(b, b'\n' | b'\r' | b'\t')));
             if let Ok(theirs) = theirs {
                 assert_eq!(tree(doc, doc.root()), theirs);
+                for depth in [0, 1, 2, usize::MAX] {
+                    let other = Document::parse(json, depth).expect("the same body");
+                    assert_eq!(tree(&other, other.root()), theirs, "{depth} indexed");
+                }
                 if !repairs.any() {
                     assert_eq!(copy.expect("checked"), theirs);
                 }
@@ -141,7 +145,7 @@ fn what_is_nested_too_deeply_becomes_null_without_recursion() {
     let (json, repairs) = copied(&deep);
     assert_eq!(json, format!("{}null{}", "[".repeat(100), "]".repeat(100)));
     assert_eq!(repairs.depth, 1);
-    assert!(Document::parse(&deep.as_bytes()[1..]).is_err());
+    assert!(Document::parse(&deep.as_bytes()[1..], 4).is_err());
     let (json, repairs) = copied(&format!(
         "[{}1,{{\"a\":[]}}{},[[2]],\"\\u0000\"]",
         "[".repeat(98),
@@ -200,7 +204,7 @@ fn kinds_of_containers_are_known_at_every_depth() {
 #[test]
 fn keys_are_copied_with_the_same_repairs() {
     let json = br#"[{"a\u0000" : 1,"b":"\ud800"}]"#;
-    let doc = Document::parse(json).expect("valid JSON");
+    let doc = Document::parse(json, 4).expect("valid JSON");
     let row = doc.elements(doc.root()).next().expect("a row");
     let mut out = Vec::new();
     for (key, value) in doc.members(row) {
@@ -212,7 +216,7 @@ fn keys_are_copied_with_the_same_repairs() {
 #[test]
 fn the_first_of_equal_keys_is_found() {
     let json = br#"{"a":{"b":2,"c":"x"},"a":{"b":1}}"#;
-    let doc = Document::parse(json).expect("valid JSON");
+    let doc = Document::parse(json, 4).expect("valid JSON");
     let lookup = |path: &[&str]| doc.lookup(doc.root(), path).map(|value| doc.text(value));
     assert_eq!(lookup(&["a", "b"]), Some(&b"2"[..]));
     assert_eq!(lookup(&["a", "d"]), None);
@@ -280,7 +284,7 @@ fn what_is_not_json_is_refused() {
         "[1\\]",
         "\u{7f}",
     ] {
-        assert!(Document::parse(json.as_bytes()).is_err(), "{json}");
+        assert!(Document::parse(json.as_bytes(), 4).is_err(), "{json}");
         for at in 0..64 {
             // At every place of a block, and behind white space that spans one.
             agree(format!("{}{json}", " ".repeat(at)).as_bytes());
@@ -304,7 +308,7 @@ fn what_is_not_json_is_refused() {
 
 #[test]
 fn errors_name_the_place() {
-    let error = |json: &[u8]| Document::parse(json).expect_err("malformed").to_string();
+    let error = |json: &[u8]| Document::parse(json, 4).expect_err("malformed").to_string();
     assert_eq!(error(b"[1,\"\n\"]"), "a control character at byte 4");
     assert_eq!(
         error(b"[1 1]"),
@@ -414,7 +418,7 @@ proptest! {
 
     #[test]
     fn agrees_with_serde_json_on_json(json in valid(), at in any::<prop::sample::Index>(), byte in prop::sample::select(b"{}[],:\"\\ \n1ntx\x01\xff".to_vec())) {
-        prop_assert!(Document::parse(json.as_bytes()).is_ok());
+        prop_assert!(Document::parse(json.as_bytes(), 4).is_ok());
         agree(json.as_bytes());
         // With one byte changed, left out or put in.
         let mut bytes = json.into_bytes();
@@ -429,7 +433,7 @@ proptest! {
 
     #[test]
     fn never_panics_on_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        if let Ok(doc) = Document::parse(&bytes) {
+        if let Ok(doc) = Document::parse(&bytes, 4) {
             let _ = doc.lookup(doc.root(), &["a"]);
         }
         agree(&bytes);

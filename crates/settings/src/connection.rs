@@ -165,12 +165,15 @@ impl ConnectionKeys {
 pub struct ProjectFilter {
     include: Option<Vec<WildMatch>>,
     exclude: Vec<WildMatch>,
+    /// The slugs that were excluded without a wildcard.
+    excluded: Vec<String>,
     /// The slugs that were named without a wildcard: each must exist.
     named: Vec<String>,
 }
 
 impl ProjectFilter {
     fn new(include: Vec<String>, exclude: &[String]) -> Self {
+        let is_named = |slug: &String| !slug.contains(['*', '?']);
         let pattern = |slugs: &[String]| {
             slugs
                 .iter()
@@ -180,10 +183,12 @@ impl ProjectFilter {
         Self {
             include: (!include.is_empty()).then(|| pattern(&include)),
             exclude: pattern(exclude),
-            named: include
-                .into_iter()
-                .filter(|slug| !slug.contains(['*', '?']))
+            excluded: exclude
+                .iter()
+                .filter(|slug| is_named(slug))
+                .cloned()
                 .collect(),
+            named: include.into_iter().filter(|slug| is_named(slug)).collect(),
         }
     }
 
@@ -197,6 +202,12 @@ impl ProjectFilter {
     /// Whether any choice was made.
     pub fn is_everything(&self) -> bool {
         self.include.is_none() && self.exclude.is_empty()
+    }
+
+    /// The excluded slugs that are not among `slugs`.
+    pub fn excluded_nowhere<'a>(&'a self, slugs: &[String]) -> Vec<&'a str> {
+        let nowhere = self.excluded.iter().filter(|slug| !slugs.contains(slug));
+        nowhere.map(String::as_str).collect()
     }
 
     /// The named slugs that are not among `slugs`.
@@ -252,8 +263,11 @@ fn token_problem(token: &str) -> Option<&'static str> {
         Some("must be the token alone, without quotes around it")
     } else if token.contains(char::is_whitespace) {
         Some("holds a blank or a line end within; copy the token again")
-    } else if token == "YOUR_TOKEN" {
-        Some("is the example's; put a token of yours in its place")
+    } else if token == "YOUR_TOKEN"
+        || token.starts_with("${")
+        || token.starts_with('<') && token.ends_with('>')
+    {
+        Some("is a placeholder; put a token of yours in its place")
     } else {
         None
     }

@@ -96,7 +96,10 @@ const OTHER_NAMES: &[(&str, &[&str])] = &[
 
 /// Parts of names that can mean only one setting.
 const PARTS: &[(&str, &[&str])] = &[
-    ("exclude_project_slugs", &["exclu", "blacklist", "denylist"]),
+    (
+        "exclude_project_slugs",
+        &["exclu", "blacklist", "denylist", "skip"],
+    ),
     ("organization", &["organi"]),
     (
         "project_slugs",
@@ -136,7 +139,7 @@ fn by_part(program: &Program, asked: &str) -> Option<&'static str> {
     let has = |parts: &[&str]| parts.iter().any(|part| asked.contains(part));
     let mut found = parts.filter(|(_, parts)| has(parts)).map(|(key, _)| *key);
     match asked {
-        "slugs" => return Some("project_slugs"),
+        "slug" | "slugs" => return Some("project_slugs"),
         "base" | "site" | "address" | "hosturl" => return Some("base_url"),
         _ if asked.starts_with("orgslug") || asked.starts_with("orgid") => {
             return Some("organization");

@@ -118,27 +118,36 @@ impl<'p> Merged<'p> {
         }
     }
 
-    /// A variable in lower case has no effect, as for other taps; where it would narrow, it is refused.
-    fn check_case(&mut self, variable: &str) {
-        let Some(key) = variable
-            .to_uppercase()
-            .strip_prefix(self.program.prefix)
-            .map(str::to_lowercase)
-        else {
+    /// A variable that is almost one of ours has no effect, as for other taps; where it would narrow, it is refused.
+    fn check_spelling(&mut self, source: &str, variable: &str) {
+        let plain = |name: &str| {
+            let kept = name.chars().filter(char::is_ascii_alphanumeric);
+            kept.collect::<String>().to_uppercase()
+        };
+        let prefix = plain(self.program.prefix);
+        let asked = plain(variable);
+        let asked = asked.strip_prefix("ENV").unwrap_or(&asked);
+        let Some(asked) = asked.strip_prefix(&prefix) else {
             return;
         };
-        if !is_others(&key)
-            && (self.program.is_setting(&key) || meant(self.program, &key).is_some())
-        {
+        let properties = self.program.schema["properties"].as_object();
+        let mut keys = properties
+            .into_iter()
+            .flatten()
+            .map(|(key, _)| key.as_str());
+        let key = keys.find(|key| plain(key) == asked);
+        let written = variable.to_uppercase();
+        let written = written.strip_prefix(self.program.prefix).unwrap_or(asked);
+        if is_others(written) {
+            return;
+        }
+        if let Some(key) = key.or_else(|| meant(self.program, asked)) {
             let prefix = self.program.prefix;
             let text = format!(
-                "is not read: variables of settings are in upper case; call it {prefix}{}",
+                "in {source} is not read; write {prefix}{}",
                 key.to_uppercase()
             );
-            self.problems.push(Problem {
-                key: variable.to_owned(),
-                text,
-            });
+            self.problems.push(Problem::new(variable, text));
         }
     }
 }
@@ -270,7 +279,7 @@ impl Merged<'_> {
         for (name, value) in std::env::vars_os() {
             let Some(name) = name.to_str() else { continue };
             if !name.starts_with(prefix) && name != FALLBACK_TOKEN {
-                self.check_case(name);
+                self.check_spelling("the environment", name);
                 continue;
             }
             match value.into_string() {
@@ -311,6 +320,9 @@ impl Merged<'_> {
                 *fallback = Some(value.clone());
             }
             let setting = name.strip_prefix(self.program.prefix);
+            if setting.is_none() {
+                self.check_spelling(source, name);
+            }
             if let Some(setting) = setting.filter(|setting| !is_others(setting)) {
                 settings.push((setting.to_lowercase(), name, value));
             }
