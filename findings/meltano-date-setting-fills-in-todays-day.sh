@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Expected: a value that is no full date is refused, or `2024-05` means the month's first day, as in
+#   ISO 8601; a week date is read as one
+# Happens: `TAP_X_DAY=2024-05` is passed on as `2024-05-DD` with the day of the month on which
+#   Meltano runs, and `2024-W05-1` (29 January 2024) as 1 May 2024; no warning
+# Version: meltano 4.4.1.
+# Concerns: users who give `start_date` as a month or a week: the data before today's day of the
+#   month is missing, and by a different amount each day
+# Source: seen on 2026-11-28.
+set -euo pipefail
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp"
+python3 -m venv env
+env/bin/pip -q --disable-pip-version-check install meltano==4.4.1
+
+export MELTANO_SEND_ANONYMOUS_USAGE_STATS=false MELTANO_CLI_LOG_LEVEL=error NO_COLOR=1
+env/bin/meltano --version
+cat > tap.sh <<'SH'
+#!/bin/sh
+env | grep '^TAP_X_' || true
+while [ $# -gt 0 ]; do
+  if [ "$1" = --config ]; then echo "config: $(tr -d '\n' < "$2")"; fi
+  shift
+done
+SH
+chmod +x tap.sh
+cat > meltano.yml <<'YML'
+send_anonymous_usage_stats: false
+plugins:
+  extractors:
+  - name: tap-x
+    namespace: tap_x
+    executable: ./tap.sh
+    settings:
+    - {name: day, kind: date_iso8601}
+YML
+
+TAP_X_DAY=2024-05 env/bin/meltano invoke tap-x | tee month.txt
+TAP_X_DAY=2024-W05-1 env/bin/meltano invoke tap-x | tee week.txt
+today=$(date +%d)
+grep -q "\"day\": \"2024-05-${today}T00:00:00\"" month.txt
+grep -q '"day": "2024-05-01T00:00:00"' week.txt

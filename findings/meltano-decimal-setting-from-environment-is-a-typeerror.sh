@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Expected: a setting of `kind: decimal` takes 1.5 from `meltano.yml` and from the environment alike
+# Happens: from `meltano.yml` it works; from `TAP_X_RATE=1.5` Meltano stops with `TypeError: Object
+#   of type Decimal is not JSON serializable` as it writes the plugin's configuration
+# Version: meltano 4.4.1.
+# Concerns: authors of plugin definitions with a fractional number (the older `kind: integer` or
+#   `string` works)
+# Source: seen on 2026-11-28.
+set -euo pipefail
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp"
+python3 -m venv env
+env/bin/pip -q --disable-pip-version-check install meltano==4.4.1
+
+export MELTANO_SEND_ANONYMOUS_USAGE_STATS=false MELTANO_CLI_LOG_LEVEL=error NO_COLOR=1
+env/bin/meltano --version
+cat > tap.sh <<'SH'
+#!/bin/sh
+env | grep '^TAP_X_' || true
+while [ $# -gt 0 ]; do
+  if [ "$1" = --config ]; then echo "config: $(tr -d '\n' < "$2")"; fi
+  shift
+done
+SH
+chmod +x tap.sh
+cat > meltano.yml <<'YML'
+send_anonymous_usage_stats: false
+plugins:
+  extractors:
+  - name: tap-x
+    namespace: tap_x
+    executable: ./tap.sh
+    settings:
+    - {name: rate, kind: decimal}
+    config:
+      rate: 1.5
+YML
+
+env/bin/meltano invoke tap-x | tee yml.txt
+grep -q '"rate": 1.5' yml.txt
+if TAP_X_RATE=1.5 env/bin/meltano invoke tap-x > env.txt 2>&1; then
+  echo "no longer so"
+  exit 1
+fi
+grep 'TypeError: Object of type Decimal' env.txt

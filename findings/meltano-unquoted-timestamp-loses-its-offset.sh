@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Expected: `start: 2024-05-01T10:00:00+02:00` in `meltano.yml` means the same with and without
+#   quotes
+# Happens: without quotes YAML makes it a timestamp, and the plugin is given `2024-05-01T10:00:00`,
+#   without the offset and not converted, so that it reads two hours later; with quotes it is passed
+#   on whole
+# Version: meltano 4.4.1.
+# Concerns: whoever writes a start date with an offset other than Z in `meltano.yml`
+# Source: seen on 2026-11-28.
+set -euo pipefail
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp"
+python3 -m venv env
+env/bin/pip -q --disable-pip-version-check install meltano==4.4.1
+
+export MELTANO_SEND_ANONYMOUS_USAGE_STATS=false MELTANO_CLI_LOG_LEVEL=error NO_COLOR=1
+env/bin/meltano --version
+cat > tap.sh <<'SH'
+#!/bin/sh
+env | grep '^TAP_X_' || true
+while [ $# -gt 0 ]; do
+  if [ "$1" = --config ]; then echo "config: $(tr -d '\n' < "$2")"; fi
+  shift
+done
+SH
+chmod +x tap.sh
+cat > meltano.yml <<'YML'
+send_anonymous_usage_stats: false
+plugins:
+  extractors:
+  - name: tap-x
+    namespace: tap_x
+    executable: ./tap.sh
+    settings:
+    - {name: bare, kind: date_iso8601}
+    - {name: quoted, kind: date_iso8601}
+    config:
+      bare: 2024-05-01T10:00:00+02:00
+      quoted: '2024-05-01T10:00:00+02:00'
+YML
+
+env/bin/meltano invoke tap-x | tee out.txt
+grep -q '"bare": "2024-05-01T10:00:00"' out.txt
+grep -q '"quoted": "2024-05-01T10:00:00+02:00"' out.txt

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Expected: protobuf's JSON has the texts `"NaN"` and `"Infinity"` for a double, and an exporter of
+#   that format sends them
+# Happens: both become `{"doubleValue":null}`, so a receiver sees an empty value, or a zero
+# Version: @opentelemetry/otlp-transformer 0.223.1 (npm).
+# Concerns: senders of OTLP over HTTP in JSON
+# Source: seen on 2026-11-28.
+set -euo pipefail
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp"
+npm init -y >/dev/null
+npm install --silent --no-audit --no-fund @opentelemetry/api@1.9.1 @opentelemetry/sdk-trace-base@2.12.1 @opentelemetry/otlp-transformer@0.223.1
+node - <<'JS'
+const { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } = require("@opentelemetry/sdk-trace-base");
+const { JsonTraceSerializer } = require("@opentelemetry/otlp-transformer");
+const assert = require("assert");
+
+console.log("otlp-transformer", require("./node_modules/@opentelemetry/otlp-transformer/package.json").version);
+const exporter = new InMemorySpanExporter();
+const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+function sent(attributes) {
+  exporter.reset();
+  provider.getTracer("x").startSpan("a", { attributes }).end();
+  const text = new TextDecoder().decode(JsonTraceSerializer.serializeRequest(exporter.getFinishedSpans()));
+  const found = JSON.parse(text).resourceSpans[0].scopeSpans[0].spans[0].attributes;
+  console.log(JSON.stringify(found), text.match(/"attributes":\[\{"key":"v".*?\]/)?.[0]);
+  return Object.fromEntries(found.map((a) => [a.key, a.value]));
+}
+assert.deepStrictEqual(sent({ v: NaN }).v, { doubleValue: null });
+assert.deepStrictEqual(sent({ v: Infinity }).v, { doubleValue: null });
+JS
