@@ -222,8 +222,7 @@ impl Settings {
         let config: Config = checked.read();
         let now = Utc::now();
         let mut instant = |key: &str, text: Option<&String>| {
-            text.filter(|text| !text.trim().is_empty())
-                .and_then(|text| checked.keep(key, parse_instant(text)))
+            text.and_then(|text| checked.keep(key, parse_instant(text)))
         };
         let start_date = instant("start_date", config.start_date.as_ref());
         let end_date = instant("end_date", config.end_date.as_ref());
@@ -499,6 +498,11 @@ mod tests {
         assert!(found.len() == 1 && found[0].contains(field), "{found:?}");
         let kept = json!({"mask_fields": [field], "mask_salt": "s", "keep_unknown_fields": true});
         Settings::new(config(kept), Vec::new()).expect("valid");
+    }
+
+    #[rstest]
+    fn a_blank_is_no_date(#[values("start_date", "end_date")] key: &str) {
+        assert_eq!(problems(json!({key: " "})).len(), 1);
     }
 
     #[test]

@@ -201,6 +201,23 @@ fn each_file_opens_with_what_it_holds() {
     }
 }
 
+#[test]
+fn no_stream_is_named_in_code_but_in_its_entry() {
+    let modules = modules(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let mut named = Vec::new();
+    for (module, text) in modules
+        .iter()
+        .filter(|(name, _)| !name.starts_with("streams"))
+    {
+        for stream in tap_sentry::streams::STREAMS {
+            if text.contains(&format!("\"{}\"", stream.name())) {
+                named.push(format!("{module}: {}", stream.name()));
+            }
+        }
+    }
+    assert!(named.is_empty(), "{named:#?}");
+}
+
 fn walk(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder)
         .expect("a folder")

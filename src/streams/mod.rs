@@ -37,7 +37,7 @@ pub struct StreamDef {
 #[derive(Debug, Clone, Copy)]
 pub struct Parent {
     pub stream: &'static str,
-    /// Params parameter and the path of its value in the parent's row.
+    /// Path parameter and the path of its value in the parent's row.
     pub bind: &'static [(&'static str, &'static [&'static str])],
 }
 

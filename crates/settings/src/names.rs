@@ -51,6 +51,7 @@ const OTHER_NAMES: &[(&str, &[&str])] = &[
             "projectsexclude",
             "ignoreproject",
             "ignoreprojects",
+            "skipslugs",
             "skipproject",
             "skipprojects",
         ],
@@ -96,10 +97,7 @@ const OTHER_NAMES: &[(&str, &[&str])] = &[
 
 /// Parts of names that can mean only one setting.
 const PARTS: &[(&str, &[&str])] = &[
-    (
-        "exclude_project_slugs",
-        &["exclu", "blacklist", "denylist", "skip"],
-    ),
+    ("exclude_project_slugs", &["exclu", "blacklist", "denylist"]),
     ("organization", &["organi"]),
     (
         "project_slugs",

@@ -21,6 +21,8 @@ fn is_others(variable: &str) -> bool {
         || name.contains("_port_");
     name.starts_with('_')
         || name == "loglevel"
+        // People name the variable so that fills in Meltano's own `pip_url`.
+        || name == "pip_url"
         || of_kubernetes
         || name.ends_with("service_host")
         || name.contains("service_port")
@@ -110,7 +112,7 @@ impl<'p> Merged<'p> {
             if let Some(secret) = self
                 .program
                 .secret_in_file(key)
-                .filter(|secret| keys.contains(secret))
+                .filter(|secret| keys.iter().any(|key| canonical(key) == *secret))
             {
                 let text = format!("stands beside `{secret}` in {source}; remove one of them");
                 self.problems.push(Problem::new(key, text));
@@ -435,6 +437,8 @@ mod tests {
     #[case("api_base", Some("base_url"))]
     #[case("mask_emails", Some("mask_fields"))]
     #[case("pii", Some("mask_fields"))]
+    #[case("skip_slugs", Some("exclude_project_slugs"))]
+    #[case("skip_ssl_verification", None)]
     #[case("reason", None)]
     #[case("stream_maps", None)]
     #[case("stream_map_config", None)]
@@ -468,6 +472,7 @@ mod tests {
     #[case("PORT", true)]
     #[case("PORT_80_TCP_ADDR", true)]
     #[case("API_PORT", true)]
+    #[case("PIP_URL", true)]
     #[case("API_PORT_80_TCP", true)]
     #[case("_SELECT", true)]
     #[case("LOGLEVEL", true)]
@@ -629,5 +634,7 @@ mod tests {
             merged.problems[0].to_string(),
             "`api_token_file` stands beside `api_token` in a.json; remove one of them"
         );
+        merged.check_secrets("b.json", &["auth_token", "api_token_file"]);
+        assert_eq!(merged.problems.len(), 2, "by its other name too");
     }
 }
