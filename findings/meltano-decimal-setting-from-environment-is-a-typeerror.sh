@@ -7,6 +7,7 @@
 #   `string` works)
 # Source: seen on 2026-11-28.
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp"
@@ -15,15 +16,9 @@ env/bin/pip -q --disable-pip-version-check install meltano==4.4.1
 
 export MELTANO_SEND_ANONYMOUS_USAGE_STATS=false MELTANO_CLI_LOG_LEVEL=error NO_COLOR=1
 env/bin/meltano --version
-cat > tap.sh <<'SH'
-#!/bin/sh
-env | grep '^TAP_X_' || true
-while [ $# -gt 0 ]; do
-  if [ "$1" = --config ]; then echo "config: $(tr -d '\n' < "$2")"; fi
-  shift
-done
-SH
+cp "$here/shared/meltano_tap.sh" tap.sh
 chmod +x tap.sh
+
 cat > meltano.yml <<'YML'
 send_anonymous_usage_stats: false
 plugins:

@@ -17,16 +17,6 @@ env/bin/pip -q --disable-pip-version-check install meltano==4.4.1
 export MELTANO_SEND_ANONYMOUS_USAGE_STATS=false MELTANO_CLI_LOG_LEVEL=error NO_COLOR=1
 env/bin/meltano --version
 cat > tap.sh <<'SH'
-#!/bin/sh
-env | grep '^TAP_X_' || true
-while [ $# -gt 0 ]; do
-  if [ "$1" = --config ]; then echo "config: $(tr -d '\n' < "$2")"; fi
-  shift
-done
-SH
-chmod +x tap.sh
-
-cat > tap.sh <<'SH'
 #!/usr/bin/env python3
 import json
 import sys
@@ -49,6 +39,7 @@ elif "--catalog" in sys.argv:
     ]
     print("chosen:", *sorted(chosen))
 SH
+chmod +x tap.sh
 cat > meltano.yml <<'YML'
 send_anonymous_usage_stats: false
 plugins:
