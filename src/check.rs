@@ -9,12 +9,13 @@ use crate::singer::message::{Announced, line};
 use crate::singer::queue::outbox;
 use crate::singer::state::Bookmarks;
 use crate::singer::writer::Writer;
-use crate::streams::Pass;
-use crate::sync::failure::{Failure, Stop};
-use crate::sync::pager::Pager;
+use crate::streams::Pass as Search;
+use crate::sync::failure::{Failure, Stop, reason};
+use crate::sync::list::{Pass, Source};
+use crate::sync::listing::Listing;
+use crate::sync::organization::organization_slugs;
 use crate::sync::plan::{self, Node, RETENTION};
 use crate::sync::session::Session;
-use crate::sync::walk::{Sync, reason};
 use futures::future::{BoxFuture, FutureExt};
 use std::io::Write;
 use std::sync::Arc;
@@ -63,21 +64,11 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
     let checked = {
         let client = Client::new(&settings.connection, report.traffic())?;
         let tree = plan::tree(selection);
-        let bookmarks = Bookmarks::default();
         runtime(&outbox)?.block_on(async {
-            let organizations = Sync::new(
-                &client,
-                settings,
-                &tree,
-                &bookmarks,
-                &report,
-                outbox.clone(),
-                false,
-            )
-            .organizations()
-            .await?;
+            let session = Session::new(&client, settings.clone(), &report, outbox);
+            let organizations = organization_slugs(&session).await?;
             let mut check = Check {
-                session: Session::new(&client, settings, &report, outbox),
+                session,
                 alone: organizations.len() == 1,
                 unknown: None,
                 answers: 0,
@@ -217,7 +208,7 @@ impl Check<'_> {
     /// Writes the first row there; returns the places of its children, or `None` when there is no row.
     async fn first(&self, node: &Node, place: &Params) -> Result<Option<Vec<Params>>, Failure> {
         let now = self.session.settings.now;
-        let settings = &self.session.settings.at(self
+        let settings = self.session.settings.at(self
             .session
             .client
             .clock()
@@ -234,20 +225,19 @@ impl Check<'_> {
             || node.def.replication_key().is_some() && node.def.endpoint.rows != Rows::Object;
         let query = walk
             .and_then(|walk| walk.passes.first())
-            .map(Pass::parameters)
+            .map(Search::parameters)
             .unwrap_or_default();
         let everything = ["-1".to_owned()];
-        let mut pager = Pager::new(&self.session, node, place.clone(), query).probing(TRIES);
-        pager.window = listed_by_time.then_some(window);
-        pager.first_only = true;
-        pager.projects = &everything;
-        while let Some(page) = pager.next().await? {
-            if !page.keys.is_empty() {
-                let places = page
-                    .references
-                    .iter()
-                    .take(TRIES)
-                    .map(|reference| place.with(&reference.bind));
+        let mut listing = Listing::new(&self.session, node, place.clone());
+        listing.query = query;
+        listing.probe = Some(TRIES);
+        listing.first_only = true;
+        listing.projects = &everything;
+        let mut pages = listing.open(listed_by_time.then_some(window));
+        while let Some(page) = pages.next().await? {
+            if !page.rows.is_empty() {
+                let references = page.rows.iter().filter_map(|row| row.reference.as_ref());
+                let places = references.take(TRIES).map(|row| place.with(&row.bind));
                 return Ok(Some(places.collect()));
             }
         }

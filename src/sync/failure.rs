@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::singer::queue::Closed;
+use tap_sentry_api::endpoint::Endpoint;
 use tap_sentry_api::error::ApiError;
 
 /// What ends the whole run.
@@ -48,5 +49,20 @@ impl From<ApiError> for Failure {
         } else {
             Self::Api(error)
         }
+    }
+}
+
+/// The error, with what a user can do about it.
+pub fn reason(endpoint: &Endpoint, error: &ApiError) -> String {
+    let scopes = endpoint.scopes_text();
+    match error.status() {
+        Some(403) if error.scope_shown => format!(
+            "{error}; the token has the scope {scopes}, others are read by it: it has no access to this one"
+        ),
+        Some(403) => {
+            format!("{error}; the token needs the scope {scopes}, and access to the project")
+        }
+        Some(404) => format!("{error}; this server does not have it, or `organization` is wrong"),
+        _ => error.to_string(),
     }
 }

@@ -1,9 +1,15 @@
 //! What a run asks for, and in which order.
 
-pub mod counts;
-pub mod failure;
-pub mod pager;
+pub(crate) mod by_project;
+pub(crate) mod children;
+pub(crate) mod counts;
+pub(crate) mod failure;
+pub(crate) mod limit;
+pub(crate) mod list;
+pub(crate) mod listing;
+pub(crate) mod organization;
 pub mod plan;
-pub mod row;
-pub mod session;
-pub mod walk;
+pub(crate) mod progress;
+pub(crate) mod row;
+pub(crate) mod session;
+pub(crate) mod windows;

@@ -26,6 +26,15 @@ pub struct Node {
 }
 
 impl Node {
+    /// Of a list that is read for itself: nothing is written of it, and nothing is below it.
+    pub fn silent(def: &'static StreamDef) -> Self {
+        Self {
+            def,
+            emit: None,
+            children: Vec::new(),
+        }
+    }
+
     /// This node and all below it.
     pub fn streams(&self) -> Vec<&'static str> {
         std::iter::once(self.def.name())
@@ -139,7 +148,7 @@ impl Starts {
     }
 
     /// From where the stream is walked, for itself and for all below it.
-    pub fn walked(&self, node: &Node) -> Option<DateTime<Utc>> {
+    pub fn of_subtree(&self, node: &Node) -> Option<DateTime<Utc>> {
         let streams = node.streams();
         self.0
             .iter()
@@ -298,32 +307,6 @@ pub fn windows(node: &Node, starts: &Starts, settings: &Settings) -> Vec<Window>
     }
     windows.retain(|window| window.start < window.end);
     windows
-}
-
-/// Which part of a partition's span is finished without a hole, whatever order its windows end in.
-#[derive(Debug)]
-pub struct Progress {
-    reached: DateTime<Utc>,
-    ahead: Vec<Window>,
-}
-
-impl Progress {
-    pub fn new(start: DateTime<Utc>) -> Self {
-        Self {
-            reached: start,
-            ahead: Vec::new(),
-        }
-    }
-
-    /// Notes a finished window; `Some(instant)` when everything before it is now finished.
-    pub fn finish(&mut self, window: Window) -> Option<DateTime<Utc>> {
-        self.ahead.push(window);
-        let before = self.reached;
-        while let Some(i) = self.ahead.iter().position(|w| w.start <= self.reached) {
-            self.reached = self.reached.max(self.ahead.swap_remove(i).end);
-        }
-        (self.reached > before).then_some(self.reached)
-    }
 }
 
 #[cfg(test)]
@@ -524,7 +507,7 @@ mod tests {
         let settings = settings("2026-01-01");
         let starts = Starts::new(&issues, &partition(), &settings, &bookmarks(&state));
         assert_eq!(starts.own(&issues), Some(at("2026-01-18")));
-        assert_eq!(starts.walked(&issues), Some(at("2026-01-09T23:00:00Z")));
+        assert_eq!(starts.of_subtree(&issues), Some(at("2026-01-09T23:00:00Z")));
         assert_eq!(
             starts.own(&issues.children[0]),
             Some(at("2026-01-09T23:00:00Z"))
@@ -587,26 +570,6 @@ mod tests {
             .pieces(TimeDelta::seconds(3))
             .is_empty()
         );
-    }
-
-    #[test]
-    fn progress_waits_for_the_windows_before() {
-        let pieces = window("2026-01-01", "2026-01-05").pieces(TimeDelta::days(1));
-        let mut progress = Progress::new(at("2026-01-01"));
-        assert_eq!(progress.finish(pieces[2]), None);
-        assert_eq!(progress.finish(pieces[1]), None);
-        assert_eq!(progress.finish(pieces[0]), Some(at("2026-01-04")));
-        assert_eq!(progress.finish(pieces[0]), None, "once is enough");
-        assert_eq!(progress.finish(pieces[3]), Some(at("2026-01-05")));
-    }
-
-    #[test]
-    fn progress_counts_halves_as_the_whole() {
-        let whole = window("2026-01-01", "2026-01-03");
-        let [first, second] = whole.halves();
-        let mut progress = Progress::new(whole.start);
-        assert_eq!(progress.finish(second), None);
-        assert_eq!(progress.finish(first), Some(whole.end));
     }
 
     #[test]

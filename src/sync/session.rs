@@ -1,17 +1,24 @@
-//! What every list of a run needs.
+//! What every list of a run needs: the client, the settings, and where records, gaps and skipped rows go.
 
-use crate::report::run::{Report, Skip};
+use crate::report::run::{Gap, Report, Skip};
 use crate::settings::Settings;
 use crate::singer::queue::{Closed, Event, Outbox};
+use crate::singer::state::Partition;
+use crate::streams::StreamDef;
+use crate::sync::plan::Node;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use tap_sentry_api::client::Client;
+use tap_sentry_api::error::{ApiError, Kind};
+use tap_sentry_api::params::Params;
+use tap_sentry_api::request::Request;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// One run against one server.
 pub struct Session<'a> {
     pub client: &'a Client,
-    pub settings: &'a Settings,
+    /// Its `now` is the server's, once that is known.
+    pub settings: Settings,
     pub report: &'a Report,
     pub outbox: Outbox,
     /// What was told of single rows, which a list that is read again would tell again.
@@ -19,12 +26,7 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub fn new(
-        client: &'a Client,
-        settings: &'a Settings,
-        report: &'a Report,
-        outbox: Outbox,
-    ) -> Self {
+    pub fn new(client: &'a Client, settings: Settings, report: &'a Report, outbox: Outbox) -> Self {
         Self {
             client,
             settings,
@@ -49,5 +51,90 @@ impl<'a> Session<'a> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(xxh3_128(what.join("\0").as_bytes()))
+    }
+
+    /// The node and all below it are incomplete in each of these partitions.
+    pub async fn gaps(
+        &self,
+        node: &Node,
+        partitions: &[Partition],
+        reason: &str,
+    ) -> Result<(), Closed> {
+        for partition in partitions {
+            let gap = Gap {
+                streams: node.streams(),
+                partition: partition.clone(),
+                reason: reason.to_owned(),
+            };
+            self.outbox.send(Event::Gap(gap)).await?;
+        }
+        Ok(())
+    }
+
+    /// The node and all below it are incomplete at one place.
+    pub async fn gap(&self, node: &Node, context: &Params, reason: &str) -> Result<(), Closed> {
+        self.gaps(node, &[Partition::of(context)], reason).await
+    }
+
+    /// Rows that the server cannot give are gaps; the others of their list are written.
+    pub async fn unreadable(
+        &self,
+        node: &Node,
+        context: &Params,
+        partitions: &[Partition],
+        errors: &[ApiError],
+    ) -> Result<(), Closed> {
+        for error in errors {
+            if self.is_new(&[node.def.name(), &error.path]) {
+                let place = context.label();
+                let reason = format!("{place}: one row cannot be read, the others are: {error}");
+                self.gaps(node, partitions, &reason).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a place held no longer exists: nothing is missing.
+    pub fn tell_gone(&self, def: &StreamDef, context: &Params) {
+        log::warn!(target: def.name(), "{} no longer exists; skipped", context.label());
+    }
+
+    /// Whether the row of `listing` that the context names no longer exists, or another answers in its place: by its own
+    /// detail. A deleted project makes a list answer 403, and an issue that is being merged its events 404.
+    pub async fn is_gone(&self, listing: &StreamDef, context: &Params) -> bool {
+        let Some(def) = listing.detail() else {
+            return false;
+        };
+        let Some((name, path)) = def.parent.and_then(|parent| parent.bind.first()) else {
+            return false;
+        };
+        let Some(id) = context.get(name) else {
+            return false;
+        };
+        let mut asking = self
+            .client
+            .ask(Request::new(&def.endpoint, context.clone()));
+        loop {
+            let mut page = match asking.answer().await {
+                Ok(page) => page,
+                Err(e) => return e.not_there(),
+            };
+            let found = page.body.document().map_err(Kind::from).and_then(|doc| {
+                let found = doc.lookup(doc.root(), path);
+                let found = found.and_then(|value| doc.scalar_text(value));
+                found.ok_or_else(|| Kind::Body(format!("an object without its {}", path.join("."))))
+            });
+            match found {
+                Ok(found) => {
+                    asking.accept(&page);
+                    return found != id;
+                }
+                Err(kind) => {
+                    if let Err(e) = asking.reject(kind).await {
+                        return e.not_there();
+                    }
+                }
+            }
+        }
     }
 }

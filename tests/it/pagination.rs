@@ -265,7 +265,7 @@ fn a_list_of_events_that_is_asked_for_in_halves_and_ends_early_is_taken_up_again
         .with("window_days", 30)
         .run();
     run.is_complete()
-        .tells("halving")
+        .tells("splitting the window")
         .keys("events")
         .equal(sentry.expected("events"));
     assert_eq!(sentry.faults().fired(), 2);

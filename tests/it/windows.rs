@@ -147,7 +147,7 @@ fn smaller_windows_are_asked_for_after_a_pause_that_grows(
         .with("window_days", 30)
         .run();
     run.is_complete()
-        .tells("halving")
+        .tells("splitting the window")
         .keys(streams[0])
         .equal(sentry.expected(streams[0]));
     let asked: Vec<Request> = sentry

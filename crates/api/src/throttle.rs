@@ -45,6 +45,8 @@ pub struct Budget {
     next: Option<Instant>,
     /// No request before this: the allowance of the current window is used up.
     closed_until: Option<Instant>,
+    /// Whether the answers of the class state limits; `None` before the first.
+    is_limited: Option<bool>,
 }
 
 impl Budget {
@@ -57,6 +59,7 @@ impl Budget {
             in_flight: 0,
             next: None,
             closed_until: None,
+            is_limited: None,
         }
     }
 
@@ -69,6 +72,7 @@ impl Budget {
             in_flight: 0,
             next: None,
             closed_until: None,
+            is_limited: None,
         }
     }
 
@@ -111,6 +115,7 @@ impl Budget {
     pub fn ended(&mut self, now: Instant, headers: Option<RateHeaders>) {
         self.in_flight = self.in_flight.saturating_sub(1);
         let Some(headers) = headers else { return };
+        self.is_limited = Some(!headers.absent());
         if headers.absent() {
             // A self-hosted Sentry limits nothing and says nothing.
             self.limit = None;
@@ -233,9 +238,15 @@ impl Throttle {
         }
     }
 
-    /// About how long so many requests of a class take, each of them `latency`. Seconds.
+    /// About how long so many requests of a class take, each of them `latency`. Seconds. A class that has not answered yet
+    /// is taken for unlimited where those that have state no limits; its first request still goes as documented.
     pub fn estimate(&self, class: Class, requests: u64, latency: Duration) -> f64 {
-        let (rate, concurrent) = self.gate(class).budget().rate();
+        let is_limited = self.gate(class).budget().is_limited;
+        let (rate, concurrent) = if is_limited.is_none() && self.is_unlimited() {
+            (None, u32::MAX)
+        } else {
+            self.gate(class).budget().rate()
+        };
         let at_once = usize::try_from(concurrent)
             .unwrap_or(usize::MAX)
             .min(self.concurrency)
@@ -243,6 +254,13 @@ impl Throttle {
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let (requests, at_once) = (requests as f64, at_once as f64);
         (requests * latency.as_secs_f64() / at_once).max(rate.map_or(0.0, |rate| requests / rate))
+    }
+
+    /// Whether classes have answered, and none of them with limits.
+    fn is_unlimited(&self) -> bool {
+        let gates = self.gates.iter();
+        let heard = gates.filter_map(|(_, gate)| gate.budget().is_limited);
+        heard.max() == Some(false)
     }
 
     fn gate(&self, class: Class) -> &Arc<Gate> {
@@ -374,6 +392,25 @@ mod tests {
             least + Duration::from_micros(1) >= window.div_f64(f64::from(limit)),
             "a burst: {least:?}"
         );
+    }
+
+    #[test]
+    fn a_class_that_is_not_known_yet_is_estimated_by_the_others() {
+        let throttle = Throttle::new(16, None);
+        let estimate = || throttle.estimate(Class::ProjectEvents, 20, Duration::ZERO);
+        assert!(estimate() > 19.0, "as documented: one a second");
+        let answer = |class, headers| {
+            let mut budget = throttle.gate(class).budget();
+            budget.ended(Instant::now(), Some(headers));
+        };
+        answer(Class::Default, RateHeaders::default());
+        assert!(estimate() < 1.0, "this server limits nothing");
+        let limited = RateHeaders {
+            limit: Some(5),
+            ..RateHeaders::default()
+        };
+        answer(Class::IssueDetail, limited);
+        assert!(estimate() > 19.0, "one class is limited");
     }
 
     #[test]

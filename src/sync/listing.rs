@@ -1,0 +1,363 @@
+//! One list or object at one place: its pages, whose records go to the writer.
+
+use crate::record::lines::Batch;
+use crate::record::notes::Notes;
+use crate::report::run::Skip;
+use crate::singer::queue::{Closed, Event};
+use crate::sync::by_project::ByProject;
+use crate::sync::failure::Failure;
+use crate::sync::list::{PageRows, Pass, Source};
+use crate::sync::plan::Node;
+use crate::sync::row::{Bind, Reference, Row, identified, identity, instant, is_a_row};
+use crate::sync::session::Session;
+use chrono::{SecondsFormat, Utc};
+use std::sync::{Mutex, PoisonError};
+use tap_sentry_api::endpoint::{Endpoint, Rows};
+use tap_sentry_api::error::{ApiError, Kind};
+use tap_sentry_api::link::Next;
+use tap_sentry_api::page_size::PAGE_SIZE;
+use tap_sentry_api::pages::Pages;
+use tap_sentry_api::params::{PROJECT_ID, Params};
+use tap_sentry_api::request::Page;
+use tap_sentry_api::window::Window;
+use tap_sentry_json::{self as json, Document};
+
+/// What is asked for, and what is made of its rows.
+pub struct Listing<'a> {
+    session: &'a Session<'a>,
+    node: &'a Node,
+    context: Params,
+    /// Beside the endpoint's own query.
+    pub query: Vec<(&'static str, String)>,
+    /// The values of `{projects}`.
+    pub projects: &'a [String],
+    /// What each row tells the streams below it; by default what the node's children need.
+    pub bind: Bind,
+    /// Write the records.
+    pub emit: bool,
+    /// Write only the first record of a page, as `--test` wants it.
+    pub first_only: bool,
+    /// Rows to ask for, to see whether there is any.
+    pub probe: Option<usize>,
+    /// Tell the instant of each row.
+    pub want_instants: bool,
+    /// The list of the whole project, instead of the node's own.
+    pub by_project: Option<&'a ByProject>,
+    /// Every slug that was listed, chosen or not.
+    slugs: Mutex<Vec<String>>,
+}
+
+impl<'a> Listing<'a> {
+    pub fn new(session: &'a Session<'a>, node: &'a Node, context: Params) -> Self {
+        let mut bind: Bind = Vec::new();
+        let parents = node.children.iter().filter_map(|child| child.def.parent);
+        for (name, path) in parents.flat_map(|parent| parent.bind) {
+            if !bind.iter().any(|(known, _)| known == name) {
+                bind.push((name, path));
+            }
+        }
+        Self {
+            session,
+            emit: node.emit.is_some(),
+            node,
+            context,
+            query: Vec::new(),
+            projects: &[],
+            bind,
+            first_only: false,
+            probe: None,
+            want_instants: false,
+            by_project: None,
+            slugs: Mutex::default(),
+        }
+    }
+
+    /// Every slug that was listed, chosen or not.
+    pub fn slugs(self) -> Vec<String> {
+        self.slugs
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn listed(&self, mut slugs: Vec<String>) {
+        let mut listed = self.slugs.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.append(&mut slugs);
+    }
+
+    fn endpoint(&self) -> &'static Endpoint {
+        self.by_project
+            .map_or(&self.node.def.endpoint, |list| list.together.endpoint)
+    }
+
+    fn pages(&self, window: Option<Window>) -> Pages<'a> {
+        let def = self.node.def;
+        let details = self.session.settings.fetch_event_details;
+        let details = if details { def.details_query } else { &[] };
+        let endpoint = self.endpoint();
+        let mut query = self.context.query(endpoint, details, self.projects);
+        query.extend(self.query.iter().cloned());
+        // An object has no window: it is what it is now.
+        let window = window.filter(|_| endpoint.rows != Rows::Object);
+        let client = self.session.client;
+        let pages = Pages::new(client, endpoint, self.context.clone(), query, window);
+        match self.probe {
+            Some(rows) => pages.probing(rows),
+            None => pages,
+        }
+    }
+
+    async fn send(&self, mut batch: Batch, page: Page) -> Result<(), Closed> {
+        let most = if self.first_only { 1 } else { usize::MAX };
+        batch.rows.truncate(most);
+        if batch.rows.is_empty() && batch.notes == Notes::default() {
+            return Ok(());
+        }
+        let Page {
+            mut body, memory, ..
+        } = page;
+        batch.keep(body.take());
+        let event = Event::Records(Box::new(batch), Some(memory));
+        self.session.outbox.send(event).await
+    }
+
+    /// Makes records and rows of a body.
+    ///
+    /// A row without its key is skipped, the others are written; but a list of which no row has its key is no such list.
+    fn read(&self, page: &mut Page, number: usize) -> Result<Read, Kind> {
+        let Page {
+            sent,
+            body,
+            next,
+            hits,
+            ..
+        } = page;
+        let doc = body.document().map_err(Kind::from)?;
+        let def = self.node.def;
+        let extracted = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+        let emit = self.node.emit.as_ref().filter(|_| self.emit);
+        let counted = def.counted.and_then(|counted| {
+            let project = self.context.get(PROJECT_ID)?;
+            Some((counted, self.session.report.counts_errors(project)?))
+        });
+        let frame = emit.map(|selected| {
+            selected
+                .projection
+                .frame(|name| self.context.get(name), &extracted)
+                .counting(counted)
+        });
+        let mut batch = emit.map(|selected| {
+            Batch::new(
+                selected.def,
+                *sent,
+                self.context.get(PROJECT_ID).filter(|_| counted.is_some()),
+            )
+        });
+        let mut read = Read::default();
+        read.page.rows.reserve(PAGE_SIZE);
+        let mut places = Vec::with_capacity(PAGE_SIZE);
+        let mut without_key = Vec::new();
+        let mut row = |row: json::Value| -> Result<(), Kind> {
+            read.answered += 1;
+            let number = read.answered;
+            let mut incomplete = |why: String| without_key.push((row, number, why));
+            let get = |name| {
+                doc.lookup(row, &[name])
+                    .and_then(|value| doc.scalar_text(value))
+                    .unwrap_or_default()
+            };
+            if let Some(list) = self.by_project
+                && !list.admits(get(list.together.parent))
+            {
+                return Ok(());
+            }
+            if let Some(choice) = def.choice {
+                let slug = get(choice.slug);
+                if slug.is_empty() && !self.session.settings.projects.is_everything() {
+                    incomplete(format!("it has no `{}` to choose it by", choice.slug));
+                    return Ok(());
+                }
+                read.slugs.push(slug.clone());
+                if !self.session.settings.projects.admits(&slug) {
+                    return Ok(());
+                }
+            }
+            if let (Some(batch), Some(frame), Some(selected)) = (&mut batch, &frame, emit)
+                && let Err(e) = selected.projection.write(&doc, row, frame, batch)
+            {
+                incomplete(e.to_string());
+                return Ok(());
+            }
+            let mut reference = None;
+            if !self.bind.is_empty() || def.walk().is_some() {
+                reference = Reference::read(def, &self.bind, &doc, row);
+                if reference.is_none() {
+                    incomplete("it lacks what the streams below it are asked for by".to_owned());
+                    return Ok(());
+                }
+            }
+            let written = batch.as_ref().and_then(|batch| batch.rows.last());
+            read.page.rows.push(Row {
+                key: written.map_or_else(
+                    || identity(doc.text(row), reference.as_ref()),
+                    |written| written.key,
+                ),
+                reference,
+                instant: None,
+            });
+            places.push(row);
+            Ok(())
+        };
+        let root = doc.root();
+        match (def.endpoint.rows, doc.byte(root)) {
+            (Rows::Object, b'{') => row(root)?,
+            (Rows::Whole | Rows::Pages { .. }, b'[') => doc.elements(root).try_for_each(row)?,
+            (Rows::Object, _) => return Err(Kind::Body("expected an object".to_owned())),
+            _ => return Err(Kind::Body("expected a list".to_owned())),
+        }
+        if read.answered == without_key.len()
+            && let Some((row, _, why)) = without_key.first()
+            && !(read.answered == 1 && is_a_row(def, &doc, *row))
+        {
+            return Err(Kind::Body(why.clone()));
+        }
+        read.skips
+            .extend(without_key.into_iter().map(|(row, row_number, reason)| {
+                let place = self.context.label();
+                let ids = identified(def, &doc, row);
+                Skip {
+                    stream: def.name(),
+                    row: format!("{place}: row {row_number} of page {number}{ids}"),
+                    reason,
+                    missing: true,
+                }
+            }));
+        if let Some(found) = self.other_object(&doc) {
+            log::info!(target: def.name(), "{} was merged into {found}, which is written under its own id", self.context.label());
+        }
+        let at = |place: &json::Value| instant(def, &doc, *place);
+        read.page.edges = places
+            .first()
+            .zip(places.last())
+            .and_then(|(first, last)| Some((at(first)?, at(last)?)));
+        if self.want_instants {
+            for (row, place) in read.page.rows.iter_mut().zip(&places) {
+                row.instant = at(place).map(|instant| instant.timestamp());
+            }
+        }
+        read.page.skipped = read.skips.len();
+        read.page.hits = *hits;
+        read.page.more = matches!(next, Some(Next::Page(_)));
+        read.batch = batch;
+        Ok(read)
+    }
+
+    /// The id of the object that answers, when it is not the one that was asked for.
+    fn other_object(&self, doc: &Document<'_>) -> Option<String> {
+        let def = self.node.def;
+        let parent = def.parent.filter(|_| def.endpoint.rows == Rows::Object)?;
+        let (name, path) = parent.bind.iter().find(|(_, path)| def.key == *path)?;
+        let found = doc.scalar_text(doc.lookup(doc.root(), path)?)?;
+        let asked = self.context.get(name)?;
+        (asked != found).then_some(found)
+    }
+}
+
+/// What was made of one page.
+#[derive(Default)]
+struct Read {
+    page: PageRows,
+    batch: Option<Batch>,
+    /// How many rows it has, also those that were left out.
+    answered: usize,
+    slugs: Vec<String>,
+    skips: Vec<Skip>,
+}
+
+impl Source for Listing<'_> {
+    type Pass<'b>
+        = ListingPass<'b>
+    where
+        Self: 'b;
+
+    fn open(&self, window: Option<Window>) -> ListingPass<'_> {
+        ListingPass {
+            listing: self,
+            pages: self.pages(window),
+            done: false,
+        }
+    }
+
+    fn name(&self) -> (&'static str, String) {
+        (self.node.def.name(), self.context.label())
+    }
+
+    async fn pause(&self, refusals: usize) {
+        self.session.client.pause(refusals).await;
+    }
+}
+
+/// One pass over the pages of a list.
+pub struct ListingPass<'a> {
+    listing: &'a Listing<'a>,
+    pages: Pages<'a>,
+    done: bool,
+}
+
+impl Pass for ListingPass<'_> {
+    /// The next page, its records sent; `None` after the last.
+    ///
+    /// # Errors
+    /// As [`Pages::next`], or when the writer is gone.
+    async fn next(&mut self) -> Result<Option<PageRows>, Failure> {
+        let Listing {
+            session, context, ..
+        } = self.listing;
+        if self.done {
+            return Ok(None);
+        }
+        let endpoint = self.listing.endpoint();
+        if let Some((name, value)) = context.unnameable(endpoint) {
+            self.done = true;
+            let name = name.trim_end_matches("_id");
+            let skip = Skip {
+                stream: endpoint.name,
+                row: context.label(),
+                reason: format!("no path can carry the {name} {value:?}"),
+                missing: false,
+            };
+            session.skip(skip).await?;
+            return Ok(None);
+        }
+        while let Some(mut page) = self.pages.next().await? {
+            let read = self.listing.read(&mut page, self.pages.page());
+            let read = read.and_then(|read| {
+                self.pages.accept(&page, read.answered)?;
+                Ok(read)
+            });
+            let read = match read {
+                Ok(read) => read,
+                Err(kind) => {
+                    self.pages.reject(kind).await?;
+                    continue;
+                }
+            };
+            self.listing.listed(read.slugs);
+            if let Some(batch) = read.batch {
+                self.listing.send(batch, page).await?;
+            }
+            for skip in read.skips {
+                session.skip(skip).await?;
+            }
+            return Ok(Some(read.page));
+        }
+        Ok(None)
+    }
+
+    fn unreadable(&self) -> &[ApiError] {
+        self.pages.unreadable()
+    }
+
+    fn is_small(&self) -> bool {
+        self.pages.is_small()
+    }
+}
