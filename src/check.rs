@@ -5,8 +5,8 @@ use crate::report::run::Report;
 use crate::runtime::runtime;
 use crate::settings::Settings;
 use crate::singer::catalog::Selection;
-use crate::singer::message::{Announced, line};
-use crate::singer::queue::outbox;
+use crate::singer::message::{StreamHeader, line};
+use crate::singer::queue::event_queue;
 use crate::singer::state::Bookmarks;
 use crate::singer::writer::Writer;
 use crate::streams::Pass as Search;
@@ -34,18 +34,18 @@ const TRIES: usize = 10;
 /// When the token is refused or an endpoint does not answer.
 pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
     let selection = Selection::everything(&settings.style)?;
-    let streams: Vec<Announced> = selection
+    let streams: Vec<StreamHeader> = selection
         .0
         .iter()
-        .map(|selected| Announced {
+        .map(|selected| StreamHeader {
             version: None,
-            ..selected.announced.clone()
+            ..selected.header.clone()
         })
         .collect();
     if schema_only {
         let lines: Vec<u8> = streams
             .iter()
-            .flat_map(|announced| line(&announced.schema))
+            .flat_map(|header| line(&header.schema))
             .collect();
         return std::io::stdout()
             .lock()
@@ -53,7 +53,7 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
             .map_err(Error::Stdout);
     }
     let report = Arc::new(Report::default());
-    let (outbox, events) = outbox();
+    let (sender, events) = event_queue();
     let writer = Writer::new(
         std::io::stdout(),
         Bookmarks::default(),
@@ -64,8 +64,8 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
     let checked = {
         let client = Client::new(&settings.connection, report.traffic())?;
         let tree = plan::tree(selection);
-        runtime(&outbox)?.block_on(async {
-            let session = Session::new(&client, settings.clone(), &report, outbox);
+        runtime(&sender)?.block_on(async {
+            let session = Session::new(&client, settings.clone(), &report, sender);
             let organizations = organization_slugs(&session).await?;
             let mut check = Check {
                 session,

@@ -12,8 +12,8 @@ use crate::runtime::runtime;
 use crate::settings;
 use crate::settings::Settings;
 use crate::singer::catalog::{self, Selection};
-use crate::singer::message::{self, Announced, StateMessage};
-use crate::singer::queue::outbox;
+use crate::singer::message::{self, StateMessage, StreamHeader};
+use crate::singer::queue::{EventReceiver, event_queue};
 use crate::singer::state::{self, Bookmarks};
 use crate::singer::writer::Writer;
 use crate::sync::counts;
@@ -27,6 +27,7 @@ use std::time::Duration;
 use tap_sentry_api::client::Client;
 use tap_sentry_settings::file;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 /// How long the writer may take for what is left after a signal; a target that reads no more must not hold the tap.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -102,16 +103,33 @@ fn print(text: &[u8]) -> Result<(), Error> {
         .map_err(Error::Stdout)
 }
 
+/// How the requests of a run have ended.
+enum Ended {
+    Complete,
+    Stopped(Stop),
+    /// By the signal of that name.
+    Signal(&'static str),
+}
+
+impl From<Result<(), Stop>> for Ended {
+    fn from(ended: Result<(), Stop>) -> Self {
+        ended.map_or_else(Self::Stopped, |()| Self::Complete)
+    }
+}
+
+/// What the writer has come to: its result, or `None` when it was not waited for any longer.
+type Written = Option<std::io::Result<()>>;
+
 fn sync(
     settings: &Settings,
     selection: Selection,
     bookmarks: &Bookmarks,
     check_counts: bool,
 ) -> Result<(), Error> {
-    let (outbox, events) = outbox();
-    let runtime = runtime(&outbox)?;
-    // Before anything is written, and to the end one for all: a signal must find somebody who waits for it.
-    let stopped = {
+    let (sender, events) = event_queue();
+    let runtime = runtime(&sender)?;
+    // Handlers are installed before the first line of output; one future serves the whole run.
+    let signal = {
         let _entered = runtime.enter();
         interrupted()
     };
@@ -120,79 +138,105 @@ fn sync(
     if bookmarks.latest().is_some() {
         client.met_before();
     }
-    let streams: Vec<Announced> = selection
-        .0
-        .iter()
-        .map(|selected| selected.announced.clone())
-        .collect();
+    let headers = selection.0.iter().map(|selected| selected.header.clone());
+    let headers: Vec<StreamHeader> = headers.collect();
     let tree: Vec<Node> = plan::tree(selection);
+    let written = start_writer(settings, bookmarks, &report, headers, events);
+    let progress = Progress::start(&report);
+    let (ended, written) = runtime.block_on(async {
+        let mut signal = std::pin::pin!(signal);
+        let ended = {
+            // Dropped when all requests are done, so that the writer comes to its end.
+            let sender = sender;
+            let sync = Sync::new(
+                &client,
+                settings,
+                &tree,
+                bookmarks,
+                &report,
+                sender.clone(),
+                check_counts,
+            );
+            tokio::select! {
+                ended = sync.run() => ended.into(),
+                // What waits for an answer or for a limit would not find out before it has one.
+                () = sender.closed() => Ended::Stopped(Stop::Closed),
+                name = &mut signal => Ended::Signal(name),
+                never = log_counts_each_minute(&report) => match never {},
+            }
+        };
+        let (mut ended, written) = wait_for_writer(ended, written, &mut signal).await?;
+        if check_counts && matches!((&ended, &written), (Ended::Complete, Some(Ok(())))) {
+            tokio::select! {
+                () = counts::run(&client, &report) => {}
+                name = &mut signal => ended = Ended::Signal(name),
+            }
+        }
+        Ok::<_, Error>((ended, written))
+    })?;
+    // A look-up of a name under way would hold the runtime's end, and so the tap's.
+    runtime.shutdown_background();
+    drop(progress);
+    finish(&report, ended, written)
+}
 
-    let (done, mut writer_done) = tokio::sync::oneshot::channel();
+/// Starts the writer's thread; what is returned gets its result.
+fn start_writer(
+    settings: &Settings,
+    bookmarks: &Bookmarks,
+    report: &Arc<Report>,
+    headers: Vec<StreamHeader>,
+    events: EventReceiver,
+) -> oneshot::Receiver<std::io::Result<()>> {
+    let (done, written) = oneshot::channel();
     let writer = Writer::new(
         std::io::stdout(),
         bookmarks.clone(),
-        Arc::clone(&report),
+        Arc::clone(report),
         settings.state_interval,
     );
     std::thread::spawn(move || {
-        // The receiver may be gone: then nobody waits for the writer any more.
-        let _ = done.send(writer.run(&streams, events));
+        // After a signal nobody may wait for it any more.
+        let _ = done.send(writer.run(&headers, events));
     });
+    written
+}
 
-    let progress = Progress::start(&report);
-    let (walked, written) = runtime.block_on(async {
-        let mut stopped = std::pin::pin!(stopped);
-        let walked = {
-            // Gone with the walk, so that the writer comes to its end.
-            let outbox = outbox;
-            let walk = Sync::new(&client, settings, &tree, bookmarks, &report, outbox.clone(), check_counts);
-            tokio::select! {
-                ended = walk.run() => Ok(ended),
-                // What waits for an answer or for a limit would not find out before it has one.
-                () = outbox.closed() => Ok(Err(Stop::Closed)),
-                signal = &mut stopped => Err(signal),
-                never = count(&report) => match never {},
-            }
-        };
-        // The walk is over, and the writer comes to an end, unless nobody reads.
-        let (mut walked, written) = match walked {
-            Ok(ended) => tokio::select! {
-                written = &mut writer_done => (Ok(ended), Some(written)),
-                signal = &mut stopped => (Err(signal), tokio::time::timeout(DRAIN, writer_done).await.ok()),
-            },
-            Err(signal) => (Err(signal), tokio::time::timeout(DRAIN, writer_done).await.ok()),
-        };
-        if check_counts && matches!((&walked, &written), (Ok(Ok(())), Some(Ok(Ok(()))))) {
-            tokio::select! {
-                () = counts::run(&client, &report) => {}
-                signal = &mut stopped => walked = Err(signal),
-            }
-        }
-        (walked, written)
-    });
-    // A look-up of a name under way would hold the runtime's end, and so the tap's.
-    runtime.shutdown_background();
-    let written = match (written, &walked) {
-        (Some(written), _) => {
-            written.map_err(|_| Error::Unexpected("the writer failed".to_owned()))?
-        }
-        (None, Err(signal)) => return Err(Error::Interrupted { signal }),
-        (None, Ok(_)) => unreachable!("without a signal the writer is waited for"),
+/// Waits for the writer, which comes to its end unless nobody reads; after a signal only for [`DRAIN`].
+async fn wait_for_writer(
+    ended: Ended,
+    mut written: oneshot::Receiver<std::io::Result<()>>,
+    signal: &mut (impl Future<Output = &'static str> + Unpin),
+) -> Result<(Ended, Written), Error> {
+    let failed = |_| Error::Unexpected("the writer failed".to_owned());
+    let name = match ended {
+        Ended::Signal(name) => name,
+        ended => tokio::select! {
+            result = &mut written => return Ok((ended, Some(result.map_err(failed)?))),
+            name = signal => name,
+        },
     };
-    drop(progress);
-    let complete = matches!(walked, Ok(Ok(())))
-        && written.is_ok()
+    let written = tokio::time::timeout(DRAIN, written).await.ok();
+    let written = written.transpose().map_err(failed)?;
+    Ok((Ended::Signal(name), written))
+}
+
+/// Tells how the run went, and what its exit code is.
+fn finish(report: &Report, ended: Ended, written: Written) -> Result<(), Error> {
+    let complete = matches!((&ended, &written), (Ended::Complete, Some(Ok(()))))
         && report.gaps().is_empty()
         && report.missing().is_none();
-    report.log_notes();
-    report.log_totals(complete);
-    summarize(&report, complete);
-    written.map_err(Error::Stdout)?;
-    match walked {
-        Err(signal) => Err(Error::Interrupted { signal }),
-        Ok(Err(Stop::Error(error))) => Err(error),
-        Ok(Err(Stop::Closed)) => Err(Error::Unexpected("the writer ended early".to_owned())),
-        Ok(Ok(())) => match (report.gaps().as_slice(), report.missing()) {
+    if written.is_some() {
+        report.log_notes();
+        report.log_totals(complete);
+        summarize(report, complete);
+    }
+    written.transpose().map_err(Error::Stdout)?;
+    match ended {
+        Ended::Signal(signal) => Err(Error::Interrupted { signal }),
+        Ended::Stopped(Stop::Error(error)) => Err(error),
+        Ended::Stopped(Stop::Closed) => Err(Error::Unexpected("the writer ended early".to_owned())),
+        Ended::Complete => match (report.gaps().as_slice(), report.missing()) {
             ([], None) => Ok(()),
             ([], Some(Missing { rows, first })) => Err(Error::Skipped { rows, first }),
             (gaps @ [first, ..], _) => Err(Error::Incomplete {
@@ -215,7 +259,7 @@ fn summarize(report: &Report, complete: bool) {
 }
 
 /// Tells each minute how many records were written and requests made.
-async fn count(report: &Report) -> std::convert::Infallible {
+async fn log_counts_each_minute(report: &Report) -> std::convert::Infallible {
     loop {
         tokio::time::sleep(Duration::from_secs(60)).await;
         report.log_counts();

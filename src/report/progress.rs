@@ -1,7 +1,7 @@
 //! Progress on a terminal: one line a stream, redrawn while the run goes on.
 
 use crate::report::run::{Counts, Report};
-use crate::report::terminal::{FOOT, human};
+use crate::report::terminal::{BARS, human};
 use crate::streams::STREAMS;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ impl Progress {
         if !std::io::stderr().is_terminal() || log::max_level() < log::LevelFilter::Info {
             return None;
         }
-        FOOT.set_draw_target(ProgressDrawTarget::stderr());
+        BARS.set_draw_target(ProgressDrawTarget::stderr());
         let report = Arc::clone(report);
         let (stop, stopped) = channel();
         let drawing = std::thread::spawn(move || {
@@ -42,12 +42,12 @@ impl Progress {
                         // Cut to the width of the terminal.
                         let style = ProgressStyle::with_template("{wide_msg}")
                             .unwrap_or_else(|_| ProgressStyle::default_spinner());
-                        FOOT.add(ProgressBar::new_spinner().with_style(style))
+                        BARS.add(ProgressBar::new_spinner().with_style(style))
                     });
                     line.set_message(describe(def.name(), counts, started.elapsed()));
                 }
             }
-            let _ = FOOT.clear();
+            let _ = BARS.clear();
         });
         Some(Self {
             stop: Some(stop),
@@ -62,7 +62,7 @@ impl Drop for Progress {
         if let Some(drawing) = self.drawing.take() {
             let _ = drawing.join();
         }
-        FOOT.set_draw_target(ProgressDrawTarget::hidden());
+        BARS.set_draw_target(ProgressDrawTarget::hidden());
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::LazyLock;
 
 /// All lines of the terminal's foot. Hidden until a run shows it.
-pub static FOOT: LazyLock<MultiProgress> =
+pub static BARS: LazyLock<MultiProgress> =
     LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::hidden()));
 
 /// Writes log lines above the foot.
@@ -14,7 +14,7 @@ pub struct Stderr;
 
 impl Write for Stderr {
     fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-        FOOT.suspend(|| std::io::stderr().write(text))
+        BARS.suspend(|| std::io::stderr().write(text))
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

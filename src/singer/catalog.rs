@@ -2,7 +2,7 @@
 
 use crate::record::projection::Projection;
 use crate::record::transform::{RecordStyle, Transform};
-use crate::singer::message::{Announced, SchemaMessage};
+use crate::singer::message::{SchemaMessage, StreamHeader};
 use crate::streams::{Replication, STREAMS, StreamDef};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -357,7 +357,7 @@ fn describe(
 #[derive(Debug)]
 pub struct Selected {
     pub def: &'static StreamDef,
-    pub announced: Announced,
+    pub header: StreamHeader,
     pub projection: Projection,
     /// `FULL_TABLE` in the catalog of an incremental stream: bookmarks are neither used nor moved.
     pub ignore_bookmark: bool,
@@ -641,7 +641,7 @@ impl Entry {
         let projection = projection.changed(transform, version);
         Ok(Selected {
             def,
-            announced: Announced { schema, version },
+            header: StreamHeader { schema, version },
             projection,
             ignore_bookmark,
         })
@@ -839,7 +839,7 @@ mod tests {
             let selected = select(json!({"metadata": metadata})).expect("accepted");
             assert!(!selected.ignore_bookmark);
             assert_eq!(
-                selected.announced.schema.bookmark_properties,
+                selected.header.schema.bookmark_properties,
                 Some(vec!["lastSeen".to_owned()])
             );
         }
@@ -873,7 +873,7 @@ mod tests {
             match (select(entry), expected) {
                 (Ok(selected), Some(expected)) => {
                     assert_eq!(
-                        selected.announced.schema.schema["properties"]
+                        selected.header.schema.schema["properties"]
                             .get("title")
                             .is_some(),
                         expected
@@ -898,7 +898,7 @@ mod tests {
     fn an_entry_as_other_programs_write_it(#[case] value: Value, #[case] full_table: bool) {
         let selected = select(value).expect("accepted");
         assert_eq!(selected.ignore_bookmark, full_table);
-        assert_eq!(selected.announced.schema.key_properties, ["id"]);
+        assert_eq!(selected.header.schema.key_properties, ["id"]);
     }
 
     #[rstest]
@@ -910,7 +910,7 @@ mod tests {
         let selected = select(value).expect("accepted");
         assert_eq!(selected.ignore_bookmark, full_table);
         assert_eq!(
-            selected.announced.schema.bookmark_properties,
+            selected.header.schema.bookmark_properties,
             (!full_table).then(|| vec!["lastSeen".to_owned()])
         );
     }
@@ -920,7 +920,7 @@ mod tests {
         let selected = select(json!({"tap_stream_id": "teams", "replication_method": "INCREMENTAL", "replication_key": "dateCreated"}))
             .expect("accepted");
         assert!(!selected.ignore_bookmark);
-        assert_eq!(selected.announced.schema.bookmark_properties, None);
+        assert_eq!(selected.header.schema.bookmark_properties, None);
     }
 
     #[test]
@@ -928,13 +928,13 @@ mod tests {
         let schema =
             json!({"type": "object", "properties": {"title": {"type": ["string", "null"]}}});
         let selected = select(json!({"schema": schema, "key_properties": []})).expect("accepted");
-        let names: Vec<&String> = selected.announced.schema.schema["properties"]
+        let names: Vec<&String> = selected.header.schema.schema["properties"]
             .as_object()
             .expect("an object")
             .keys()
             .collect();
         assert_eq!(names, ["title", "id", "lastSeen"]);
-        assert_eq!(selected.announced.schema.key_properties, ["id"]);
+        assert_eq!(selected.header.schema.key_properties, ["id"]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub struct SchemaMessage {
 
 /// What is said of a stream before its records.
 #[derive(Debug, Clone)]
-pub struct Announced {
+pub struct StreamHeader {
     pub schema: SchemaMessage,
     /// Of a full-table stream, where versions are wanted: targets remove rows of earlier ones.
     pub version: Option<i64>,

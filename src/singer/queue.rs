@@ -1,7 +1,7 @@
-//! The queue between the walk and the writer.
+//! The queue between the requests and the writer.
 //!
-//! To wake the other thread for every answer costs a twentieth of all work. So the writer is woken when there is much to
-//! write, and when the walk has nothing to do but wait.
+//! To wake the writer's thread for every answer costs 5 % of all work. So it is woken when there is much to write, and
+//! when nothing is left to do but wait for answers.
 
 use crate::record::lines::Batch;
 use crate::report::run::{Gap, Skip};
@@ -15,7 +15,7 @@ use tap_sentry_api::memory::MemoryPermit;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// What the walk tells the writer.
+/// What the writer is told.
 #[derive(Debug)]
 pub enum Event {
     Records(Box<Batch>, Option<MemoryPermit>),
@@ -27,7 +27,7 @@ pub enum Event {
     Checkpoints(Vec<Checkpoint>),
     Gap(Gap),
     Skip(Skip),
-    /// The walk came to its end.
+    /// Nothing follows: all lists have come to their end.
     Done,
 }
 
@@ -35,55 +35,57 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closed;
 
-/// So much is worth waking the writer for, in KiB.
-const MUCH_KIB: usize = 2 * 1024;
+/// The writer is woken when so many KiB wait for it.
+const WAKE_AFTER_KIB: usize = 2 * 1024;
 /// Events that wait for the writer at most.
 pub const QUEUE: usize = 32;
 
-/// Where the walk puts its events. Waits when the writer is behind.
+/// Sends the events of the run to the writer. Waits when the writer is behind.
 #[derive(Debug, Clone)]
-pub struct Outbox {
+pub struct EventSender {
     events: Sender<Event>,
-    /// The last field: it rings for the last time when no event can follow.
-    bell: LastRing,
+    /// The last field, so that it wakes the writer after the channel has closed.
+    wakeup: WakeOnDrop,
 }
 
-/// Where the writer takes them from.
+/// The writer's end of the queue.
 #[derive(Debug)]
-pub struct Inbox {
+pub struct EventReceiver {
     events: Receiver<Event>,
-    rung: mpsc::Receiver<()>,
+    woken: mpsc::Receiver<()>,
 }
 
 /// An empty queue.
-pub fn outbox() -> (Outbox, Inbox) {
+pub fn event_queue() -> (EventSender, EventReceiver) {
     let (events, receiver) = channel(QUEUE);
-    let (bell, rung) = mpsc::sync_channel(1);
-    let bell = Arc::new(Bell {
-        rope: bell,
-        unheard: AtomicUsize::new(0),
+    let (signal, woken) = mpsc::sync_channel(1);
+    let wakeup = Arc::new(Wakeup {
+        signal,
+        pending: AtomicUsize::new(0),
     });
     (
-        Outbox {
+        EventSender {
             events,
-            bell: LastRing(bell),
+            wakeup: WakeOnDrop(wakeup),
         },
-        Inbox {
+        EventReceiver {
             events: receiver,
-            rung,
+            woken,
         },
     )
 }
 
-impl Outbox {
+impl EventSender {
+    /// # Errors
+    /// When the writer is gone.
     pub async fn send(&self, event: Event) -> Result<(), Closed> {
-        let kib = if let Event::Records(_, Some(room)) = &event {
-            room.kib()
+        let kib = if let Event::Records(_, Some(memory)) = &event {
+            memory.kib()
         } else {
             0
         };
         self.events.send(event).await.map_err(|_| Closed)?;
-        self.bell.0.sent(kib);
+        self.wakeup.0.sent(kib);
         Ok(())
     }
 
@@ -92,14 +94,14 @@ impl Outbox {
         self.events.closed().await;
     }
 
-    /// To be called whenever the walk has nothing to do: what it sent must not wait with it.
+    /// To be called whenever nothing but waiting is left to do: what was sent must not wait as well.
     pub fn idle(&self) -> impl Fn() + Send + Sync + 'static {
-        let bell = Arc::clone(&self.bell.0);
-        move || bell.idle()
+        let wakeup = Arc::clone(&self.wakeup.0);
+        move || wakeup.idle()
     }
 }
 
-impl Inbox {
+impl EventReceiver {
     /// The next event, if there is one by now.
     ///
     /// # Errors
@@ -110,54 +112,53 @@ impl Inbox {
 
     /// Returns when there may be another.
     pub fn wait(&self) {
-        // Without a bell there is no outbox any more, which the next look finds out.
-        let _ = self.rung.recv();
+        // It fails when all senders are gone, which the next `take` finds out.
+        let _ = self.woken.recv();
     }
 
     /// Whether there may be another within that time.
     pub fn wait_for(&self, time: Duration) -> bool {
-        self.rung.recv_timeout(time) != Err(RecvTimeoutError::Timeout)
+        self.woken.recv_timeout(time) != Err(RecvTimeoutError::Timeout)
     }
 }
 
-/// Wakes the writer. What is rung while it is at work it hears afterwards. All calls come from the walk's thread, so that
-/// none is lost between a look at `unheard` and the next.
+/// Wakes the writer. A signal that comes while the writer is at work stays until it waits. All calls come from one
+/// thread, so that no event is sent between a look at `pending` and its reset.
 #[derive(Debug)]
-struct Bell {
-    /// Pulled to ring.
-    rope: mpsc::SyncSender<()>,
-    /// What was sent since it was rung: KiB, and one for each event.
-    unheard: AtomicUsize,
+struct Wakeup {
+    signal: mpsc::SyncSender<()>,
+    /// What was sent since the last signal: KiB, and one for each event.
+    pending: AtomicUsize,
 }
 
-impl Bell {
+impl Wakeup {
     fn sent(&self, kib: usize) {
         let more = kib + 1;
-        if self.unheard.fetch_add(more, Ordering::Relaxed) + more >= MUCH_KIB {
-            self.ring();
+        if self.pending.fetch_add(more, Ordering::Relaxed) + more >= WAKE_AFTER_KIB {
+            self.wake();
         }
     }
 
     fn idle(&self) {
-        if self.unheard.load(Ordering::Relaxed) > 0 {
-            self.ring();
+        if self.pending.load(Ordering::Relaxed) > 0 {
+            self.wake();
         }
     }
 
-    fn ring(&self) {
-        self.unheard.store(0, Ordering::Relaxed);
-        // One that was rung and not yet heard is enough.
-        let _ = self.rope.try_send(());
+    fn wake(&self) {
+        self.pending.store(0, Ordering::Relaxed);
+        // One signal that was not taken yet is enough.
+        let _ = self.signal.try_send(());
     }
 }
 
-/// Rings when it is dropped: the writer must find out that nothing follows.
+/// Wakes the writer on drop, so that it sees the closed channel.
 #[derive(Debug, Clone)]
-struct LastRing(Arc<Bell>);
+struct WakeOnDrop(Arc<Wakeup>);
 
-impl Drop for LastRing {
+impl Drop for WakeOnDrop {
     fn drop(&mut self) {
-        self.0.ring();
+        self.0.wake();
     }
 }
 
@@ -168,55 +169,58 @@ mod tests {
     use tap_sentry_api::memory::Memory;
     use tokio::time::Instant;
 
-    fn records(room: MemoryPermit) -> Event {
+    fn records(memory: MemoryPermit) -> Event {
         Event::Records(
             Box::new(Batch::new(
                 find("events").expect("a stream"),
                 Instant::now(),
                 None,
             )),
-            Some(room),
+            Some(memory),
         )
     }
 
-    fn rung(inbox: &Inbox) -> bool {
-        inbox.rung.try_recv().is_ok()
+    fn woken(receiver: &EventReceiver) -> bool {
+        receiver.woken.try_recv().is_ok()
     }
 
     #[tokio::test]
     async fn the_writer_is_woken_for_much_when_nothing_else_is_to_do_and_at_the_end() {
-        let (outbox, mut inbox) = outbox();
-        let idle = outbox.idle();
+        let (sender, mut receiver) = event_queue();
+        let idle = sender.idle();
         idle();
-        assert!(!rung(&inbox), "nothing was sent");
+        assert!(!woken(&receiver), "nothing was sent");
 
-        outbox.send(Event::Done).await.expect("the inbox is there");
-        assert!(!rung(&inbox), "too little");
+        sender
+            .send(Event::Done)
+            .await
+            .expect("the receiver is there");
+        assert!(!woken(&receiver), "too little");
         idle();
-        assert!(rung(&inbox));
+        assert!(woken(&receiver));
         idle();
-        assert!(!rung(&inbox), "it was told already");
+        assert!(!woken(&receiver), "it was told already");
 
         let memory = Memory::default();
-        memory.learn("events", MUCH_KIB / 8 * 1024);
+        memory.learn("events", WAKE_AFTER_KIB / 8 * 1024);
         for _ in 0..3 {
-            outbox
+            sender
                 .send(records(memory.room("events").await))
                 .await
-                .expect("the inbox is there");
-            assert!(!rung(&inbox), "too little");
+                .expect("the receiver is there");
+            assert!(!woken(&receiver), "too little");
         }
-        outbox
+        sender
             .send(records(memory.room("events").await))
             .await
-            .expect("the inbox is there");
-        assert!(rung(&inbox));
+            .expect("the receiver is there");
+        assert!(woken(&receiver));
 
-        let other = outbox.clone();
-        drop((outbox, other));
-        inbox.wait();
-        let events = std::iter::from_fn(|| inbox.take().ok()).count();
+        let other = sender.clone();
+        drop((sender, other));
+        receiver.wait();
+        let events = std::iter::from_fn(|| receiver.take().ok()).count();
         assert_eq!(events, 5);
-        assert_eq!(inbox.take().err(), Some(TryRecvError::Disconnected));
+        assert_eq!(receiver.take().err(), Some(TryRecvError::Disconnected));
     }
 }

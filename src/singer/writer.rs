@@ -5,9 +5,9 @@
 
 use crate::record::lines::Batch;
 use crate::report::run::Report;
-use crate::singer::message::{ActivateVersionMessage, Announced, StateMessage, line};
+use crate::singer::message::{ActivateVersionMessage, StateMessage, StreamHeader, line};
 use crate::singer::pace::Pace;
-use crate::singer::queue::{Event, Inbox};
+use crate::singer::queue::{Event, EventReceiver};
 use crate::singer::state::{Bookmarks, Checkpoint, Partition};
 use rustc_hash::FxHashMap;
 use std::io::{self, BufWriter, Write};
@@ -82,12 +82,12 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Writes until the last outbox is gone, then a last STATE.
+    /// Writes until the last sender is gone, then a last STATE.
     ///
     /// # Errors
     /// When stdout cannot be written to.
-    pub fn run(mut self, streams: &[Announced], mut events: Inbox) -> io::Result<()> {
-        for Announced { schema, .. } in streams {
+    pub fn run(mut self, streams: &[StreamHeader], mut events: EventReceiver) -> io::Result<()> {
+        for StreamHeader { schema, .. } in streams {
             self.out.write_all(&line(schema))?;
         }
         self.out.flush()?;
@@ -155,8 +155,8 @@ impl<W: Write> Writer<W> {
 
     /// Announces that what is not of this version is gone: after the records, which every target understands, and
     /// never for a stream that has a gap or lacks a row: the target may have an earlier version of it.
-    fn activate(&mut self, streams: &[Announced]) -> io::Result<()> {
-        for Announced { schema, version } in streams {
+    fn activate(&mut self, streams: &[StreamHeader]) -> io::Result<()> {
+        for StreamHeader { schema, version } in streams {
             let whole = !self
                 .withheld
                 .iter()
@@ -231,19 +231,19 @@ mod tests {
     use crate::record::lines::Row;
     use crate::report::run::Gap;
     use crate::singer::message::SchemaMessage;
-    use crate::singer::queue::{QUEUE, outbox};
+    use crate::singer::queue::{QUEUE, event_queue};
     use crate::streams::find;
     use serde_json::{Value, json};
     use tap_sentry_api::time::parse_instant;
 
-    fn announced(stream: &str, version: Option<i64>) -> Announced {
+    fn header(stream: &str, version: Option<i64>) -> StreamHeader {
         let schema = SchemaMessage {
             stream: stream.to_owned(),
             schema: json!({}),
             key_properties: vec!["id".to_owned()],
             bookmark_properties: None,
         };
-        Announced { schema, version }
+        StreamHeader { schema, version }
     }
 
     /// Records of `(key, content)`.
@@ -294,21 +294,21 @@ mod tests {
     }
 
     /// What is printed for these events, a message a line.
-    fn written_after(state: Bookmarks, streams: &[Announced], events: Vec<Event>) -> Vec<Value> {
+    fn written_after(state: Bookmarks, streams: &[StreamHeader], events: Vec<Event>) -> Vec<Value> {
         written_at(Duration::ZERO, state, streams, events)
     }
 
     fn written_at(
         interval: Duration,
         state: Bookmarks,
-        streams: &[Announced],
+        streams: &[StreamHeader],
         events: Vec<Event>,
     ) -> Vec<Value> {
         assert!(
             events.len() <= QUEUE,
             "all are queued before the writer starts, so that a test is the same each time"
         );
-        let (sender, receiver) = outbox();
+        let (sender, receiver) = event_queue();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .expect("a runtime");
@@ -330,7 +330,7 @@ mod tests {
     }
 
     fn written(streams: &[&str], events: Vec<Event>) -> Vec<Value> {
-        let streams: Vec<_> = streams.iter().map(|name| announced(name, None)).collect();
+        let streams: Vec<_> = streams.iter().map(|name| header(name, None)).collect();
         written_after(Bookmarks::default(), &streams, events)
     }
 
@@ -415,7 +415,7 @@ mod tests {
             let messages = written_at(
                 Duration::from_secs(60),
                 Bookmarks::default(),
-                &[announced("issues", None)],
+                &[header("issues", None)],
                 events,
             );
             assert_eq!(outline(&messages), ["SCHEMA", "1.1", "2.1", "STATE"]);
@@ -441,7 +441,7 @@ mod tests {
                 .count(),
             2
         );
-        let (sender, receiver) = outbox();
+        let (sender, receiver) = event_queue();
         drop(sender);
         let mut out = Vec::new();
         let mut writer = Writer::new(
@@ -586,9 +586,9 @@ mod tests {
     fn versions_are_activated_at_the_end_of_a_later_run() {
         let state = Bookmarks::parse(json!({"bookmarks": {}})).expect("a state");
         let streams = [
-            announced("teams", Some(7)),
-            announced("projects", Some(7)),
-            announced("issues", None),
+            header("teams", Some(7)),
+            header("projects", Some(7)),
+            header("issues", None),
         ];
         let messages = written_after(
             state.clone(),
@@ -629,7 +629,7 @@ mod tests {
         let state = json!({"bookmarks": {"issues": {"start": "2026-01-01T00:00:00Z"}, "of_another_tap": {"x": [1, null]}}, "more": 1.5});
         let messages = written_after(
             Bookmarks::parse(state.clone()).expect("a state"),
-            &[announced("issues", None)],
+            &[header("issues", None)],
             vec![Event::Done],
         );
         assert_eq!(messages.last().expect("a STATE")["value"], state);
@@ -646,7 +646,7 @@ mod tests {
                 Ok(())
             }
         }
-        let (sender, receiver) = outbox();
+        let (sender, receiver) = event_queue();
         drop(sender);
         let ended = Writer::new(
             Broken,
@@ -654,7 +654,7 @@ mod tests {
             Arc::new(Report::default()),
             Duration::ZERO,
         )
-        .run(&[announced("teams", None)], receiver);
+        .run(&[header("teams", None)], receiver);
         assert_eq!(ended.map_err(|e| e.kind()), Err(io::ErrorKind::BrokenPipe));
     }
 }

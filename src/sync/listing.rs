@@ -117,7 +117,7 @@ impl<'a> Listing<'a> {
         } = page;
         batch.keep(body.take());
         let event = Event::Records(Box::new(batch), Some(memory));
-        self.session.outbox.send(event).await
+        self.session.sender.send(event).await
     }
 
     /// Makes records and rows of a body.

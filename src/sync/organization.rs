@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::report::run::Report;
 use crate::settings::Settings;
-use crate::singer::queue::{Closed, Event, Outbox};
+use crate::singer::queue::{Closed, Event, EventSender};
 use crate::singer::state::{Bookmarks, Partition};
 use crate::streams::{OF_A_PROJECT, OF_AN_ORGANIZATION, ORGANIZATIONS, PROJECTS, Walk as Windows};
 use crate::sync::children::read_rows;
@@ -47,11 +47,11 @@ impl<'a> Sync<'a> {
         tree: &'a [Node],
         bookmarks: &'a Bookmarks,
         report: &'a Report,
-        outbox: Outbox,
+        sender: EventSender,
         check_counts: bool,
     ) -> Self {
         Self {
-            session: Session::new(client, settings.clone(), report, outbox),
+            session: Session::new(client, settings.clone(), report, sender),
             tree,
             bookmarks: bookmarks.clone(),
             check_counts,
@@ -97,7 +97,7 @@ impl<'a> Sync<'a> {
             self.organization(context, listing, projects)
         });
         try_join_all(organizations).await?;
-        Ok(self.session.outbox.send(Event::Done).await?)
+        Ok(self.session.sender.send(Event::Done).await?)
     }
 
     /// Fixes the run's `now`, before anything is planned and for all of it. What a bookmark says of the time after it was
@@ -149,7 +149,7 @@ impl<'a> Sync<'a> {
             );
         }
         self.bookmarks.set_back(now);
-        self.session.outbox.send(Event::Now(now)).await
+        self.session.sender.send(Event::Now(now)).await
     }
 
     /// A slug that `project_slugs` names must be one of a project that the token sees in some organization. Where a list
@@ -201,7 +201,7 @@ impl<'a> Sync<'a> {
     async fn plan_partitions(&self, node: &Node, partitions: &[Partition]) -> Result<(), Closed> {
         for node in node.incremental() {
             let event = Event::Plan(node.def.name(), partitions.to_vec());
-            self.session.outbox.send(event).await?;
+            self.session.sender.send(event).await?;
         }
         Ok(())
     }

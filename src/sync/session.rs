@@ -2,7 +2,7 @@
 
 use crate::report::run::{Gap, Report, Skip};
 use crate::settings::Settings;
-use crate::singer::queue::{Closed, Event, Outbox};
+use crate::singer::queue::{Closed, Event, EventSender};
 use crate::singer::state::Partition;
 use crate::streams::StreamDef;
 use crate::sync::plan::Node;
@@ -20,18 +20,23 @@ pub struct Session<'a> {
     /// Its `now` is the server's, once that is known.
     pub settings: Settings,
     pub report: &'a Report,
-    pub outbox: Outbox,
+    pub sender: EventSender,
     /// What was told of single rows, which a list that is read again would tell again.
     told: Mutex<HashSet<u128>>,
 }
 
 impl<'a> Session<'a> {
-    pub fn new(client: &'a Client, settings: Settings, report: &'a Report, outbox: Outbox) -> Self {
+    pub fn new(
+        client: &'a Client,
+        settings: Settings,
+        report: &'a Report,
+        sender: EventSender,
+    ) -> Self {
         Self {
             client,
             settings,
             report,
-            outbox,
+            sender,
             told: Mutex::default(),
         }
     }
@@ -39,7 +44,7 @@ impl<'a> Session<'a> {
     /// A row that no later run can read either. Told once, however often its list is read.
     pub async fn skip(&self, skip: Skip) -> Result<(), Closed> {
         if self.is_new(&[skip.stream, &skip.row]) {
-            self.outbox.send(Event::Skip(skip)).await
+            self.sender.send(Event::Skip(skip)).await
         } else {
             Ok(())
         }
@@ -66,7 +71,7 @@ impl<'a> Session<'a> {
                 partition: partition.clone(),
                 reason: reason.to_owned(),
             };
-            self.outbox.send(Event::Gap(gap)).await?;
+            self.sender.send(Event::Gap(gap)).await?;
         }
         Ok(())
     }

@@ -286,7 +286,7 @@ impl ListedWindows<'_> {
             })
         });
         let event = Event::Checkpoints(checkpoints.collect());
-        Ok(session.outbox.send(event).await?)
+        Ok(session.sender.send(event).await?)
     }
 
     /// The rows of one window, and then their children.

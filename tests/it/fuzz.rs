@@ -303,7 +303,7 @@ fn any_catalog_is_refused_by_name_or_followed() {
             Ok(selection) => {
                 usable += 1;
                 for selected in &selection.0 {
-                    let line = tap_sentry::singer::message::line(&selected.announced.schema);
+                    let line = tap_sentry::singer::message::line(&selected.header.schema);
                     let message: Value = serde_json::from_slice(&line).expect("a SCHEMA");
                     for key in message["key_properties"].as_array().unwrap() {
                         assert!(
@@ -571,7 +571,7 @@ fn any_answer_is_refused_or_becomes_lines_that_fit_their_schema(#[case] style: &
         .map(|selected| {
             jsonschema::draft7::options()
                 .should_validate_formats(true)
-                .build(&selected.announced.schema.schema)
+                .build(&selected.header.schema.schema)
                 .unwrap()
         })
         .collect();
