@@ -9,7 +9,7 @@ use crate::singer::message::{StreamHeader, line};
 use crate::singer::queue::event_queue;
 use crate::singer::state::Bookmarks;
 use crate::singer::writer::Writer;
-use crate::streams::Pass as Search;
+use crate::streams::Search;
 use crate::sync::failure::{Failure, Stop, reason};
 use crate::sync::list::{Pass, Source};
 use crate::sync::listing::Listing;
@@ -220,11 +220,11 @@ impl Check<'_> {
                 .min(settings.end - chrono::TimeDelta::hours(1)),
             end: settings.end,
         };
-        let walk = node.def.walk();
-        let listed_by_time = walk.is_some()
+        let windows = node.def.windows();
+        let listed_by_time = windows.is_some()
             || node.def.replication_key().is_some() && node.def.endpoint.rows != Rows::Object;
-        let query = walk
-            .and_then(|walk| walk.passes.first())
+        let query = windows
+            .and_then(|windows| windows.searches.first())
             .map(Search::parameters)
             .unwrap_or_default();
         let everything = ["-1".to_owned()];

@@ -188,7 +188,7 @@ impl<'a> Listing<'a> {
                 return Ok(());
             }
             let mut reference = None;
-            if !self.bind.is_empty() || def.walk().is_some() {
+            if !self.bind.is_empty() || def.windows().is_some() {
                 reference = Reference::read(def, &self.bind, &doc, row);
                 if reference.is_none() {
                     incomplete("it lacks what the streams below it are asked for by".to_owned());

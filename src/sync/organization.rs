@@ -5,7 +5,7 @@ use crate::report::run::Report;
 use crate::settings::Settings;
 use crate::singer::queue::{Closed, Event, EventSender};
 use crate::singer::state::{Bookmarks, Partition};
-use crate::streams::{OF_A_PROJECT, OF_AN_ORGANIZATION, ORGANIZATIONS, PROJECTS, Walk as Windows};
+use crate::streams::{OF_A_PROJECT, OF_AN_ORGANIZATION, ORGANIZATIONS, PROJECTS, Windows};
 use crate::sync::children::read_rows;
 use crate::sync::failure::{Failure, Stop, reason};
 use crate::sync::list::{self, Whole};
@@ -220,7 +220,7 @@ impl<'a> Sync<'a> {
             }
         };
         let others = self.tree.iter().filter(|node| node.def.choice.is_none());
-        let others = others.map(async |node| match node.def.walk() {
+        let others = others.map(async |node| match node.def.windows() {
             Some(windows) => {
                 self.groups(node, windows, context, projects.as_deref())
                     .await
@@ -355,7 +355,7 @@ impl<'a> Sync<'a> {
     /// One stream at one place, and everything below it.
     async fn node(&self, node: &Node, context: &Params) -> Result<(), Stop> {
         let session = &self.session;
-        if let Some(windows) = node.def.walk() {
+        if let Some(windows) = node.def.windows() {
             let partition = Partition::of(context);
             let group = Group::one(node, partition, &session.settings, &self.bookmarks);
             let group = GroupSync::new(session, &self.bookmarks, node, windows, context, &group);
@@ -380,7 +380,7 @@ impl<'a> Sync<'a> {
 /// incremental lists of the organization, which are kept by project.
 fn listing_node<'a>(tree: &'a [Node], unlisted: &'a Node) -> Option<&'a Node> {
     let listing = tree.iter().find(|node| node.def.choice.is_some());
-    let by_project = tree.iter().any(|node| node.def.walk().is_some());
+    let by_project = tree.iter().any(|node| node.def.windows().is_some());
     listing.or(by_project.then_some(unlisted))
 }
 

@@ -20,7 +20,7 @@ const PROJECTS_AT_ONCE: usize = 100;
 #[derive(Debug)]
 pub struct Node {
     pub def: &'static StreamDef,
-    /// `None`: walked for its children, not written.
+    /// `None`: read for its children, not written.
     pub emit: Option<Selected>,
     pub children: Vec<Node>,
 }
@@ -101,7 +101,7 @@ struct Start {
 }
 
 impl Starts {
-    /// `node` is an incremental stream with a walk of its own.
+    /// `node` is an incremental stream with windows of its own.
     pub fn new(
         node: &Node,
         partition: &Partition,
@@ -139,7 +139,7 @@ impl Starts {
         !self.0.is_empty() && self.0.iter().all(|start| start.resume >= end)
     }
 
-    /// From where the stream itself is written; `None` when it is only walked.
+    /// From where the stream itself is written; `None` when it is only read for its children.
     pub fn own(&self, node: &Node) -> Option<DateTime<Utc>> {
         self.0
             .iter()
@@ -147,7 +147,7 @@ impl Starts {
             .map(|start| start.low)
     }
 
-    /// From where the stream is walked, for itself and for all below it.
+    /// From where the stream is read, for itself and for all below it.
     pub fn of_subtree(&self, node: &Node) -> Option<DateTime<Utc>> {
         let streams = node.streams();
         self.0
@@ -268,8 +268,8 @@ pub fn windows(node: &Node, starts: &Starts, settings: &Settings) -> Vec<Window>
         start: from.min(settings.end),
         end: settings.end,
     };
-    let mut windows = match node.def.walk() {
-        Some(walk) if walk.windowed => {
+    let mut windows = match node.def.windows() {
+        Some(of) if of.windowed => {
             // What is older than the usual retention is mostly empty: one span, to be probed before it is cut.
             let recent = (settings.now - RETENTION).clamp(whole.start, whole.end);
             let old = Window {

@@ -1,4 +1,4 @@
-//! One row of a list, as far as the walk looks at it.
+//! One row of a list, as far as a run needs to look at it.
 
 use crate::streams::{IDENTIFIERS, StreamDef};
 use chrono::{DateTime, Utc};
@@ -69,7 +69,7 @@ impl Reference {
             .iter()
             .map(|(name, path)| Some((*name, get(path).filter(|value| !value.is_empty())?)))
             .collect::<Option<Vec<_>>>()?;
-        let activity = def.walk().and_then(|walk| walk.activity);
+        let activity = def.windows().and_then(|windows| windows.activity);
         let last = activity
             .map(|activity| activity.last)
             .or(def.replication_key());

@@ -6,7 +6,7 @@
 use crate::report::run::Skip;
 use crate::singer::queue::Event;
 use crate::singer::state::{Bookmarks, Checkpoint, Partition};
-use crate::streams::{PROJECTS, Pass as Search, StreamDef, Walk as Windows};
+use crate::streams::{PROJECTS, Search, StreamDef, Windows};
 use crate::sync::children::{Children, VanishedChild};
 use crate::sync::failure::{Failure, Stop, reason};
 use crate::sync::limit::WindowLimit;
@@ -184,7 +184,7 @@ impl<'a> GroupSync<'a> {
         whole: Window,
         windows: usize,
     ) -> Result<Vec<&'static Search>, Failure> {
-        let searches = self.windows.passes.iter();
+        let searches = self.windows.searches.iter();
         if !self.windows.windowed || windows < 2 {
             return Ok(searches.collect());
         }

@@ -255,7 +255,7 @@ fn any_state_is_refused_by_name_or_kept() {
         let mut pending: Vec<&plan::Node> = tree.iter().collect();
         while let Some(node) = pending.pop() {
             pending.extend(&node.children);
-            if node.def.walk().is_some() {
+            if node.def.windows().is_some() {
                 let starts = plan::Starts::new(node, &partition("1"), &settings, &bookmarks);
                 let windows = plan::windows(node, &starts, &settings);
                 assert!(windows.len() < 10_000, "{} windows", windows.len());

@@ -44,6 +44,12 @@ pub const LIST: Endpoint = Endpoint {
     scopes: &["org:read"],
 };
 
+/// One object, to fill in the rest of an entry from.
+pub const OBJECT: Endpoint = Endpoint {
+    rows: Rows::Object,
+    ..LIST
+};
+
 /// The shape of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rows {

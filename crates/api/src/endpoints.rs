@@ -1,6 +1,6 @@
 //! Endpoints that more than one program asks.
 
-use crate::endpoint::{Class, Endpoint, LIST, Rows};
+use crate::endpoint::{Class, Endpoint, LIST, OBJECT, Rows};
 use crate::error::Kind;
 use serde_json::Value;
 
@@ -58,9 +58,8 @@ pub static ACCEPTED_ERRORS: Endpoint = Endpoint {
         ("outcome", "accepted"),
         ("interval", "1h"),
     ],
-    rows: Rows::Object,
     class: Class::Stats,
-    ..LIST
+    ..OBJECT
 };
 
 /// The sum of all groups of an answer of [`ACCEPTED_ERRORS`].

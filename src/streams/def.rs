@@ -1,0 +1,213 @@
+//! What an entry of the table of streams holds.
+
+use tap_sentry_api::endpoint::{Endpoint, LIST};
+
+/// Everything that makes one stream differ from another.
+#[derive(Debug)]
+pub struct StreamDef {
+    /// The list or object that its rows come from; named as the stream is.
+    pub endpoint: Endpoint,
+    /// JSON Schema, draft 7, of a record.
+    pub schema: &'static str,
+    /// The columns that identify a record.
+    pub key: &'static [&'static str],
+    /// Added to the endpoint's query when `fetch_event_details` is set.
+    pub details_query: &'static [(&'static str, &'static str)],
+    /// The stream whose rows it is read for.
+    pub parent: Option<Parent>,
+    /// Whether a run reads everything or what is new.
+    pub replication: Replication,
+    /// Path parameters that every record carries as columns.
+    pub columns: &'static [&'static str],
+    /// Columns whose value stands elsewhere in Sentry's answer: the first path that holds something counts.
+    pub derived: &'static [Derived],
+    /// How `project_slugs` and `exclude_project_slugs` choose among its rows.
+    pub choice: Option<Choice>,
+    /// Another list of the same rows, of many parents at once.
+    pub together: Option<Together>,
+    /// A row that was written never changes, so that it is written once a run.
+    pub immutable: bool,
+    /// How `--check-counts` knows the errors among its rows.
+    pub counted: Option<Counted>,
+    /// Whether a catalog selects it when nobody has said anything.
+    pub selected_by_default: bool,
+    /// What a user should know before selecting it.
+    pub note: &'static str,
+}
+
+impl StreamDef {
+    /// The stream's name, which is that of its table.
+    pub const fn name(&self) -> &'static str {
+        self.endpoint.name
+    }
+
+    /// The column that bookmarks are of, of an incremental stream.
+    pub fn replication_key(&self) -> Option<&'static str> {
+        match self.replication {
+            Replication::FullTable => None,
+            Replication::Incremental { key, .. } => Some(key),
+        }
+    }
+
+    /// How the windows of the list are made, of an incremental stream with windows of its own.
+    pub fn windows(&self) -> Option<Windows> {
+        match self.replication {
+            Replication::Incremental { windows, .. } => windows,
+            Replication::FullTable => None,
+        }
+    }
+}
+
+/// A full table of an organization with the key `id`, to fill in the rest of an entry from.
+pub const FULL_TABLE: StreamDef = StreamDef {
+    endpoint: LIST,
+    schema: "",
+    key: &["id"],
+    details_query: &[],
+    parent: None,
+    replication: Replication::FullTable,
+    columns: &["organization_slug"],
+    derived: &[],
+    choice: None,
+    together: None,
+    immutable: false,
+    counted: None,
+    selected_by_default: true,
+    note: "",
+};
+
+/// The parent of a stream, and what the stream takes from a row of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Parent {
+    /// Its name.
+    pub stream: &'static str,
+    /// Path parameter and the path of its value in the parent's row.
+    pub bind: &'static [(&'static str, &'static [&'static str])],
+}
+
+/// Whether a run reads everything or what is new.
+#[derive(Debug, Clone, Copy)]
+pub enum Replication {
+    /// Everything, each time.
+    FullTable,
+    /// What is new since the bookmark.
+    Incremental {
+        /// The column that bookmarks are of.
+        key: &'static str,
+        /// Read again what was active in the last `issue_refresh_days`, since records change without a new key.
+        refresh: bool,
+        /// How the windows of the list are made; `None`: the windows are those of the parent.
+        windows: Option<Windows>,
+    },
+}
+
+impl Replication {
+    /// Incremental by `key`, in the windows of the parent.
+    pub const fn with_parent(key: &'static str) -> Self {
+        Self::Incremental {
+            key,
+            refresh: false,
+            windows: None,
+        }
+    }
+}
+
+/// The windows in which an incremental list is read. The bookmark is the end of a finished window, fixed before the
+/// window was asked for, not the largest key seen: what changes meanwhile belongs to the next run.
+#[derive(Debug, Clone, Copy)]
+pub struct Windows {
+    /// Cut into windows of `window_days`, oldest first; otherwise one window to the end of the run.
+    pub windowed: bool,
+    /// The searches that together list everything of a window.
+    pub searches: &'static [Search],
+    /// Where a row says what happened to it in the window.
+    pub activity: Option<Activity>,
+}
+
+/// One of the searches that make a list complete.
+#[derive(Debug, Clone, Copy)]
+pub struct Search {
+    /// Added to the endpoint's query.
+    pub query: &'static [(&'static str, &'static str)],
+    /// Older servers refuse the search with 400; they have nothing that it would find.
+    pub optional: bool,
+}
+
+impl Search {
+    /// Its query, as parameters of a request.
+    pub fn parameters(&self) -> Vec<(&'static str, String)> {
+        self.query
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect()
+    }
+}
+
+/// The columns in which a row says what happened to it in the window that was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Activity {
+    /// When it was last active.
+    pub last: &'static str,
+    /// How many child rows it has there.
+    pub count: &'static str,
+    /// How many it has in all.
+    pub total: &'static [&'static str],
+    /// What kind of parent it is; older servers know one kind only and say nothing.
+    pub category: &'static str,
+    /// The kind of which the rows are also listed for many parents at once.
+    pub together: &'static str,
+}
+
+/// The columns by which projects are chosen.
+#[derive(Debug, Clone, Copy)]
+pub struct Choice {
+    /// Matched with the slugs of the settings.
+    pub slug: &'static str,
+    /// `false`: the token cannot read it, as the list has it; of an integration that may be wrong.
+    pub access: &'static str,
+}
+
+/// A list of the rows of many parents at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Together {
+    /// That list.
+    pub endpoint: &'static Endpoint,
+    /// The column that names a row's parent.
+    pub parent: &'static str,
+    /// The path parameter by which the parent's own list is asked for.
+    pub bind: &'static str,
+}
+
+/// The columns by which errors are counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted {
+    /// What an event is; the first that a row has counts. See [`is_error`].
+    pub kind: &'static [&'static str],
+    /// When it happened.
+    pub at: &'static str,
+}
+
+/// What `category=error` of the outcomes folds together; see sentry/constants.py, `DataCategory.error_categories`.
+const ERRORS: &[&str] = &[
+    "error",
+    "default",
+    "csp",
+    "hpkp",
+    "expectct",
+    "expectstaple",
+    "nel",
+];
+
+/// Whether an event of that type counts as an error for the outcomes.
+pub fn is_error(event_type: &str) -> bool {
+    ERRORS.contains(&event_type)
+}
+
+/// A column whose value stands elsewhere in Sentry's answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Derived {
+    /// Its name.
+    pub column: &'static str,
+    /// Paths of the value; the first that holds something counts.
+    pub from: &'static [&'static [&'static str]],
+}

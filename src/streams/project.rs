@@ -1,0 +1,35 @@
+//! Projects.
+
+use crate::streams::def::{Choice, FULL_TABLE, Parent, StreamDef};
+use tap_sentry_api::endpoint::{Endpoint, OBJECT};
+use tap_sentry_api::endpoints;
+use tap_sentry_api::params::{PROJECT_ID, PROJECT_SLUG};
+
+/// What a project tells the streams below it.
+pub const OF_A_PROJECT: Parent = Parent {
+    stream: "projects",
+    bind: &[(PROJECT_ID, &["id"]), (PROJECT_SLUG, &["slug"])],
+};
+
+pub const PROJECTS: StreamDef = StreamDef {
+    endpoint: endpoints::PROJECTS,
+    schema: include_str!("../../schemas/projects.json"),
+    choice: Some(Choice {
+        slug: "slug",
+        access: "hasAccess",
+    }),
+    ..FULL_TABLE
+};
+
+pub const PROJECT_DETAIL: StreamDef = StreamDef {
+    endpoint: Endpoint {
+        name: "project_detail",
+        path: "projects/{organization_slug}/{project_id}/",
+        scopes: &["project:read"],
+        ..OBJECT
+    },
+    schema: include_str!("../../schemas/project_detail.json"),
+    parent: Some(OF_A_PROJECT),
+    note: "One call per project.",
+    ..FULL_TABLE
+};
