@@ -1,7 +1,9 @@
 //! Settings of the tap: as written (`Config`, whose JSON Schema is the one source of all documentation) and as used
 //! ([`Settings`], validated).
 
-use crate::record::transform::{Flattening, MaskMode, Masking, RecordStyle};
+use crate::record::flatten::Flattening;
+use crate::record::mask::{MaskMode, Masking};
+use crate::record::style::RecordStyle;
 use crate::streams::{STREAMS, StreamDef};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use schemars::JsonSchema;

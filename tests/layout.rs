@@ -1,5 +1,6 @@
 //! The layout of the sources: which file may know which.
 
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ fn crates() -> Vec<PathBuf> {
 
 /// The sources of a crate by the paths of their modules, without what is compiled for tests only.
 fn modules(folder: &Path) -> BTreeMap<String, String> {
-    let mut modules = BTreeMap::new();
+    let (mut modules, mut tests) = (BTreeMap::new(), Vec::new());
     let mut folders = vec![folder.to_owned()];
     while let Some(at) = folders.pop() {
         for entry in fs::read_dir(&at).expect("a folder") {
@@ -33,11 +34,25 @@ fn modules(folder: &Path) -> BTreeMap<String, String> {
                 let name = name.to_str().expect("UTF-8").replace('/', "::");
                 let name = name.strip_suffix("::mod").unwrap_or(&name).to_owned();
                 let text = fs::read_to_string(&path).expect("a source");
+                tests.extend(test_modules(&text).map(|test| match name.as_str() {
+                    "lib" | "main" => test.to_owned(),
+                    above => format!("{above}::{test}"),
+                }));
                 modules.insert(name, without_tests(&text));
             }
         }
     }
+    modules.retain(|name, _| !tests.contains(name));
     modules
+}
+
+/// The files that a source declares for tests only.
+fn test_modules(text: &str) -> impl Iterator<Item = &str> {
+    let declared = text.split("#[cfg(test)]\n").skip(1);
+    declared.filter_map(|rest| {
+        let declaration = rest.lines().next()?.strip_suffix(';')?;
+        Some(declaration.split_once("mod ")?.1)
+    })
 }
 
 fn without_tests(text: &str) -> String {
@@ -170,6 +185,8 @@ fn the_check_finds_what_it_looks_for() {
         .into();
     let found = circle("d", &graph(&modules), &mut Vec::new(), &mut BTreeSet::new());
     assert_eq!(found.as_deref(), Some("a -> b -> c -> a"));
+    let text = "mod a;\n#[cfg(test)]\npub(crate) mod b;\n#[cfg(test)]\nmod tests {\n}";
+    assert!(test_modules(text).eq(["b"]));
 }
 
 #[test]
@@ -216,6 +233,76 @@ fn no_stream_is_named_in_code_but_in_its_entry() {
         }
     }
     assert!(named.is_empty(), "{named:#?}");
+}
+
+/// Keys that the code writes or reads for another reason than that Sentry has them.
+const WORDS: &[(&str, &str)] = &[
+    ("description", "a word of JSON Schema"),
+    ("type", "a word of JSON Schema, and of Singer's messages"),
+    (
+        "value",
+        "what a column is called that is made for one value",
+    ),
+    ("version", "a word of Singer's messages"),
+];
+
+/// The names of all properties, at every depth.
+fn properties<'a>(schema: &'a Value, found: &mut BTreeSet<&'a str>) {
+    let named = schema.get("properties").and_then(Value::as_object);
+    for (name, property) in named.into_iter().flatten() {
+        found.insert(name);
+        properties(property, found);
+    }
+    for below in ["items", "additionalProperties"] {
+        if let Some(below) = schema.get(below) {
+            properties(below, found);
+        }
+    }
+}
+
+/// The names that stand in the code as text, alone or as a key of JSON.
+fn literals<'a>(text: &str, names: &BTreeSet<&'a str>) -> Vec<&'a str> {
+    let text = text.replace("\\\"", "\"");
+    let names = names.iter().copied();
+    names
+        .filter(|name| text.contains(&format!("\"{name}\"")))
+        .collect()
+}
+
+#[test]
+fn no_key_of_sentrys_stands_in_code_that_is_for_every_stream() {
+    let schemas: Vec<Value> = tap_sentry::streams::STREAMS
+        .iter()
+        .map(|def| serde_json::from_str(def.schema).expect("a schema"))
+        .collect();
+    let mut names = BTreeSet::new();
+    for schema in &schemas {
+        properties(schema, &mut names);
+    }
+    assert!(names.contains("dateCreated"), "of a nested object too");
+    for (word, _) in WORDS {
+        assert!(
+            names.remove(word),
+            "`{word}` is no key of a schema any more"
+        );
+    }
+    assert_eq!(
+        literals(
+            r#"f("dateCreated", r"{\"culprit\":1}", "isPublic?")"#,
+            &names
+        ),
+        ["culprit", "dateCreated"]
+    );
+    let modules = modules(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let for_every_stream = modules
+        .iter()
+        .filter(|(name, _)| name.starts_with("record") || name.starts_with("sync"));
+    let mut found = Vec::new();
+    for (module, text) in for_every_stream {
+        let literals = literals(text, &names);
+        found.extend(literals.iter().map(|name| format!("{module}: {name}")));
+    }
+    assert!(found.is_empty(), "belongs into src/streams: {found:#?}");
 }
 
 fn walk(folder: &Path) -> Vec<PathBuf> {

@@ -5,12 +5,13 @@
 use crate::record::notes::Notes;
 use crate::streams::StreamDef;
 use std::io::{self, IoSlice, Write};
+use std::ops::Range;
 use tokio::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
 
-/// A stretch shorter than this is copied: a piece costs about as much.
+/// Stretches shorter than this are copied into the text, because a piece of its own costs about as much.
 const WORTH_A_PIECE: usize = 256;
-/// Pieces that are handed over at once. Systems take up to 1,024.
+/// How many pieces one call of the system writes at most. Systems take up to 1,024.
 const AT_ONCE: usize = 512;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,51 +30,48 @@ struct Piece {
 /// Lines under construction; the body that they are of is borrowed meanwhile.
 #[derive(Debug, Default)]
 pub struct Lines {
-    /// What is not in the body as it must be written.
+    /// What is written otherwise than it stands in the body, and what is too short to be a piece.
     text: Vec<u8>,
     pieces: Vec<Piece>,
     /// Up to where `text` is in `pieces`.
     covered: usize,
-    /// A stretch of the body that may still grow.
-    open: Option<(usize, usize)>,
+    /// A stretch of the body that may still grow; empty where none is open.
+    open: Range<usize>,
 }
 
 impl Lines {
     /// Where text is appended.
     #[inline]
     pub fn text(&mut self, body: &[u8]) -> &mut Vec<u8> {
-        if self.open.is_some() {
+        if !self.open.is_empty() {
             self.close(body);
         }
         &mut self.text
     }
 
-    /// Appends a stretch of the body.
+    /// Appends a stretch of the body. It is one with the last if it adjoins it.
     #[inline]
     pub fn stretch(&mut self, body: &[u8], start: usize, end: usize) {
-        match &mut self.open {
-            Some((_, open)) if *open == start => *open = end,
-            _ => {
-                self.close(body);
-                self.open = Some((start, end));
-            }
+        if self.open.end != start {
+            self.close(body);
+            self.open.start = start;
         }
+        self.open.end = end;
     }
 
     fn close(&mut self, body: &[u8]) {
-        let Some((start, end)) = self.open.take() else {
-            return;
-        };
-        if end - start < WORTH_A_PIECE {
-            self.text.extend_from_slice(&body[start..end]);
-        } else {
+        let Range { start, end } = self.open;
+        if end - start >= WORTH_A_PIECE {
             self.cover();
             self.pieces.push(Piece {
                 source: Source::Body,
                 start,
                 end,
             });
+        } else {
+            self.text.extend_from_slice(&body[start..end]);
         }
+        self.open.start = end;
     }
 
     fn cover(&mut self) {
@@ -94,10 +92,27 @@ impl Lines {
         self.pieces.len()
     }
 
-    /// Takes back what was appended since the mark: a row that turned out to have no key is no line.
+    /// Drops what was appended since the mark: a row that turned out to have no key is no line.
     pub fn forget(&mut self, body: &[u8], since: usize) {
         self.mark(body);
         self.pieces.truncate(since);
+        let text = self
+            .pieces
+            .iter()
+            .rfind(|piece| piece.source == Source::Text);
+        self.covered = text.map_or(0, |piece| piece.end);
+        self.text.truncate(self.covered);
+    }
+
+    /// Drops what was appended since the mark, and returns it.
+    pub fn take(&mut self, body: &[u8], since: usize) -> Vec<u8> {
+        self.mark(body);
+        let pieces = self.pieces[since..]
+            .iter()
+            .map(|piece| piece.of(body, &self.text));
+        let taken = pieces.collect::<Vec<_>>().concat();
+        self.forget(body, since);
+        taken
     }
 
     /// A digest of what was appended since the mark.
@@ -127,9 +142,9 @@ pub struct Row {
     pub end: usize,
     /// Identity of stream and primary key: 128 bits, so that two keys of any organization differ.
     pub key: u128,
-    /// Of the record's content; 0 where a record is written once a run whatever it holds.
+    /// Digest of the record's content; 0 where a record is written once a run whatever it holds.
     pub content: u64,
-    /// An error in the window that is compared with Sentry's own counts.
+    /// Whether it is an error in the window that is compared with Sentry's own counts.
     pub counted: bool,
 }
 
@@ -253,16 +268,17 @@ mod tests {
     }
 
     proptest! {
-        /// A part is text, or a stretch of the body that begins behind the last one or elsewhere; or a row ends.
+        /// A part is text, or a stretch of the body that begins behind the last one or elsewhere; or a row ends, or
+        /// is taken out again.
         #[test]
         fn lines_are_what_was_appended_however_little_is_taken_at_once(
-            parts in proptest::collection::vec((0..4u8, 0..600usize, 1..700usize), 0..40),
+            parts in proptest::collection::vec((0..5u8, 0..600usize, 1..700usize), 0..40),
             most in 1..3_000usize,
         ) {
             let body: Vec<u8> = (0..=250).cycle().take(4_000).collect();
             let (mut batch, mut rows, mut row, mut last) = (batch(), Vec::new(), Vec::new(), 0);
             let mut began = 0;
-            for (kind, start, length) in parts.into_iter().chain([(3, 0, 0)]) {
+            for (kind, start, length) in parts.into_iter().chain([(4, 0, 0)]) {
                 match kind {
                     0 => {
                         batch.lines.text(&body).extend(std::iter::repeat_n(b'x', length));
@@ -274,6 +290,7 @@ mod tests {
                         batch.lines.stretch(&body, start, last);
                         row.extend_from_slice(&body[start..last]);
                     }
+                    3 => prop_assert_eq!(batch.lines.take(&body, began), std::mem::take(&mut row)),
                     _ => {
                         let digest = batch.lines.digest(&body, began);
                         prop_assert_eq!(digest, xxhash_rust::xxh3::xxh3_64(&row), "it is of the bytes, however they are stored");

@@ -53,3 +53,34 @@ fn note(map: &mut BTreeMap<String, u64>, mut name: String, count: u64) {
 pub const MOST_NAMES: usize = 200;
 /// Characters of a name that are told.
 pub const MOST_LETTERS: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::testing::{all, write_row};
+    use serde_json::json;
+
+    #[test]
+    fn the_names_that_are_noted_are_bounded() {
+        let properties = json!({"id": {"type": "string"}, "p": {"type": ["object", "null"], "properties": {"a": {"type": "integer"}}}});
+        let mut sum = Notes::default();
+        for page in 0..5 {
+            let keys: Vec<String> = (0..500)
+                .map(|i| format!(r#""{}{page}.{i}":1"#, "k".repeat(i)))
+                .collect();
+            let row = format!(
+                r#"{{"id":"1","p":{{{}}},{}}}"#,
+                keys.join(","),
+                keys.join(",")
+            );
+            sum.merge(write_row("teams", &properties, &row, &all).1.notes);
+        }
+        assert_eq!(sum.unknown.values().sum::<u64>(), 5_000);
+        assert!(sum.unknown.len() <= MOST_NAMES + 1, "{}", sum.unknown.len());
+        assert!(
+            sum.unknown
+                .keys()
+                .all(|name| name.chars().count() <= MOST_LETTERS + 1)
+        );
+    }
+}

@@ -1,7 +1,9 @@
 //! Catalogs: what discovery offers and what a user's catalog selects.
 
+use crate::record::flatten::Flattener;
+use crate::record::mask::Mask;
 use crate::record::projection::Projection;
-use crate::record::transform::{RecordStyle, Transform};
+use crate::record::style::RecordStyle;
 use crate::singer::message::{SchemaMessage, StreamHeader};
 use crate::streams::{Replication, STREAMS, StreamDef};
 use serde::{Deserialize, Serialize};
@@ -611,19 +613,26 @@ impl Entry {
         self.warn_of_paths_that_lead_nowhere(def, &schema);
         let projection = Projection::new(def, &schema, &chosen, style.keep_unknown_fields);
         prune(&mut schema, &mut Vec::new(), &chosen);
-        let mut transform = Transform::new(
-            def.name(),
-            key.clone(),
-            style.masking.as_ref(),
-            style.flatten.as_ref(),
-        );
-        if let Some(transform) = &mut transform {
-            schema = transform.schema(&schema).map_err(|column| {
+        let mask = style
+            .masking
+            .as_ref()
+            .and_then(|masking| Mask::new(def.name(), &key, masking));
+        let mut flattener = None;
+        if let Some(flattening) = &style.flatten {
+            let named = key
+                .iter()
+                .map(String::as_str)
+                .chain(def.replication_key())
+                .map(str::to_owned)
+                .collect();
+            let (new, flat) = Flattener::new(flattening, named, schema).map_err(|column| {
                 wrong(&format!(
                     "flattening makes two columns `{}`; change flattening_max_key_length or flattening_separator",
                     brief(&column)
                 ))
             })?;
+            flattener = Some(new);
+            schema = flat;
         }
         let version = style
             .version
@@ -638,7 +647,7 @@ impl Entry {
             key_properties: key,
             bookmark_properties,
         };
-        let projection = projection.changed(transform, version);
+        let projection = projection.changed(mask, flattener, version);
         Ok(Selected {
             def,
             header: StreamHeader { schema, version },

@@ -6,6 +6,7 @@ mod def;
 mod issue;
 mod organization;
 mod people;
+pub mod personal;
 mod project;
 mod release;
 

@@ -312,7 +312,7 @@ pub fn windows(node: &Node, starts: &Starts, settings: &Settings) -> Vec<Window>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::transform::RecordStyle;
+    use crate::record::style::RecordStyle;
     use rstest::rstest;
     use serde_json::{Value, json};
     use tap_sentry_api::time::parse_instant;

@@ -18,7 +18,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tap_sentry::record::transform::RecordStyle;
+use tap_sentry::record::style::RecordStyle;
 use tap_sentry::singer::catalog::Selection;
 use tempfile::TempDir;
 
