@@ -6,13 +6,13 @@
 //!
 //! | room | holds |
 //! |---|---|
-//! | [`cli`], [`settings`] | what the user says: flags and settings, validated once |
+//! | [`cli`], `settings` | what the user says: flags and settings, validated once |
 //! | [`streams`] | the streams, as data; their schemas are in `schemas/` |
 //! | [`singer`] | what the Singer specification is about: catalogs, messages, states, and the one writer of stdout |
-//! | [`sync`] | what is asked for, and in which order: the plan, windows, lists and what hangs below their rows |
+//! | `sync` | what is asked for, and in which order: the plan, windows, lists and what hangs below their rows |
 //! | [`record`] | from rows to RECORD lines |
 //! | [`report`] | what is told on stderr |
-//! | [`run`], [`check`], [`about`], [`generate`] | the modes of the program |
+//! | [`run`], `check`, [`about`], [`generate`] | the modes of the program |
 //! | [`error`] | what can end a run, and the exit codes |
 //!
 //! Sentry's web API is `crates/api`, the JSON of its answers `crates/json`, and where settings come from
@@ -23,15 +23,18 @@
 //! bookmark is the end of a finished window; a gap holds back the bookmark of its partition for the rest of the run.
 
 pub mod about;
-pub mod check;
+mod check;
 pub mod cli;
 pub mod error;
 pub mod generate;
 pub mod record;
 pub mod report;
 pub mod run;
-pub mod runtime;
-pub mod settings;
+mod runtime;
+mod settings;
 pub mod singer;
 pub mod streams;
-pub mod sync;
+mod sync;
+
+#[cfg(test)]
+mod fuzz;

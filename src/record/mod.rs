@@ -1,16 +1,18 @@
 //! From rows to RECORD lines.
 
-pub mod convert;
-pub mod flatten;
-pub mod frame;
-pub mod instant;
+mod convert;
+pub(crate) mod flatten;
+mod frame;
+mod instant;
 pub mod lines;
-pub mod mask;
-pub mod notes;
+pub(crate) mod mask;
+pub(crate) mod notes;
 pub mod projection;
-pub mod schema;
+mod schema;
 pub mod style;
-pub mod value;
+mod value;
 
+#[cfg(test)]
+pub(crate) mod fuzz;
 #[cfg(test)]
 mod testing;

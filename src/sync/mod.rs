@@ -8,7 +8,7 @@ pub(crate) mod limit;
 pub(crate) mod list;
 pub(crate) mod listing;
 pub(crate) mod organization;
-pub mod plan;
+pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod row;
 pub(crate) mod session;

@@ -50,11 +50,6 @@ impl Dice {
         usize::try_from(self.0.next_u64() % end as u64).unwrap()
     }
 
-    /// So many times in a thousand.
-    pub fn hits(&mut self, rate: usize) -> bool {
-        self.below(1_000) < rate
-    }
-
     pub fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len())]
     }

@@ -1,0 +1,263 @@
+//! Answers that nobody should give, made at random from those that one should: no panic, and no line that is not one
+//! message.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where, and stop"
+)]
+
+use crate::fuzz::{almost, each_case};
+use crate::record::flatten::Flattening;
+use crate::record::lines::Batch;
+use crate::record::mask::{MaskMode, Masking};
+use crate::record::style::RecordStyle;
+use crate::singer::catalog::{Selected, Selection};
+use crate::streams::STREAMS;
+use chrono::{SubsecRound, Utc};
+use rstest::rstest;
+use sentry_sandbox::{Options, Sandbox, TOKEN, World};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use tap_sentry_api::request::INDEXED_DEPTH;
+use tap_sentry_json::Document;
+
+/// The keys of one object, none of them twice.
+struct Unique(BTreeSet<String>);
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Unique;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Unique, A::Error> {
+                let mut keys = BTreeSet::new();
+                while let Some((key, IgnoredAny)) = map.next_entry::<String, _>()? {
+                    assert!(keys.insert(key.clone()), "`{key}` comes twice");
+                }
+                Ok(Unique(keys))
+            }
+        }
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+#[derive(Deserialize)]
+struct Message {
+    #[serde(rename = "type")]
+    kind: String,
+    record: Unique,
+}
+
+/// Makes records of a body, as for a page, and looks at each line. Returns how many there are.
+pub fn project(
+    selected: &Selected,
+    body: &[u8],
+    validator: Option<&jsonschema::Validator>,
+) -> usize {
+    let Ok(document) = Document::parse(body, INDEXED_DEPTH) else {
+        return 0;
+    };
+    let context = |name: &str| (name != "nothing").then_some("7");
+    let frame = selected
+        .projection
+        .frame(context, "2026-01-01T00:00:00.000000Z");
+    let mut batch = Batch::new(selected.def, tokio::time::Instant::now(), None);
+    let root = document.root();
+    let rows: Vec<_> = if document.byte(root) == b'[' {
+        document.elements(root).collect()
+    } else {
+        vec![root]
+    };
+    for row in &rows {
+        if selected
+            .projection
+            .write(&document, *row, &frame, &mut batch)
+            .is_err()
+        {
+            // The whole page is refused.
+            return 0;
+        }
+    }
+    assert_eq!(batch.rows.len(), rows.len());
+    batch.keep(body.to_vec());
+    let (mut start, mut size) = (0, 0);
+    for row in &batch.rows {
+        let mut line = Vec::new();
+        batch
+            .write(start, row.end, &mut line)
+            .expect("memory can be written to");
+        start = row.end;
+        size += line.len();
+        let line = line.as_slice();
+        let text = String::from_utf8_lossy(line);
+        let (last, line) = line.split_last().unwrap();
+        assert!(*last == b'\n' && !line.contains(&b'\n'), "{text}");
+        let message: Message =
+            serde_json::from_slice(line).unwrap_or_else(|e| panic!("{e}: {text}"));
+        assert_eq!(message.kind, "RECORD");
+        assert!(!message.record.0.is_empty());
+        assert!(
+            !text.contains("\\u0000") || text.contains("\\\\u0000"),
+            "{text}"
+        );
+        if let Some(validator) = validator {
+            let message: Value = serde_json::from_slice(line).unwrap();
+            if let Err(e) = validator.validate(&message["record"]) {
+                panic!(
+                    "{} of {}: {e} at {}",
+                    selected.def.name(),
+                    String::from_utf8_lossy(body),
+                    e.instance_path()
+                );
+            }
+        }
+    }
+    assert!(
+        size <= 3 * body.len() + 1_000 * rows.len(),
+        "{size} of {} bytes",
+        body.len()
+    );
+    batch.rows.len()
+}
+
+fn fetch(sentry: &Sandbox, path: &str) -> Value {
+    let address = sentry.url()[7..].to_owned();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    write!(stream, "GET /api/0/{path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
+    serde_json::from_str(body).unwrap()
+}
+
+/// One answer of each stream, of few rows.
+fn answers() -> Vec<(&'static str, Value)> {
+    let now = Utc::now().trunc_subsecs(0);
+    let sentry = Sandbox::start(Options::new(World::seeded(now))).unwrap();
+    let (issue, event, of_issue, project) = {
+        let world = sentry.world();
+        let issue = world
+            .issues
+            .values()
+            .find(|issue| issue.title.contains("SameIdError"))
+            .unwrap();
+        let project = world.project_by_slug("api").unwrap().id;
+        let event = issue.events[0].id.clone();
+        (issue.id, event, issue.project, project)
+    };
+    let paths = [
+        ("projects", "organizations/acme/projects/".to_owned()),
+        ("project_detail", format!("projects/acme/{project}/")),
+        ("teams", "organizations/acme/teams/".to_owned()),
+        ("users", "organizations/acme/users/".to_owned()),
+        ("members", "organizations/acme/members/".to_owned()),
+        (
+            "issues",
+            format!("organizations/acme/issues/?project={project}&limit=5&query="),
+        ),
+        (
+            "issue_detail",
+            format!("organizations/acme/issues/{issue}/"),
+        ),
+        (
+            "events",
+            format!("organizations/acme/issues/{issue}/events/?full=1"),
+        ),
+        (
+            "event_detail",
+            format!("projects/acme/{of_issue}/events/{event}/"),
+        ),
+        (
+            "releases",
+            "organizations/acme/releases/?per_page=3".to_owned(),
+        ),
+        (
+            "release",
+            "organizations/acme/releases/api%401.128.0/".to_owned(),
+        ),
+    ];
+    assert_eq!(paths.len(), STREAMS.len());
+    let mut answers: Vec<_> = paths
+        .into_iter()
+        .map(|(stream, path)| (stream, fetch(&sentry, &path)))
+        .collect();
+    for (_, answer) in &mut answers {
+        if let Some(rows) = answer.as_array_mut() {
+            rows.truncate(3);
+        }
+    }
+    answers
+}
+
+fn masked() -> RecordStyle {
+    let masking = Masking {
+        paths: vec![("*".to_owned(), vec!["x".to_owned()])],
+        preset: true,
+        mode: MaskMode::Hash,
+        salt: "s".to_owned(),
+    };
+    RecordStyle {
+        masking: Some(masking),
+        flatten: Some(Flattening {
+            depth: 2,
+            ..Flattening::default()
+        }),
+        ..RecordStyle::default()
+    }
+}
+
+#[rstest]
+#[case::as_it_comes(&RecordStyle { version: Some(7), ..RecordStyle::default() })]
+#[case::with_unknown_fields(&RecordStyle { keep_unknown_fields: true, ..RecordStyle::default() })]
+#[case::masked_and_flat(&masked())]
+fn any_answer_is_refused_or_becomes_lines_that_fit_their_schema(#[case] style: &RecordStyle) {
+    let selection = Selection::everything(style).unwrap();
+    let validators: Vec<_> = selection
+        .0
+        .iter()
+        .map(|selected| {
+            jsonschema::draft7::options()
+                .should_validate_formats(true)
+                .build(&selected.header.schema.schema)
+                .unwrap()
+        })
+        .collect();
+    let answers = answers();
+    for (stream, answer) in &answers {
+        let at = selection
+            .0
+            .iter()
+            .position(|selected| selected.def.name() == *stream)
+            .unwrap();
+        assert!(
+            project(
+                &selection.0[at],
+                answer.to_string().as_bytes(),
+                Some(&validators[at])
+            ) > 0,
+            "{stream}"
+        );
+    }
+    let mut records = 0;
+    each_case(500, |dice| {
+        let (stream, answer) = dice.one(&answers);
+        let at = selection
+            .0
+            .iter()
+            .position(|selected| selected.def.name() == *stream)
+            .unwrap();
+        records += project(
+            &selection.0[at],
+            &almost(answer, dice),
+            Some(&validators[at]),
+        );
+    });
+    assert!(records > 0);
+}
