@@ -8,7 +8,7 @@ use crate::sync::list::{self, Missing, Whole};
 use crate::sync::listing::Listing;
 use crate::sync::plan::{Group, Node, RETENTION, Starts};
 use crate::sync::row::{Reference, Row};
-use crate::sync::session::Session;
+use crate::sync::session::{Session, tell_gone};
 use chrono::{DateTime, Utc};
 use futures::future::{FutureExt, LocalBoxFuture, join_all};
 use futures::stream::{self, TryStreamExt};
@@ -390,7 +390,7 @@ async fn children_of_page(
                 });
                 match read_rows(session, child, &context, within).await {
                     Err(Failure::Api(e)) if e.not_there() => {
-                        session.tell_gone(child.def, &context);
+                        tell_gone(child.def, &context);
                         Ok(())
                     }
                     Err(Failure::Api(e)) => {

@@ -21,7 +21,7 @@ const HITS_CAP: u64 = 1000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whole {
     /// The server says that no page follows, or answers without pages.
-    ByCursor,
+    LastPage,
     /// Pages are counted by row offset, which skips a row when one before it is deleted: a list of several pages is read
     /// again while that brings new rows.
     ByOffset,
@@ -36,7 +36,7 @@ impl Whole {
     pub fn of(endpoint: &Endpoint) -> Self {
         match endpoint.rows {
             Rows::Pages { .. } if endpoint.offset_paged => Self::ByOffset,
-            _ => Self::ByCursor,
+            _ => Self::LastPage,
         }
     }
 }
@@ -238,7 +238,7 @@ async fn read_part<S: Source>(
     let mut shown = pass(source, part, part, seen, rows).await?;
     seen.absent += shown.absent;
     match whole {
-        Whole::ByCursor => Ok(()),
+        Whole::LastPage => Ok(()),
         Whole::ByOffset => {
             for _ in 0..LOOKS {
                 let before = seen.found();
@@ -401,6 +401,7 @@ mod tests {
     }
 
     /// A page of rows, newest first.
+    #[expect(clippy::unnecessary_wraps, reason = "an answer, as a refusal is one")]
     fn page(rows: &[(u128, i64)]) -> Result<PageRows, Kind> {
         let edges = rows.first().zip(rows.last());
         Ok(PageRows {
@@ -530,7 +531,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_ends_by_its_cursor_is_read_once() {
         let script = Script::new(vec![vec![page(&[(1, 9)]), page(&[(2, 8)])]]);
-        let (seen, keys) = script.keys(None, Whole::ByCursor).await;
+        let (seen, keys) = script.keys(None, Whole::LastPage).await;
         assert_eq!(keys, [1, 2]);
         assert_eq!(seen.expect("read").parts, [None]);
     }

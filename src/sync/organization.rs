@@ -12,7 +12,7 @@ use crate::sync::list::{self, Whole};
 use crate::sync::listing::Listing;
 use crate::sync::plan::{self, Group, Node};
 use crate::sync::row::Reference;
-use crate::sync::session::Session;
+use crate::sync::session::{Session, tell_gone};
 use crate::sync::windows::GroupSync;
 use chrono::TimeDelta;
 use futures::future::{join_all, try_join_all};
@@ -365,7 +365,7 @@ impl<'a> Sync<'a> {
             Ok(()) => Ok(()),
             Err(Failure::Stop(stop)) => Err(stop),
             Err(Failure::Api(e)) if e.not_there() && node.def.parent.is_some() => {
-                session.tell_gone(node.def, context);
+                tell_gone(node.def, context);
                 Ok(())
             }
             Err(Failure::Api(e)) => {

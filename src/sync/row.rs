@@ -91,7 +91,7 @@ impl Reference {
     }
 
     /// Adds what another part of the window says of the same row.
-    pub fn merge(&mut self, other: Self) {
+    pub fn merge(&mut self, other: &Self) {
         self.last = self.last.max(other.last);
         self.count = self.count.zip(other.count).map(|(a, b)| a + b);
         self.total = self.total.max(other.total);

@@ -99,11 +99,6 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// What a place held no longer exists: nothing is missing.
-    pub fn tell_gone(&self, def: &StreamDef, context: &Params) {
-        log::warn!(target: def.name(), "{} no longer exists; skipped", context.label());
-    }
-
     /// Whether the row of `listing` that the context names no longer exists, or another answers in its place: by its own
     /// detail. A deleted project makes a list answer 403, and an issue that is being merged its events 404.
     pub async fn is_gone(&self, listing: &StreamDef, context: &Params) -> bool {
@@ -142,4 +137,9 @@ impl<'a> Session<'a> {
             }
         }
     }
+}
+
+/// What a place held no longer exists: nothing is missing.
+pub fn tell_gone(def: &StreamDef, context: &Params) {
+    log::warn!(target: def.name(), "{} no longer exists; skipped", context.label());
 }

@@ -15,7 +15,7 @@ use crate::sync::listing::Listing;
 use crate::sync::plan::{self, Group, Node, RETENTION};
 use crate::sync::progress::Progress;
 use crate::sync::row::{Reference, Row};
-use crate::sync::session::Session;
+use crate::sync::session::{Session, tell_gone};
 use futures::future::{FutureExt, LocalBoxFuture, try_join_all};
 use futures::stream::{self, TryStreamExt};
 use std::collections::hash_map::Entry;
@@ -169,7 +169,7 @@ impl<'a> GroupSync<'a> {
     /// A window could not be listed: the group ends here, as a gap unless its project no longer exists.
     async fn give_up(&self, window: Window, error: &ApiError) -> Result<(), Stop> {
         if error.status() == Some(403) && self.session.is_gone(PROJECTS, self.context).await {
-            self.session.tell_gone(self.node.def, self.context);
+            tell_gone(self.node.def, self.context);
             return Ok(());
         }
         let reason = format!("{window}: {}", reason(&self.node.def.endpoint, error));
@@ -338,7 +338,7 @@ impl ListedWindows<'_> {
         } = self.group;
         let context = context.with(&child.bind);
         if session.is_gone(node.def, &context).await {
-            session.tell_gone(child.node.def, &context);
+            tell_gone(child.node.def, &context);
             return Ok(());
         }
         let (place, error) = (context.label(), &child.error);
@@ -443,7 +443,7 @@ fn merged(rows: impl Iterator<Item = Reference>) -> Vec<Reference> {
     let mut places: HashMap<Vec<(&'static str, String)>, usize> = HashMap::new();
     for row in rows {
         match places.entry(row.bind.clone()) {
-            Entry::Occupied(known) => merged[*known.get()].merge(row),
+            Entry::Occupied(known) => merged[*known.get()].merge(&row),
             Entry::Vacant(new) => {
                 new.insert(merged.len());
                 merged.push(row);
