@@ -33,7 +33,7 @@ fn hot(criterion: &mut Criterion) {
         });
     });
     let doc = Document::parse(page.as_bytes(), INDEXED_DEPTH).expect("JSON");
-    let mut batch = Batch::new(def, Instant::now(), None);
+    let mut batch = Batch::new(def, Instant::now());
     group.bench_function("records", |bencher| {
         bencher.iter(|| {
             batch.lines = Lines::default();

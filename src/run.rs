@@ -16,7 +16,7 @@ use crate::singer::message::{self, StateMessage, StreamHeader};
 use crate::singer::queue::{EventReceiver, event_queue};
 use crate::singer::state::{self, Bookmarks};
 use crate::singer::writer::Writer;
-use crate::sync::counts;
+use crate::sync::counts::ErrorCounts;
 use crate::sync::failure::Stop;
 use crate::sync::organization::Sync;
 use crate::sync::plan::{self, Node};
@@ -143,6 +143,7 @@ fn sync(
     let tree: Vec<Node> = plan::tree(selection);
     let written = start_writer(settings, bookmarks, &report, headers, events);
     let progress = Progress::start(&report);
+    let counts = check_counts.then(ErrorCounts::default);
     let (ended, written) = runtime.block_on(async {
         let mut signal = std::pin::pin!(signal);
         let ended = {
@@ -155,7 +156,7 @@ fn sync(
                 bookmarks,
                 &report,
                 sender.clone(),
-                check_counts,
+                counts.as_ref(),
             );
             tokio::select! {
                 ended = sync.run() => ended.into(),
@@ -166,9 +167,11 @@ fn sync(
             }
         };
         let (mut ended, written) = wait_for_writer(ended, written, &mut signal).await?;
-        if check_counts && matches!((&ended, &written), (Ended::Complete, Some(Ok(())))) {
+        if let Some(counts) = &counts
+            && matches!((&ended, &written), (Ended::Complete, Some(Ok(()))))
+        {
             tokio::select! {
-                () = counts::run(&client, &report) => {}
+                () = counts.compare(&client) => {}
                 name = &mut signal => ended = Ended::Signal(name),
             }
         }

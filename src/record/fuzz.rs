@@ -67,7 +67,7 @@ pub fn project(
     let frame = selected
         .projection
         .frame(context, "2026-01-01T00:00:00.000000Z");
-    let mut batch = Batch::new(selected.def, tokio::time::Instant::now(), None);
+    let mut batch = Batch::new(selected.def, tokio::time::Instant::now());
     let root = document.root();
     let rows: Vec<_> = if document.byte(root) == b'[' {
         document.elements(root).collect()

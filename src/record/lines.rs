@@ -6,6 +6,8 @@ use crate::record::notes::Notes;
 use crate::streams::StreamDef;
 use std::io::{self, IoSlice, Write};
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use tokio::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -144,7 +146,7 @@ pub struct Row {
     pub key: u128,
     /// Digest of the record's content; 0 where a record is written once a run whatever it holds.
     pub content: u64,
-    /// Whether it is an error in the window that is compared with Sentry's own counts.
+    /// Whether it is added to the batch's `count` once it is written.
     pub counted: bool,
 }
 
@@ -154,8 +156,8 @@ pub struct Batch {
     pub stream: &'static StreamDef,
     /// When the answer was asked for: what was asked for later is newer.
     pub sent: Instant,
-    /// The project whose errors are counted.
-    pub project: Option<String>,
+    /// Where written rows are counted that are to be.
+    pub count: Option<Arc<AtomicU64>>,
     /// The answer that the lines are of; empty where they have nothing of it.
     body: Vec<u8>,
     pub lines: Lines,
@@ -164,11 +166,11 @@ pub struct Batch {
 }
 
 impl Batch {
-    pub fn new(stream: &'static StreamDef, sent: Instant, project: Option<&str>) -> Self {
+    pub fn new(stream: &'static StreamDef, sent: Instant) -> Self {
         Self {
             stream,
             sent,
-            project: project.map(str::to_owned),
+            count: None,
             body: Vec::new(),
             lines: Lines::default(),
             rows: Vec::new(),
@@ -263,7 +265,6 @@ mod tests {
         Batch::new(
             crate::streams::find("teams").expect("a stream"),
             Instant::now(),
-            None,
         )
     }
 

@@ -147,7 +147,6 @@ impl Projection {
             head,
             tail: format!("}},{version}\"time_extracted\":\"{extracted}\"}}\n"),
             key_seed,
-            counted: None,
         }
     }
 
@@ -229,7 +228,7 @@ impl Projection {
             end: lines.mark(body),
             key: key.digest128(),
             content,
-            counted: frame.counts(doc, row),
+            counted: false,
         });
         Ok(())
     }
@@ -322,7 +321,7 @@ mod tests {
             false,
         );
         let document = Document::parse(br#"{"version":"1.0"}"#, INDEXED_DEPTH).expect("JSON");
-        let mut batch = Batch::new(def, Instant::now(), None);
+        let mut batch = Batch::new(def, Instant::now());
         for organization in ["acme", "other", "acme"] {
             let frame = projection.frame(|_| Some(organization), "2026-01-01T00:00:00Z");
             projection

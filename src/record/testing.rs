@@ -27,7 +27,7 @@ pub fn write_row(
         |name| (name == "organization_slug").then_some("acme"),
         "2026-01-01T00:00:00Z",
     );
-    let mut batch = Batch::new(def, Instant::now(), None);
+    let mut batch = Batch::new(def, Instant::now());
     let document = Document::parse(row.as_bytes(), INDEXED_DEPTH).expect("JSON");
     let result = projection.write(&document, document.root(), &frame, &mut batch);
     batch.keep(row.as_bytes().to_vec());

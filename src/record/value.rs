@@ -433,7 +433,7 @@ mod tests {
         );
         let row = r#"{"x":1,"x":2,"\u0078":3,"id":"1","a\u0000":4,"a\ud800":5,"a\ufffd":6,"y":7}"#;
         let document = Document::parse(row.as_bytes(), INDEXED_DEPTH).expect("JSON");
-        let mut batch = Batch::new(def, Instant::now(), None);
+        let mut batch = Batch::new(def, Instant::now());
         let frame = projection.frame(|_| None, "2026-01-01T00:00:00Z");
         projection
             .write(&document, document.root(), &frame, &mut batch)
@@ -563,7 +563,7 @@ mod tests {
             let written = |comma: &str, colon: &str| {
                 let body = row.replace("{0}", comma).replace("{1}", colon);
                 let document = Document::parse(body.as_bytes(), INDEXED_DEPTH).expect(&body);
-                let mut batch = Batch::new(def, Instant::now(), None);
+                let mut batch = Batch::new(def, Instant::now());
                 // Twice: the second row finds its members by those of the first.
                 for _ in 0..2 {
                     projection.write(&document, document.root(), &frame, &mut batch).expect("a record");

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use tap_sentry_api::params::Params;
 use tap_sentry_api::traffic::{Requests, Traffic};
 use tap_sentry_api::window::Window;
 
@@ -33,13 +32,6 @@ pub struct Counts {
     pub reached: Option<DateTime<Utc>>,
     /// Records and requests already told by a metric point.
     told: (u64, u64),
-}
-
-/// The errors of a project that were written, for `--check-counts`.
-#[derive(Debug, Clone)]
-pub struct Counted {
-    pub window: Window,
-    pub events: u64,
 }
 
 /// Something that could not be extracted, and the progress that is therefore withheld.
@@ -99,8 +91,6 @@ pub struct Report {
     counts: Mutex<BTreeMap<&'static str, Counts>>,
     gaps: Mutex<Vec<Gap>>,
     missing: Mutex<Option<Missing>>,
-    /// By project id.
-    counted: Mutex<BTreeMap<String, (Params, Counted)>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -121,7 +111,6 @@ impl Report {
             counts: Mutex::default(),
             gaps: Mutex::default(),
             missing: Mutex::default(),
-            counted: Mutex::default(),
         }
     }
 }
@@ -240,30 +229,6 @@ impl Report {
             counts.records += records;
             counts.notes.merge(notes);
         });
-    }
-
-    /// Errors of the project in `window` are to be counted.
-    pub fn count_errors(&self, place: Params, window: Window) {
-        if let Some(id) = place.get("project_id").map(str::to_owned) {
-            lock(&self.counted).insert(id, (place, Counted { window, events: 0 }));
-        }
-    }
-
-    /// The window in which errors of the project are counted, if they are.
-    pub fn counts_errors(&self, project_id: &str) -> Option<Window> {
-        lock(&self.counted)
-            .get(project_id)
-            .map(|(_, counted)| counted.window)
-    }
-
-    pub fn errors(&self, project_id: &str, more: u64) {
-        if let Some((_, counted)) = lock(&self.counted).get_mut(project_id) {
-            counted.events += more;
-        }
-    }
-
-    pub fn counted(&self) -> Vec<(Params, Counted)> {
-        lock(&self.counted).values().cloned().collect()
     }
 
     pub fn gap(&self, gap: Gap) {

@@ -174,7 +174,6 @@ mod tests {
             Box::new(Batch::new(
                 find("events").expect("a stream"),
                 Instant::now(),
-                None,
             )),
             Some(memory),
         )

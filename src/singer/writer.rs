@@ -12,6 +12,7 @@ use crate::singer::state::{Bookmarks, Checkpoint, Partition};
 use rustc_hash::FxHashMap;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::Instant;
@@ -176,11 +177,11 @@ impl<W: Write> Writer<W> {
     }
 
     fn records(&mut self, batch: &Batch) -> io::Result<()> {
-        let (mut records, mut errors, mut from, mut start) = (0, 0, 0, 0);
+        let (mut records, mut counted, mut from, mut start) = (0, 0, 0, 0);
         for row in &batch.rows {
             if self.written.admits(row.key, row.content, batch.sent) {
                 records += 1;
-                errors += u64::from(row.counted);
+                counted += u64::from(row.counted);
             } else {
                 batch.write(from, start, &mut self.out)?;
                 from = row.end;
@@ -189,8 +190,8 @@ impl<W: Write> Writer<W> {
         }
         batch.write(from, start, &mut self.out)?;
         self.told = false;
-        if let Some(project) = &batch.project {
-            self.report.errors(project, errors);
+        if let Some(count) = &batch.count {
+            count.fetch_add(counted, Ordering::Relaxed);
         }
         self.report
             .written(batch.stream, records, batch.notes.clone());
@@ -248,7 +249,7 @@ mod tests {
 
     /// Records of `(key, content)`.
     fn records_at(stream: &str, sent: Instant, rows: &[(u128, u64)]) -> Event {
-        let mut batch = Batch::new(find(stream).expect("a stream"), sent, None);
+        let mut batch = Batch::new(find(stream).expect("a stream"), sent);
         for (key, content) in rows {
             batch.lines.text(&[]).extend_from_slice(
                 format!("{{\"type\":\"RECORD\",\"stream\":\"{stream}\",\"record\":{{\"id\":\"{key}.{content}\"}}}}\n").as_bytes(),

@@ -11,13 +11,13 @@ use crate::sync::plan::Node;
 use crate::sync::row::{Bind, Reference, Row, identified, identity, instant, is_a_row};
 use crate::sync::session::Session;
 use chrono::{SecondsFormat, Utc};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tap_sentry_api::endpoint::{Endpoint, Rows};
 use tap_sentry_api::error::{ApiError, Kind};
 use tap_sentry_api::link::Next;
 use tap_sentry_api::page_size::PAGE_SIZE;
 use tap_sentry_api::pages::Pages;
-use tap_sentry_api::params::{PROJECT_ID, Params};
+use tap_sentry_api::params::Params;
 use tap_sentry_api::request::Page;
 use tap_sentry_api::window::Window;
 use tap_sentry_json::{self as json, Document};
@@ -135,23 +135,16 @@ impl<'a> Listing<'a> {
         let def = self.node.def;
         let extracted = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
         let emit = self.node.emit.as_ref().filter(|_| self.emit);
-        let counted = def.counted.and_then(|counted| {
-            let project = self.context.get(PROJECT_ID)?;
-            Some((counted, self.session.report.counts_errors(project)?))
-        });
+        let counter = self.session.counts;
+        let counter = counter.and_then(|counts| counts.counter(def, &self.context));
         let frame = emit.map(|selected| {
-            selected
-                .projection
-                .frame(|name| self.context.get(name), &extracted)
-                .counting(counted)
+            let projection = &selected.projection;
+            projection.frame(|name| self.context.get(name), &extracted)
         });
-        let mut batch = emit.map(|selected| {
-            Batch::new(
-                selected.def,
-                *sent,
-                self.context.get(PROJECT_ID).filter(|_| counted.is_some()),
-            )
-        });
+        let mut batch = emit.map(|selected| Batch::new(selected.def, *sent));
+        if let (Some(batch), Some(counter)) = (&mut batch, &counter) {
+            batch.count = Some(Arc::clone(&counter.written));
+        }
         let mut read = Read::default();
         read.page.rows.reserve(PAGE_SIZE);
         let mut places = Vec::with_capacity(PAGE_SIZE);
@@ -181,11 +174,14 @@ impl<'a> Listing<'a> {
                     return Ok(());
                 }
             }
-            if let (Some(batch), Some(frame), Some(selected)) = (&mut batch, &frame, emit)
-                && let Err(e) = selected.projection.write(&doc, row, frame, batch)
-            {
-                incomplete(e.to_string());
-                return Ok(());
+            if let (Some(batch), Some(frame), Some(selected)) = (&mut batch, &frame, emit) {
+                if let Err(e) = selected.projection.write(&doc, row, frame, batch) {
+                    incomplete(e.to_string());
+                    return Ok(());
+                }
+                if let (Some(counter), Some(written)) = (&counter, batch.rows.last_mut()) {
+                    written.counted = counter.counts(&doc, row);
+                }
             }
             let mut reference = None;
             if !self.bind.is_empty() || def.windows().is_some() {

@@ -7,6 +7,7 @@ use crate::singer::queue::{Closed, Event, EventSender};
 use crate::singer::state::{Bookmarks, Partition};
 use crate::streams::{OF_A_PROJECT, OF_AN_ORGANIZATION, ORGANIZATIONS, PROJECTS, Windows};
 use crate::sync::children::read_rows;
+use crate::sync::counts::ErrorCounts;
 use crate::sync::failure::{Failure, Stop, reason};
 use crate::sync::list::{self, Whole};
 use crate::sync::listing::Listing;
@@ -28,7 +29,6 @@ pub struct Sync<'a> {
     session: Session<'a>,
     tree: &'a [Node],
     bookmarks: Bookmarks,
-    check_counts: bool,
 }
 
 /// The projects of one organization.
@@ -48,13 +48,14 @@ impl<'a> Sync<'a> {
         bookmarks: &'a Bookmarks,
         report: &'a Report,
         sender: EventSender,
-        check_counts: bool,
+        counts: Option<&'a ErrorCounts>,
     ) -> Self {
+        let mut session = Session::new(client, settings.clone(), report, sender);
+        session.counts = counts;
         Self {
-            session: Session::new(client, settings.clone(), report, sender),
+            session,
             tree,
             bookmarks: bookmarks.clone(),
-            check_counts,
         }
     }
 
@@ -258,7 +259,7 @@ impl<'a> Sync<'a> {
         self.plan_partitions(node, &partitions).await?;
         let groups = groups.iter().map(async |group| {
             let group = GroupSync::new(&self.session, bookmarks, node, windows, context, group);
-            group.run(self.check_counts).await
+            group.run().await
         });
         join_all(groups).await.into_iter().collect()
     }
@@ -359,7 +360,7 @@ impl<'a> Sync<'a> {
             let partition = Partition::of(context);
             let group = Group::one(node, partition, &session.settings, &self.bookmarks);
             let group = GroupSync::new(session, &self.bookmarks, node, windows, context, &group);
-            return group.run(self.check_counts).await;
+            return group.run().await;
         }
         match read_rows(session, node, context, None).await {
             Ok(()) => Ok(()),

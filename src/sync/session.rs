@@ -5,6 +5,7 @@ use crate::settings::Settings;
 use crate::singer::queue::{Closed, Event, EventSender};
 use crate::singer::state::Partition;
 use crate::streams::StreamDef;
+use crate::sync::counts::ErrorCounts;
 use crate::sync::plan::Node;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -21,6 +22,8 @@ pub struct Session<'a> {
     pub settings: Settings,
     pub report: &'a Report,
     pub sender: EventSender,
+    /// With `--check-counts`.
+    pub counts: Option<&'a ErrorCounts>,
     /// What was told of single rows, which a list that is read again would tell again.
     told: Mutex<HashSet<u128>>,
 }
@@ -37,6 +40,7 @@ impl<'a> Session<'a> {
             settings,
             report,
             sender,
+            counts: None,
             told: Mutex::default(),
         }
     }

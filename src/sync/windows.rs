@@ -26,7 +26,7 @@ use tap_sentry_api::endpoint::Rows;
 use tap_sentry_api::error::{ApiError, Kind};
 use tap_sentry_api::params::Params;
 use tap_sentry_api::time::format_instant;
-use tap_sentry_api::window::{Window, whole_hours, whole_second};
+use tap_sentry_api::window::{Window, whole_second};
 
 /// Windows of one group under way at once: while the children of one are read, the next are listed.
 const WINDOWS_AT_ONCE: usize = 4;
@@ -64,7 +64,7 @@ impl<'a> GroupSync<'a> {
     ///
     /// # Errors
     /// What ends the run; everything else is told as a gap.
-    pub async fn run(self, check_counts: bool) -> Result<(), Stop> {
+    pub async fn run(self) -> Result<(), Stop> {
         let settings = &self.session.settings;
         let windows = plan::windows(self.node, &self.group.starts, settings);
         let name = self.node.def.name();
@@ -88,8 +88,8 @@ impl<'a> GroupSync<'a> {
             Err(Failure::Api(e)) => return self.give_up(whole, &e).await,
         };
         self.session.report.planned(self.node.def, whole);
-        if check_counts {
-            self.count_errors();
+        if let Some(counts) = self.session.counts {
+            counts.plan(self.node, self.group, self.context, settings.end);
         }
         let nothing_listed = searches.is_empty();
         let limit = |search| (search, WindowLimit::new(settings.window));
@@ -123,24 +123,6 @@ impl<'a> GroupSync<'a> {
                 }
             })
             .await
-    }
-
-    /// The errors below this list are to be compared with Sentry's own count.
-    fn count_errors(&self) {
-        let mut counted = self
-            .node
-            .children
-            .iter()
-            .filter(|c| c.def.counted.is_some());
-        if let Some(start) = counted.find_map(|child| self.group.starts.own(child)) {
-            let window = whole_hours(Window {
-                start,
-                end: self.session.settings.end,
-            });
-            self.session
-                .report
-                .count_errors(self.context.clone(), window);
-        }
     }
 
     /// Says from when on nothing is listed because it is older than the retention: for a bookmark that was left too long
