@@ -1,9 +1,7 @@
 //! Who asks, and what that allows.
 
-use crate::{
-    problem::Problem,
-    world::{Project, ProjectStatus, Token, TokenKind, TokenState, World},
-};
+use crate::problem::Problem;
+use crate::world::{Project, ProjectStatus, Token, TokenKind, TokenState, World};
 
 /// A token that is good.
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 //! Large worlds.
 
+use crate::synthetic::Synthetic;
+use crate::world::World;
 use chrono::{DateTime, TimeDelta, Utc};
-
-use crate::{synthetic::Synthetic, world::World};
 
 /// The size of a large world.
 #[derive(Clone, Copy, Debug)]

@@ -2,9 +2,8 @@
 //!
 //! Nothing is remembered between requests: a cursor is looked up in the data as it is *now*.
 
-use std::fmt;
-
 use crate::problem::Problem;
+use std::fmt;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {

@@ -16,7 +16,8 @@
 //! | [`world`] | the data, how to change it, and what a complete extraction must yield |
 //! | `seed` | the deterministic world with one of every oddity |
 //! | [`bulk`], `synthetic` | large worlds whose events exist only while they are asked for |
-//! | `server` | sockets, the path of one request, the log of requests |
+//! | `server` | sockets, and the path of one request |
+//! | `request`, `draft`, `date` | heads of requests and their log, answers as HTTP, the clock they show |
 //! | `auth`, [`limits`], [`faults`] | who may ask, how often, and what goes wrong on purpose |
 //! | `endpoints` | one file a subject: what is selected, in which order, under which cursor |
 //! | `render` | records as JSON, with every documented field |
@@ -26,6 +27,8 @@
 mod auth;
 pub mod bulk;
 mod cursor;
+mod date;
+mod draft;
 mod endpoints;
 pub mod faults;
 pub mod limits;
@@ -33,6 +36,7 @@ mod problem;
 pub mod proxy;
 mod render;
 mod reply;
+mod request;
 mod seconds;
 mod seed;
 mod server;
@@ -42,10 +46,12 @@ mod window;
 pub mod world;
 
 pub use bulk::Bulk;
-pub use faults::{Fault, FaultKind, Faults, Match};
+pub use date::Date;
+pub use faults::{Fault, FaultKind, Faults, Gate, Match};
 pub use limits::{Class, Limit, Limits};
 pub use proxy::Proxy;
-pub use server::{Date, Options, Request, Sandbox};
+pub use request::Request;
+pub use server::{Options, Sandbox};
 pub use tls::{Authority, Certificate};
 pub use world::World;
 

@@ -1,15 +1,12 @@
 //! How often one may ask: fixed windows on the real clock, and a count of requests in flight.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
-
-use axum::http::StatusCode;
-use serde_json::json;
-
 use crate::problem::Problem;
+use axum::http::StatusCode;
+use parking_lot::Mutex;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Endpoints that share a budget. Everything without its own limits shares [`Class::Default`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -155,7 +152,7 @@ pub(crate) struct Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        if let Some(count) = lock(&self.counts).in_flight.get_mut(&self.key) {
+        if let Some(count) = self.counts.lock().in_flight.get_mut(&self.key) {
             *count -= 1;
         }
     }
@@ -176,7 +173,7 @@ impl Limiter {
     }
 
     pub fn rejections(&self) -> usize {
-        lock(&self.counts).rejections
+        self.counts.lock().rejections
     }
 
     pub fn admit(&self, class: Class, bucket: &str, now: SystemTime) -> Admission {
@@ -188,7 +185,7 @@ impl Limiter {
         let length = limit.window.as_millis().max(1);
         let window = since.as_millis() / length;
         let reset = ((window + 1) * length).div_ceil(1_000);
-        let mut counts = lock(&self.counts);
+        let mut counts = self.counts.lock();
         let (current, used) = counts.windows.entry(key.clone()).or_insert((window, 0));
         if *current != window {
             (*current, *used) = (window, 0);
@@ -238,10 +235,6 @@ pub(crate) fn too_many(detail: &str) -> Problem {
         crate::problem::HTML,
         json!({ "detail": detail }).to_string(),
     )
-}
-
-fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
-    counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,17 +1,14 @@
 //! The sandbox as a program: prints where it listens and what opens it, and serves until ctrl-c.
 
-use std::{
-    fs::{OpenOptions, Permissions},
-    io::{self, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Duration,
-};
-
 use chrono::{TimeDelta, Utc};
 use sentry_sandbox::{Bulk, Limits, ORGANIZATION, Options, Sandbox, TOKEN, World};
 use serde_json::json;
+use std::fs::{OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
 
 const USAGE: &str = "\
 A small strict Sentry on 127.0.0.1.

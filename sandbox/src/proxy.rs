@@ -1,10 +1,9 @@
 //! A forward proxy that remembers what it could read.
 
-use std::{
-    io::{self, BufRead, BufReader, Write},
-    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Mutex, PoisonError},
-};
+use parking_lot::Mutex;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 
 /// Tunnels after `CONNECT`, and passes on requests for whole URLs. It ends with the process.
 #[derive(Debug)]
@@ -47,10 +46,7 @@ impl Proxy {
     /// Request line and headers of each request that came here, as they were read. Of what goes through a tunnel only
     /// the `CONNECT` is read.
     pub fn heads(&self) -> Vec<String> {
-        self.heads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.heads.lock().clone()
     }
 }
 
@@ -58,10 +54,7 @@ impl Proxy {
 fn head(reader: &mut impl BufRead, heads: &Mutex<Vec<String>>) -> io::Result<String> {
     let mut head = String::new();
     while reader.read_line(&mut head)? > 2 {}
-    heads
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(head.clone());
+    heads.lock().push(head.clone());
     Ok(head)
 }
 

@@ -1,8 +1,7 @@
 //! Answers and refusals, before they become HTTP.
 
-use serde_json::Value;
-
 use crate::cursor::{Link, Slice};
+use serde_json::Value;
 
 /// What an endpoint answers when it answers.
 #[derive(Debug)]

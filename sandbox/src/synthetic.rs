@@ -1,10 +1,8 @@
 //! Events that exist only while they are asked for: a number each.
 
-use std::ops::Range;
-
-use chrono::{DateTime, TimeDelta, Utc};
-
 use crate::seconds::Seconds;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::ops::Range;
 
 /// Events of one issue, evenly spaced.
 #[derive(Clone, Debug)]

@@ -1,11 +1,8 @@
 //! Instants as Sentry writes and reads them, and the window of a request.
 
+use crate::problem::Problem;
+use crate::world::{Seconds, World};
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
-
-use crate::{
-    problem::Problem,
-    world::{Seconds, World},
-};
 
 /// With six digits when there is a fraction, with none otherwise.
 pub fn text(instant: DateTime<Utc>) -> String {

@@ -3,6 +3,7 @@
 use crate::dsl::{Sentry, Tap};
 use chrono::TimeDelta;
 use rstest::rstest;
+use sentry_sandbox::faults::NO_BACKEND;
 use sentry_sandbox::world::{Kind, Status, World};
 use sentry_sandbox::{
     EXPIRED_TOKEN, Fault, FaultKind, INTEGRATION_TOKEN, Match, NARROW_TOKEN, ORGANIZATION_TOKEN,
@@ -11,46 +12,21 @@ use sentry_sandbox::{
 use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpListener};
-use std::time::Duration;
 
-/// Every way in which an answer can fail, and whether it is the end of a request that is tried no more.
+/// Every way in which an answer can fail, also before Sentry is reached.
 fn kinds() -> Vec<FaultKind> {
-    vec![
-        FaultKind::Status(500),
-        FaultKind::Status(502),
-        FaultKind::Status(503),
-        FaultKind::Status(504),
-        FaultKind::Status(408),
-        FaultKind::RateLimited {
-            reset_in_seconds: 1,
-        },
-        FaultKind::RateLimitedNoHeaders,
-        FaultKind::QueryTooLarge,
-        FaultKind::QueryTimeout,
-        FaultKind::Gone,
-        FaultKind::Reset,
-        FaultKind::CutBody,
-        FaultKind::CorruptBody,
-        FaultKind::NotUtf8,
-        FaultKind::Html,
-        FaultKind::Stall(Duration::from_secs(3600)),
-        FaultKind::StallBody,
-        FaultKind::RepeatCursor,
-        FaultKind::WrongShape,
-        FaultKind::Null,
+    let mut kinds = FaultKind::all_transient();
+    kinds.extend([
         FaultKind::HugeBody(40 << 20),
-        FaultKind::NoBackend(NO_BACKEND),
         FaultKind::gateway(403, BLOCKED),
         FaultKind::gateway(401, ""),
         FaultKind::gateway(413, r#"{"message":"Request Too Long"}"#),
-    ]
+    ]);
+    kinds
 }
 
 /// As a firewall for web applications refuses what it takes for an attack.
 const BLOCKED: &str = "<!DOCTYPE html><html><head><title>Access Denied</title></head><body>Reference #18.2d3</body></html>";
-
-/// As a gateway says it that has lost the server behind it.
-const NO_BACKEND: &str = "<html><head><title>404 Not Found</title></head><body><h1>404 Not Found</h1><hr>nginx</body></html>";
 
 /// A project for each kind, with an issue of three events, so that one run meets them all.
 fn one_project_each(kinds: &[FaultKind]) -> (Sentry, Vec<(u64, u64)>) {

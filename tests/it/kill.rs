@@ -5,7 +5,6 @@ use chrono::TimeDelta;
 use rstest::rstest;
 use sentry_sandbox::{Fault, FaultKind, Match};
 use std::sync::mpsc::channel;
-use std::time::Duration;
 
 /// A tap that hangs, far longer than a test may take, in the events of one issue, after it has written something.
 fn hanging(sentry: &Sentry, kind: FaultKind) -> Running {
@@ -20,8 +19,8 @@ fn hanging(sentry: &Sentry, kind: FaultKind) -> Running {
 }
 
 #[rstest]
-#[case::terminated("TERM", FaultKind::Stall(Duration::from_secs(3600)))]
-#[case::interrupted("INT", FaultKind::Stall(Duration::from_secs(3600)))]
+#[case::terminated("TERM", FaultKind::Silence)]
+#[case::interrupted("INT", FaultKind::Silence)]
 #[case::while_a_rate_limit_lasts("TERM", FaultKind::RateLimited { reset_in_seconds: 600 })]
 #[case::while_a_gateway_wants_to_be_left_alone("TERM", FaultKind::RetryAfter(3_000))]
 #[case::in_the_middle_of_a_body("TERM", FaultKind::StallBody)]
@@ -41,10 +40,9 @@ fn a_signal_ends_the_run_in_order(#[case] signal: &str, #[case] kind: FaultKind)
 #[case::interrupted("INT", "ctrl-c")]
 fn a_signal_at_the_first_line_ends_the_run_in_order(#[case] signal: &str, #[case] told: &str) {
     let sentry = Sentry::small();
-    sentry.faults().add(Fault::always(
-        Match::any(),
-        FaultKind::Stall(Duration::from_secs(3600)),
-    ));
+    sentry
+        .faults()
+        .add(Fault::always(Match::any(), FaultKind::Silence));
     for _ in 0..20 {
         let mut running = Tap::against(&sentry).start();
         running.read_lines(1);
@@ -99,7 +97,7 @@ fn a_signal_ends_the_comparison_of_counts_too() {
     let sentry = Sentry::small();
     sentry.faults().add(Fault::always(
         Match::path_end("/stats_v2/"),
-        FaultKind::Stall(Duration::from_secs(3600)),
+        FaultKind::Silence,
     ));
     let (first, came) = channel();
     sentry
@@ -124,7 +122,7 @@ fn a_signal_ends_the_comparison_of_counts_too() {
 #[test]
 fn what_was_written_before_a_kill_is_true() {
     let sentry = Sentry::small();
-    let mut running = hanging(&sentry, FaultKind::Stall(Duration::from_secs(3600)));
+    let mut running = hanging(&sentry, FaultKind::Silence);
     running.read_to("STATE");
     let run = running.kill();
     run.no_state_is_ahead(&sentry, &[]);
@@ -190,10 +188,7 @@ fn a_reader_that_closes_the_pipe_ends_the_run_also_while_answers_are_awaited() {
         sentry
             .faults()
             .on_request(list.clone(), 0, move |_| asked.send(()).unwrap());
-        sentry.faults().add(Fault::always(
-            list,
-            FaultKind::Stall(Duration::from_secs(3600)),
-        ));
+        sentry.faults().add(Fault::always(list, FaultKind::Silence));
     }
     let tap = Tap::against(&sentry)
         .select(&["events"])

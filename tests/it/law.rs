@@ -6,7 +6,6 @@
 use crate::dsl::{Dice, Run, Sentry, Tap, setting, union};
 use chrono::TimeDelta;
 use sentry_sandbox::{Fault, FaultKind, Match};
-use std::time::Duration;
 
 const STREAMS: [&str; 4] = ["projects", "issues", "events", "releases"];
 
@@ -122,33 +121,13 @@ fn storm(sentry: &Sentry, dice: &mut Dice) {
 }
 
 fn every_fault() -> Vec<FaultKind> {
-    vec![
-        FaultKind::Status(500),
-        FaultKind::Status(502),
-        FaultKind::Status(503),
-        FaultKind::Status(408),
-        FaultKind::RateLimited {
-            reset_in_seconds: 1,
-        },
-        FaultKind::RateLimitedNoHeaders,
-        FaultKind::QueryTooLarge,
-        FaultKind::QueryTimeout,
-        FaultKind::Gone,
-        FaultKind::NoBackend("default backend - 404"),
-        FaultKind::Reset,
-        FaultKind::CutBody,
-        FaultKind::CorruptBody,
-        FaultKind::NotUtf8,
-        FaultKind::Stall(Duration::from_millis(1_500)),
-        FaultKind::StallBody,
-        FaultKind::Html,
-        FaultKind::RepeatCursor,
+    let mut kinds = FaultKind::all_transient();
+    kinds.extend([
         FaultKind::EndEarly,
         FaultKind::LoseRow,
-        FaultKind::WrongShape,
-        FaultKind::Null,
         FaultKind::EmptyPageMore,
-    ]
+    ]);
+    kinds
 }
 
 #[test]

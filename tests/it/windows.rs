@@ -3,7 +3,7 @@
 use crate::dsl::{Sentry, Tap, instant, text};
 use chrono::{DateTime, TimeDelta, Utc};
 use rstest::rstest;
-use sentry_sandbox::{Fault, FaultKind, Match, Request};
+use sentry_sandbox::{Fault, FaultKind, Gate, Match, Request};
 use serde_json::json;
 use std::time::Duration;
 
@@ -386,14 +386,17 @@ fn daily() -> Sentry {
 #[test]
 fn a_list_of_events_that_fits_on_a_page_is_asked_for_once_however_many_windows_it_spans() {
     let sentry = daily();
-    // The first window is the last to be listed.
+    // The first window is listed last: once the events of all five issues have been asked for.
     let first = Match::path_end("/issues/")
         .query("limit=100")
         .query(format!("start={}", text(sentry.start)));
-    sentry.faults().add(Fault::once(
-        first,
-        FaultKind::Stall(Duration::from_millis(500)),
-    ));
+    let gate = Gate::closed();
+    sentry
+        .faults()
+        .add(Fault::once(first, FaultKind::Hold(gate.clone())));
+    sentry
+        .faults()
+        .on_request(Match::path_end("/events/"), 4, move |_| gate.open());
     let run = Tap::against(&sentry)
         .select(&["events"])
         .with("window_days", 1)
@@ -497,15 +500,18 @@ fn events_are_not_asked_for_from_within_a_second_where_the_usual_retention_ends(
         }
     });
     sentry.start = sentry.now - TimeDelta::days(100);
-    // The window that begins there is the last to be listed.
+    // The window that begins there is listed last: once the events have been asked for.
     let begins = (sentry.now - TimeDelta::days(90))
         .format("start=%Y-%m-%dT")
         .to_string();
     let list = Match::path_end("/issues/").query("limit=100").query(begins);
-    sentry.faults().add(Fault::always(
-        list,
-        FaultKind::Stall(Duration::from_millis(300)),
-    ));
+    let gate = Gate::closed();
+    sentry
+        .faults()
+        .add(Fault::always(list, FaultKind::Hold(gate.clone())));
+    sentry
+        .faults()
+        .on_request(Match::path_end("/events/"), 0, move |_| gate.open());
     let run = Tap::against(&sentry)
         .select(&["events"])
         .with("window_days", 1)

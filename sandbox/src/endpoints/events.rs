@@ -1,20 +1,15 @@
 //! Events of an issue and of a project, and one event.
 
-use std::cmp::Reverse;
-
 use super::{Call, issues};
-use crate::{
-    cursor::{self, Slice},
-    problem::Problem,
-    render::{
-        event::{self, Size},
-        issue::{event_mentions, has_tag},
-    },
-    reply::Reply,
-    synthetic::mix,
-    window::Window,
-    world::{EventRef, Issue, Seconds},
-};
+use crate::cursor::{self, Slice};
+use crate::problem::Problem;
+use crate::render::event::{self, Size};
+use crate::render::issue::{event_mentions, has_tag};
+use crate::reply::Reply;
+use crate::synthetic::mix;
+use crate::window::Window;
+use crate::world::{EventRef, Issue, Seconds};
+use std::cmp::Reverse;
 
 type Found<'a> = (&'a Issue, EventRef<'a>);
 

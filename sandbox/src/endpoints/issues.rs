@@ -1,12 +1,10 @@
 //! One issue.
 
 use super::Call;
-use crate::{
-    problem::Problem,
-    render::issue::{self, Trim},
-    reply::Reply,
-    world::Issue,
-};
+use crate::problem::Problem;
+use crate::render::issue::{self, Trim};
+use crate::reply::Reply;
+use crate::world::Issue;
 
 /// The issue in the path, by number or short id. A merged one answers as its survivor.
 pub fn find<'a>(call: &Call<'a>) -> Result<&'a Issue, Problem> {

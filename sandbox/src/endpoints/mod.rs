@@ -9,17 +9,14 @@ mod releases;
 pub mod search;
 mod statistics;
 
+use crate::auth::Caller;
+use crate::cursor::{self, Cursor, Slice};
+use crate::limits::Class;
+use crate::problem::Problem;
+use crate::reply::Reply;
+use crate::window::Window;
+use crate::world::{Organization, Project, World};
 use std::collections::BTreeSet;
-
-use crate::{
-    auth::Caller,
-    cursor::{self, Cursor, Slice},
-    limits::Class,
-    problem::Problem,
-    reply::Reply,
-    window::Window,
-    world::{Organization, Project, World},
-};
 
 /// One endpoint. `scopes`: any of them will do; none: no token is asked for.
 pub struct Endpoint {

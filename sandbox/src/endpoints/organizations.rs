@@ -1,15 +1,12 @@
 //! Organizations: the list and the detail.
 
-use serde_json::json;
-
 use super::Call;
-use crate::{
-    cursor::{Link, Slice},
-    problem::Problem,
-    render::{organization, people, project},
-    reply::Reply,
-    world::{ProjectStatus, TokenKind},
-};
+use crate::cursor::{Link, Slice};
+use crate::problem::Problem;
+use crate::render::{organization, people, project};
+use crate::reply::Reply;
+use crate::world::{ProjectStatus, TokenKind};
+use serde_json::json;
 
 /// Those the user is a member of: an integration is a member of none.
 pub fn list(call: &Call<'_>) -> Result<Reply, Problem> {

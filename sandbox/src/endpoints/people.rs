@@ -1,12 +1,10 @@
 //! Teams, members and users.
 
 use super::Call;
-use crate::{
-    problem::Problem,
-    render::people,
-    reply::Reply,
-    world::{Member, Team},
-};
+use crate::problem::Problem;
+use crate::render::people;
+use crate::reply::Reply;
+use crate::world::{Member, Team};
 
 pub fn teams(call: &Call<'_>) -> Result<Reply, Problem> {
     call.organization()?;

@@ -1,12 +1,10 @@
 //! Projects: the list and the detail.
 
 use super::Call;
-use crate::{
-    problem::Problem,
-    render::project,
-    reply::Reply,
-    world::{Project, ProjectStatus},
-};
+use crate::problem::Problem;
+use crate::render::project;
+use crate::reply::Reply;
+use crate::world::{Project, ProjectStatus};
 
 /// All that exist, those the caller cannot read included, by slug.
 pub fn list(call: &Call<'_>) -> Result<Reply, Problem> {

@@ -1,14 +1,11 @@
 //! Releases: the list and the detail.
 
-use std::cmp::Reverse;
-
 use super::Call;
-use crate::{
-    problem::Problem,
-    render::release,
-    reply::Reply,
-    world::{Release, ReleaseStatus},
-};
+use crate::problem::Problem;
+use crate::render::release;
+use crate::reply::Reply;
+use crate::world::{Release, ReleaseStatus};
+use std::cmp::Reverse;
 
 /// Newest first. Without `status` only open ones, with an empty one all of them.
 pub fn list(call: &Call<'_>) -> Result<Reply, Problem> {

@@ -1,16 +1,14 @@
 //! Issue search: what it hides, what it counts, and its order.
 
-use std::{cmp::Reverse, collections::BTreeSet};
-
 use super::Call;
-use crate::{
-    cursor,
-    problem::Problem,
-    render::issue::{self, Trim},
-    reply::{Page, Reply},
-    window::{self, Window},
-    world::{Issue, Seconds, Seen, Status},
-};
+use crate::cursor;
+use crate::problem::Problem;
+use crate::render::issue::{self, Trim};
+use crate::reply::{Page, Reply};
+use crate::window::{self, Window};
+use crate::world::{Issue, Seconds, Seen, Status};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 /// What `X-Hits` never exceeds.
 pub const MAX_HITS: usize = 1_000;

@@ -1,16 +1,12 @@
 //! Outcomes of ingestion.
 
-use std::collections::BTreeMap;
-
-use serde_json::{Value, json};
-
 use super::Call;
-use crate::{
-    problem::Problem,
-    reply::Reply,
-    window::{self, Window},
-    world::Seconds,
-};
+use crate::problem::Problem;
+use crate::reply::Reply;
+use crate::window::{self, Window};
+use crate::world::Seconds;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 const FIELD: &str = "sum(quantity)";
 

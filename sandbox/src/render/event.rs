@@ -1,19 +1,14 @@
 //! Events in three sizes: a row of a list, a full row, and the detail.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
-
-use chrono::{DateTime, Utc};
-use serde_json::{Map, Value, json};
-
 use super::release;
-use crate::{
-    synthetic::mixed_id,
-    window,
-    world::{Event, EventRef, Issue, Kind, Release, World},
-};
+use crate::synthetic::mixed_id;
+use crate::window;
+use crate::world::{Event, EventRef, Issue, Kind, Release, World};
+use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How an event is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -382,7 +377,7 @@ static TEMPLATES: Mutex<BTreeMap<usize, Arc<Templates>>> = Mutex::new(BTreeMap::
 impl Templates {
     /// Those for events of about `bytes`, made once.
     fn of(bytes: usize) -> Arc<Self> {
-        let mut all = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = TEMPLATES.lock();
         let made = all
             .entry(bytes)
             .or_insert_with(|| Arc::new(Self::sized(bytes)));

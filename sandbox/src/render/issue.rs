@@ -1,13 +1,10 @@
 //! Issues as the list, the detail and the events show them.
 
-use serde_json::{Map, Value, json};
-
 use super::{event, people, release};
-use crate::{
-    synthetic::mix,
-    window,
-    world::{Assignee, Event, Issue, ReleaseForm, Seconds, Seen, World},
-};
+use crate::synthetic::mix;
+use crate::window;
+use crate::world::{Assignee, Event, Issue, ReleaseForm, Seconds, Seen, World};
+use serde_json::{Map, Value, json};
 
 /// What the caller of the list wants more, or less, of.
 #[derive(Clone, Debug, Default)]

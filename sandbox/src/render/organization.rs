@@ -1,9 +1,9 @@
 //! Organizations as lists and other records show them.
 
-use serde_json::{Value, json};
-
 use super::letter_avatar;
-use crate::{window, world::Organization};
+use crate::window;
+use crate::world::Organization;
+use serde_json::{Value, json};
 
 pub fn summary(organization: &Organization) -> Value {
     json!({

@@ -1,13 +1,10 @@
 //! Users, members and teams.
 
-use serde_json::{Value, json};
-
 use super::{letter_avatar, project};
-use crate::{
-    auth::Caller,
-    window,
-    world::{Member, ProjectStatus, Team, TokenKind, User, World},
-};
+use crate::auth::Caller;
+use crate::window;
+use crate::world::{Member, ProjectStatus, Team, TokenKind, User, World};
+use serde_json::{Value, json};
 
 pub fn user(user: &User) -> Value {
     json!({

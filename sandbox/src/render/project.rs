@@ -1,13 +1,10 @@
 //! Projects as the list, the detail and teams show them.
 
-use serde_json::{Value, json};
-
 use super::{letter_avatar, organization};
-use crate::{
-    auth::Caller,
-    window,
-    world::{Organization, Project, Seconds, World},
-};
+use crate::auth::Caller;
+use crate::window;
+use crate::world::{Organization, Project, Seconds, World};
+use serde_json::{Value, json};
 
 /// What every form of a project has.
 fn base(world: &World, caller: &Caller, project: &Project) -> Value {

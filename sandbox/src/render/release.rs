@@ -1,12 +1,9 @@
 //! Releases and their deploys.
 
-use serde_json::{Value, json};
-
 use super::people;
-use crate::{
-    window,
-    world::{Release, ReleaseStatus, World},
-};
+use crate::window;
+use crate::world::{Release, ReleaseStatus, World};
+use serde_json::{Value, json};
 
 pub fn record(world: &World, release: &Release) -> Value {
     let mut seen: Option<(i64, i64)> = None;

@@ -1,8 +1,7 @@
+use crate::client::{get, get_as, seeded, try_get};
 use sentry_sandbox::{
     EXPIRED_TOKEN, INTEGRATION_TOKEN, NARROW_TOKEN, ORGANIZATION_TOKEN, SSO_TOKEN, TEAMLESS_TOKEN,
 };
-
-use crate::client::{get, get_as, seeded, try_get};
 
 #[test]
 fn a_token_is_missing_wrong_old_or_behind_sso() {

@@ -1,9 +1,7 @@
-use std::collections::BTreeSet;
-
+use crate::client::{get, ids, iso, now, start, walk};
 use chrono::TimeDelta;
 use sentry_sandbox::{Bulk, World};
-
-use crate::client::{get, ids, iso, now, start, walk};
+use std::collections::BTreeSet;
 
 fn bulk() -> World {
     World::bulk(Bulk {
@@ -24,8 +22,8 @@ fn events_exist_when_they_are_asked_for() {
         let world = sandbox.world();
         (
             world.event_count(),
-            world.expected("issues", from, to),
-            world.expected("events", from, to),
+            world.expected("issues", None, from, to),
+            world.expected("events", None, from, to),
         )
     };
     assert_eq!((count, expected.len()), (1_500, 1_500));

@@ -1,11 +1,13 @@
 //! A client that takes nothing for granted, for looking at answers as they are.
 
-use std::{collections::BTreeMap, io::Read, time::Duration};
-
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sentry_sandbox::{Options, Sandbox, TOKEN, World};
 use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::time::Duration;
 
+#[derive(Debug)]
 pub struct Answer {
     pub status: u16,
     pub headers: BTreeMap<String, String>,

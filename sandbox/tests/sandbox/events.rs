@@ -1,10 +1,8 @@
-use std::collections::BTreeSet;
-
+use crate::client::{ago, get, ids, iso, now, seeded, start, walk};
 use chrono::TimeDelta;
 use sentry_sandbox::World;
 use serde_json::Value;
-
-use crate::client::{ago, get, ids, iso, now, seeded, start, walk};
+use std::collections::BTreeSet;
 
 fn busiest(world: &World) -> u64 {
     world
@@ -55,8 +53,8 @@ fn events_of_issues_in_small_windows_are_complete() {
     let (expected, issues) = {
         let world = sandbox.world();
         (
-            world.expected("events", from, to),
-            world.expected("issues", from, to),
+            world.expected("events", None, from, to),
+            world.expected("issues", None, from, to),
         )
     };
     let mut found = BTreeSet::new();
@@ -94,7 +92,9 @@ fn project_events_are_all_errors_that_retention_keeps_in_a_stable_order() {
         assert!(rows.iter().all(|row| row["event.type"] != "feedback"));
         found.extend(unique);
     }
-    let mut expected = sandbox.world().expected("events", ago(24 * 400), now());
+    let mut expected = sandbox
+        .world()
+        .expected("events", None, ago(24 * 400), now());
     assert!(found.is_subset(&expected));
     expected.retain(|key| !found.contains(key));
     // Issue-platform ones: performance, cron, outage and three feedbacks, of four events each.
@@ -240,7 +240,9 @@ fn one_event_knows_its_release_and_its_neighbours() {
 #[test]
 fn two_projects_may_have_an_event_of_the_same_id() {
     let sandbox = seeded();
-    let all = sandbox.world().expected("events", ago(24 * 90), now());
+    let all = sandbox
+        .world()
+        .expected("events", None, ago(24 * 90), now());
     let unique: BTreeSet<&str> = all.iter().filter_map(|key| key.split('|').nth(1)).collect();
     assert_eq!(unique.len() + 1, all.len());
 }

@@ -1,11 +1,7 @@
-use std::collections::BTreeSet;
-
-use sentry_sandbox::{
-    Match, World,
-    world::{Kind, Status},
-};
-
 use crate::client::{Answer, ago, get, ids, iso, now, seeded, start, walk};
+use sentry_sandbox::world::{Kind, Status};
+use sentry_sandbox::{Match, World};
+use std::collections::BTreeSet;
 
 const ISSUES: &str = "/organizations/acme/issues/";
 
@@ -41,7 +37,7 @@ fn two_searches_find_every_issue_that_can_be_listed() {
         found.extend(ids(&walk(&sandbox, &format!("{feedback}{window}"))));
         let unique: BTreeSet<String> = found.iter().cloned().collect();
         assert_eq!(unique.len(), found.len());
-        let expected = sandbox.world().expected("issues", ago(from), ago(to));
+        let expected = sandbox.world().expected("issues", None, ago(from), ago(to));
         assert_eq!(unique, expected, "{from} to {to} hours ago");
     }
 }

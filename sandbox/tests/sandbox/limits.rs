@@ -1,15 +1,15 @@
-use std::time::Duration;
-
-use sentry_sandbox::{Class, INTEGRATION_TOKEN, Limit, Limits, Options, Sandbox, World};
-
 use crate::client::{get, get_as, now, seeded, try_get};
+use sentry_sandbox::{
+    Class, Fault, FaultKind, Gate, INTEGRATION_TOKEN, Limit, Limits, Match, Options, Sandbox, World,
+};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-fn limited(limits: Limits, latency: Duration) -> Sandbox {
+fn limited(limits: Limits) -> Sandbox {
     Sandbox::start(Options {
         limits,
-        latency,
         ..Options::new(World::seeded(now()))
     })
     .expect("a free port")
@@ -30,7 +30,7 @@ fn a_self_hosted_server_tells_nothing() {
 #[test]
 fn an_exhausted_window_is_json_as_text_without_retry_after() {
     let limits = Limits::none().with(Class::Default, Limit::new(2, HOUR, 25));
-    let sandbox = limited(limits, Duration::ZERO);
+    let sandbox = limited(limits);
     let first = get(&sandbox, "/organizations/acme/");
     assert_eq!(first.header("x-sentry-rate-limit-limit"), Some("2"));
     assert_eq!(first.header("x-sentry-rate-limit-remaining"), Some("1"));
@@ -71,23 +71,30 @@ fn an_exhausted_window_is_json_as_text_without_retry_after() {
 
 #[test]
 fn a_user_may_ask_for_project_events_one_at_a_time() {
-    let sandbox = limited(Limits::hosted(), Duration::from_millis(300));
-    let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..3)
-            .map(|_| scope.spawn(|| get(&sandbox, "/projects/acme/api/events/")))
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().expect("no panic"))
-            .inspect(|answer| {
-                if answer.status == 429 {
-                    assert!(answer.detail().ends_with("Concurrency limit is 1"));
-                }
-            })
-            .map(|answer| answer.status)
-            .collect()
+    let sandbox = limited(Limits::hosted());
+    let list = "/projects/acme/api/events/";
+    let gate = Gate::closed();
+    let held = FaultKind::Hold(gate.clone());
+    sandbox
+        .faults()
+        .add(Fault::once(Match::path_end(list), held));
+    let (asked, came) = channel();
+    sandbox
+        .faults()
+        .on_request(Match::path_end(list), 0, move |_| {
+            asked.send(()).expect("somebody waits");
+        });
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| get(&sandbox, list));
+        came.recv().expect("it is asked for");
+        for _ in 0..2 {
+            let answer = get(&sandbox, list);
+            assert_eq!(answer.status, 429);
+            assert!(answer.detail().ends_with("Concurrency limit is 1"));
+        }
+        gate.open();
+        assert_eq!(first.join().expect("no panic").status, 200);
     });
-    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1);
     assert_eq!(sandbox.rejections(), 2);
     // It is over when it is over.
     assert_eq!(get(&sandbox, "/projects/acme/api/events/").status, 200);

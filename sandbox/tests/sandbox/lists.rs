@@ -1,9 +1,8 @@
-use std::collections::BTreeSet;
-
-use sentry_sandbox::{Match, World, world::ReleaseStatus};
-use serde_json::Value;
-
 use crate::client::{ago, get, ids, iso, now, seeded, start, walk};
+use sentry_sandbox::world::ReleaseStatus;
+use sentry_sandbox::{Match, World};
+use serde_json::Value;
+use std::collections::BTreeSet;
 
 #[test]
 fn whole_tables_are_complete() {
@@ -17,7 +16,7 @@ fn whole_tables_are_complete() {
         let rows = walk(&sandbox, path);
         let found = ids(&rows).into_iter().collect();
         assert_eq!(
-            sandbox.world().expected(stream, ago(1), now()),
+            sandbox.world().expected(stream, None, ago(1), now()),
             found,
             "{stream}"
         );
@@ -45,7 +44,9 @@ fn releases_are_open_ones_unless_the_status_is_empty() {
     let all = versions("/organizations/acme/releases/?project=-1&status=");
     assert_eq!(
         all,
-        sandbox.world().expected("releases", ago(24 * 999), now())
+        sandbox
+            .world()
+            .expected("releases", None, ago(24 * 999), now())
     );
     let open = versions("/organizations/acme/releases/?project=-1");
     let archived = versions("/organizations/acme/releases/?project=-1&status=archived");
@@ -203,8 +204,8 @@ fn the_seeded_world_depends_on_its_clock_only() {
     let (one, two) = (World::seeded(now()), World::seeded(now()));
     for stream in ["issues", "events", "releases"] {
         assert_eq!(
-            one.expected(stream, ago(9_999), now()),
-            two.expected(stream, ago(9_999), now())
+            one.expected(stream, None, ago(9_999), now()),
+            two.expected(stream, None, ago(9_999), now())
         );
     }
     assert_eq!(format!("{one:?}"), format!("{two:?}"));

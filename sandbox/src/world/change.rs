@@ -1,0 +1,197 @@
+//! How the data changes between requests, or during one.
+
+use crate::synthetic::mixed_id;
+use crate::world::data::World;
+use crate::world::event::Event;
+use crate::world::issue::{Issue, Kind, ReleaseForm, Status};
+use crate::world::organization::{Project, ProjectStatus, Release, ReleaseStatus};
+use crate::world::token::Token;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+
+impl World {
+    pub fn add_token(&mut self, value: &str, token: Token) {
+        self.tokens.insert(value.to_owned(), token);
+    }
+
+    /// A project of team 1. Returns its id.
+    pub fn add_project(&mut self, slug: &str) -> u64 {
+        let id = self
+            .projects
+            .iter()
+            .map(|project| project.id)
+            .max()
+            .unwrap_or(1)
+            + 1;
+        self.projects.push(Project {
+            id,
+            slug: slug.to_owned(),
+            name: slug.to_uppercase(),
+            platform: Some("python".to_owned()),
+            date_created: self.clock() - TimeDelta::days(200),
+            teams: vec![1],
+            former_slugs: Vec::new(),
+            status: ProjectStatus::Active,
+        });
+        id
+    }
+
+    /// An unresolved error issue without events. Returns its id.
+    pub fn add_issue(&mut self, project: u64, title: &str) -> u64 {
+        let id = 1 + self
+            .issues
+            .keys()
+            .chain(self.merged.keys())
+            .copied()
+            .max()
+            .unwrap_or(1_000);
+        self.add_issue_with_id(id, project, title);
+        id
+    }
+
+    pub fn add_issue_with_id(&mut self, id: u64, project: u64, title: &str) {
+        let owner = self.project(project);
+        let slug = owner.map_or("GONE".to_owned(), |project| project.slug.to_uppercase());
+        let platform = owner.and_then(|project| project.platform.clone());
+        let (kind, value) = title.split_once(": ").unwrap_or(("Error", title));
+        self.issues.insert(
+            id,
+            Issue {
+                id,
+                project,
+                short_id: format!("{slug}-{}", base32(id)),
+                title: title.to_owned(),
+                culprit: Some("app.tasks in run".to_owned()),
+                logger: None,
+                level: "error".to_owned(),
+                platform,
+                kind: Kind::ERROR,
+                status: Status::Unresolved,
+                substatus: Some("ongoing".to_owned()),
+                status_details: Value::Object(serde_json::Map::new()),
+                priority: Some("medium".to_owned()),
+                assignee: None,
+                annotations: Vec::new(),
+                metadata: serde_json::json!({"type": kind, "value": value, "filename": "tasks.py", "function": "run", "in_app_frame_mix": "mixed"}),
+                comments: 0,
+                unhandled: false,
+                first_release: ReleaseForm::None,
+                events: Vec::new(),
+                synthetic: None,
+            },
+        );
+    }
+
+    /// The issue to change; panics when it does not exist, as a test would.
+    pub fn issue_mut(&mut self, id: u64) -> &mut Issue {
+        self.issues.get_mut(&id).expect("the issue exists")
+    }
+
+    /// Adds an event, received now-ish. Returns its id.
+    pub fn add_event(&mut self, issue: u64, timestamp: DateTime<Utc>) -> String {
+        let issue = self.issue_mut(issue);
+        let id = hex_id(issue.id, issue.events.len() as u64);
+        issue.events.push(Event::new(id.clone(), timestamp));
+        id
+    }
+
+    /// An event that happened long before it arrived. Returns its id.
+    pub fn add_late_event(
+        &mut self,
+        issue: u64,
+        timestamp: DateTime<Utc>,
+        received: DateTime<Utc>,
+    ) -> String {
+        let id = self.add_event(issue, timestamp);
+        if let Some(event) = self.issue_mut(issue).events.last_mut() {
+            event.received = received;
+        }
+        id
+    }
+
+    pub fn resolve(&mut self, issue: u64) {
+        let issue = self.issue_mut(issue);
+        issue.status = Status::Resolved;
+        issue.substatus = None;
+    }
+
+    pub fn set_status(&mut self, issue: u64, status: Status) {
+        self.issue_mut(issue).status = status;
+    }
+
+    /// Gone with its events.
+    pub fn delete_issue(&mut self, issue: u64) {
+        self.issues.remove(&issue);
+    }
+
+    /// The child vanishes, its events belong to the survivor, its id answers with the survivor.
+    pub fn merge(&mut self, child: u64, survivor: u64) {
+        if let Some(gone) = self.issues.remove(&child) {
+            self.issue_mut(survivor).events.extend(gone.events);
+            for target in self.merged.values_mut() {
+                if *target == child {
+                    *target = survivor;
+                }
+            }
+            self.merged.insert(child, survivor);
+        }
+    }
+
+    pub fn rename_project(&mut self, id: u64, slug: &str) {
+        if let Some(project) = self.projects.iter_mut().find(|project| project.id == id) {
+            let old = std::mem::replace(&mut project.slug, slug.to_owned());
+            project.former_slugs.push(old);
+        }
+    }
+
+    pub fn delete_project(&mut self, id: u64) {
+        self.projects.retain(|project| project.id != id);
+        self.issues.retain(|_, issue| issue.project != id);
+    }
+
+    pub fn add_release(&mut self, version: &str, project: u64, date_created: DateTime<Utc>) -> u64 {
+        let id = 1 + self
+            .releases
+            .iter()
+            .map(|release| release.id)
+            .max()
+            .unwrap_or(500);
+        self.releases.push(Release {
+            id,
+            version: version.to_owned(),
+            status: ReleaseStatus::Open,
+            date_created,
+            date_released: Some(date_created + TimeDelta::minutes(3)),
+            projects: vec![project],
+            commit_count: 2,
+            deploy_count: 1,
+            new_groups: 0,
+            authors: vec![1],
+        });
+        id
+    }
+
+    pub fn archive_release(&mut self, version: &str) {
+        for release in &mut self.releases {
+            if release.version == version {
+                release.status = ReleaseStatus::Archived;
+            }
+        }
+    }
+}
+
+/// The part of a short id after the dash: Crockford's alphabet, as Sentry counts.
+fn base32(mut number: u64) -> String {
+    const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let mut text = Vec::new();
+    while number > 0 {
+        text.push(char::from(DIGITS[(number % 32) as usize]));
+        number /= 32;
+    }
+    text.iter().rev().collect()
+}
+
+/// 32 hex digits that look random and never meet for different pairs.
+fn hex_id(issue: u64, index: u64) -> String {
+    format!("{:032x}", mixed_id(issue + (1 << 31), index))
+}

@@ -1,0 +1,102 @@
+//! The tables of the data, and how they are looked up.
+
+use crate::seconds::Seconds;
+use crate::world::issue::Issue;
+use crate::world::organization::{
+    Member, Organization, Project, ProjectStatus, Release, Team, User,
+};
+use crate::world::token::Token;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The server's clock for retention and default windows; `None`: the real one.
+    pub now: Option<DateTime<Utc>>,
+    /// Events older than this cannot be seen at all.
+    pub retention: TimeDelta,
+    pub organizations: Vec<Organization>,
+    pub projects: Vec<Project>,
+    pub teams: Vec<Team>,
+    pub users: Vec<User>,
+    pub members: Vec<Member>,
+    pub releases: Vec<Release>,
+    pub issues: BTreeMap<u64, Issue>,
+    /// Merged child -> survivor.
+    pub merged: BTreeMap<u64, u64>,
+    pub tokens: BTreeMap<String, Token>,
+    /// Names of environments that exist; asking for another one is a 404.
+    pub environments: BTreeSet<String>,
+}
+
+impl World {
+    pub fn clock(&self) -> DateTime<Utc> {
+        self.now.unwrap_or_else(Utc::now)
+    }
+
+    pub fn project(&self, id: u64) -> Option<&Project> {
+        self.projects.iter().find(|project| project.id == id)
+    }
+
+    pub fn project_by_slug(&self, slug: &str) -> Option<&Project> {
+        self.projects.iter().find(|project| project.slug == slug)
+    }
+
+    pub fn user(&self, id: u64) -> Option<&User> {
+        self.users.iter().find(|user| user.id == id)
+    }
+
+    pub fn team(&self, id: u64) -> Option<&Team> {
+        self.teams.iter().find(|team| team.id == id)
+    }
+
+    pub fn release(&self, version: &str) -> Option<&Release> {
+        self.releases
+            .iter()
+            .find(|release| release.version == version)
+    }
+
+    /// Follows a merge, and knows nothing of issues on their way out.
+    pub fn find_issue(&self, id: u64) -> Option<&Issue> {
+        let id = self.merged.get(&id).unwrap_or(&id);
+        self.issues.get(id).filter(|issue| self.listable(issue))
+    }
+
+    /// Not being deleted or merged, and in a project that is not either.
+    pub fn listable(&self, issue: &Issue) -> bool {
+        issue.status.visible()
+            && self
+                .project(issue.project)
+                .is_some_and(|project| project.status == ProjectStatus::Active)
+    }
+
+    /// The part of the window that retention leaves; `from >= to` when nothing is left.
+    pub fn retained(&self, window: Seconds) -> Seconds {
+        Seconds {
+            from: window.from.max((self.clock() - self.retention).timestamp()),
+            to: window.to,
+        }
+    }
+
+    /// Invites are listed, deactivated users are not.
+    pub fn listed_members(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| {
+            member
+                .user
+                .is_none_or(|id| self.user(id).is_some_and(|user| user.active))
+        })
+    }
+
+    /// Arrived members of the teams of some projects.
+    pub fn project_members(&self, projects: &BTreeSet<u64>) -> impl Iterator<Item = &Member> {
+        let teams: BTreeSet<u64> = self
+            .projects
+            .iter()
+            .filter(|project| projects.contains(&project.id))
+            .flat_map(|project| project.teams.iter().copied())
+            .collect();
+        self.listed_members().filter(move |member| {
+            member.user.is_some() && member.teams.iter().any(|team| teams.contains(team))
+        })
+    }
+}

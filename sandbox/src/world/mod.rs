@@ -1,0 +1,22 @@
+//! The data behind the server, and the truth about it.
+//!
+//! Fields are public on purpose: a test changes what it needs between (or, with [`crate::Faults::on_request`], during)
+//! requests. The methods only spare typing and keep the few invariants that several fields share.
+
+mod change;
+mod data;
+mod empty;
+mod event;
+mod expected;
+mod issue;
+mod organization;
+mod token;
+
+pub use crate::seconds::Seconds;
+pub use data::World;
+pub use event::{Event, EventRef};
+pub use issue::{Assignee, Issue, Kind, ReleaseForm, Seen, Status};
+pub use organization::{
+    Member, Organization, Project, ProjectStatus, Release, ReleaseStatus, Team, User,
+};
+pub use token::{READ_SCOPES, Token, TokenKind, TokenState};

@@ -1,0 +1,21 @@
+//! `Tap::against(&sentry).select(&["issues"]).run()`, and what one can say about such a run.
+
+mod catalog;
+mod dice;
+mod keys;
+mod run;
+mod running;
+mod sentry;
+mod stub;
+mod tap;
+mod time;
+
+pub use catalog::{catalog, entry, metadata};
+pub use dice::{Dice, setting};
+pub use keys::{bookmark, union};
+pub use run::Run;
+pub use running::Running;
+pub use sentry::Sentry;
+pub use stub::Stub;
+pub use tap::Tap;
+pub use time::{instant, text};

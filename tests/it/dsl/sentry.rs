@@ -1,0 +1,124 @@
+//! A running sandbox, and the span of time that a test extracts from it.
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use sentry_sandbox::world::{Issue, Kind};
+use sentry_sandbox::{Options, Sandbox, World};
+use std::collections::BTreeSet;
+use std::ops::Deref;
+
+/// A running sandbox, and the span of time that a test extracts from it.
+pub struct Sentry {
+    sandbox: Sandbox,
+    /// The whole second at which the server was started; its data is older.
+    pub now: DateTime<Utc>,
+    pub start: DateTime<Utc>,
+    pub end: DateTime<Utc>,
+}
+
+impl Deref for Sentry {
+    type Target = Sandbox;
+
+    fn deref(&self) -> &Sandbox {
+        &self.sandbox
+    }
+}
+
+impl Sentry {
+    /// One of every oddity, of the last weeks.
+    pub fn seeded() -> Self {
+        let mut sentry = Self::of(|now| Options::new(World::seeded(now)));
+        sentry.start = sentry.now - TimeDelta::days(25);
+        sentry
+    }
+
+    /// The same, as far back as Sentry lists anything.
+    pub fn seeded_long_ago() -> Self {
+        let mut sentry = Self::seeded();
+        sentry.start = sentry.now - TimeDelta::days(89);
+        sentry
+    }
+
+    /// Two projects with three issues each, whose nine events lie within ten days; a feedback and two releases.
+    pub fn small() -> Self {
+        Self::holding(|world| {
+            let now = world.clock();
+            for slug in ["api", "web"] {
+                let project = world.add_project(slug);
+                for number in 0..3 {
+                    let issue = world.add_issue(project, &format!("{slug} issue {number}"));
+                    for day in [1, 4, 8] {
+                        world.add_event(
+                            issue,
+                            now - TimeDelta::days(day) - TimeDelta::hours(number),
+                        );
+                    }
+                }
+                world.add_release(&format!("{slug}@1.0"), project, now - TimeDelta::days(3));
+            }
+            let project = world.projects[0].id;
+            let feedback = world.add_issue(project, "feedback");
+            world.issue_mut(feedback).kind = Kind::FEEDBACK;
+            world.add_event(feedback, now - TimeDelta::days(2));
+        })
+    }
+
+    /// An organization with one team, and what the closure adds.
+    pub fn holding(fill: impl FnOnce(&mut World)) -> Self {
+        Self::of(|now| {
+            let mut world = World::empty(now);
+            fill(&mut world);
+            Options::new(world)
+        })
+    }
+
+    pub fn of(options: impl FnOnce(DateTime<Utc>) -> Options) -> Self {
+        let now = Utc::now().trunc_subsecs(0);
+        let sandbox = Sandbox::start(options(now)).unwrap();
+        Self {
+            sandbox,
+            now,
+            start: now - TimeDelta::days(10),
+            end: now,
+        }
+    }
+
+    /// What a complete extraction of `[start, end)` yields.
+    pub fn expected(&self, stream: &str) -> BTreeSet<String> {
+        self.expected_until(stream, self.end)
+    }
+
+    pub fn expected_until(&self, stream: &str, end: DateTime<Utc>) -> BTreeSet<String> {
+        self.world().expected(stream, None, self.start, end)
+    }
+
+    pub fn project(&self, slug: &str) -> u64 {
+        self.world().project_by_slug(slug).unwrap().id
+    }
+
+    pub fn issue(&self, title: &str) -> u64 {
+        self.world()
+            .issues
+            .values()
+            .find(|issue: &&Issue| issue.title.contains(title))
+            .unwrap()
+            .id
+    }
+
+    pub fn issues_of(&self, slug: &str) -> Vec<u64> {
+        let project = self.project(slug);
+        self.world()
+            .issues
+            .values()
+            .filter(|issue| issue.project == project)
+            .map(|issue| issue.id)
+            .collect()
+    }
+
+    /// How many requests had this end of the path.
+    pub fn asked(&self, path_end: &str) -> usize {
+        self.requests()
+            .iter()
+            .filter(|request| request.path.ends_with(path_end))
+            .count()
+    }
+}
