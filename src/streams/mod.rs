@@ -6,7 +6,7 @@ mod def;
 mod issue;
 mod organization;
 mod people;
-pub mod personal;
+pub(crate) mod personal;
 mod project;
 mod release;
 
