@@ -329,3 +329,47 @@ impl<'s, 'a> Iterator for Members<'s, '_, 'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use tap_sentry_api::request::INDEXED_DEPTH;
+
+    #[test]
+    fn members_are_known_in_any_order_and_spelling() {
+        let schema = json!({"properties": {"a": {}, "b": {"type": "string"}}});
+        let properties = Properties::new(&schema, &|path| path != ["b"]);
+        // Each object leaves behind what is expected of the next.
+        for (object, expected) in [
+            (r#"{"a":1,"b":2}"#, ["a true", "b true"]),
+            (r#"{"b":2,"a":1}"#, ["b true", "a true"]),
+            (r#"{"a":1,"b":2}"#, ["a true", "b true"]),
+            (r#"{"a" :1,"\u0062":2}"#, ["a false", "b false"]),
+            (r#"{"c":1, "a":2}"#, ["c unknown", "a true"]),
+        ] {
+            let doc = Document::parse(object.as_bytes(), INDEXED_DEPTH).expect("JSON");
+            let members = properties.members(&doc, doc.root());
+            let found: Vec<String> = members
+                .map(|member| match member.property {
+                    Ok((_, known)) => format!("{} {}", known.name(), member.label.is_some()),
+                    Err(key) => format!("{} unknown", String::from_utf8_lossy(key)),
+                })
+                .collect();
+            assert_eq!(found, expected, "{object}");
+        }
+        assert!(properties.list[0].schema.is_some() && properties.list[1].schema.is_none());
+    }
+
+    #[test]
+    fn a_schema_without_types_admits_anything() {
+        for schema in [json!({}), json!({"type": "unheard of"})] {
+            let schema = Schema::new(&schema, &mut Vec::new(), &|_| true);
+            assert!(
+                b"\"{[tfn-0"
+                    .iter()
+                    .all(|byte| schema.admits_whole(Types::of_byte(*byte)))
+            );
+        }
+    }
+}

@@ -140,11 +140,12 @@ impl<'a> ValueWriter<'a> {
         if self.clean && schema.admits_whole(Types::of_byte(self.doc.byte(value))) {
             self.lines.stretch(self.doc.bytes(), from, value.end());
         } else {
-            self.looked_into(schema, from, value, depth);
+            self.checked_value(schema, from, value, depth);
         }
     }
 
-    fn looked_into(&mut self, schema: &'a Schema, from: usize, value: json::Value, depth: u32) {
+    /// As [`Self::value`], for one that may not fit: its text and what is inside of it are looked at.
+    fn checked_value(&mut self, schema: &'a Schema, from: usize, value: json::Value, depth: u32) {
         let body = self.doc.bytes();
         match (&schema.shape, self.doc.byte(value)) {
             (Shape::Object(properties), b'{') if depth < json::MAX_DEPTH => {
