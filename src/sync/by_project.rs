@@ -16,6 +16,9 @@ use tap_sentry_api::window::Window;
 /// It must take at most this part of the time that a list for each parent takes.
 const CLEARLY_LESS: f64 = 0.8;
 
+/// For fewer parents their own lists are asked for: each of them says when its parent was deleted or merged.
+const LEAST_PARENTS: usize = 20;
+
 /// The list of a whole project, and whose rows of it are wanted.
 pub struct ByProject {
     pub together: Together,
@@ -85,7 +88,7 @@ pub fn is_faster(
     let pages = |rows: u64| rows.div_ceil(PAGE_SIZE as u64).max(1);
     let together: Vec<&Reference> = parents.iter().copied().filter(|r| r.together).collect();
     let rows = together.iter().map(|parent| parent.count).sum();
-    let Some(rows) = Option::<u64>::filter(rows, |_| together.len() > 1) else {
+    let Some(rows) = Option::<u64>::filter(rows, |_| together.len() >= LEAST_PARENTS) else {
         return false;
     };
     let (once, each): (Vec<&Reference>, Vec<&Reference>) = together
