@@ -199,8 +199,11 @@ pub async fn read<S: Source>(
                     let (stream, place) = source.name();
                     log::info!(target: stream, "{place}: the query for {part} is refused as too large; splitting the window");
                     let refusals = limit.refused(part);
-                    // It is cut as the limit now says.
-                    due.push(Some(part));
+                    // Half of it at most, whatever other lists have learned meanwhile.
+                    let half = part.half();
+                    let pieces = limit.pieces(part).into_iter();
+                    let pieces: Vec<_> = pieces.flat_map(|piece| piece.pieces(half)).collect();
+                    due.extend(pieces.into_iter().rev().map(Some));
                     source.pause(refusals).await;
                 }
                 Err(failure) => return Err(failure),
