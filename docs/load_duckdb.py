@@ -2,8 +2,8 @@
 
     tap-sentry --config config.json --state state.json | python docs/load_duckdb.py warehouse.duckdb > new.json
 
-Each stream becomes a table of the schema `sentry` (a second argument says another). Tables and columns are created as the
-SCHEMA messages tell; rows are updated by their key.
+Each stream becomes a table of the schema `sentry` (a second argument sets another). Tables and columns are created as the
+SCHEMA messages say; rows are updated by their key.
 """
 
 import json

@@ -3,8 +3,8 @@
 --
 --   tap-sentry --config config.json --state state.json | psql -X -f docs/load_postgres.sql > new.json
 --
--- Each stream becomes a table of the schema `sentry`; `-v schema=NAME` says another. Tables and columns are created as the
--- SCHEMA messages tell; rows are updated by their key. Dates are `timestamptz`, other text `text`, whole numbers `bigint`,
+-- Each stream becomes a table of the schema `sentry`; `-v schema=NAME` sets another. Tables and columns are created as the
+-- SCHEMA messages say; rows are updated by their key. Dates are `timestamptz`, other text `text`, whole numbers `bigint`,
 -- numbers `double precision`, objects and lists `jsonb`.
 \set ON_ERROR_STOP on
 \set QUIET on
