@@ -1,5 +1,6 @@
-//! Writes what is generated from the settings and the streams: blocks of README.md and meltano.yml,
-//! meltano/extractor.yml and config.example.json. With `--check` writes nothing and fails when one of them differs.
+//! Writes what is generated from the settings and the streams: blocks of README.md, docs/settings.md, docs/streams.md and
+//! meltano.yml, and all of meltano/extractor.yml and config.example.json. With `--check` writes nothing and fails when one
+//! of them differs.
 
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
@@ -41,15 +42,31 @@ const FILES: &[(&str, Make)] = &[
     ("README.md", |old| {
         let text = replaced(
             old,
-            "<!-- generated: settings -->",
+            "<!-- generated: main settings -->",
             "<!-- end -->",
-            &settings_table(),
+            &main_settings(),
         )?;
         replaced(
             &text,
             "<!-- generated: streams -->",
             "<!-- end -->",
             &streams_table(),
+        )
+    }),
+    ("docs/settings.md", |old| {
+        replaced(
+            old,
+            "<!-- generated: settings -->",
+            "<!-- end -->",
+            &settings_table(),
+        )
+    }),
+    ("docs/streams.md", |old| {
+        replaced(
+            old,
+            "<!-- generated: streams -->",
+            "<!-- end -->",
+            &stream_sections(),
         )
     }),
     ("meltano.yml", |old| {
@@ -97,6 +114,66 @@ fn replaced(text: &str, start: &str, end: &str, block: &str) -> Result<String, S
     // The end's own indentation belongs to it.
     let line = rest[..at].rfind('\n').map_or(0, |newline| newline + 1);
     Ok(format!("{before}{start}\n{block}{}", &rest[line..]))
+}
+
+/// The settings that README shows, in its order.
+const MAIN_SETTINGS: [&str; 8] = [
+    "api_token",
+    "start_date",
+    "organization",
+    "base_url",
+    "project_slugs",
+    "fetch_event_details",
+    "mask_personal_data",
+    "rate_limit",
+];
+
+/// README's table of the most used settings.
+fn main_settings() -> String {
+    let settings = settings();
+    let mut out = String::from("| setting | default | meaning |\n|---|---|---|\n");
+    for name in MAIN_SETTINGS {
+        let setting = settings.iter().find(|setting| setting.name == name);
+        let setting = setting.expect("a setting of README is a setting");
+        let default = match setting.default.as_str() {
+            _ if setting.required => "required".to_owned(),
+            "" => String::new(),
+            default => format!("`{default}`"),
+        };
+        let _ = writeln!(out, "| `{name}` | {default} | {} |", setting.description);
+    }
+    out
+}
+
+/// A section for each stream, with a table of its columns.
+fn stream_sections() -> String {
+    let mut out = streams_table();
+    for def in STREAMS {
+        let schema: Value = serde_json::from_str(def.schema).expect("a schema is JSON");
+        let text = schema["description"].as_str().unwrap_or_default();
+        let _ = writeln!(out, "\n## {}\n\n{text}.\n", def.name());
+        out.push_str("| column | type | meaning |\n|---|---|---|\n");
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            let meaning = property["description"].as_str().unwrap_or_default();
+            let _ = writeln!(out, "| `{name}` | {} | {meaning} |", column_type(property));
+        }
+    }
+    out
+}
+
+/// The type of a column, beside which `null` is left out: all columns but those of the key may be null.
+fn column_type(property: &Value) -> &str {
+    let kind = match &property["type"] {
+        Value::Array(types) => types
+            .iter()
+            .filter_map(Value::as_str)
+            .find(|t| *t != "null"),
+        kind => kind.as_str(),
+    };
+    match property["format"].as_str() {
+        Some(format) => format,
+        None => kind.unwrap_or_default(),
+    }
 }
 
 fn indented(text: &str, spaces: usize) -> String {

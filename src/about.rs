@@ -125,12 +125,12 @@ pub fn settings() -> Vec<Setting> {
     docs::settings(&crate::settings::schema())
 }
 
-/// The table of README.
+/// The table of docs/settings.md.
 pub fn settings_table() -> String {
     docs::settings_table(&settings())
 }
 
-/// The table of README.
+/// The table of README and docs/streams.md.
 pub fn streams_table() -> String {
     let mut out =
         String::from("| stream | key | replication | scope | notes |\n|---|---|---|---|---|\n");

@@ -149,7 +149,7 @@ impl Check<'_> {
             }
             None if self.alone => {}
             None => {
-                let text = format!("{name:<16} FAILS: none of its lists answers");
+                let text = format!("{name:<16} FAILS: none of its endpoints answers");
                 self.lines.insert(line, text);
             }
         }
@@ -165,7 +165,7 @@ impl Check<'_> {
         async move {
             let name = node.def.name();
             let mut below = Vec::new();
-            let mut outcome = "not checked: nothing to ask for it by";
+            let mut outcome = "not checked: no row of the parent stream to check it with";
             for place in &places {
                 match self.first(node, place).await {
                     Ok(Some(rows)) => {
@@ -173,13 +173,13 @@ impl Check<'_> {
                         outcome = "answers";
                         break;
                     }
-                    Ok(None) => outcome = "answers, without a row",
+                    Ok(None) => outcome = "answers, but has no row",
                     Err(Failure::Stop(stop)) => return Err(stop),
                     Err(Failure::Api(e)) if e.unanswered() => {
                         return Err(Stop::Error(Error::Unanswered(e)));
                     }
                     Err(Failure::Api(e)) if e.not_there() && node.def.parent.is_some() => {
-                        outcome = "answers, without a row";
+                        outcome = "answers, but has no row";
                     }
                     Err(Failure::Api(e)) => {
                         let reason = reason(&node.def.endpoint, &e);

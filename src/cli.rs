@@ -14,16 +14,16 @@ pub struct Cli {
     pub config: Vec<String>,
     #[command(flatten)]
     pub mode: Mode,
-    /// Which streams and fields to sync; without it all that are selected by default
+    /// Catalog: the streams and fields to sync; without it, every stream that is selected by default
     #[arg(long, value_name = "FILE", alias = "properties", short_alias = 'p')]
     pub catalog: Option<PathBuf>,
-    /// Where the last run ended: the value of its last STATE message
+    /// State: the value of the last STATE message of the last run
     #[arg(short, long, value_name = "FILE")]
     pub state: Option<PathBuf>,
     /// After the sync, compare the errors extracted with those that Sentry accepted, by project
     #[arg(long, conflicts_with_all = ["discover", "about", "test", "generate"])]
     pub check_counts: bool,
-    /// How --about is printed
+    /// Output format of --about
     #[arg(long, value_enum, default_value_t = Format::Text, requires = "about")]
     pub format: Format,
     /// Log each request; twice: also the HTTP library
@@ -71,8 +71,8 @@ pub enum Format {
 /// One source for --help, --about and README.
 pub const EXIT_CODES: &str = "Exit codes:
   0  complete
-  1  configuration, catalog or state not usable, or an unexpected failure
-  2  wrong use of the command line
+  1  configuration, catalog or state not usable, or an unexpected error
+  2  invalid command line
   3  Sentry refused the token
-  4  incomplete: something could not be extracted, or the run was stopped; the state stays behind what a later run may read
+  4  incomplete: something could not be extracted, or the run was stopped; the next run reads what is missing, as far as it can be read
   5  stdout was closed";

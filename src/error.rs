@@ -22,26 +22,26 @@ pub enum Error {
     #[error(transparent)]
     Catalog(#[from] crate::singer::catalog::CatalogError),
     #[error(
-        "no mode and no --config: name a configuration with --config FILE, or ask for --discover, --about or --help"
+        "--config is missing: pass --config FILE or --config ENV, or use --discover, --about or --help"
     )]
     NoConfig,
     #[error("{0}")]
     Setup(String),
-    #[error("Sentry refused the token: {server} answers {0}; set `api_token` to a valid token of that server", server = .0.route.server)]
+    #[error("Sentry refused the token: {server} answers {0}; set `api_token` to a valid token for that server", server = .0.route.server)]
     Authentication(ApiError),
-    #[error("the organization `{}` is not known at {} ({error}); check `organization` and `base_url`", brief(slug), error.route.server)]
+    #[error("the organization `{}` was not found at {} ({error}); check `organization` and `base_url`", brief(slug), error.route.server)]
     UnknownOrganization { slug: String, error: Box<ApiError> },
     #[error("the server does not answer: {0}")]
     Unanswered(ApiError),
-    #[error("incomplete: {gaps} {} could not be extracted: {first}; the state stays behind what is missing, and the next run asks for it again", if *gaps == 1 { "part" } else { "parts" })]
+    #[error("incomplete: {gaps} {} could not be extracted: {first}; the state does not cover what is missing, so the next run reads it again", if *gaps == 1 { "part" } else { "parts" })]
     Incomplete { gaps: usize, first: String },
-    #[error("incomplete: {rows} {} skipped, which no later run can read: {first}", if *rows == 1 { "row was" } else { "rows were" })]
+    #[error("incomplete: {rows} {} skipped and cannot be read by a later run either: {first}", if *rows == 1 { "row was" } else { "rows were" })]
     Skipped { rows: usize, first: String },
-    #[error("stopped by {signal}; the state covers what was written before")]
+    #[error("stopped by {signal}; the state covers everything that was written")]
     Interrupted { signal: &'static str },
     #[error("cannot write to stdout: {0}")]
     Stdout(std::io::Error),
-    #[error("{failed} of the streams' endpoints did not answer; {first}")]
+    #[error("{failed} of the endpoints failed; {first}")]
     Test { failed: usize, first: String },
     #[error("unexpected: {0}")]
     Unexpected(String),

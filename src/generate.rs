@@ -95,38 +95,38 @@ fn terms(page: &mut Roff, title: &str, terms: impl Iterator<Item = (String, Stri
 const ENVIRONMENT: &[(&str, &str)] = &[
     (
         "SENTRY_AUTH_TOKEN",
-        "With --config ENV: the token, where no other is given.",
+        "With --config ENV: the token, if no other is set.",
     ),
     (
         "TAP_SENTRY_LOGLEVEL, LOGLEVEL, SINGER_LOG_LEVEL",
-        "debug, info, warning or error; the first that is set counts, and -v and -q before it.",
+        "debug, info, warning or error; the first that is set counts; -v and -q win over all of them.",
     ),
     (
         "SINGER_SDK_LOG_CONFIG",
-        "A logging configuration of the Singer SDK (JSON or YAML): its level, and lines of JSON where it asks for them.",
+        "A logging configuration of the Singer SDK (JSON or YAML): its level is used, and log lines are JSON if it asks for that.",
     ),
     (
         "RUST_LOG",
-        "Levels by module, as env_logger reads them; where nothing above sets a level.",
+        "Levels by module, as env_logger reads them; used if nothing above sets a level.",
     ),
     (
         "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY",
-        "Proxies, and hosts that are asked without one; also in lower case. The setting proxy_url comes before them.",
+        "Proxies, and hosts to reach without one; also in lower case. The setting proxy_url wins over them.",
     ),
     (
         "NO_COLOR",
-        "When it is set, lines on a terminal have no colours.",
+        "If it is set, output on a terminal has no colours.",
     ),
 ];
 
 const FILES: &[(&str, &str)] = &[
     (
         "config.json",
-        "Settings, as a JSON object; any name will do. It holds the token: only you should be able to read it.",
+        "Settings, as a JSON object; the name is up to you. It contains the token: make it readable for you only.",
     ),
     (
         ".env",
-        "With --config ENV: variables as above, in the working directory. Those of the environment come before them.",
+        "With --config ENV: variables as above, in the working directory. The environment wins over them.",
     ),
     (
         "catalog.json",
@@ -134,7 +134,7 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "states.jsonl",
-        "Where the next run starts: the value of a STATE message, or its whole line; of several lines the last. A file that is not there is a first run.",
+        "The state to resume from: the value of a STATE message, or the whole message; of several lines, the last. If the file does not exist, the run is a first run.",
     ),
 ];
 
@@ -145,11 +145,11 @@ pub const EXAMPLES: &[(&str, &[&str])] = &[
         &["tap-sentry --config config.json --test > /dev/null"],
     ),
     (
-        "List streams and fields, to choose from:",
+        "List all streams and fields, to select from:",
         &["tap-sentry --config config.json --discover > catalog.json"],
     ),
     (
-        "Extract into a target, and go on where the last run ended. The target prints the states that it has stored:",
+        "Extract into a target, and resume where the last run ended. The target prints each state that it has stored:",
         &[
             "set -o pipefail",
             "tap-sentry --config config.json --catalog catalog.json --state states.jsonl | target-jsonl >> states.jsonl",

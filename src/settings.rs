@@ -32,31 +32,31 @@ const USER_AGENT: &str = concat!("tap-sentry/", env!("CARGO_PKG_VERSION"));
 struct Config {
     #[serde(flatten)]
     connection: ConnectionKeys,
-    /// The earliest activity to extract in a first run: RFC 3339, or YYYY-MM-DD (UTC).
+    /// Where the first run starts; earlier activity is not extracted. RFC 3339, or YYYY-MM-DD (UTC).
     #[schemars(title = "Start date", extend("format" = "date-time"))]
     start_date: Option<String>,
-    /// Upper bound of the extraction, for backfills in slices: same form as start_date. Left out: now.
+    /// Where the extraction ends, for backfills in slices; same form as start_date. Default: now.
     #[schemars(title = "End date", extend("format" = "date-time"))]
     end_date: Option<String>,
-    /// Full event bodies (stack traces, contexts) in `events`, taken from the listing, without a call per event.
+    /// Extract full event bodies (stack traces, contexts) in `events`; they come with the listing, without a request per event.
     #[schemars(title = "Fetch event details")]
     fetch_event_details: bool,
-    /// How far before the bookmark incremental streams read again, for events that arrive late. Minutes.
+    /// How many minutes before the bookmark incremental streams start, for events that arrive late.
     #[schemars(title = "Look-back", range(min = 0, max = 129_600))]
     lookback_minutes: u32,
-    /// `issues` and `releases` also re-read what was active in the last days, since status or assignee change without a new event. Days.
+    /// Issues and releases that were active within this many days are read again, because status or assignee change without a new event.
     #[schemars(title = "Issue refresh", range(min = 0, max = 90))]
     issue_refresh_days: u32,
-    /// Length of a backfill window; each finished window is a resumable step. Days.
+    /// Length of a backfill window, in days. An interrupted run resumes after the last finished window.
     #[schemars(title = "Window", range(min = 1, max = 90))]
     window_days: u32,
-    /// Time between two STATE messages at least; the larger the state, the more, up to 30 s. 0: one for each step. Seconds.
+    /// Minimum time between two STATE messages, in seconds. A large state is written less often, up to every 30 s. 0: after each step.
     #[schemars(title = "STATE interval", range(min = 0, max = 60))]
     state_interval_seconds: u32,
-    /// Keep fields that Sentry sends and the schema lacks, at the top of a record. Only for targets that accept undeclared fields.
+    /// Keep top-level fields that Sentry sends and the schema does not have. Only for targets that accept undeclared fields.
     #[schemars(title = "Keep unknown fields")]
     keep_unknown_fields: bool,
-    /// Announce the new version of each full-table stream, so that targets which support it remove rows that are gone.
+    /// Send ACTIVATE_VERSION for each full-table stream, so that targets which support it remove rows that no longer exist.
     #[schemars(title = "Activate versions")]
     emit_activate_version_messages: bool,
     /// Fields to mask before anything is written: `stream.path.to.field`, `*` for any stream or key.
@@ -65,22 +65,22 @@ struct Config {
     /// Mask personal data in all streams: e-mail and IP addresses, user names, avatars, request headers and cookies.
     #[schemars(title = "Mask personal data")]
     mask_personal_data: bool,
-    /// How masked values are written: `hash` (text becomes a salted SHA-256, anything else null) or `null`.
+    /// How masked values are written: `hash` (text as salted SHA-256, anything else as null) or `null`.
     #[schemars(title = "Mask mode")]
     mask_mode: String,
-    /// Salt of the hashes; keep it the same, or joins with earlier loads break.
+    /// Salt of the hashes. If it changes, hashes no longer match those of earlier loads.
     #[schemars(title = "Mask salt", extend("writeOnly" = true, "secret" = true))]
     mask_salt: Option<String>,
-    /// Turn declared nested objects into columns (`parent__child`) and everything else that is nested into text.
+    /// Turn nested objects of the schema into columns (`parent__child`), and everything else that is nested into JSON text.
     #[schemars(title = "Flattening")]
     flattening_enabled: bool,
-    /// Levels of nested objects that become columns when flattening is enabled.
+    /// How many levels of nested objects become columns.
     #[schemars(title = "Flattening depth", range(min = 0, max = 10))]
     flattening_max_depth: u32,
-    /// Between the names of a flattened column.
+    /// Separator between the parts of a flattened column's name.
     #[schemars(title = "Flattening separator")]
     flattening_separator: String,
-    /// Flattened columns as long as this or longer are shortened, as the Singer SDK does.
+    /// Names of flattened columns that are this long or longer are shortened, as the Singer SDK does.
     #[schemars(title = "Flattened column length", range(min = 1, max = 1000))]
     flattening_max_key_length: u32,
 }
@@ -325,7 +325,7 @@ fn mask_paths(value: &Value, keep_unknown: bool) -> Result<Vec<(String, Vec<Stri
         .any(|field| field.starts_with(['[', '"', '\'']) || field.ends_with([']', '"', '\'']))
     {
         return Err(
-            "holds what is no field; write fields separated by commas, or a JSON list".to_owned(),
+            "contains something that is not a field; separate fields by commas, or write a JSON list".to_owned(),
         );
     }
     fields
@@ -340,15 +340,15 @@ fn mask_paths(value: &Value, keep_unknown: bool) -> Result<Vec<(String, Vec<Stri
                 || path.iter().any(String::is_empty)
             {
                 return Err(format!(
-                    "names `{field}`; the form is `stream.path.to.field`, `*` for any stream"
+                    "contains `{field}`, which is not a field of a stream; write `stream.path.to.field`, with `*` for any stream"
                 ));
             }
             if def.is_some_and(|def| path.len() == 1 && def.key.contains(&path[0].as_str())) {
-                return Err(format!("names `{field}`, which is part of the primary key"));
+                return Err(format!("contains `{field}`, which is part of the primary key and cannot be masked"));
             }
             if !keep_unknown && !is_written(def, &path[0]) {
                 return Err(format!(
-                    "names `{field}`: {stream} has no field `{}`",
+                    "contains `{field}`, but {stream} has no field `{}`",
                     path[0]
                 ));
             }

@@ -1,6 +1,7 @@
 //! README's examples, run as they are written: only the address, the organization and the token are replaced.
 
 use sentry_sandbox::{ORGANIZATION, Options, Sandbox, TOKEN, World};
+use std::path::Path;
 use std::process::Command;
 
 #[test]
@@ -195,9 +196,10 @@ fn block(text: &str) -> String {
 #[test]
 fn every_setting_is_documented_wherever_settings_are() {
     let readme = include_str!("../README.md");
+    let settings = include_str!("../docs/settings.md");
     assert!(
-        readme.contains(&tap_sentry::about::settings_table()),
-        "README's settings: run `cargo run --example generate`"
+        settings.contains(&tap_sentry::about::settings_table()),
+        "docs/settings.md: run `cargo run --example generate`"
     );
     assert!(
         readme.contains(&tap_sentry::about::streams_table()),
@@ -236,6 +238,37 @@ fn every_setting_is_documented_wherever_settings_are() {
             "README lacks exit code {number}"
         );
     }
+}
+
+#[test]
+fn links_between_the_pages_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = std::fs::read_dir(root.join("docs")).expect("docs/");
+    let docs = docs.map(|entry| entry.expect("an entry").path());
+    let pages = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let anchor = |heading: &str| heading.trim().to_lowercase().replace(' ', "-");
+    let mut dead = Vec::new();
+    for page in pages.chain([root.join("README.md")]) {
+        let text = std::fs::read_to_string(&page).expect("a page");
+        let links = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.starts_with("http")) {
+            let (file, section) = link.split_once('#').unwrap_or((link, ""));
+            let path = page.parent().expect("a folder").join(file);
+            let target = if file.is_empty() { &page } else { &path };
+            let found = section.is_empty()
+                || std::fs::read_to_string(target).is_ok_and(|text| {
+                    let headings = text.lines().filter_map(|line| line.strip_prefix("## "));
+                    headings.map(anchor).any(|heading| heading == section)
+                });
+            if !(target.exists() && found) {
+                dead.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "{dead:#?}");
 }
 
 #[test]

@@ -142,7 +142,7 @@ fn sdk_config(path: &Path) -> Result<(Style, Option<LevelFilter>), String> {
     let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::LastWins, with_snippet: false };
     let no_configuration = |why: &str| {
         format!(
-            "{} is no logging configuration: {}",
+            "{} is not a logging configuration: {}",
             path.display(),
             brief(why)
         )
@@ -306,7 +306,7 @@ mod tests {
     fn what_is_no_configuration_is_told(#[case] config: &str, #[case] told: &str) {
         let error = read(config).expect_err("no configuration");
         assert!(
-            error.contains("is no logging configuration: ") && error.contains(told),
+            error.contains("is not a logging configuration: ") && error.contains(told),
             "{error}"
         );
         assert!(!error.contains('\n'), "{error}");

@@ -282,16 +282,16 @@ impl Report {
                     .map(String::as_str)
                     .collect::<Vec<_>>()
                     .join(", ");
-                log::warn!(target: stream, "fields of `{stream}` that the schema lacks were left out: {names}");
+                log::warn!(target: stream, "fields of `{stream}` that are not in the schema were left out: {names}");
             }
             if !notes.converted.is_empty() {
-                log::debug!(target: stream, "values of `{stream}` written in the form that their column declares: {}", list(&notes.converted));
+                log::debug!(target: stream, "values of `{stream}` converted to the type of their column: {}", list(&notes.converted));
             }
             if !notes.nulled.is_empty() {
                 log::warn!(target: stream, "values of `{stream}` that do not fit their column became null: {}", list(&notes.nulled));
             }
             if !notes.repaired.is_empty() {
-                log::warn!(target: stream, "NUL or surrogate characters, numbers beyond 64 bits or too deep nesting in `{stream}` were replaced: {}", list(&notes.repaired));
+                log::warn!(target: stream, "NUL or surrogate characters, numbers beyond 64 bits or nesting that is too deep in `{stream}` were replaced: {}", list(&notes.repaired));
             }
         }
     }

@@ -58,7 +58,7 @@ impl Catalog {
     fn read(mut value: Value) -> Result<Self, CatalogError> {
         let Some(streams) = value.get_mut("streams").and_then(Value::as_array_mut) else {
             return Err(CatalogError::Shape(
-                "it must be an object whose `streams` are a list".to_owned(),
+                "it must be an object with a list `streams`".to_owned(),
             ));
         };
         for (i, entry) in streams.iter_mut().enumerate() {
@@ -109,7 +109,7 @@ impl Catalog {
                 .any(|earlier| earlier.tap_stream_id == entry.tap_stream_id && earlier != entry)
             {
                 return Err(wrong(
-                    "it is listed twice, and not alike; remove one".to_owned(),
+                    "it is listed twice with different content; remove one".to_owned(),
                 ));
             }
             for (at, one) in entry.metadata.iter().enumerate() {
@@ -119,7 +119,7 @@ impl Catalog {
                 {
                     let path = brief(&one.breadcrumb.join("."));
                     return Err(wrong(format!(
-                        "the metadata of the breadcrumb [{path}] stands twice, and not alike; remove one"
+                        "the breadcrumb [{path}] has two different metadata entries; remove one"
                     )));
                 }
             }
@@ -403,7 +403,7 @@ impl Selection {
                 .position(|def| def.name() == entry.tap_stream_id)
             else {
                 log::warn!(
-                    "the catalog's stream `{}` is not one of this tap and is passed over",
+                    "the catalog's stream `{}` is not a stream of this tap; ignored",
                     brief(&entry.tap_stream_id)
                 );
                 continue;
@@ -528,7 +528,7 @@ impl Entry {
             | ("INCREMENTAL", Replication::Incremental { .. }) => false,
             ("INCREMENTAL", Replication::FullTable) => {
                 log::warn!(
-                    "{}: Sentry offers nothing to replicate it by; it is extracted whole",
+                    "{}: Sentry has no replication key for it; the full table is extracted",
                     def.name()
                 );
                 false
@@ -553,7 +553,7 @@ impl Entry {
                 .iter()
                 .all(|schema| schema["properties"].get(asked).is_none())
             {
-                log::warn!(target: def.name(), "the catalog's replication key `{}` is no property of the stream; `{own}` is used", brief(asked));
+                log::warn!(target: def.name(), "the catalog's replication key `{}` is not a property of the stream; using `{own}`", brief(asked));
                 return self.selected(def, style, schema, key, ignore_bookmark);
             }
             return Err(wrong(&format!(
@@ -587,7 +587,7 @@ impl Entry {
             let stream = def.name();
             log::warn!(
                 target: stream,
-                "the catalog deselects what is no property of `{stream}`, which has no effect: {}",
+                "the catalog deselects fields that `{stream}` does not have; this has no effect: {}",
                 brief(&paths.join(", "))
             );
         }
@@ -627,7 +627,7 @@ impl Entry {
                 .collect();
             let (new, flat) = Flattener::new(flattening, named, schema).map_err(|column| {
                 wrong(&format!(
-                    "flattening makes two columns `{}`; change flattening_max_key_length or flattening_separator",
+                    "flattening would make two columns `{}`; change flattening_max_key_length or flattening_separator",
                     brief(&column)
                 ))
             })?;

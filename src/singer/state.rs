@@ -108,7 +108,7 @@ impl Bookmarks {
                     .map(|key| format!("`{}`", brief(key)))
                     .collect();
                 return Err(StateError(format!(
-                    "it has no `bookmarks` but {}",
+                    "it has no `bookmarks`, only {}",
                     brief(&names.join(", "))
                 )));
             }
@@ -125,7 +125,7 @@ impl Bookmarks {
                     .collect();
                 if !others.is_empty() && others.len() == bookmarks.len() {
                     log::warn!(
-                        "the state has bookmarks of other streams only ({}): all of this tap's begin at start_date",
+                        "the state only has bookmarks of streams that this tap does not have ({}): every stream starts at start_date",
                         brief(&others.join(", "))
                     );
                 }
@@ -417,7 +417,7 @@ fn check(def: &StreamDef, entry: &Value) -> Result<(), StateError> {
             .map(|key| format!("`{}`", brief(key)))
             .collect();
         let text = format!(
-            "`bookmarks.{stream}{at}` has no `start` but {}: write `start`, the time up to which all is extracted, or remove it",
+            "`bookmarks.{stream}{at}` has no `start`, only {}: set `start` to the time up to which everything has been extracted, or remove the entry",
             names.join(", ")
         );
         Err(StateError(text))
@@ -441,7 +441,7 @@ fn check(def: &StreamDef, entry: &Value) -> Result<(), StateError> {
             let ours = |key: &String| matches!(key.as_str(), "organization_slug" | "project_id");
             if let Some(key) = context.keys().find(|key| def.replication_key().is_some() && !ours(key)) {
                 let text = format!(
-                    "`bookmarks.{stream}.partitions[{i}].context` names `{}`, by which this tap keeps no bookmarks; remove it",
+                    "`bookmarks.{stream}.partitions[{i}].context` has the key `{}`, which this tap does not use; remove it",
                     brief(key)
                 );
                 return Err(StateError(text));
@@ -462,7 +462,7 @@ fn check(def: &StreamDef, entry: &Value) -> Result<(), StateError> {
 pub fn read(path: &Path) -> Result<Value, FileError> {
     if !path.exists() {
         log::info!(
-            "the state file {} is not there: a first run, from start_date on",
+            "the state file {} does not exist: this is a first run, from start_date on",
             path.display()
         );
         return Ok(json!({}));
@@ -471,7 +471,7 @@ pub fn read(path: &Path) -> Result<Value, FileError> {
     if text.trim().is_empty() {
         // The shell makes it for `>>` before the first run begins.
         log::warn!(
-            "the state file {} is empty: a first run, from start_date on",
+            "the state file {} is empty: this is a first run, from start_date on",
             path.display()
         );
         return Ok(json!({}));
@@ -491,7 +491,7 @@ pub fn read(path: &Path) -> Result<Value, FileError> {
         if let Some(value) = serde_json::from_str(line).ok().filter(is_state) {
             if after > 0 {
                 log::warn!(
-                    "{}: {after} of the last lines are no state; the one before them counts",
+                    "{}: the last {after} lines are not a state; using the line before them",
                     path.display()
                 );
             }
@@ -715,7 +715,7 @@ mod tests {
     #[case::of_its_partitions(json!({"bookmarks": {"events": {"partitions": [{"context": {"project": "api"}, "replication_key_value": "2026-01-01"}]}}}), "`project`")]
     #[case::of_a_partition(json!({"bookmarks": {"events": {"partitions": [{"context": {"project_id": "1"}, "replication_key_value": "2026-01-01"}]}}}), "partitions[0]")]
     #[case::of_singer_python(json!({"bookmarks": {"issues": {"lastSeen": "2026-01-01T00:00:00Z"}}}), "`lastSeen`")]
-    #[case::without_bookmarks(json!({"issues": {"start": "2026-01-01T00:00:00Z"}}), "no `bookmarks` but `issues`")]
+    #[case::without_bookmarks(json!({"issues": {"start": "2026-01-01T00:00:00Z"}}), "no `bookmarks`, only `issues`")]
     #[case::of_something_else(json!({"last_run": "2026-01-01"}), "`last_run`")]
     fn a_bookmark_that_cannot_be_read_is_refused_by_name(#[case] state: Value, #[case] told: &str) {
         let error = Bookmarks::parse(state).expect_err("refused").to_string();

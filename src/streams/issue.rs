@@ -97,7 +97,7 @@ pub const ISSUE_DETAIL: StreamDef = StreamDef {
     schema: include_str!("../../schemas/issue_detail.json"),
     parent: Some(OF_AN_ISSUE),
     selected_by_default: false,
-    note: "One call per issue with new events, at 5 calls a second.",
+    note: "One request per issue with new events, at most 5 a second.",
     ..ISSUE
 };
 
@@ -133,7 +133,7 @@ pub const EVENTS: StreamDef = StreamDef {
         kind: &["event.type", "type"],
         at: "dateCreated",
     }),
-    note: "Simple rows; with `fetch_event_details` full bodies, from the same listing.",
+    note: "Short rows; with `fetch_event_details`, full bodies from the same listing.",
     ..EVENT
 };
 
@@ -151,6 +151,6 @@ pub const EVENT_DETAIL: StreamDef = StreamDef {
         bind: &[("event_id", &["eventID"])],
     }),
     selected_by_default: false,
-    note: "One call per event, at 5 calls a second; `fetch_event_details` costs none.",
+    note: "One request per event, at most 5 a second; `fetch_event_details` gets full bodies without any.",
     ..EVENT
 };

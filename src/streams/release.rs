@@ -51,6 +51,6 @@ pub const RELEASE: StreamDef = StreamDef {
         refresh: true,
         windows: None,
     },
-    note: "One call per release created since the bookmark or in the last `issue_refresh_days`.",
+    note: "One request per release created since the bookmark or in the last `issue_refresh_days`.",
     ..FULL_TABLE
 };

@@ -125,7 +125,9 @@ fn about_names_all_settings_and_streams(#[case] format: &[&str]) {
         assert!(run.stdout.contains(&setting.name), "{}", setting.name);
     }
     assert!(
-        run.stdout.contains("Days. From 1 to 90."),
+        run.stdout.contains(
+            "in days. An interrupted run resumes after the last finished window. From 1 to 90."
+        ),
         "the bounds of `window_days`"
     );
     for stream in tap_sentry::streams::STREAMS {
@@ -294,7 +296,7 @@ fn test_mode_says_that_an_organization_is_not_known(#[case] token: &str) {
         .run();
     run.ends_with(1)
         .ends_telling(&format!(
-            "the organization `acmee` is not known at {} ",
+            "the organization `acmee` was not found at {} ",
             sentry.url()
         ))
         .does_not_tell("answers");
@@ -344,7 +346,7 @@ fn test_mode_goes_on_after_an_organization_that_is_not_there() {
         .arg("--test")
         .run();
     run.is_incomplete()
-        .ends_telling("the organization `gone` is not known")
+        .ends_telling("the organization `gone` was not found")
         .tells("organization acme answers");
     assert_eq!(run.records("teams").len(), 1);
 }

@@ -434,7 +434,7 @@ fn several_organizations_may_be_named() {
         .select(&["releases"])
         .run();
     run.is_incomplete()
-        .tells("`nowhere` is not known")
+        .tells("`nowhere` was not found")
         .keys("releases")
         .equal(["acme|api@1.0", "acme|web@1.0"]);
 }
@@ -743,7 +743,7 @@ fn the_token_may_stand_in_a_file() {
         .run();
     run.ends_with(1)
         .prints_nothing()
-        .tells("`api_token_file` stands beside `api_token`");
+        .tells("`api_token_file` is set together with `api_token`");
     let run = Tap::against(&sentry)
         .without("api_token")
         .with("api_token_file", "nowhere")

@@ -917,7 +917,7 @@ fn a_field_that_is_left_out_is_told_with_its_stream() {
         .file("logging.json", bare.to_string())
         .env("SINGER_SDK_LOG_CONFIG", "logging.json")
         .run();
-    run.tells("fields of `teams` that the schema lacks were left out: of_tomorrow");
+    run.tells("fields of `teams` that are not in the schema were left out: of_tomorrow");
 }
 
 #[test]

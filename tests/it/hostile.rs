@@ -105,7 +105,7 @@ fn a_wrong_answer_is_a_gap_and_never_an_empty_page(#[case] body: &str) {
     let stub = Stub::answering("/teams/", body);
     let run = Tap::against_stub(&stub).select(&["teams"]).retries(0).run();
     run.is_incomplete()
-        .tells("not the JSON that was asked for")
+        .tells("not the expected JSON")
         .does_not_tell("panicked");
     assert!(run.records("teams").is_empty());
 }

@@ -825,7 +825,7 @@ fn a_state_file_that_is_not_there_is_a_first_run() {
         .arg("nowhere.json")
         .run();
     run.is_complete()
-        .tells("nowhere.json is not there: a first run")
+        .tells("nowhere.json does not exist: this is a first run")
         .keys("issues")
         .equal(sentry.expected("issues"));
 }
@@ -842,7 +842,7 @@ fn an_empty_state_file_is_said_and_is_a_first_run(#[case] text: &str) {
         .arg("s.json")
         .run();
     run.is_complete()
-        .tells("s.json is empty: a first run")
+        .tells("s.json is empty: this is a first run")
         .keys("issues")
         .equal(sentry.expected("issues"));
 }

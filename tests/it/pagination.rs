@@ -115,7 +115,7 @@ fn a_full_page_that_does_not_tell_of_the_next_is_not_the_last(
     let first = tap.clone().retries(0).run();
     first
         .is_incomplete()
-        .tells("does not tell whether another follows")
+        .tells("does not say whether another follows")
         .no_state_is_ahead(&sentry, &[]);
     sentry.faults().clear();
     tap.completes(&sentry, &[&first]);
@@ -144,9 +144,7 @@ fn a_list_of_empty_pages_without_end_is_a_gap() {
     ));
     let tap = Tap::against(&sentry).select(&["teams"]);
     let first = tap.clone().retries(0).run();
-    first
-        .is_incomplete()
-        .tells("1000 empty pages in succession");
+    first.is_incomplete().tells("1000 empty pages in a row");
     assert_eq!(sentry.asked("/teams/"), 1_000);
     sentry.faults().clear();
     tap.completes(&sentry, &[&first]);

@@ -129,7 +129,7 @@ fn a_row_without_its_key_is_skipped_and_its_siblings_are_written(
         let tap = Tap::against(&sentry).select(&[stream]).retries(1);
         let run = tap.clone().run();
         run.is_incomplete()
-            .ends_telling("1 row was skipped, which no later run can read")
+            .ends_telling("1 row was skipped and cannot be read by a later run either")
             .does_not_tell("trying again");
         assert_eq!(
             run.keys(stream).set().len() + 1,
@@ -204,7 +204,7 @@ fn rows_that_cannot_be_told_apart_are_skipped(#[case] body: &str) {
     let run = Tap::against_stub(&stub).select(&["teams"]).retries(0).run();
     run.is_incomplete()
         .tells("skipped")
-        .does_not_tell("not the JSON that was asked for");
+        .does_not_tell("not the expected JSON");
     assert_eq!(
         run.records("teams").len(),
         usize::from(body.contains("\"1\""))

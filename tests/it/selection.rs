@@ -349,7 +349,7 @@ fn metadata_that_stands_twice_is_refused_unless_both_are_alike() {
     let run = Tap::against(&sentry).catalog(twice).run();
     run.ends_with(1)
         .prints_nothing()
-        .ends_telling("[properties.name] stands twice");
+        .ends_telling("[properties.name] has two different metadata entries");
 }
 
 #[test]
@@ -368,7 +368,7 @@ fn a_path_that_deselects_nothing_is_told() {
     }
     let run = Tap::against(&sentry).catalog(catalog).run();
     run.is_complete().tells(
-        "deselects what is no property of `teams`, which has no effect: properties.nmae, properties.avatar.properties.nothing, slug",
+        "deselects fields that `teams` does not have; this has no effect: properties.nmae, properties.avatar.properties.nothing, slug",
     );
 }
 

@@ -228,9 +228,9 @@ fn a_proxy_that_wants_a_password_is_told(
         .run();
     run.is_incomplete()
         .does_not_tell("pass-word")
-        .does_not_tell("gateway before Sentry");
+        .does_not_tell("gateway in front of Sentry");
     run.ends_telling(&format!(
-        "the proxy {} of `proxy_url` wants a valid user name and password (HTTP 407)",
+        "the proxy {} of `proxy_url` requires a valid user name and password (HTTP 407)",
         proxy.address()
     ));
     assert_eq!(proxy.heads().len() % 2, 0, "each is tried again");
@@ -340,7 +340,7 @@ fn a_redirect_in_a_circle_is_told_as_one(#[case] steps: &[&str]) {
     }
     let run = teams(&sentry).run();
     run.is_incomplete()
-        .ends_telling("redirected in a circle")
+        .ends_telling("redirected in a loop")
         .does_not_tell("not the configured origin")
         .does_not_tell("trying again");
     assert_eq!(sentry.faults().fired(), steps.len());

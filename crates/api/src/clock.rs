@@ -51,7 +51,7 @@ impl Reading {
             "behind"
         };
         (ahead.abs() > TOLD_BEYOND).then(|| {
-            format!("this machine's clock is {seconds} s {how} the server's; nothing later than the earlier of the two is taken as read")
+            format!("this machine's clock is {seconds} s {how} the server's; the run ends at the earlier of the two times")
         })
     }
 }

@@ -18,7 +18,7 @@ pub const UNTRUSTED: &str = "invalid peer certificate";
 
 /// Redirects within the origin that lead nowhere.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}; something before the server sends the tap around: check `base_url` and its proxies")]
+#[error("{0}; check `base_url` and the proxies in front of the server")]
 struct Astray(String);
 
 /// What a client needs to know of a server and of how to treat it.
@@ -32,7 +32,7 @@ pub struct Connection {
     pub ca_certificate: Option<PathBuf>,
     /// Comes before what the environment names.
     pub proxy_url: Option<Url>,
-    /// Requests in flight at most.
+    /// Maximum number of requests at the same time.
     pub concurrency: usize,
     /// Requests a second at most, where the user sets a limit.
     pub rate_limit: Option<f64>,
@@ -62,7 +62,7 @@ pub fn http(connection: &Connection, idle: usize) -> Result<reqwest::Client, Con
             |_| {
                 setup(
                     "`api_token`",
-                    &"holds characters that no HTTP header can carry",
+                    &"contains characters that are not allowed in an HTTP header",
                 )
             },
         )?;
@@ -83,7 +83,7 @@ pub fn http(connection: &Connection, idle: usize) -> Result<reqwest::Client, Con
                 attempt.stop()
             } else if attempt.previous().contains(attempt.url()) {
                 let text = format!(
-                    "redirected in a circle: {} leads back to itself",
+                    "redirected in a loop: {} leads back to itself",
                     attempt.url().path()
                 );
                 attempt.error(Astray(text))
@@ -108,7 +108,7 @@ pub fn http(connection: &Connection, idle: usize) -> Result<reqwest::Client, Con
             .ok_or_else(|| {
                 setup(
                     "`ca_certificate`",
-                    &format!("{} holds no PEM certificate", path.display()),
+                    &format!("{} contains no PEM certificate", path.display()),
                 )
             })?;
         builder = builder.tls_certs_merge(certificates);

@@ -37,7 +37,7 @@ impl std::fmt::Display for ApiError {
             },
         ) = (proxy, &self.kind)
         {
-            write!(f, "; it came through {proxy}")?;
+            write!(f, "; received through {proxy}")?;
         }
         if self.stranger
             && (self.kind.strange() || self.kind.silent())
@@ -45,7 +45,7 @@ impl std::fmt::Display for ApiError {
         {
             write!(
                 f,
-                "; nothing has answered as Sentry does at {server}: is `base_url` Sentry's address?"
+                "; no answer from {server} has looked like Sentry's so far: check `base_url`"
             )?;
         }
         Ok(())
@@ -63,7 +63,7 @@ pub enum Kind {
     },
     /// 401 with a code: the token is known, but the organization wants more of its user.
     #[error(
-        "HTTP 401: {detail} ({code}): {}; the token itself is not refused",
+        "HTTP 401: {detail} ({code}): {}; the token itself is not at fault",
         wanted(code)
     )]
     Wanted { code: String, detail: String },
@@ -71,7 +71,7 @@ pub enum Kind {
     #[error("HTTP 404: {0}")]
     NotThere(String),
     /// A refusal that is not in Sentry's words, so it says nothing of the token, its scopes or what was asked for.
-    #[error("HTTP {status} of a gateway before Sentry, not in Sentry's words: {detail}{}", wants.as_ref().map(|wants| format!("; it wants {wants} authentication")).unwrap_or_default())]
+    #[error("HTTP {status} from a gateway in front of Sentry, not from Sentry: {detail}{}", wants.as_ref().map(|wants| format!("; it requires {wants} authentication")).unwrap_or_default())]
     Gateway {
         status: u16,
         detail: String,
@@ -80,7 +80,7 @@ pub enum Kind {
     },
     /// 200 and a page for people.
     #[error(
-        "not the JSON that was asked for: {0} came; a login page or a proxy may stand before Sentry: check `base_url`"
+        "not the expected JSON: {0}; a login page or a proxy may be in front of Sentry: check `base_url`"
     )]
     Page(Html),
     #[error("HTTP 429, too many requests: {detail}")]
@@ -88,7 +88,7 @@ pub enum Kind {
         detail: String,
         wait: Option<Duration>,
     },
-    #[error("HTTP {status}, the query covers too much: {detail}")]
+    #[error("HTTP {status}, the query is too large: {detail}")]
     QueryTooLarge { status: u16, detail: String },
     #[error("the body exceeds {} MiB", MAX_BODY >> 20)]
     BodyTooLarge,
@@ -107,13 +107,13 @@ pub enum Kind {
     Cut(String),
     #[error("{0}{hint}", hint = if .0.ends_with("UnknownIssuer") || .0.ends_with("BadSignature") { "; set `ca_certificate` to the PEM file of the authority that issued it" } else { "" })]
     Certificate(String),
-    #[error("not the JSON that was asked for: {0}")]
+    #[error("not the expected JSON: {0}")]
     Body(String),
     /// The pages of a list that do not follow one another.
     #[error("{0}")]
     Paging(String),
     #[error(
-        "redirected to {0}, which is not the configured origin; set `base_url` to the server's own address, unless that is a login page before it"
+        "redirected to {0}, which is not the server of `base_url`; set `base_url` to the server's own address, unless this is a login page in front of it"
     )]
     Redirect(String),
     /// In a circle, or too often.
@@ -193,16 +193,18 @@ impl Kind {
 fn wanted(code: &str) -> &'static str {
     match code {
         "sso-required" => {
-            "the organization wants its members to sign in by SSO; sign in as the token's user, or use the token of an internal integration"
+            "the organization requires its members to sign in with SSO; sign in as the token's user, or use the token of an internal integration"
         }
-        "2fa-required" => "the organization wants two-factor authentication of the token's user",
+        "2fa-required" => {
+            "the organization requires two-factor authentication for the token's user"
+        }
         "member-disabled-over-limit" => {
-            "the organization has disabled the token's user, since its plan has no seat left"
+            "the organization has disabled the token's user, because its plan has no seat left"
         }
         "primary-email-verification-required" => {
-            "the token's user has yet to verify an e-mail address"
+            "the token's user has not verified an e-mail address yet"
         }
-        _ => "the organization wants something of the token's user",
+        _ => "the organization requires something else of the token's user",
     }
 }
 

@@ -287,20 +287,17 @@ impl<'a> Pages<'a> {
         match next {
             Some(Next::Page(Cursor(cursor))) if rows == 0 && self.empty + 1 >= EMPTY_PAGES => {
                 Err(Kind::Paging(format!(
-                    "{EMPTY_PAGES} empty pages in succession, and the next cursor is `{cursor}`"
+                    "{EMPTY_PAGES} empty pages in a row, and the next cursor is `{cursor}`"
                 )))
             }
-            Some(Next::Page(cursor)) if self.followed.contains(cursor) => {
-                Err(Kind::Paging(format!(
-                    "the next cursor `{}` is one that was already followed",
-                    cursor.0
-                )))
-            }
+            Some(Next::Page(cursor)) if self.followed.contains(cursor) => Err(Kind::Paging(
+                format!("the next cursor `{}` was already followed", cursor.0),
+            )),
             Some(Next::Page(cursor)) => Ok(Some(cursor.clone())),
             // Sentry tells with every page of a list; only what it answers without looking has no header, and few rows.
             None if rows >= self.size.now && matches!(self.endpoint.rows, Rows::Pages { .. }) => {
                 Err(Kind::Paging(
-                    "a full page that does not tell whether another follows".to_owned(),
+                    "a full page that does not say whether another follows".to_owned(),
                 ))
             }
             Some(Next::Nothing) | None => Ok(None),

@@ -88,7 +88,7 @@ impl Proxy {
 
     pub fn wants_login(&self) -> String {
         format!(
-            "{self} wants a valid user name and password (HTTP 407); give them in `{}`, as http://USER:PASSWORD@HOST:PORT",
+            "{self} requires a valid user name and password (HTTP 407); set them in `{}`, as http://USER:PASSWORD@HOST:PORT",
             self.setting
         )
     }

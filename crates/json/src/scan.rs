@@ -355,7 +355,7 @@ impl Scan {
                     kinds = self.close_container(kinds, end);
                 }
                 if !matches || kinds == 0 {
-                    self.record_error(base, bit, "a bracket that closes no such container");
+                    self.record_error(base, bit, "a closing bracket that does not match");
                     kinds = 1;
                     break;
                 }
@@ -437,7 +437,7 @@ impl Scan {
                 }
             }
             if !self.check_scalar(body, at) {
-                self.record_error(base, bit, "neither a number nor a word of JSON");
+                self.record_error(base, bit, "neither a number nor true, false or null");
             }
         }
     }
@@ -520,10 +520,10 @@ impl Scan {
             return Err(error);
         }
         if self.carry.string != 0 {
-            return malformed("the text ends in a string", body.len());
+            return malformed("the text ends within a string", body.len());
         }
         if self.nesting.kinds != 1 {
-            return malformed("the text ends in the middle", body.len());
+            return malformed("the text ends too early", body.len());
         }
         // No character crosses the end of a range: all of its bytes are beyond ASCII.
         for (start, end) in &self.non_ascii {

@@ -317,9 +317,9 @@ fn errors_name_the_place() {
     assert_eq!(error(b"[\"\xff\"]"), "a byte that is not UTF-8 at byte 2");
     assert_eq!(
         error(b"[1] x"),
-        "neither a number nor a word of JSON at byte 4"
+        "neither a number nor true, false or null at byte 4"
     );
-    assert_eq!(error(b"[\"abc"), "the text ends in a string at byte 5");
+    assert_eq!(error(b"[\"abc"), "the text ends within a string at byte 5");
 }
 
 #[test]

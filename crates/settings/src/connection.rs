@@ -19,37 +19,37 @@ use wildmatch::WildMatch;
     reason = "the texts are shown to users as they are"
 )]
 pub struct ConnectionKeys {
-    /// Bearer token: an internal integration's (best: bound to the organization) or a user's. `auth_token` is accepted too.
+    /// Auth token of an internal integration (recommended: it belongs to the organization) or of a user. `auth_token` is accepted too.
     #[schemars(title = "API token", extend("writeOnly" = true, "secret" = true))]
     pub api_token: Option<String>,
     /// Address of the Sentry server, for self-hosted or regional ones (https://de.sentry.io); with or without /api/0/.
     #[schemars(title = "Base URL")]
     pub base_url: String,
-    /// Slug of the organization, or several: text separated by commas, in a file also a list. Left out: all that the token can see.
+    /// Slug of the organization; several are separated by commas, in a file also a list. Default: all that the token can see.
     #[schemars(title = "Organization", with = "Option<String>")]
     pub organization: Option<Value>,
-    /// Slugs of the projects to extract, `*` as wildcard; a list, or text separated by commas. Left out: all.
+    /// Slugs of the projects to extract, with `*` as wildcard: a list, or text separated by commas. Default: all.
     #[schemars(title = "Project slugs", with = "Option<Vec<String>>")]
     pub project_slugs: Option<Value>,
-    /// Slugs of projects to leave out; same form.
+    /// Slugs of projects to leave out, in the same form.
     #[schemars(title = "Excluded project slugs", with = "Option<Vec<String>>")]
     pub exclude_project_slugs: Option<Value>,
-    /// Requests in flight at most.
+    /// Maximum number of requests at the same time.
     #[schemars(title = "Concurrency", range(min = 1, max = 64))]
     pub concurrency: u32,
-    /// Requests a second at most, over all endpoints. Left out: as fast as Sentry's own limits allow.
+    /// Maximum number of requests per second, over all endpoints. Default: as fast as Sentry's own limits allow.
     #[schemars(title = "Rate limit", range(min = 0.01, max = 1000.0))]
     pub rate_limit: Option<f64>,
-    /// How long to wait for one answer. Seconds.
+    /// How long to wait for one answer, in seconds.
     #[schemars(title = "Request timeout", range(min = 1, max = 3600))]
     pub request_timeout_seconds: u32,
-    /// Further tries of a request that failed for a passing reason. A rate limit that says when it ends is waited for and does not count.
+    /// How often a request that failed for a temporary reason is tried again. Waiting for a rate limit that says when it ends does not count.
     #[schemars(title = "Retries", range(min = 0, max = 100))]
     pub max_retries: u32,
     /// User-Agent header of every request.
     #[schemars(title = "User agent")]
     pub user_agent: Option<String>,
-    /// PEM file of further certificate authorities to trust, for servers with a private one.
+    /// PEM file of additional certificate authorities to trust, for servers with a private one.
     #[schemars(title = "CA certificate")]
     pub ca_certificate: Option<PathBuf>,
     /// Proxy for all requests: http://, https:// or socks5://.
@@ -126,7 +126,10 @@ impl ConnectionKeys {
             .map_or_else(|| user_agent.to_owned(), |text| text.trim().to_owned());
         for (key, text) in [("api_token", &token), ("user_agent", &user_agent)] {
             if !text.bytes().all(|b| matches!(b, b' '..=b'~')) {
-                checked.problem(key, "holds characters that no HTTP header can carry");
+                checked.problem(
+                    key,
+                    "contains characters that are not allowed in an HTTP header",
+                );
             }
         }
         let base_url = base_url?;
@@ -234,7 +237,7 @@ fn base_url(text: &str) -> Result<Url, String> {
         || url.query().is_some()
         || url.fragment().is_some()
     {
-        return Err("must not hold a user name, a query or a fragment".to_owned());
+        return Err("must not contain a user name, a query or a fragment".to_owned());
     }
     let path = url.path().trim_end_matches('/');
     let path = path
@@ -262,12 +265,12 @@ fn token_problem(token: &str) -> Option<&'static str> {
     } else if token.starts_with(['"', '\'', '`']) || token.ends_with(['"', '\'', '`']) {
         Some("must be the token alone, without quotes around it")
     } else if token.contains(char::is_whitespace) {
-        Some("holds a blank or a line end within; copy the token again")
+        Some("contains a blank or a line break; copy the token again")
     } else if token == "YOUR_TOKEN"
         || token.starts_with("${")
         || token.starts_with('<') && token.ends_with('>')
     {
-        Some("is a placeholder; put a token of yours in its place")
+        Some("is a placeholder; replace it by your token")
     } else {
         None
     }
@@ -275,7 +278,7 @@ fn token_problem(token: &str) -> Option<&'static str> {
 
 /// A list of slugs, or text separated by commas. What is left of a list that was quoted wrongly is no slug.
 fn slugs(value: &Value) -> Result<Vec<String>, &'static str> {
-    const FORM: &str = "must be a list of slugs, or text that separates them by commas";
+    const FORM: &str = "must be a list of slugs, or slugs separated by commas";
     let slugs = texts(value).ok_or(FORM)?;
     let is_slug = |slug: &String| {
         !slug.contains(['[', ']', '{', '}', '"', '\'', '/']) && !slug.contains(char::is_whitespace)
@@ -283,7 +286,7 @@ fn slugs(value: &Value) -> Result<Vec<String>, &'static str> {
     if slugs.iter().all(is_slug) {
         Ok(slugs)
     } else {
-        Err("holds what is no slug; write slugs separated by commas, or a JSON list")
+        Err("contains something that is not a slug; separate slugs by commas, or write a JSON list")
     }
 }
 

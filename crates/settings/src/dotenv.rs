@@ -35,7 +35,7 @@ pub fn nearest(prefix: &str) -> Result<Option<(PathBuf, Variables)>, FileError> 
 
 fn wrong(path: &Path, line: usize, problem: &str) -> FileError {
     FileError::Content(format!(
-        "{}, line {line}: {problem}; write KEY=value, and put what holds quotes or # into single quotes",
+        "{}, line {line}: {problem}; write KEY=value, and put values with quotes or # in single quotes",
         path.display()
     ))
 }
@@ -65,7 +65,7 @@ fn parse(
             .strip_prefix("export")
             .filter(|after| after.starts_with([' ', '\t']))
             .map_or(rest, |after| after.trim_start_matches([' ', '\t']));
-        let (name, after) = name_of(entry).ok_or_else(|| at("it does not begin with a name"))?;
+        let (name, after) = name_of(entry).ok_or_else(|| at("it does not start with a name"))?;
         let after = after.trim_start_matches([' ', '\t']);
         let Some(value) = after.strip_prefix('=') else {
             // A name alone sets nothing.
@@ -75,7 +75,7 @@ fn parse(
                 rest = after_line(after);
                 continue;
             }
-            return Err(at("there is no `=` behind the name"));
+            return Err(at("there is no `=` after the name"));
         };
         let behind_blank = value.starts_with([' ', '\t']);
         let value = value.trim_start_matches([' ', '\t']);
@@ -87,7 +87,7 @@ fn parse(
         };
         let after = after.trim_start_matches([' ', '\t']);
         if !(after.is_empty() || after.starts_with(['\n', '\r', '#'])) {
-            return Err(at("something follows the closing quotes"));
+            return Err(at("there is text after the closing quotes"));
         }
         let known = |wanted: &str| {
             let before = variables
@@ -182,7 +182,7 @@ fn expanded(
             Some(value) => out.push_str(&value),
             // Of another program, whose own affair it is.
             None if !ours => {}
-            None => return Err(format!("it names the variable `{name}`, which is not set")),
+            None => return Err(format!("it uses the variable `{name}`, which is not set")),
         }
         rest = after;
     }

@@ -45,7 +45,7 @@ fn decode(bytes: &[u8]) -> Result<String, &'static str> {
         String::from_utf16(&units)
             .ok()
             .filter(|_| bytes.len().is_multiple_of(2))
-            .ok_or("begins as UTF-16 and is not")
+            .ok_or("starts like UTF-16 and is not")
     };
     match bytes {
         [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
@@ -53,7 +53,9 @@ fn decode(bytes: &[u8]) -> Result<String, &'static str> {
         _ => {
             let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
             if text.contains(&0) {
-                return Err("holds NUL characters: it is UTF-16 without a mark, or no text");
+                return Err(
+                    "contains NUL characters: it is UTF-16 without a byte order mark, or not text",
+                );
             }
             String::from_utf8(text.to_vec()).map_err(|_| "is not UTF-8")
         }

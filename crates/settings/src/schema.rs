@@ -61,7 +61,7 @@ fn simplify(property: &mut Map<String, Value>) {
 fn in_file(name: &str, property: &Value) -> Value {
     json!({
         "title": format!("{} file", property["title"].as_str().unwrap_or(name)),
-        "description": format!("File that holds `{name}`, instead of it."),
+        "description": format!("File to read `{name}` from, instead of setting it."),
         "type": "string",
     })
 }
@@ -169,10 +169,9 @@ fn shape_problems(schema: &Value, values: &Map<String, Value>, own_form: &[&str]
         let key = error.instance_path().to_string();
         let key = key.trim_start_matches('/');
         match error.kind() {
-            ValidationErrorKind::Required { property } => Problem::new(
-                property.as_str().unwrap_or_default(),
-                "is required and missing",
-            ),
+            ValidationErrorKind::Required { property } => {
+                Problem::new(property.as_str().unwrap_or_default(), "is required")
+            }
             ValidationErrorKind::Type { .. } => {
                 let expected = schema["properties"][key]["type"].as_str();
                 let expected = expected.unwrap_or("of another type");

@@ -60,7 +60,7 @@ impl<'p> Merged<'p> {
         if !self.program.is_setting(key) {
             match meant(self.program, key) {
                 Some(meant) => problem(format!(
-                    "in {source} is no setting; `{meant}` is: rename it, or remove it"
+                    "in {source} is not a setting, but `{meant}` is: rename or remove it"
                 )),
                 None => log::warn!(
                     "the setting `{}` in {source} is unknown and has no effect",
@@ -87,7 +87,7 @@ impl<'p> Merged<'p> {
                 )),
                 None if value == json!([]) => {}
                 None => problem(format!(
-                    "in {source} holds nothing but blanks; write what is meant, or leave it out"
+                    "in {source} contains only blanks; set a value, or leave it out"
                 )),
             }
             return;
@@ -114,7 +114,8 @@ impl<'p> Merged<'p> {
                 .secret_in_file(key)
                 .filter(|secret| keys.iter().any(|key| canonical(key) == *secret))
             {
-                let text = format!("stands beside `{secret}` in {source}; remove one of them");
+                let text =
+                    format!("is set together with `{secret}` in {source}; remove one of them");
                 self.problems.push(Problem::new(key, text));
             }
         }
@@ -632,7 +633,7 @@ mod tests {
         merged.check_secrets("a.json", &["api_token", "api_token_file"]);
         assert_eq!(
             merged.problems[0].to_string(),
-            "`api_token_file` stands beside `api_token` in a.json; remove one of them"
+            "`api_token_file` is set together with `api_token` in a.json; remove one of them"
         );
         merged.check_secrets("b.json", &["auth_token", "api_token_file"]);
         assert_eq!(merged.problems.len(), 2, "by its other name too");
