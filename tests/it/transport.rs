@@ -250,7 +250,7 @@ fn what_comes_through_a_proxy_and_is_not_sentrys_names_it() {
         .retries(0)
         .run();
     run.is_incomplete().ends_telling(&format!(
-        "it came through the proxy {} of `proxy_url`",
+        "received through the proxy {} of `proxy_url`",
         proxy.address()
     ));
 }
