@@ -10,26 +10,42 @@
     reason = "a random case tells its seed; shown when it fails"
 )]
 
+mod access;
+mod activate_version;
+mod address;
+mod api_facts;
+mod check_counts;
+mod chosen;
 mod cli;
 mod clock;
 mod config;
 mod discovery;
 mod dsl;
-mod errors;
-mod features;
+mod environment;
+mod flattening;
 mod fuzz;
-mod hostile;
+mod gaps;
+mod gateways;
+mod generate;
 mod incremental;
 mod kill;
-mod law;
 mod limits;
-mod naive;
+mod logging;
+mod malformed;
+mod masking;
+mod metrics;
 mod pagination;
+mod releases;
+mod resume;
 mod rows;
 mod secrets;
 mod selection;
+mod setting_names;
+mod span;
+mod state;
 mod state_volume;
 mod streams;
 mod terminal;
 mod transport;
+mod vanished;
 mod windows;

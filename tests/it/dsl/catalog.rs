@@ -1,6 +1,12 @@
 //! Catalogs, and their parts to be changed.
 
 use serde_json::{Value, json};
+use tap_sentry::streams::{STREAMS, StreamDef};
+
+/// The names of all streams.
+pub fn all_streams() -> Vec<&'static str> {
+    STREAMS.iter().map(StreamDef::name).collect()
+}
 
 /// The catalog of `--discover`, in which these streams are selected and the others are not.
 pub fn catalog(streams: &[&str]) -> Value {

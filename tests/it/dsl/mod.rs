@@ -10,7 +10,7 @@ mod stub;
 mod tap;
 mod time;
 
-pub use catalog::{catalog, entry, metadata};
+pub use catalog::{all_streams, catalog, entry, metadata};
 pub use dice::{Dice, setting};
 pub use keys::{bookmark, union};
 pub use run::Run;

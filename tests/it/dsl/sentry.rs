@@ -31,7 +31,14 @@ impl Sentry {
         sentry
     }
 
-    /// The same, as far back as Sentry lists anything.
+    /// One of every oddity, of the last days.
+    pub fn recent() -> Self {
+        let mut sentry = Self::seeded();
+        sentry.start = sentry.now - TimeDelta::days(4);
+        sentry
+    }
+
+    /// One of every oddity, as far back as Sentry lists anything.
     pub fn seeded_long_ago() -> Self {
         let mut sentry = Self::seeded();
         sentry.start = sentry.now - TimeDelta::days(89);
