@@ -4,7 +4,6 @@ use crate::dsl::{Running, Sentry, Tap};
 use chrono::TimeDelta;
 use rstest::rstest;
 use sentry_sandbox::{Fault, FaultKind, Match};
-use std::sync::mpsc::channel;
 
 /// A tap that hangs, far longer than a test may take, in the events of one issue, after it has written something.
 fn hanging(sentry: &Sentry, kind: FaultKind) -> Running {
@@ -81,14 +80,9 @@ fn a_signal_when_everything_has_been_asked_for_ends_the_run_even_when_nobody_rea
         "more than a pipe holds: {}",
         whole.stdout.len()
     );
-    let (last, came) = channel();
-    sentry
-        .faults()
-        .on_request(Match::any(), sentry.requests().len() - 1, move |_| {
-            last.send(()).unwrap();
-        });
+    let last = sentry.arrival(Match::any(), sentry.requests().len());
     let running = tap.start();
-    came.recv().unwrap();
+    last.recv().unwrap();
     assert_eq!(running.signal_without_reading("TERM"), Some(4));
 }
 
@@ -99,19 +93,14 @@ fn a_signal_ends_the_comparison_of_counts_too() {
         Match::path_end("/stats_v2/"),
         FaultKind::Silence,
     ));
-    let (first, came) = channel();
-    sentry
-        .faults()
-        .on_request(Match::path_end("/stats_v2/"), 0, move |_| {
-            first.send(()).unwrap();
-        });
+    let asked = sentry.arrival(Match::path_end("/stats_v2/"), 1);
     let mut running = Tap::against(&sentry)
         .select(&["events"])
         .arg("--check-counts")
         .start();
     // What is left after the schemas fits into the pipe.
     running.read_to("RECORD");
-    came.recv().unwrap();
+    asked.recv().unwrap();
     let run = running.signal("TERM");
     run.is_incomplete()
         .ends_telling("SIGTERM")
@@ -181,15 +170,13 @@ fn a_reader_that_closes_the_pipe_ends_the_run_also_while_answers_are_awaited() {
         world.add_event(silent, world.clock() - TimeDelta::minutes(1));
         world.add_event(later, world.clock() - TimeDelta::days(2));
     });
-    let (asked, came) = channel();
-    for title in ["silent", "later"] {
+    let asked = ["silent", "later"].map(|title| {
         let list = Match::path(format!("/issues/{}/events/", sentry.issue(title)));
-        let asked = asked.clone();
         sentry
             .faults()
-            .on_request(list.clone(), 0, move |_| asked.send(()).unwrap());
-        sentry.faults().add(Fault::always(list, FaultKind::Silence));
-    }
+            .add(Fault::always(list.clone(), FaultKind::Silence));
+        sentry.arrival(list, 1)
+    });
     let tap = Tap::against(&sentry)
         .select(&["events"])
         .with("concurrency", 2)
@@ -197,8 +184,8 @@ fn a_reader_that_closes_the_pipe_ends_the_run_also_while_answers_are_awaited() {
     let mut running = tap.start();
     running.read_to("RECORD");
     // Both are asked for once all of the busy one is with the writer: more than the pipe holds.
-    for _ in 0..2 {
-        came.recv().unwrap();
+    for list in asked {
+        list.recv().unwrap();
     }
     running
         .close_stdout()

@@ -217,21 +217,20 @@ fn a_kill_between_groups_of_projects_loses_nothing() {
         .with("project_slugs", "api")
         .until(sentry.now - TimeDelta::days(20))
         .run();
-    let (asked, came) = std::sync::mpsc::channel();
-    for group in ["api", "web"] {
+    let asked = ["api", "web"].map(|group| {
         let list =
             Match::path_end("/releases/").query(format!("project={}&", sentry.project(group)));
-        let asked = asked.clone();
-        sentry
-            .faults()
-            .on_request(list.clone(), 0, move |_| asked.send(()).unwrap());
         if group == "web" {
-            sentry.faults().add(Fault::always(list, FaultKind::Silence));
+            sentry
+                .faults()
+                .add(Fault::always(list.clone(), FaultKind::Silence));
         }
-    }
+        sentry.arrival(list, 1)
+    });
     let mut running = releases_tap(&sentry).state(&first.state()).start();
-    came.recv().unwrap();
-    came.recv().unwrap();
+    for list in asked {
+        list.recv().unwrap();
+    }
     running.read_to("STATE");
     let killed = running.kill();
     assert_eq!(

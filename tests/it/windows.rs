@@ -3,7 +3,7 @@
 use crate::dsl::{Sentry, Tap, instant, text};
 use chrono::{DateTime, TimeDelta, Utc};
 use rstest::rstest;
-use sentry_sandbox::{Fault, FaultKind, Gate, Match, Request};
+use sentry_sandbox::{Fault, FaultKind, Match, Request};
 use serde_json::json;
 use std::time::Duration;
 
@@ -390,13 +390,7 @@ fn a_list_of_events_that_fits_on_a_page_is_asked_for_once_however_many_windows_i
     let first = Match::path_end("/issues/")
         .query("limit=100")
         .query(format!("start={}", text(sentry.start)));
-    let gate = Gate::closed();
-    sentry
-        .faults()
-        .add(Fault::once(first, FaultKind::Hold(gate.clone())));
-    sentry
-        .faults()
-        .on_request(Match::path_end("/events/"), 4, move |_| gate.open());
+    sentry.hold(first, Match::path_end("/events/"), 5);
     let run = Tap::against(&sentry)
         .select(&["events"])
         .with("window_days", 1)
@@ -505,13 +499,7 @@ fn events_are_not_asked_for_from_within_a_second_where_the_usual_retention_ends(
         .format("start=%Y-%m-%dT")
         .to_string();
     let list = Match::path_end("/issues/").query("limit=100").query(begins);
-    let gate = Gate::closed();
-    sentry
-        .faults()
-        .add(Fault::always(list, FaultKind::Hold(gate.clone())));
-    sentry
-        .faults()
-        .on_request(Match::path_end("/events/"), 0, move |_| gate.open());
+    sentry.hold(list, Match::path_end("/events/"), 1);
     let run = Tap::against(&sentry)
         .select(&["events"])
         .with("window_days", 1)

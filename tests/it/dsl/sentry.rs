@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sentry_sandbox::world::{Issue, Kind};
-use sentry_sandbox::{Options, Sandbox, World};
+use sentry_sandbox::{Fault, FaultKind, Gate, Match, Options, Sandbox, World};
 use std::collections::BTreeSet;
 use std::ops::Deref;
+use std::sync::mpsc::{Receiver, channel};
 
 /// A running sandbox, and the span of time that a test extracts from it.
 pub struct Sentry {
@@ -119,6 +120,25 @@ impl Sentry {
             .filter(|issue| issue.project == project)
             .map(|issue| issue.id)
             .collect()
+    }
+
+    /// Receives once so many requests of a sort have arrived.
+    pub fn arrival(&self, of: Match, arrivals: usize) -> Receiver<()> {
+        let (asked, came) = channel();
+        self.faults().on_request(of, arrivals - 1, move |_| {
+            // The test may have ended.
+            let _ = asked.send(());
+        });
+        came
+    }
+
+    /// Holds answers back until so many requests of another sort have arrived.
+    pub fn hold(&self, held: Match, until: Match, arrivals: usize) {
+        let gate = Gate::closed();
+        let kind = FaultKind::Hold(gate.clone());
+        self.faults().add(Fault::always(held, kind));
+        self.faults()
+            .on_request(until, arrivals - 1, move |_| gate.open());
     }
 
     /// How many requests had this end of the path.
