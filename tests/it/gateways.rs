@@ -34,7 +34,7 @@ fn a_404_that_is_not_sentrys_own_is_a_gap(
     first
         .is_incomplete()
         .tells("HTTP 404")
-        .does_not_tell("has vanished")
+        .does_not_tell("no longer exists")
         .no_state_is_ahead(&sentry, &[]);
     assert_eq!(
         first.of_type("ACTIVATE_VERSION").count(),

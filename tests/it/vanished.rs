@@ -18,7 +18,7 @@ fn an_issue_that_vanishes_before_its_events_are_read_is_passed_over() {
         .select(&["events", "issue_detail"])
         .run();
     run.is_complete()
-        .tells(&format!("issue {gone} has vanished"));
+        .tells(&format!("issue {gone} no longer exists"));
     run.keys("events").equal(sentry.expected("events"));
     assert_eq!(
         run.bookmark("events", sentry.project("api")),
@@ -53,7 +53,7 @@ fn a_404_of_one_object_is_no_gap(#[case] stream: &'static str) {
             .add(Fault::always(path, FaultKind::NotThere));
     }
     let run = Tap::against(&sentry).select(&[stream]).run();
-    run.is_complete().tells("has vanished");
+    run.is_complete().tells("no longer exists");
     assert_eq!(
         run.keys(stream).set().len() + 1,
         sentry.expected(stream).len()
@@ -76,7 +76,7 @@ fn an_object_that_is_not_there_although_its_row_is_listed_is_skipped(#[case] str
         .run();
     run.is_incomplete()
         .tells("though it is listed")
-        .does_not_tell("has vanished")
+        .does_not_tell("no longer exists")
         .ends_telling("cannot be read by a later run");
     assert_eq!(
         sentry.faults().fired(),
@@ -109,7 +109,7 @@ fn events_that_are_not_there_although_their_issue_is_listed_are_a_gap() {
     first
         .is_incomplete()
         .tells("though it is listed")
-        .does_not_tell("has vanished")
+        .does_not_tell("no longer exists")
         .no_state_is_ahead(&sentry, &[]);
     assert_eq!(
         sentry.faults().fired(),
@@ -186,7 +186,7 @@ fn a_project_deleted_in_the_middle_is_passed_over() {
             world.delete_project(gone);
         });
     let run = Tap::against(&sentry).run();
-    run.is_complete().tells("has vanished");
+    run.is_complete().tells("no longer exists");
     run.keys("events").equal(sentry.expected("events"));
 }
 

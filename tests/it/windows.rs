@@ -208,7 +208,7 @@ fn what_has_no_smaller_window_is_asked_for_again(#[case] kind: FaultKind) {
     ];
     let run = Tap::against(&sentry).select(&streams).retries(1).run();
     assert_eq!(sentry.faults().fired(), places.len());
-    run.is_complete().does_not_tell("halving");
+    run.is_complete().does_not_tell("splitting the window");
     for stream in streams {
         run.keys(stream).equal(sentry.expected(stream));
     }
@@ -227,7 +227,7 @@ fn an_object_is_never_asked_for_in_halves() {
         .with("window_days", 30)
         .retries(1)
         .run();
-    run.is_incomplete().does_not_tell("halving");
+    run.is_incomplete().does_not_tell("splitting the window");
     assert_eq!(sentry.asked(&end), 2, "and one more try");
 }
 
