@@ -6,9 +6,10 @@ use crate::report::terminal::human;
 use crate::singer::state::Partition;
 use crate::streams::StreamDef;
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 use tap_sentry_api::traffic::{Requests, Traffic};
 use tap_sentry_api::window::Window;
@@ -93,10 +94,6 @@ pub struct Report {
     missing: Mutex<Option<Missing>>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Default for Report {
     fn default() -> Self {
         Self::new(Arc::new(Traffic::observed(tell_request)))
@@ -122,7 +119,7 @@ impl Report {
     }
 
     fn with(&self, stream: &'static str, change: impl FnOnce(&mut Counts)) {
-        change(lock(&self.counts).entry(stream).or_default());
+        change(self.counts.lock().entry(stream).or_default());
     }
 
     /// Tells the records written and the requests made since the last call.
@@ -142,7 +139,7 @@ impl Report {
     /// Stream, metric, its increase since the last call, and tags, where there is an increase.
     fn new_counts(&self) -> Vec<(&'static str, &'static str, u64, Value)> {
         let traffic = self.traffic.requests();
-        let mut counts = lock(&self.counts);
+        let mut counts = self.counts.lock();
         for name in traffic.keys() {
             counts.entry(name).or_default();
         }
@@ -233,13 +230,14 @@ impl Report {
 
     pub fn gap(&self, gap: Gap) {
         self.with(gap.streams[0], |counts| counts.gaps += 1);
-        lock(&self.gaps).push(gap);
+        self.gaps.lock().push(gap);
     }
 
     pub fn skip(&self, skip: &Skip) {
         self.with(skip.stream, |counts| counts.skipped += 1);
         if skip.missing {
-            lock(&self.missing)
+            self.missing
+                .lock()
                 .get_or_insert_with(|| Missing {
                     rows: 0,
                     first: skip.to_string(),
@@ -250,16 +248,16 @@ impl Report {
 
     /// Rows that make the run incomplete although no later run will bring them.
     pub fn missing(&self) -> Option<Missing> {
-        lock(&self.missing).clone()
+        self.missing.lock().clone()
     }
 
     pub fn gaps(&self) -> Vec<Gap> {
-        lock(&self.gaps).clone()
+        self.gaps.lock().clone()
     }
 
     /// By the names of streams and of endpoints that are asked for none.
     pub fn counts(&self) -> BTreeMap<&'static str, Counts> {
-        let mut counts = lock(&self.counts).clone();
+        let mut counts = self.counts.lock().clone();
         for (name, requests) in self.traffic.requests() {
             counts.entry(name).or_default().requests = requests;
         }

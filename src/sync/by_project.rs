@@ -6,8 +6,8 @@
 
 use crate::streams::Together;
 use crate::sync::row::Reference;
+use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashSet};
-use std::sync::{Mutex, PoisonError};
 use tap_sentry_api::client::Client;
 use tap_sentry_api::endpoint::{Endpoint, Rows};
 use tap_sentry_api::page_size::PAGE_SIZE;
@@ -46,7 +46,7 @@ impl ByProject {
     /// Whether rows of this parent are wanted; if not, it is remembered.
     pub fn admits(&self, parent: String) -> bool {
         self.wanted.contains(&parent) || {
-            let mut unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut unlisted = self.unlisted.lock();
             unlisted.insert(parent);
             false
         }
@@ -56,7 +56,6 @@ impl ByProject {
     pub fn unlisted(self) -> Vec<Reference> {
         let unlisted = self.unlisted.into_inner();
         unlisted
-            .unwrap_or_else(PoisonError::into_inner)
             .into_iter()
             .map(|id| Reference {
                 bind: vec![(self.together.bind, id)],

@@ -12,10 +12,11 @@ use crate::sync::session::{Session, tell_gone};
 use chrono::{DateTime, Utc};
 use futures::future::{FutureExt, LocalBoxFuture, join_all};
 use futures::stream::{self, TryStreamExt};
+use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tap_sentry_api::endpoint::Rows;
 use tap_sentry_api::error::ApiError;
 use tap_sentry_api::params::Params;
@@ -67,10 +68,6 @@ pub struct Children<'a> {
     group: &'a Group,
     limits: WindowLimits,
     read_once: Mutex<FxHashMap<u128, ReadOnce>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<'a> Children<'a> {
@@ -141,7 +138,7 @@ impl<'a> Children<'a> {
                     let child = self.child_of(node, window, part, parent, failures);
                     match child.await {
                         Err(Failure::Api(error)) if error.not_there() => {
-                            lock(vanished).push(VanishedChild {
+                            vanished.lock().push(VanishedChild {
                                 node,
                                 bind: parent.bind.clone(),
                                 error,
@@ -162,7 +159,7 @@ impl<'a> Children<'a> {
                 },
             )
             .await?;
-        Ok(std::mem::take(&mut *lock(vanished)))
+        Ok(std::mem::take(&mut *vanished.lock()))
     }
 
     /// Reads the rows of many parents from the list of their project, where that is faster. Returns the parents whose own
@@ -233,7 +230,7 @@ impl<'a> Children<'a> {
             name.push('\0');
             name.push_str(value);
         }
-        let mut entries = lock(&self.read_once);
+        let mut entries = self.read_once.lock();
         let has_room = entries.len() < MAX_READ_ONCE;
         match entries.entry(xxh3_128(name.as_bytes())) {
             Entry::Occupied(known) => Some(known.get().clone()),
@@ -293,7 +290,7 @@ impl<'a> Children<'a> {
                 ..within
             };
             match read(whole).await {
-                Ok(()) => Ok(Ok(std::mem::take(&mut *lock(&instants)))),
+                Ok(()) => Ok(Ok(std::mem::take(&mut *instants.lock()))),
                 // What does not exist may be a merge that is under way: the window's next look asks again.
                 Err(Failure::Api(e)) if !e.not_there() => Ok(Err(e)),
                 Err(failure) => Err(failure),
@@ -337,7 +334,9 @@ pub fn read_rows<'a>(
         };
         let seen = list::read(&listing, window, whole, async |_, rows: Vec<Row>| {
             if let Some(instants) = within.and_then(|within| within.instants) {
-                lock(instants).extend(rows.iter().filter_map(|row| row.instant));
+                instants
+                    .lock()
+                    .extend(rows.iter().filter_map(|row| row.instant));
             }
             let parents: Vec<Reference> =
                 rows.into_iter().filter_map(|row| row.reference).collect();

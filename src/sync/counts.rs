@@ -3,9 +3,10 @@
 use crate::streams::{Counted, StreamDef, is_error};
 use crate::sync::plan::{Group, Node};
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tap_sentry_api::client::Client;
 use tap_sentry_api::endpoints::{ACCEPTED_ERRORS, total_quantity};
 use tap_sentry_api::error::ApiError;
@@ -56,7 +57,7 @@ impl Counter {
 
 impl ErrorCounts {
     fn projects(&self) -> MutexGuard<'_, BTreeMap<String, ProjectErrors>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// Counts the errors below a list of one project, if streams of errors are written there: from their start to `end`,

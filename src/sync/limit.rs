@@ -1,8 +1,9 @@
 //! The longest window that a server answers in one query, learned from what it refuses.
 
 use chrono::TimeDelta;
+use parking_lot::{Mutex, MutexGuard};
 use rustc_hash::FxHashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tap_sentry_api::window::Window;
 
 /// So many answers let a longer window be tried again, however often it was refused.
@@ -43,7 +44,7 @@ impl WindowLimit {
     }
 
     fn learned(&self) -> MutexGuard<'_, Learned> {
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+        self.learned.lock()
     }
 
     /// The windows to ask for instead of this one, oldest first: itself, unless longer ones were refused.
@@ -91,7 +92,7 @@ pub struct WindowLimits(Mutex<FxHashMap<&'static str, Arc<WindowLimit>>>);
 impl WindowLimits {
     /// The limit of a stream; `most` is that of a new one.
     pub fn of(&self, stream: &'static str, most: TimeDelta) -> Arc<WindowLimit> {
-        let mut limits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut limits = self.0.lock();
         let limit = limits.entry(stream);
         Arc::clone(limit.or_insert_with(|| Arc::new(WindowLimit::new(most))))
     }

@@ -11,7 +11,8 @@ use crate::sync::plan::Node;
 use crate::sync::row::{Bind, Reference, Row, identified, identity, instant, is_a_row};
 use crate::sync::session::Session;
 use chrono::{SecondsFormat, Utc};
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use tap_sentry_api::endpoint::{Endpoint, Rows};
 use tap_sentry_api::error::{ApiError, Kind};
 use tap_sentry_api::link::Next;
@@ -74,13 +75,11 @@ impl<'a> Listing<'a> {
 
     /// Every slug that was listed, chosen or not.
     pub fn slugs(self) -> Vec<String> {
-        self.slugs
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.slugs.into_inner()
     }
 
     fn listed(&self, mut slugs: Vec<String>) {
-        let mut listed = self.slugs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut listed = self.slugs.lock();
         listed.append(&mut slugs);
     }
 

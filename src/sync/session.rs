@@ -7,8 +7,8 @@ use crate::singer::state::Partition;
 use crate::streams::StreamDef;
 use crate::sync::counts::ErrorCounts;
 use crate::sync::plan::Node;
+use parking_lot::Mutex;
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
 use tap_sentry_api::client::Client;
 use tap_sentry_api::error::{ApiError, Kind};
 use tap_sentry_api::params::Params;
@@ -58,7 +58,6 @@ impl<'a> Session<'a> {
     pub fn is_new(&self, what: &[&str]) -> bool {
         self.told
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
             .insert(xxh3_128(what.join("\0").as_bytes()))
     }
 

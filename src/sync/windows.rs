@@ -18,10 +18,10 @@ use crate::sync::row::{Reference, Row};
 use crate::sync::session::{Session, tell_gone};
 use futures::future::{FutureExt, LocalBoxFuture, try_join_all};
 use futures::stream::{self, TryStreamExt};
+use parking_lot::Mutex;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use tap_sentry_api::endpoint::Rows;
 use tap_sentry_api::error::{ApiError, Kind};
 use tap_sentry_api::params::Params;
@@ -249,7 +249,7 @@ impl ListedWindows<'_> {
         } = self.group;
         session.report.finished(node.def, window);
         let reached = {
-            let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut progress = self.progress.lock();
             progress.finish(window)
         };
         // What is still to come when the run ends is for later runs.

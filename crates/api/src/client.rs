@@ -14,8 +14,9 @@ use crate::retry::{Patience, back_off};
 use crate::route::Route;
 use crate::throttle::Throttle;
 use crate::traffic::Traffic;
+use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
@@ -186,7 +187,7 @@ impl Client {
     }
 
     fn scopes(&self) -> MutexGuard<'_, Vec<&'static [&'static str]>> {
-        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.scopes.lock()
     }
 
     /// One request, in a task of its own: what reads the answers may stall, and must not starve requests in flight.

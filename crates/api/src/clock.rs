@@ -4,8 +4,8 @@
 //! server's, what happens there until the server's clock has come so far would never be read.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::Mutex;
 use reqwest::header::{HeaderMap, HeaderName};
-use std::sync::{Mutex, PoisonError};
 
 /// Clocks that differ by more are told.
 const TOLD_BEYOND: TimeDelta = TimeDelta::minutes(1);
@@ -63,12 +63,12 @@ pub struct ServerClock(Mutex<Option<Reading>>);
 impl ServerClock {
     /// An answer in Sentry's own words.
     pub fn heard(&self, reading: Option<Reading>) {
-        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut first = self.0.lock();
         *first = first.or(reading);
     }
 
     pub fn reading(&self) -> Option<Reading> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 }
 

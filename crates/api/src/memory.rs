@@ -1,7 +1,8 @@
 //! Bytes in flight: answers that are awaited or read, and what was made of them and is not yet written.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bodies and records in memory, in KiB. With the largest page this bounds the memory, however slow
@@ -52,8 +53,8 @@ impl Memory {
         self.sizes().insert(endpoint, bytes);
     }
 
-    fn sizes(&self) -> std::sync::MutexGuard<'_, HashMap<&'static str, usize>> {
-        self.sizes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn sizes(&self) -> parking_lot::MutexGuard<'_, HashMap<&'static str, usize>> {
+        self.sizes.lock()
     }
 }
 

@@ -1,7 +1,7 @@
 //! How many rows of a list are asked for at once, and what is known of lists of which 100 are too much.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Rows on a page: the most that Sentry gives.
 pub const PAGE_SIZE: usize = 100;
@@ -54,10 +54,10 @@ impl PageSizes {
     /// What a list begins with. Where its cursors count pages, what is known of other lists does not count: the size
     /// stays to its end.
     pub fn first(&self, list: &str, endpoint: &str, offset_paged: bool) -> Option<PageSize> {
-        if let Some(known) = lock(&self.lists).get(list) {
+        if let Some(known) = self.lists.lock().get(list) {
             return Some(*known);
         }
-        let few = lock(&self.endpoints).get(endpoint).copied();
+        let few = self.endpoints.lock().get(endpoint).copied();
         few.filter(|_| !offset_paged).map(|few| PageSize {
             now: few,
             most: PAGE_SIZE,
@@ -66,26 +66,22 @@ impl PageSizes {
 
     /// A page of the list was answered.
     pub fn answered(&self, list: &str, endpoint: &'static str, size: PageSize) {
-        lock(&self.refusals).remove(list);
+        self.refusals.lock().remove(list);
         if size.now == PAGE_SIZE {
-            lock(&self.endpoints).remove(endpoint);
+            self.endpoints.lock().remove(endpoint);
         } else if size.most < PAGE_SIZE {
-            lock(&self.lists).insert(list.to_owned(), size);
-            lock(&self.endpoints).insert(endpoint, size.now);
+            self.lists.lock().insert(list.to_owned(), size);
+            self.endpoints.lock().insert(endpoint, size.now);
         }
     }
 
     /// The list was refused as too much; returns how often in succession.
     pub fn refused(&self, list: &str) -> usize {
-        let mut refusals = lock(&self.refusals);
+        let mut refusals = self.refusals.lock();
         let count = refusals.entry(list.to_owned()).or_default();
         *count += 1;
         *count
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

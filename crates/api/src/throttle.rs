@@ -4,7 +4,8 @@
 //! says both in `X-Sentry-Rate-Limit-*` headers. [`Budget`] is the pure arithmetic of one class; [`Throttle`] makes
 //! requests wait for it. Classes wait apart from each other, so a slow one never idles the others.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -167,7 +168,7 @@ impl Gate {
     }
 
     fn budget(&self) -> MutexGuard<'_, Budget> {
-        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+        self.budget.lock()
     }
 
     /// Returns once a request could go; the time waited is returned.

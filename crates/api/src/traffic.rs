@@ -1,8 +1,8 @@
 //! What was asked and answered, by endpoint: counted as it happens, told by those who ask.
 
 use crate::endpoint::Endpoint;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The requests of one endpoint.
@@ -118,7 +118,7 @@ impl Traffic {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Requests>> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+        self.requests.lock()
     }
 }
 
