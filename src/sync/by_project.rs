@@ -53,12 +53,13 @@ impl ByProject {
     }
 
     /// Parents that rows were seen of though the search did not list them: hidden, merged or new. Their own lists tell.
-    pub fn unlisted(self) -> Vec<Reference> {
+    /// `project` is what their project told.
+    pub fn unlisted(self, project: &[(&'static str, String)]) -> Vec<Reference> {
         let unlisted = self.unlisted.into_inner();
         unlisted
             .into_iter()
             .map(|id| Reference {
-                bind: vec![(self.together.bind, id)],
+                bind: [project, &[(self.together.bind, id)]].concat(),
                 last: None,
                 count: None,
                 total: None,

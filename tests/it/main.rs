@@ -48,4 +48,5 @@ mod streams;
 mod terminal;
 mod transport;
 mod vanished;
+mod wide;
 mod windows;
