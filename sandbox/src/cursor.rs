@@ -3,6 +3,7 @@
 //! Nothing is remembered between requests: a cursor is looked up in the data as it is *now*.
 
 use crate::problem::Problem;
+use crate::python;
 use std::fmt;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,14 +29,15 @@ impl Cursor {
             return Err(invalid());
         };
         // Scores of other sorts are floats; here they only have to parse.
-        let value = match value.parse::<i64>() {
-            Ok(value) => value,
+        let value = if value.contains('.') {
             #[expect(clippy::cast_possible_truncation, reason = "scores fit")]
-            Err(_) if value.contains('.') => value.parse::<f64>().map_err(|_| invalid())? as i64,
-            Err(_) => return Err(invalid()),
+            python::float(value).map(|value| value as i64)
+        } else {
+            python::int(value)
         };
-        let offset = offset.parse().map_err(|_| invalid())?;
-        let previous: i64 = previous.parse().map_err(|_| invalid())?;
+        let value = value.ok_or_else(invalid)?;
+        let offset = python::int(offset).ok_or_else(invalid)?;
+        let previous = python::int(previous).ok_or_else(invalid)?;
         Ok(Self::new(value, offset, previous != 0))
     }
 }
@@ -261,12 +263,26 @@ mod tests {
 
     #[test]
     fn rubbish_is_no_cursor() {
-        for text in ["garbage", "1:2", "1:2:3:4", "a:0:0", "0:x:0", "::"] {
+        for text in [
+            "garbage", "1:2", "1:2:3:4", "a:0:0", "0:x:0", "::", "1_:0:0", "1:_0:0", "1:0:0__0",
+            "1:0.0:0", "1.x:0:0", "1e3:0:0",
+        ] {
             assert!(Cursor::parse(text).is_err(), "{text}");
         }
         assert_eq!(
             Cursor::parse("1795174368000:0:0").expect("valid"),
             Cursor::new(1_795_174_368_000, 0, false)
         );
+    }
+
+    #[test]
+    fn cursors_are_read_as_python_reads_numbers() {
+        for (text, cursor) in [
+            ("63:1:0_0_0_0_0_00", Cursor::new(63, 1, false)),
+            ("1_000: 2 :1", Cursor::new(1_000, 2, true)),
+            ("1_0.9:0:0", Cursor::new(10, 0, false)),
+        ] {
+            assert_eq!(Cursor::parse(text).expect(text), cursor);
+        }
     }
 }

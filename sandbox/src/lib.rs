@@ -22,7 +22,7 @@
 //! | `endpoints` | one file a subject: what is selected, in which order, under which cursor |
 //! | `render` | records as JSON, with every documented field |
 //! | [`tls`], [`proxy`] | a private certificate authority, and a forward proxy that listens to what passes |
-//! | `cursor`, `window`, `reply`, `problem` | Link headers, date parameters, answers and refusals |
+//! | `cursor`, `window`, `python`, `reply`, `problem` | Link headers, date parameters, numbers, answers and refusals |
 
 mod auth;
 pub mod bulk;
@@ -34,6 +34,7 @@ pub mod faults;
 pub mod limits;
 mod problem;
 pub mod proxy;
+mod python;
 mod render;
 mod reply;
 mod request;

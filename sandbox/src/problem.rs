@@ -89,6 +89,14 @@ impl Problem {
         Self::detail(StatusCode::NOT_FOUND, "Event not found")
     }
 
+    /// Not Sentry's words: it knows more than the sandbox does, and a made-up answer would mislead.
+    pub fn not_imitated(what: &str) -> Self {
+        Self::detail(
+            StatusCode::NOT_IMPLEMENTED,
+            &format!("The sandbox does not imitate {what}."),
+        )
+    }
+
     /// A path no endpoint has; the hint is for those who forgot the slash.
     pub fn no_route(path: &str) -> Self {
         if path.ends_with('/') {

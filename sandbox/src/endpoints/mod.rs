@@ -5,6 +5,7 @@ mod issues;
 mod organizations;
 mod people;
 mod projects;
+mod query;
 mod releases;
 pub mod search;
 mod statistics;
@@ -13,6 +14,7 @@ use crate::auth::Caller;
 use crate::cursor::{self, Cursor, Slice};
 use crate::limits::Class;
 use crate::problem::Problem;
+use crate::python;
 use crate::reply::Reply;
 use crate::window::Window;
 use crate::world::{Organization, Project, World};
@@ -152,7 +154,7 @@ impl<'a> Call<'a> {
         let world = self.world;
         let mut asked = BTreeSet::new();
         for text in self.all("project") {
-            let id: i64 = text.parse().map_err(|_| {
+            let id = python::int(&text).ok_or_else(|| {
                 Problem::bad_request("Invalid project parameter. Values must be numbers.")
             })?;
             asked.insert(id);
@@ -220,9 +222,8 @@ impl<'a> Call<'a> {
         let Some(text) = self.get("per_page") else {
             return Ok(100);
         };
-        let number: i64 = text
-            .parse()
-            .map_err(|_| Problem::bad_request("Invalid per_page parameter."))?;
+        let number =
+            python::int(text).ok_or_else(|| Problem::bad_request("Invalid per_page parameter."))?;
         if number > 100 {
             return Err(Problem::bad_request(
                 "Invalid per_page value. Cannot exceed 100.",

@@ -1,17 +1,22 @@
 //! Issue search: what it hides, what it counts, and its order.
 
 use super::Call;
+use super::query::Query;
 use crate::cursor;
 use crate::problem::Problem;
+use crate::python;
 use crate::render::issue::{self, Trim};
 use crate::reply::{Page, Reply};
-use crate::window::{self, Window};
-use crate::world::{Issue, Seconds, Seen, Status};
+use crate::window::Window;
+use crate::world::{Issue, Seconds, Seen};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 /// What `X-Hits` never exceeds.
 pub const MAX_HITS: usize = 1_000;
+
+/// What the list can be sorted by, `inbox` aside.
+const SORTS: [&str; 6] = ["date", "new", "freq", "user", "trends", "recommended"];
 
 pub fn organization(call: &Call<'_>) -> Result<Reply, Problem> {
     call.organization()?;
@@ -54,9 +59,8 @@ fn search(call: &Call<'_>, projects: &BTreeSet<u64>, trim: &Trim) -> Result<Repl
     let asked = call.window()?.unwrap_or_else(|| Window::recent(world));
     let limit = match call.get("limit") {
         None | Some("") => 100,
-        Some(text) => text
-            .parse::<usize>()
-            .ok()
+        Some(text) => python::int(text)
+            .and_then(|limit| usize::try_from(limit).ok())
             .filter(|limit| *limit > 0)
             .ok_or_else(|| Problem::bad_request("invalid limit"))?
             .min(100),
@@ -72,10 +76,13 @@ fn search(call: &Call<'_>, projects: &BTreeSet<u64>, trim: &Trim) -> Result<Repl
     if !ids.is_empty() {
         let mut rows = Vec::new();
         for id in ids {
-            let id: u64 = id
-                .parse()
-                .map_err(|_| Problem::bad_request("Group ids must be integers"))?;
-            if let Some(found) = world.issues.get(&id).filter(in_reach) {
+            let id = python::int(&id)
+                .ok_or_else(|| Problem::bad_request("Group ids must be integers"))?;
+            let found = u64::try_from(id)
+                .ok()
+                .and_then(|id| world.issues.get(&id))
+                .filter(in_reach);
+            if let Some(found) = found {
                 rows.push(issue::row(world, found, None, trim));
             }
         }
@@ -92,27 +99,21 @@ fn search(call: &Call<'_>, projects: &BTreeSet<u64>, trim: &Trim) -> Result<Repl
             direct_hit: true,
         });
     }
-    let query = Query::parse(text)?;
+    let query = Query::parse(text, world.clock())?;
     let sort = call.get("sort").unwrap_or("date");
-    if ![
-        "date",
-        "new",
-        "freq",
-        "user",
-        "trends",
-        "inbox",
-        "recommended",
-    ]
-    .contains(&sort)
-    {
-        return Err(Problem::bad_request("invalid sort"));
+    if sort == "inbox" {
+        query.inbox()?;
+    } else if !SORTS.contains(&sort) {
+        return Err(Problem::bad_request(&format!(
+            "Sort key '{sort}' not supported."
+        )));
     }
     let seconds = world.retained(asked.seconds());
     let mut scored: Vec<(i64, (&Issue, Seen))> = world
         .issues
         .values()
         .filter(in_reach)
-        .filter(|issue| query.by_kind || !issue.kind.hidden)
+        .filter(|issue| query.by_kind() || !issue.kind.hidden)
         .filter_map(|issue| Some((issue, issue.seen(seconds, &environments)?)))
         .filter(|(issue, seen)| query.matches(call, issue, *seen, seconds))
         .map(|(issue, seen)| {
@@ -155,175 +156,4 @@ fn direct_hit<'a>(call: &Call<'a>, text: &str) -> Option<&'a Issue> {
         return world.issues.values().find(|issue| issue.short_id == text);
     }
     None
-}
-
-struct Query {
-    terms: Vec<(bool, Term)>,
-    /// A type or a category is named, which shows the hidden ones.
-    by_kind: bool,
-}
-
-enum Term {
-    Status(&'static [Status]),
-    Substatus(String),
-    Assigned(bool),
-    Category(Vec<String>),
-    Type(Vec<String>),
-    Priority(Vec<String>),
-    Level(Vec<String>),
-    Project(Vec<String>),
-    Seen {
-        last: bool,
-        after: bool,
-        second: i64,
-    },
-    Tag(String, Vec<String>),
-    Word(String),
-}
-
-impl Query {
-    fn parse(text: &str) -> Result<Self, Problem> {
-        let mut terms = Vec::new();
-        for word in words(text) {
-            let (negated, word) = match word.strip_prefix('!') {
-                Some(rest) => (true, rest),
-                None => (false, word.as_str()),
-            };
-            terms.push((negated, Term::parse(word)?));
-        }
-        let by_kind = terms
-            .iter()
-            .any(|(_, term)| matches!(term, Term::Category(_) | Term::Type(_)));
-        Ok(Self { terms, by_kind })
-    }
-
-    fn matches(&self, call: &Call<'_>, issue: &Issue, seen: Seen, window: Seconds) -> bool {
-        self.terms
-            .iter()
-            .all(|(negated, term)| *negated != term.matches(call, issue, seen, window))
-    }
-}
-
-/// Split at blanks outside quotes and brackets.
-fn words(text: &str) -> Vec<String> {
-    let (mut words, mut word, mut quoted, mut listed) = (Vec::new(), String::new(), false, false);
-    for letter in text.chars() {
-        match letter {
-            '"' => quoted = !quoted,
-            '[' if !quoted => listed = true,
-            ']' if !quoted => listed = false,
-            _ => {}
-        }
-        if letter.is_whitespace() && !quoted && !listed {
-            words.push(std::mem::take(&mut word));
-        } else {
-            word.push(letter);
-        }
-    }
-    words.push(word);
-    words.retain(|word| !word.is_empty());
-    words
-}
-
-fn values(text: &str) -> Vec<String> {
-    text.trim_start_matches('[')
-        .trim_end_matches(']')
-        .split(',')
-        .map(|value| value.trim().trim_matches('"').to_owned())
-        .collect()
-}
-
-impl Term {
-    fn parse(word: &str) -> Result<Self, Problem> {
-        let Some((key, value)) = word.split_once(':') else {
-            return Ok(Self::Word(word.trim_matches('"').to_owned()));
-        };
-        if value.is_empty() {
-            return Err(Problem::bad_request(&format!(
-                "Error parsing search query: Empty string after '{key}:'"
-            )));
-        }
-        Ok(match key {
-            "is" => Self::parse_is(value)?,
-            "issue.category" => Self::Category(values(value)),
-            "issue.type" => Self::Type(values(value)),
-            "issue.priority" => Self::Priority(values(value)),
-            "level" => Self::Level(values(value)),
-            "project" | "project.name" => Self::Project(values(value)),
-            "lastSeen" | "firstSeen" => Self::parse_seen(key == "lastSeen", value)?,
-            _ => Self::Tag(key.to_owned(), values(value)),
-        })
-    }
-
-    fn parse_is(value: &str) -> Result<Self, Problem> {
-        Ok(match value {
-            "unresolved" => Self::Status(&[Status::Unresolved]),
-            "resolved" => Self::Status(&[Status::Resolved]),
-            "ignored" | "archived" | "muted" => Self::Status(&[Status::Ignored]),
-            "reprocessing" => Self::Status(&[Status::Reprocessing]),
-            "assigned" => Self::Assigned(true),
-            "unassigned" => Self::Assigned(false),
-            "new"
-            | "ongoing"
-            | "escalating"
-            | "regressed"
-            | "archived_until_escalating"
-            | "archived_until_condition_met"
-            | "archived_forever" => Self::Substatus(value.to_owned()),
-            "for_review" => Self::Substatus("new".to_owned()),
-            _ => {
-                return Err(Problem::bad_request(&format!(
-                    "Error parsing search query: Invalid value for \"is\" search: {value}"
-                )));
-            }
-        })
-    }
-
-    fn parse_seen(last: bool, value: &str) -> Result<Self, Problem> {
-        let bare = value.trim_start_matches(['<', '>', '=']);
-        Ok(Self::Seen {
-            last,
-            after: !value.starts_with('<'),
-            second: window::instant(bare)?.timestamp(),
-        })
-    }
-
-    fn matches(&self, call: &Call<'_>, issue: &Issue, seen: Seen, window: Seconds) -> bool {
-        let one_of = |list: &[String], value: &str| list.iter().any(|one| one == value);
-        match self {
-            Self::Status(list) => list.contains(&issue.status),
-            Self::Substatus(name) => issue.substatus.as_ref() == Some(name),
-            Self::Assigned(yes) => issue.assignee.is_some() == *yes,
-            Self::Category(list) => one_of(list, issue.kind.category),
-            Self::Type(list) => one_of(list, issue.kind.issue_type),
-            Self::Priority(list) => issue
-                .priority
-                .as_ref()
-                .is_some_and(|value| one_of(list, value)),
-            Self::Level(list) => one_of(list, &issue.level),
-            Self::Project(list) => call
-                .world
-                .project(issue.project)
-                .is_some_and(|project| one_of(list, &project.slug)),
-            Self::Seen {
-                last,
-                after,
-                second,
-            } => {
-                let own = if *last {
-                    seen.last
-                } else {
-                    issue.seen(Seconds::ALL, &[]).map_or(0, |ever| ever.first)
-                };
-                (own >= *second) == *after
-            }
-            Self::Tag(key, list) => issue.events.iter().any(|event| {
-                window.holds(event.second())
-                    && list
-                        .iter()
-                        .any(|value| issue::has_tag(issue, event, key, value))
-            }),
-            Self::Word(word) => issue::mentions(issue, word),
-        }
-    }
 }

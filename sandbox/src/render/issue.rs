@@ -4,6 +4,7 @@ use super::{event, people, release};
 use crate::synthetic::mix;
 use crate::window;
 use crate::world::{Assignee, Event, Issue, ReleaseForm, Seconds, Seen, World};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 /// What the caller of the list wants more, or less, of.
@@ -91,9 +92,13 @@ fn base(world: &World, issue: &Issue, html_annotations: bool) -> Map<String, Val
 }
 
 /// From Postgres: with microseconds, a little after the event.
-fn first_seen_ever(issue: &Issue, seen: Seen) -> String {
+pub fn first_seen(issue: &Issue, ever: Seen) -> DateTime<Utc> {
     let micros = i64::try_from(mix(issue.id) % 999_999).unwrap_or(0) + 1;
-    window::text(window::at(seen.first) + chrono::TimeDelta::microseconds(micros))
+    window::at(ever.first) + TimeDelta::microseconds(micros)
+}
+
+fn first_seen_ever(issue: &Issue, ever: Seen) -> String {
+    window::text(first_seen(issue, ever))
 }
 
 /// One object in the list, a list of them in the detail: so it is documented.
@@ -360,4 +365,12 @@ pub fn has_tag(issue: &Issue, event: &Event, key: &str, value: &str) -> bool {
     event::tags(issue, event)
         .iter()
         .any(|(own, other)| own.as_deref() == Some(key) && other.as_deref() == Some(value))
+}
+
+/// The names of all tags an event has, those of its fields included.
+pub fn tag_keys(issue: &Issue, event: &Event) -> Vec<String> {
+    event::tags(issue, event)
+        .into_iter()
+        .filter_map(|(key, _)| key)
+        .collect()
 }

@@ -9,3 +9,4 @@ mod issues;
 mod limits;
 mod lists;
 mod program;
+mod search;

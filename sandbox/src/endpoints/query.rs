@@ -1,0 +1,511 @@
+//! The language of the issue search: what it knows, what it refuses, and which issues match.
+//!
+//! A key that nobody knows is a tag, as at Sentry, and finds nothing when no event has it. A key that Sentry knows and
+//! the sandbox does not imitate is told as such, so that no test takes an empty list for an answer.
+
+use super::Call;
+use crate::problem::Problem;
+use crate::render::issue;
+use crate::window;
+use crate::world::{Issue, Seconds, Seen, Status};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+/// What `is:` and `status:` call the statuses.
+const STATUSES: [(&str, Status); 6] = [
+    ("archived", Status::Ignored),
+    ("ignored", Status::Ignored),
+    ("muted", Status::Ignored),
+    ("reprocessing", Status::Reprocessing),
+    ("resolved", Status::Resolved),
+    ("unresolved", Status::Unresolved),
+];
+const SUBSTATUSES: [&str; 7] = [
+    "archived_forever",
+    "archived_until_condition_met",
+    "archived_until_escalating",
+    "escalating",
+    "new",
+    "ongoing",
+    "regressed",
+];
+const CATEGORIES: [&str; 18] = [
+    "ai_detected",
+    "configuration",
+    "cron",
+    "db_query",
+    "error",
+    "feedback",
+    "frontend",
+    "http_client",
+    "metric",
+    "metric_alert",
+    "mobile",
+    "outage",
+    "performance",
+    "preprod",
+    "profile",
+    "replay",
+    "test_notification",
+    "uptime",
+];
+const PRIORITIES: [&str; 3] = ["high", "low", "medium"];
+
+/// Keys to which Sentry gives a meaning of its own.
+const NOT_IMITATED: [&str; 33] = [
+    "assigned",
+    "assigned_or_suggested",
+    "assigned_to",
+    "bookmarked_by",
+    "bookmarks",
+    "date",
+    "detector",
+    "device.class",
+    "dist",
+    "error.handled",
+    "error.main_thread",
+    "error.unhandled",
+    "event.timestamp",
+    "event.type",
+    "first-release",
+    "firstRelease",
+    "first_release",
+    "issue.seer_actionability",
+    "issue.seer_last_run",
+    "location",
+    "message",
+    "platform",
+    "platform.name",
+    "regressed_in_release",
+    "release.build",
+    "release.package",
+    "release.stage",
+    "release.version",
+    "subscribed",
+    "subscribed_by",
+    "team",
+    "timestamp",
+    "title",
+];
+
+/// A search, read.
+pub struct Query {
+    terms: Vec<(bool, Term)>,
+}
+
+enum Term {
+    Status(Vec<Status>),
+    Substatus(Vec<String>),
+    ForReview,
+    Assigned(bool),
+    Category(Vec<String>),
+    Type(Vec<String>),
+    Priority(Vec<String>),
+    Level(Vec<String>),
+    Project(Vec<String>),
+    ShortId(Vec<String>),
+    FirstSeen(Period),
+    LastSeen(Period),
+    TimesSeen(Numbers),
+    Has(String),
+    Tag(String, Vec<String>),
+    Word(String),
+}
+
+/// From and to, both optional, each with whether it is inside.
+#[derive(Clone, Copy, Default)]
+struct Period {
+    from: Option<(DateTime<Utc>, bool)>,
+    to: Option<(DateTime<Utc>, bool)>,
+}
+
+impl Period {
+    fn holds(self, instant: DateTime<Utc>) -> bool {
+        self.from
+            .is_none_or(|(from, inside)| instant > from || inside && instant == from)
+            && self
+                .to
+                .is_none_or(|(to, inside)| instant < to || inside && instant == to)
+    }
+}
+
+/// A comparison with one number, or several of which one must be equal.
+struct Numbers {
+    operator: &'static str,
+    values: Vec<f64>,
+}
+
+impl Numbers {
+    #[expect(
+        clippy::float_cmp,
+        clippy::cast_precision_loss,
+        reason = "counts are whole and small"
+    )]
+    fn holds(&self, number: u64) -> bool {
+        let number = number as f64;
+        self.values.iter().any(|value| match self.operator {
+            ">=" => number >= *value,
+            ">" => number > *value,
+            "<=" => number <= *value,
+            "<" => number < *value,
+            _ => number == *value,
+        })
+    }
+}
+
+fn refused(why: &str) -> Problem {
+    Problem::bad_request(&format!("Error parsing search query: {why}"))
+}
+
+impl Query {
+    /// `now`: what relative times are relative to.
+    pub fn parse(text: &str, now: DateTime<Utc>) -> Result<Self, Problem> {
+        let mut terms = Vec::new();
+        for word in words(text) {
+            if word.eq_ignore_ascii_case("or") || word.eq_ignore_ascii_case("and") {
+                return Err(refused(
+                    "Boolean statements containing \"OR\" or \"AND\" are not supported in this search",
+                ));
+            }
+            let (negated, word) = match word.strip_prefix('!') {
+                Some(rest) => (true, rest),
+                None => (false, word.as_str()),
+            };
+            terms.push((negated, Term::parse(word, negated, now)?));
+        }
+        Ok(Self { terms })
+    }
+
+    /// A type or a category is named, which shows the hidden ones.
+    pub fn by_kind(&self) -> bool {
+        self.terms
+            .iter()
+            .any(|(_, term)| matches!(term, Term::Category(_) | Term::Type(_)))
+    }
+
+    /// Whether the list may be sorted by when issues came into the inbox.
+    pub fn inbox(&self) -> Result<(), Problem> {
+        if !self.any(|term| matches!(term, Term::ForReview)) {
+            return Err(Problem::bad_request(
+                "Sort key 'inbox' only supported for inbox search",
+            ));
+        }
+        if !self.any(|term| matches!(term, Term::Status(list) if *list == [Status::Unresolved])) {
+            return Err(Problem::bad_request(
+                "Inbox search only works for 'unresolved' status",
+            ));
+        }
+        Ok(())
+    }
+
+    fn any(&self, is: impl Fn(&Term) -> bool) -> bool {
+        self.terms
+            .iter()
+            .any(|(negated, term)| !negated && is(term))
+    }
+
+    /// `seen`: the numbers of the issue over the window.
+    pub fn matches(&self, call: &Call<'_>, issue: &Issue, seen: Seen, window: Seconds) -> bool {
+        self.terms
+            .iter()
+            .all(|(negated, term)| *negated != term.matches(call, issue, seen, window))
+    }
+}
+
+/// Split at blanks outside quotes and brackets.
+fn words(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted, mut listed) = (Vec::new(), String::new(), false, false);
+    for letter in text.chars() {
+        match letter {
+            '"' => quoted = !quoted,
+            '[' if !quoted => listed = true,
+            ']' if !quoted => listed = false,
+            _ => {}
+        }
+        if letter.is_whitespace() && !quoted && !listed {
+            words.push(std::mem::take(&mut word));
+        } else {
+            word.push(letter);
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// One value, or those of a list.
+fn values(text: &str) -> Vec<String> {
+    let listed = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
+    let bare = |value: &str| value.trim().trim_matches('"').to_owned();
+    match listed {
+        Some(list) => list.split(',').map(bare).collect(),
+        None => vec![bare(text)],
+    }
+}
+
+/// All of them in `known`, or a refusal that names the one that is not.
+fn known(text: &str, known: &[&str], refusal: &str) -> Result<Vec<String>, Problem> {
+    let values = values(text);
+    match values.iter().find(|value| !known.contains(&value.as_str())) {
+        Some(other) => Err(refused(&format!("{refusal} value of '{other}'"))),
+        None => Ok(values),
+    }
+}
+
+/// A name, or the call of a function.
+fn is_key(text: &str) -> bool {
+    let name = text.split_once('(').map_or(text, |(name, _)| name);
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+        && (name == text || text.ends_with(')'))
+}
+
+fn status(name: &str) -> Option<Status> {
+    STATUSES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, status)| *status)
+}
+
+impl Term {
+    fn parse(word: &str, negated: bool, now: DateTime<Utc>) -> Result<Self, Problem> {
+        let Some((key, value)) = word.split_once(':').filter(|(key, _)| is_key(key)) else {
+            return Ok(Self::Word(word.trim_matches('"').to_owned()));
+        };
+        if value.is_empty() {
+            let key = match key {
+                "age" | "firstSeen" => "first_seen",
+                "lastSeen" => "last_seen",
+                "timesSeen" => "times_seen",
+                key => key,
+            };
+            return Err(refused(&format!("Empty string after '{key}:'")));
+        }
+        if key.ends_with(')') {
+            return Err(refused(&format!(
+                "Aggregate filters ({key}) are not supported in issue searches."
+            )));
+        }
+        if NOT_IMITATED.contains(&key)
+            || key == "user"
+            || key.starts_with("user.")
+            || key.starts_with("stack.")
+        {
+            return Err(Problem::not_imitated(&format!("the search key {key}")));
+        }
+        Ok(match key {
+            "is" => Self::parse_is(value)?,
+            "status" => Self::Status(
+                known(value, &STATUSES.map(|(name, _)| name), "invalid status")?
+                    .iter()
+                    .filter_map(|name| status(name))
+                    .collect(),
+            ),
+            "substatus" => Self::Substatus(known(value, &SUBSTATUSES, "invalid substatus")?),
+            "issue.category" => Self::Category(known(value, &CATEGORIES, "Invalid category")?),
+            "issue.priority" => Self::Priority(known(value, &PRIORITIES, "Invalid priority")?),
+            "issue.type" => Self::Type(values(value)),
+            "level" => Self::Level(values(value)),
+            "project" | "project.name" => Self::Project(values(value)),
+            "issue" => Self::ShortId(values(value)),
+            "age" | "firstSeen" | "first_seen" => {
+                Self::FirstSeen(period("first_seen", value, negated, now)?)
+            }
+            "lastSeen" | "last_seen" => Self::LastSeen(period("last_seen", value, negated, now)?),
+            "timesSeen" | "times_seen" => Self::TimesSeen(numbers("times_seen", value)?),
+            "has" => Self::Has(value.trim_matches('"').to_owned()),
+            _ if value.contains('*') => {
+                return Err(Problem::not_imitated("a search with an asterisk"));
+            }
+            _ => Self::Tag(key.to_owned(), values(value)),
+        })
+    }
+
+    fn parse_is(value: &str) -> Result<Self, Problem> {
+        if value.starts_with('[') {
+            return Err(refused("\"in\" syntax invalid for \"is\" search"));
+        }
+        if let Some(status) = status(value) {
+            return Ok(Self::Status(vec![status]));
+        }
+        if SUBSTATUSES.contains(&value) {
+            return Ok(Self::Substatus(vec![value.to_owned()]));
+        }
+        match value {
+            "assigned" => Ok(Self::Assigned(true)),
+            "unassigned" => Ok(Self::Assigned(false)),
+            "for_review" => Ok(Self::ForReview),
+            "linked" | "unlinked" => Err(Problem::not_imitated(&format!("is:{value}"))),
+            _ => {
+                let mut valid: Vec<&str> = STATUSES.iter().map(|(name, _)| *name).collect();
+                valid.extend(SUBSTATUSES);
+                valid.extend(["assigned", "for_review", "linked", "unassigned", "unlinked"]);
+                valid.sort_unstable();
+                let valid: Vec<String> = valid.iter().map(|name| format!("'{name}'")).collect();
+                Err(refused(&format!(
+                    "Invalid value for \"is\" search, valid values are [{}]",
+                    valid.join(", ")
+                )))
+            }
+        }
+    }
+
+    fn matches(&self, call: &Call<'_>, issue: &Issue, seen: Seen, window: Seconds) -> bool {
+        let one_of = |list: &[String], value: &str| list.iter().any(|one| one == value);
+        match self {
+            Self::Status(list) => list.contains(&issue.status),
+            Self::Substatus(list) => issue
+                .substatus
+                .as_ref()
+                .is_some_and(|value| one_of(list, value)),
+            Self::ForReview => issue.substatus.as_deref() == Some("new"),
+            Self::Assigned(yes) => issue.assignee.is_some() == *yes,
+            Self::Category(list) => one_of(list, issue.kind.category),
+            Self::Type(list) => one_of(list, issue.kind.issue_type),
+            Self::Priority(list) => issue
+                .priority
+                .as_ref()
+                .is_some_and(|value| one_of(list, value)),
+            Self::Level(list) => one_of(list, &issue.level),
+            Self::Project(list) => call
+                .world
+                .project(issue.project)
+                .is_some_and(|project| one_of(list, &project.slug)),
+            Self::ShortId(list) => one_of(list, &issue.short_id),
+            // Kept with the issue: of all time, whatever the window.
+            Self::FirstSeen(period) => issue
+                .seen(Seconds::ALL, &[])
+                .is_some_and(|ever| period.holds(issue::first_seen(issue, ever))),
+            // Counted from events: of the window.
+            Self::LastSeen(period) => period.holds(window::at(seen.last)),
+            Self::TimesSeen(numbers) => numbers.holds(seen.count),
+            Self::Has(key) => issue.events.iter().any(|event| {
+                window.holds(event.second()) && issue::tag_keys(issue, event).contains(key)
+            }),
+            Self::Tag(key, list) => issue.events.iter().any(|event| {
+                window.holds(event.second())
+                    && list
+                        .iter()
+                        .any(|value| issue::has_tag(issue, event, key, value))
+            }),
+            Self::Word(word) => issue::mentions(issue, word),
+        }
+    }
+}
+
+fn operator(value: &str) -> (&'static str, &str) {
+    for operator in [">=", "<=", ">", "<", "="] {
+        if let Some(rest) = value.strip_prefix(operator) {
+            return (operator, rest);
+        }
+    }
+    ("", value)
+}
+
+/// `-24h` is later than that, `+24h` earlier; an instant alone is the eleven minutes around it, a day alone the day. No
+/// time can be negated.
+fn period(key: &str, value: &str, negated: bool, now: DateTime<Utc>) -> Result<Period, Problem> {
+    let invalid = || {
+        refused(&format!(
+            "{key}: Invalid date: {value}. Expected +/-duration (e.g. +1h) or ISO 8601-like (e.g. {}).",
+            now.format("%Y-%m-%dT%H:%M:%S.00")
+        ))
+    };
+    if negated {
+        return Err(invalid());
+    }
+    if let Some(length) = value.strip_prefix(['-', '+']) {
+        let instant = duration(length)
+            .and_then(|length| now.checked_sub_signed(length))
+            .ok_or_else(invalid)?;
+        let bound = Some((instant, true));
+        return Ok(if value.starts_with('-') {
+            Period {
+                from: bound,
+                to: None,
+            }
+        } else {
+            Period {
+                from: None,
+                to: bound,
+            }
+        });
+    }
+    let (operator, text) = operator(value);
+    let (instant, whole_day) = date(text).ok_or_else(invalid)?;
+    let period = |from, to| Ok(Period { from, to });
+    match operator {
+        ">=" => period(Some((instant, true)), None),
+        ">" => period(Some((instant, false)), None),
+        "<=" => period(None, Some((instant, true))),
+        "<" => period(None, Some((instant, false))),
+        "" if whole_day => period(
+            Some((instant, true)),
+            Some((instant + TimeDelta::days(1), false)),
+        ),
+        "" => period(
+            Some((instant - TimeDelta::minutes(5), true)),
+            Some((instant + TimeDelta::minutes(6), false)),
+        ),
+        _ => Err(invalid()),
+    }
+}
+
+fn duration(text: &str) -> Option<TimeDelta> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number: i64 = number.parse().ok()?;
+    match unit {
+        "m" => TimeDelta::try_minutes(number),
+        "h" => TimeDelta::try_hours(number),
+        "d" => TimeDelta::try_days(number),
+        "w" => TimeDelta::try_weeks(number),
+        _ => None,
+    }
+}
+
+/// A day, or an instant with seconds; and whether it is a day. Without a zone it is UTC.
+fn date(text: &str) -> Option<(DateTime<Utc>, bool)> {
+    if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        return Some((day.and_time(chrono::NaiveTime::MIN).and_utc(), true));
+    }
+    let instant = window::instant(text).ok()?;
+    text.contains('T').then_some((instant, false))
+}
+
+fn numbers(key: &str, value: &str) -> Result<Numbers, Problem> {
+    let (operator, text) = operator(value);
+    let read = |text: &String| {
+        let (digits, unit) = match text.chars().last() {
+            Some(unit @ ('k' | 'm' | 'b')) => (text.trim_end_matches(unit), unit),
+            _ => (text.as_str(), ' '),
+        };
+        let plain = digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+'));
+        let number: f64 = digits.parse().ok().filter(|_| plain)?;
+        Some(
+            number
+                * match unit {
+                    'k' => 1e3,
+                    'm' => 1e6,
+                    'b' => 1e9,
+                    _ => 1.0,
+                },
+        )
+    };
+    let values: Option<Vec<f64>> = values(text).iter().map(read).collect();
+    match values {
+        Some(values) if operator.is_empty() || operator == "=" || values.len() == 1 => {
+            Ok(Numbers { operator, values })
+        }
+        _ => Err(refused(&format!(
+            "{key}: Invalid number: {value}. Expected number then optional k, m, or b suffix (e.g. 500k)."
+        ))),
+    }
+}
