@@ -19,6 +19,7 @@
 //! | `server` | sockets, and the path of one request |
 //! | `request`, `draft`, `date` | heads of requests and their log, answers as HTTP, the clock they show |
 //! | `auth`, [`limits`], [`faults`] | who may ask, how often, and what goes wrong on purpose |
+//! | `version` | what servers of different age do differently |
 //! | `endpoints` | one file a subject: what is selected, in which order, under which cursor |
 //! | `render` | records as JSON, with every documented field |
 //! | [`tls`], [`proxy`] | a private certificate authority, and a forward proxy that listens to what passes |
@@ -43,6 +44,7 @@ mod seed;
 mod server;
 mod synthetic;
 pub mod tls;
+mod version;
 mod window;
 pub mod world;
 
@@ -54,6 +56,7 @@ pub use proxy::Proxy;
 pub use request::Request;
 pub use server::{Options, Sandbox};
 pub use tls::{Authority, Certificate};
+pub use version::Version;
 pub use world::World;
 
 /// Every scope, of the user who owns the organization.

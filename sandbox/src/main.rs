@@ -1,7 +1,7 @@
 //! The sandbox as a program: prints where it listens and what opens it, and serves until ctrl-c.
 
 use chrono::{TimeDelta, Utc};
-use sentry_sandbox::{Bulk, Limits, ORGANIZATION, Options, Sandbox, TOKEN, World};
+use sentry_sandbox::{Bulk, Limits, ORGANIZATION, Options, Sandbox, TOKEN, Version, World};
 use serde_json::json;
 use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -20,6 +20,9 @@ Usage: sentry-sandbox [OPTIONS]
   --limits hosted|none     rate limits of the hosted service, or those of a self-hosted one (default: none)
   --latency-ms N           added to every request (default: 0)
   --gzip                   compress for clients that accept it
+  --server VERSION         2026, 2025, 21.4, 21.1 or 9.1: what it knows and how it answers (default: 2025)
+  --no-hits                searches do not say how many rows they have (no X-Hits)
+  --pedantic               refuse what Sentry passes over in silence: unknown parameters and tags of the issue list
   --bulk P,I,E[,BYTES]     P projects of I issues of E events over 30 days, instead of the seeded world
 ";
 
@@ -111,6 +114,13 @@ fn parse(
             "--port" => options.port = number(&value()?)?,
             "--latency-ms" => options.latency = Duration::from_millis(number(&value()?)?),
             "--gzip" => options.gzip = true,
+            "--server" => {
+                let name = value()?;
+                options.version =
+                    Version::named(&name).ok_or(format!("no server is called {name:?}"))?;
+            }
+            "--no-hits" => options.hits = false,
+            "--pedantic" => options.pedantic = true,
             "--limits" => {
                 options.limits = match value()?.as_str() {
                     "hosted" => Limits::hosted(),

@@ -89,6 +89,14 @@ impl Problem {
         Self::detail(StatusCode::NOT_FOUND, "Event not found")
     }
 
+    /// What a failed store behind a search says.
+    pub fn query_failed() -> Self {
+        Self::detail(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Internal error. Please try again.",
+        )
+    }
+
     /// Not Sentry's words: it knows more than the sandbox does, and a made-up answer would mislead.
     pub fn not_imitated(what: &str) -> Self {
         Self::detail(

@@ -10,6 +10,7 @@ use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::request::{Head, Log, Request};
 use crate::tls::{self, Certificate};
+use crate::version::Version;
 use crate::world::World;
 use axum::Router;
 use axum::body::Body;
@@ -47,6 +48,13 @@ pub struct Options {
     pub certificate: Option<Certificate>,
     /// What answers say of the time.
     pub date: Date,
+    /// Which Sentry it is. Those that know errors only are without all other issues of the world.
+    pub version: Version,
+    /// Whether searches say how many rows they have, in `X-Hits`.
+    pub hits: bool,
+    /// Refuse what Sentry passes over in silence in the issue list: parameters that nobody knows, and tags that no event
+    /// has, which are a client's typing mistakes mostly.
+    pub pedantic: bool,
 }
 
 impl Options {
@@ -60,6 +68,9 @@ impl Options {
             port: 0,
             certificate: None,
             date: Date::Own,
+            version: Version::default(),
+            hits: true,
+            pedantic: false,
         }
     }
 }
@@ -72,6 +83,9 @@ struct Shared {
     latency: Duration,
     gzip: bool,
     date: Date,
+    version: Version,
+    hits: bool,
+    pedantic: bool,
 }
 
 /// A running server; it stops when dropped.
@@ -93,7 +107,13 @@ impl fmt::Debug for Sandbox {
 
 impl Sandbox {
     /// Returns when the server listens. It has a thread and a runtime of its own, so callers need none.
-    pub fn start(options: Options) -> io::Result<Self> {
+    pub fn start(mut options: Options) -> io::Result<Self> {
+        if options.version.is_old() {
+            options
+                .world
+                .issues
+                .retain(|_, issue| issue.kind.is_error());
+        }
         let shared = Arc::new(Shared {
             world: Mutex::new(options.world),
             faults: Faults::default(),
@@ -102,6 +122,9 @@ impl Sandbox {
             latency: options.latency,
             gzip: options.gzip,
             date: options.date,
+            version: options.version,
+            hits: options.hits,
+            pedantic: options.pedantic,
         });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -321,7 +344,7 @@ fn draft(
     if let Some(problem) = fault.and_then(faults::refusal) {
         return problem.into();
     }
-    let reply = answer(shared, endpoint, path, head);
+    let reply = answer(shared, endpoint, path, head, fault);
     let Some(kind) = fault else {
         return reply.map_or_else(Draft::from, |reply| Draft::new(reply, head));
     };
@@ -337,8 +360,11 @@ fn answer(
     endpoint: Option<&Endpoint>,
     path: &[(String, String)],
     head: &Head<'_>,
+    fault: Option<&FaultKind>,
 ) -> Result<Reply, Problem> {
-    let endpoint = endpoint.ok_or_else(|| Problem::no_route(head.path))?;
+    let endpoint = endpoint
+        .filter(|endpoint| shared.version.has(endpoint.path))
+        .ok_or_else(|| Problem::no_route(head.path))?;
     let world = shared.world.lock();
     let caller = if endpoint.scopes.is_empty() {
         None
@@ -347,13 +373,23 @@ fn answer(
         caller.require(endpoint.scopes)?;
         Some(caller)
     };
-    (endpoint.answer)(&Call {
+    let reply = (endpoint.answer)(&Call {
         world: &world,
         caller: caller.as_ref(),
         path,
         query: &head.pairs,
         raw_path: head.path,
-    })
+        version: shared.version,
+        pedantic: shared.pedantic,
+        errors_only: fault == Some(&FaultKind::ErrorsOnly),
+    })?;
+    let mut reply = shared.version.shape(endpoint.path, reply);
+    if let Reply::Page(page) = &mut reply
+        && !shared.hits
+    {
+        page.hits = None;
+    }
+    Ok(reply)
 }
 
 impl Shared {

@@ -8,7 +8,13 @@ use crate::world::Issue;
 
 /// The issue in the path, by number or short id. A merged one answers as its survivor.
 pub fn find<'a>(call: &Call<'a>) -> Result<&'a Issue, Problem> {
-    call.organization()?;
+    // Paths without the organization are browning out.
+    if call.segment("org").is_empty() && !call.version.is_old() {
+        return Err(Problem::gone());
+    }
+    if !call.segment("org").is_empty() {
+        call.organization()?;
+    }
     let asked = call.segment("issue");
     let found = match asked.parse() {
         Ok(id) => call.world.find_issue(id),
@@ -39,9 +45,4 @@ pub fn detail(call: &Call<'_>) -> Result<Reply, Problem> {
         ..Trim::default()
     };
     Ok(Reply::value(&issue::detail(call.world, found, &trim)))
-}
-
-/// Paths without the organization are browning out.
-pub fn gone(_: &Call<'_>) -> Result<Reply, Problem> {
-    Err(Problem::gone())
 }

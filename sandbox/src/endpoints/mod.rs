@@ -16,6 +16,7 @@ use crate::limits::Class;
 use crate::problem::Problem;
 use crate::python;
 use crate::reply::Reply;
+use crate::version::Version;
 use crate::window::Window;
 use crate::world::{Organization, Project, World};
 use std::collections::BTreeSet;
@@ -64,9 +65,9 @@ pub const ENDPOINTS: &[Endpoint] = endpoints! {
     "/projects/{org}/{project}/issues/"                 ProjectIssues EVENT_READ   => search::project;
     "/projects/{org}/{project}/events/"                 ProjectEvents PROJECT_READ => events::of_project;
     "/projects/{org}/{project}/events/{event}/"         EventDetail   PROJECT_READ => events::detail;
-    "/issues/{issue}/"                                  IssueDetail   &[]          => issues::gone;
-    "/issues/{issue}/events/"                           Default       &[]          => issues::gone;
-    "/groups/{issue}/"                                  IssueDetail   &[]          => issues::gone;
+    "/issues/{issue}/"                                  IssueDetail   EVENT_READ   => issues::detail;
+    "/issues/{issue}/events/"                           Default       EVENT_READ   => events::of_issue;
+    "/groups/{issue}/"                                  IssueDetail   EVENT_READ   => issues::detail;
 };
 
 /// A request that may see the world.
@@ -79,6 +80,11 @@ pub struct Call<'a> {
     pub query: &'a [(String, String)],
     /// As received, still encoded.
     pub raw_path: &'a str,
+    pub version: Version,
+    /// Refuse what Sentry passes over in silence.
+    pub pedantic: bool,
+    /// The stores of all but errors fail.
+    pub errors_only: bool,
 }
 
 impl<'a> Call<'a> {
@@ -115,7 +121,7 @@ impl<'a> Call<'a> {
         self.world
             .organizations
             .iter()
-            .find(|one| one.slug == asked || one.id.to_string() == asked)
+            .find(|one| self.is_named(asked, &one.slug, one.id))
             .ok_or_else(Problem::not_found)
     }
 
@@ -127,7 +133,7 @@ impl<'a> Call<'a> {
         if let Some(project) = world
             .projects
             .iter()
-            .find(|one| one.slug == asked || one.id.to_string() == asked)
+            .find(|one| self.is_named(asked, &one.slug, one.id))
             .filter(|one| one.status == crate::world::ProjectStatus::Active)
         {
             if !self.caller()?.can_see(world, project) {
@@ -145,21 +151,35 @@ impl<'a> Call<'a> {
             let location = self.raw_path.replacen(&from, &to, 1);
             return Err(Problem::moved_project(&location, &project.slug));
         }
-        Err(Problem::no_project())
+        Err(if self.version.is_old() {
+            Problem::not_found()
+        } else {
+            Problem::no_project()
+        })
     }
 
-    /// Which projects a request is about: `project=`, or those of the caller's teams.
+    /// Whether a path means this record.
+    fn is_named(&self, asked: &str, slug: &str, id: u64) -> bool {
+        slug == asked || (!self.version.is_old() && id.to_string() == asked)
+    }
+
+    /// Which projects a request is about: `project=`, or those of the caller's teams, or all.
     pub fn projects(&self) -> Result<BTreeSet<u64>, Problem> {
         let caller = self.caller()?;
         let world = self.world;
         let mut asked = BTreeSet::new();
+        let mut slugs = self.all("projectSlug");
         for text in self.all("project") {
-            let id = python::int(&text).ok_or_else(|| {
-                Problem::bad_request("Invalid project parameter. Values must be numbers.")
-            })?;
-            asked.insert(id);
+            if let Some(id) = python::int(&text) {
+                asked.insert(id);
+            } else if self.version >= Version::V2026 {
+                slugs.push(text);
+            } else {
+                return Err(Problem::bad_request(
+                    "Invalid project parameter. Values must be numbers.",
+                ));
+            }
         }
-        let slugs = self.all("projectSlug");
         for slug in &slugs {
             if slug == "$all" {
                 asked.insert(-1);
@@ -172,12 +192,14 @@ impl<'a> Call<'a> {
             .projects
             .iter()
             .filter(|project| caller.can_see(world, project));
-        if asked.contains(&-1) {
+        if asked.contains(&-1) && self.version > Version::V9_1 {
             return Ok(visible.map(|project| project.id).collect());
         }
         if asked.is_empty() {
             return Ok(visible
-                .filter(|project| caller.is_member(world, project))
+                .filter(|project| {
+                    self.version >= Version::V2026 || caller.is_member(world, project)
+                })
                 .map(|project| project.id)
                 .collect());
         }

@@ -6,6 +6,7 @@
 use super::Call;
 use crate::problem::Problem;
 use crate::render::issue;
+use crate::version::Version;
 use crate::window;
 use crate::world::{Issue, Seconds, Seen, Status};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -158,7 +159,7 @@ fn refused(why: &str) -> Problem {
 
 impl Query {
     /// `now`: what relative times are relative to.
-    pub fn parse(text: &str, now: DateTime<Utc>) -> Result<Self, Problem> {
+    pub fn parse(text: &str, version: Version, now: DateTime<Utc>) -> Result<Self, Problem> {
         let mut terms = Vec::new();
         for word in words(text) {
             if word.eq_ignore_ascii_case("or") || word.eq_ignore_ascii_case("and") {
@@ -170,7 +171,7 @@ impl Query {
                 Some(rest) => (true, rest),
                 None => (false, word.as_str()),
             };
-            terms.push((negated, Term::parse(word, negated, now)?));
+            terms.push((negated, Term::parse(word, negated, version, now)?));
         }
         Ok(Self { terms })
     }
@@ -195,6 +196,21 @@ impl Query {
             ));
         }
         Ok(())
+    }
+
+    /// The keys that are taken for tags.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        self.terms.iter().filter_map(|(_, term)| match term {
+            Term::Tag(key, _) | Term::Has(key) => Some(key.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Whether errors are among what is searched for.
+    pub fn finds_errors(&self) -> bool {
+        !self.any(|term| {
+            matches!(term, Term::Category(list) | Term::Type(list) if !list.iter().any(|one| one == "error"))
+        })
     }
 
     fn any(&self, is: impl Fn(&Term) -> bool) -> bool {
@@ -271,7 +287,12 @@ fn status(name: &str) -> Option<Status> {
 }
 
 impl Term {
-    fn parse(word: &str, negated: bool, now: DateTime<Utc>) -> Result<Self, Problem> {
+    fn parse(
+        word: &str,
+        negated: bool,
+        version: Version,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Problem> {
         let Some((key, value)) = word.split_once(':').filter(|(key, _)| is_key(key)) else {
             return Ok(Self::Word(word.trim_matches('"').to_owned()));
         };
@@ -297,7 +318,12 @@ impl Term {
             return Err(Problem::not_imitated(&format!("the search key {key}")));
         }
         Ok(match key {
-            "is" => Self::parse_is(value)?,
+            "is" => Self::parse_is(value, version)?,
+            "issue.category" | "issue.priority" | "issue.type" | "substatus"
+                if version.is_old() =>
+            {
+                Self::Tag(key.to_owned(), values(value))
+            }
             "status" => Self::Status(
                 known(value, &STATUSES.map(|(name, _)| name), "invalid status")?
                     .iter()
@@ -324,25 +350,32 @@ impl Term {
         })
     }
 
-    fn parse_is(value: &str) -> Result<Self, Problem> {
+    fn parse_is(value: &str, version: Version) -> Result<Self, Problem> {
         if value.starts_with('[') {
             return Err(refused("\"in\" syntax invalid for \"is\" search"));
         }
         if let Some(status) = status(value) {
             return Ok(Self::Status(vec![status]));
         }
-        if SUBSTATUSES.contains(&value) {
+        if SUBSTATUSES.contains(&value) && !version.is_old() {
             return Ok(Self::Substatus(vec![value.to_owned()]));
         }
         match value {
             "assigned" => Ok(Self::Assigned(true)),
             "unassigned" => Ok(Self::Assigned(false)),
-            "for_review" => Ok(Self::ForReview),
+            "for_review" if !version.is_old() => Ok(Self::ForReview),
+            "needs_review" if version.is_old() => Err(Problem::not_imitated("is:needs_review")),
             "linked" | "unlinked" => Err(Problem::not_imitated(&format!("is:{value}"))),
             _ => {
                 let mut valid: Vec<&str> = STATUSES.iter().map(|(name, _)| *name).collect();
-                valid.extend(SUBSTATUSES);
-                valid.extend(["assigned", "for_review", "linked", "unassigned", "unlinked"]);
+                valid.extend(["assigned", "linked", "unassigned", "unlinked"]);
+                if version.is_old() {
+                    valid.retain(|name| *name != "archived");
+                    valid.push("needs_review");
+                } else {
+                    valid.extend(SUBSTATUSES);
+                    valid.push("for_review");
+                }
                 valid.sort_unstable();
                 let valid: Vec<String> = valid.iter().map(|name| format!("'{name}'")).collect();
                 Err(refused(&format!(

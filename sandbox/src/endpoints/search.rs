@@ -89,7 +89,10 @@ fn search(call: &Call<'_>, projects: &BTreeSet<u64>, trim: &Trim) -> Result<Repl
         return Ok(Reply::list(rows));
     }
 
-    let text = call.get("query").unwrap_or("is:unresolved").trim();
+    let text = call
+        .get("query")
+        .unwrap_or(call.version.default_query())
+        .trim();
     if let Some(hit) = direct_hit(call, text) {
         return Ok(Reply::List {
             rows: in_reach(&hit)
@@ -99,7 +102,13 @@ fn search(call: &Call<'_>, projects: &BTreeSet<u64>, trim: &Trim) -> Result<Repl
             direct_hit: true,
         });
     }
-    let query = Query::parse(text, world.clock())?;
+    let query = Query::parse(text, call.version, world.clock())?;
+    if call.pedantic {
+        pedantic(call, &query)?;
+    }
+    if call.errors_only && !query.finds_errors() {
+        return Err(Problem::query_failed());
+    }
     let sort = call.get("sort").unwrap_or("date");
     if sort == "inbox" {
         query.inbox()?;
@@ -114,6 +123,7 @@ fn search(call: &Call<'_>, projects: &BTreeSet<u64>, trim: &Trim) -> Result<Repl
         .values()
         .filter(in_reach)
         .filter(|issue| query.by_kind() || !issue.kind.hidden)
+        .filter(|issue| !call.errors_only || issue.kind.is_error())
         .filter_map(|issue| Some((issue, issue.seen(seconds, &environments)?)))
         .filter(|(issue, seen)| query.matches(call, issue, *seen, seconds))
         .map(|(issue, seen)| {
@@ -156,4 +166,53 @@ fn direct_hit<'a>(call: &Call<'a>, text: &str) -> Option<&'a Issue> {
         return world.issues.values().find(|issue| issue.short_id == text);
     }
     None
+}
+
+/// What the list reads, or its user interface sends.
+const PARAMETERS: [&str; 19] = [
+    "collapse",
+    "cursor",
+    "end",
+    "environment",
+    "expand",
+    "group",
+    "groupStatsPeriod",
+    "limit",
+    "project",
+    "projectSlug",
+    "query",
+    "savedSearch",
+    "searchId",
+    "shortIdLookup",
+    "sort",
+    "start",
+    "statsPeriod",
+    "utc",
+    "viewId",
+];
+
+/// Refuses what the list would pass over.
+fn pedantic(call: &Call<'_>, query: &Query) -> Result<(), Problem> {
+    let parameter = call
+        .query
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .find(|name| !PARAMETERS.contains(name));
+    if let Some(name) = parameter {
+        return Err(Problem::bad_request(&format!(
+            "Sentry would ignore the parameter {name}."
+        )));
+    }
+    let tagged = |key: &str| {
+        call.world.issues.values().any(|issue| {
+            let mut events = issue.events.iter();
+            events.any(|event| issue::tag_keys(issue, event).iter().any(|own| own == key))
+        })
+    };
+    match query.tags().find(|key| !tagged(key)) {
+        Some(key) => Err(Problem::bad_request(&format!(
+            "Sentry would take {key} for a tag, which no event has."
+        ))),
+        None => Ok(()),
+    }
 }

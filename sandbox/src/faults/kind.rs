@@ -31,6 +31,12 @@ pub enum FaultKind {
     QueryTooLarge,
     /// 429 of the database, while the rate limit has room.
     QueryTimeout,
+    /// 400 of the event store, as servers said it before they said 504.
+    TimedOut,
+    /// 400 of a plan that searches one project at a time; only for requests that name more.
+    OneProjectOnly,
+    /// Searches find errors only, and say nothing of the rest: rows and hits alike. A search for other issues only is a 500.
+    ErrorsOnly,
     /// [`Self::QueryTooLarge`], only for windows longer than this; a request without a window has the longest.
     WindowLongerThan(Duration),
     /// The fault of a list, only where more rows than this are asked for: too much work for the server, or for the link.
@@ -136,6 +142,8 @@ impl FaultKind {
                     .is_none_or(|window| window.end - window.start > longest)
             }
             Self::MoreRowsThan(rows, _) => target.rows() > *rows,
+            Self::OneProjectOnly => target.wide(),
+            Self::ErrorsOnly => target.path.ends_with("/issues/"),
             Self::EndEarly => {
                 target.path.ends_with("/issues/") || target.path.ends_with("/events/")
             }

@@ -12,6 +12,8 @@ pub struct Match {
     pub path_end: Option<String>,
     /// Parts of the query, as received or decoded.
     pub query: Vec<String>,
+    /// Only requests that name more than one project, or all of them (`-1`).
+    pub wide: bool,
 }
 
 impl Match {
@@ -33,6 +35,17 @@ impl Match {
         }
     }
 
+    /// Requests that name more than one project, or all of them.
+    pub fn wide() -> Self {
+        Self::any().and_wide()
+    }
+
+    #[must_use]
+    pub fn and_wide(mut self) -> Self {
+        self.wide = true;
+        self
+    }
+
     #[must_use]
     pub fn and_path(mut self, part: impl Into<String>) -> Self {
         self.path.push(part.into());
@@ -46,9 +59,11 @@ impl Match {
     }
 
     pub(crate) fn holds(&self, target: &Target<'_>) -> bool {
-        self.path
-            .iter()
-            .all(|part| target.path.contains(part) || target.decoded_path.contains(part))
+        (!self.wide || target.wide())
+            && self
+                .path
+                .iter()
+                .all(|part| target.path.contains(part) || target.decoded_path.contains(part))
             && self.path_end.as_ref().is_none_or(|end| {
                 target.path.ends_with(end.as_str()) || target.decoded_path.ends_with(end.as_str())
             })
@@ -75,6 +90,19 @@ impl Target<'_> {
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
         pairs.join("&")
+    }
+
+    /// Whether it names more than one project, or all of them.
+    pub fn wide(&self) -> bool {
+        let mut named: Vec<&str> = self
+            .pairs
+            .iter()
+            .filter(|(key, _)| key == "project" || key == "projectSlug")
+            .map(|(_, value)| value.as_str())
+            .collect();
+        named.sort_unstable();
+        named.dedup();
+        named.len() > 1 || matches!(named[..], ["-1" | "$all"])
     }
 
     /// How many rows are asked for; none of an object.

@@ -54,6 +54,12 @@ pub(crate) fn refusal(kind: &FaultKind) -> Option<Problem> {
             17,
             1,
         ),
+        FaultKind::TimedOut => Problem::bad_request(
+            "Query timeout. Please try again. If the problem persists try a smaller date range or fewer projects.",
+        ),
+        FaultKind::OneProjectOnly => {
+            Problem::bad_request("You do not have the multi project stream feature enabled")
+        }
         FaultKind::Gone => Problem::gone(),
         FaultKind::Html => Problem::text(
             StatusCode::OK,

@@ -10,3 +10,5 @@ mod limits;
 mod lists;
 mod program;
 mod search;
+mod versions;
+mod wide;
