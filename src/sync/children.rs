@@ -8,7 +8,7 @@ use crate::sync::limit::WindowLimits;
 use crate::sync::list::{self, Missing, Whole};
 use crate::sync::listing::Listing;
 use crate::sync::plan::{Group, Node, RETENTION, Starts};
-use crate::sync::row::{Reference, Row};
+use crate::sync::row::{Reference, Row, project_of};
 use crate::sync::session::{Session, tell_gone};
 use chrono::{DateTime, Utc};
 use futures::future::{FutureExt, LocalBoxFuture, join_all, try_join_all};
@@ -132,14 +132,9 @@ impl<'a> Children<'a> {
         let (due, unlisted) = self.by_project(node, window, part, due).await?;
         // Of each project: one that fails holds back no other.
         let due: Vec<&Reference> = due.into_iter().chain(&unlisted).collect();
-        let project = |parent: &Reference| {
-            let mut bound = parent.bind.iter();
-            let id = bound.find(|(name, _)| *name == PROJECT_ID);
-            id.map_or_else(String::new, |(_, id)| id.clone())
-        };
-        let failures: FxHashMap<String, AtomicUsize> = due
+        let failures: FxHashMap<&str, AtomicUsize> = due
             .iter()
-            .map(|parent| (project(parent), AtomicUsize::new(0)))
+            .map(|parent| (project_of(&parent.bind), AtomicUsize::new(0)))
             .collect();
         let failures = &failures;
         let vanished = &Mutex::new(Vec::new());
@@ -147,7 +142,7 @@ impl<'a> Children<'a> {
             .try_for_each_concurrent(
                 self.session.settings.connection.concurrency,
                 |parent| async move {
-                    let failures = &failures[&project(parent)];
+                    let failures = &failures[project_of(&parent.bind)];
                     if failures.load(Ordering::Relaxed) >= FAILURES_IN_A_ROW {
                         return Ok(());
                     }
@@ -180,10 +175,10 @@ impl<'a> Children<'a> {
 
     /// The partitions that a parent is of: that of its project, where it names one.
     pub fn parts(&self, bind: &[(&'static str, String)]) -> Vec<Partition> {
-        if bind.iter().any(|(name, _)| *name == PROJECT_ID) {
-            vec![Partition::of(&self.context.with(bind))]
-        } else {
+        if project_of(bind).is_empty() {
             self.group.parts().to_vec()
+        } else {
+            vec![Partition::of(&self.context.with(bind))]
         }
     }
 

@@ -12,7 +12,7 @@ use crate::sync::failure::{Failure, Stop};
 use crate::sync::list::{HITS_CAP, Pass, Source};
 use crate::sync::listing::{Listing, Owners};
 use crate::sync::plan::{self, Group, Node, RETENTION};
-use crate::sync::row::Reference;
+use crate::sync::row::{Reference, project_of};
 use crate::sync::session::Session;
 use crate::sync::windows::{
     GroupSync, checkpoint, has_rows, is_refused_search, warn_retention_gap,
@@ -269,7 +269,7 @@ impl<'a> WideSync<'a> {
         let mut by_project: HashMap<String, Vec<Reference>> = HashMap::new();
         for row in rows {
             by_project
-                .entry(project_of(&row.bind))
+                .entry(project_of(&row.bind).to_owned())
                 .or_default()
                 .push(row);
         }
@@ -332,7 +332,7 @@ impl<'a> WideSync<'a> {
         // A row whose child does not exist was deleted or merged meanwhile: its project is listed again, on its own.
         let mut again: BTreeMap<String, Vec<VanishedChild<'_>>> = BTreeMap::new();
         for child in vanished {
-            let project = project_of(&child.bind);
+            let project = project_of(&child.bind).to_owned();
             again.entry(project).or_default().push(VanishedChild {
                 bind: own_part(&child.bind),
                 ..child
@@ -404,13 +404,6 @@ struct Batch {
     places: Vec<Params>,
     rows: Vec<Reference>,
     requests: u64,
-}
-
-/// The id of the project that a row of a wide list is of.
-fn project_of(bind: &[(&'static str, String)]) -> String {
-    let mut bound = bind.iter();
-    let id = bound.find(|(name, _)| *name == PROJECT_ID);
-    id.map_or_else(String::new, |(_, id)| id.clone())
 }
 
 /// What a row tells in the list of its own project: all but the project.

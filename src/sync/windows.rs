@@ -294,7 +294,7 @@ impl<'a> ListedWindows<'a> {
     ///
     /// What is older than the usual retention is mostly empty: such a window is halved while it holds anything, so that
     /// whole years are passed over with one question.
-    fn sync_window<'b>(&'b self, window: Window) -> LocalBoxFuture<'b, Result<(), Failure>> {
+    fn sync_window(&self, window: Window) -> LocalBoxFuture<'_, Result<(), Failure>> {
         let GroupSync {
             session, windows, ..
         } = self.group;
