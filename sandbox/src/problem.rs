@@ -89,6 +89,11 @@ impl Problem {
         Self::detail(StatusCode::NOT_FOUND, "Event not found")
     }
 
+    /// A search that cannot be read.
+    pub fn bad_search(why: &str) -> Self {
+        Self::bad_request(&format!("Error parsing search query: {why}"))
+    }
+
     /// What a failed store behind a search says.
     pub fn query_failed() -> Self {
         Self::detail(

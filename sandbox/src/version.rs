@@ -64,8 +64,6 @@ impl Version {
             self >= Self::V21_4
         } else if path.starts_with("/organizations/{org}/issues/") {
             self >= Self::V21_1
-        } else if path == "/organizations/{org}/shortids/{short}/" {
-            !self.is_old()
         } else {
             true
         }
@@ -123,6 +121,11 @@ fn age(path: &str, record: &mut Value) {
             drop_keys(record, &EVENT);
             if record.get("event.type").is_some() {
                 drop_keys(record, &["metadata"]);
+            }
+        }
+        "/organizations/{org}/shortids/{short}/" => {
+            if let Some(group) = record.get_mut("group") {
+                age("/organizations/{org}/issues/", group);
             }
         }
         _ => {

@@ -5,10 +5,10 @@
 #
 # Installs clients from PyPI (pinned below, each in a virtualenv of its own that is kept for the next run) and, when it
 # is missing and the user is root, Debian's postgresql. The tap is the wheel that pip builds from this checkout.
-# Everything else lives in a temporary folder: a PostgreSQL cluster on a loopback port of its own, two sandboxes; all are
+# Everything else lives in a temporary folder: a PostgreSQL cluster on a loopback port of its own, three sandboxes; all are
 # stopped at the end, by their ids. Meltano's part runs beside the others; its lines come last.
 # One line a check, `ok …` or `FAIL …`; the last is `N passed, M failed`. A client that cannot be installed is a
-# failure: nothing is skipped.
+# failure. Only Sentry's own command line is skipped, with a line that says so, where there is no npm to install it with.
 #
 #   PYTHON        default python3.11
 #   E2E_PROFILE   cargo's profile for the wheel, default dev: a release takes minutes more and shows nothing more here
@@ -469,6 +469,37 @@ for version in duckdb duckdb-new; do
   }
   check "$name: odd rows" odd_into_duckdb
 done
+
+stage "Sentry's own command line"
+sentry_cli=$venvs/sentry-cli/node_modules/.bin/sentry
+npm_sentry() {
+  local pins
+  pins="$(node --version) sentry@0.49.0"
+  if [ "$(cat "$venvs/sentry-cli/pins" 2>/dev/null)" != "$pins" ]; then
+    rm -rf "${venvs:?}/sentry-cli"
+    npm install --prefix "$venvs/sentry-cli" --ignore-scripts --no-audit --no-fund --loglevel error sentry@0.49.0 && [ -x "$sentry_cli" ] || return
+    echo "$pins" >"$venvs/sentry-cli/pins"
+  fi
+}
+recent() { "$tap" --config "$work/recent.config.json" --catalog "$work/catalog-bulk.json" >"$work/recent.jsonl"; }
+# Both ask a server of 2026, which alone takes a missing project for all; pedantic, so that no parameter is passed over.
+from_sentry() {
+  local end
+  end=$(now)
+  serve recent --server 2026 --pedantic
+  # shellcheck disable=SC2154
+  config recent base_url="$url_recent" end_date="$end"
+  check "the tap ends with 0, from a server of 2026" recent
+  mkdir "$work/home"
+  lines "sentry-cli" env HOME="$work/home" SENTRY_CLI="$sentry_cli" SENTRY_URL="$url_recent" SENTRY_AUTH_TOKEN="$token" SENTRY_ORG="$organization" \
+    "$python" "$here/sentry_cli.py" "$work/recent.jsonl" "$start" "$end"
+}
+if command -v npm >/dev/null; then
+  check "installed: sentry-cli" npm_sentry
+  from_sentry
+else
+  echo "skipped: Sentry's own command line, since npm is not installed"
+fi
 
 stage "Meltano, which ran beside"
 joined "$meltano_group" || report "FAIL Meltano's part ended early"

@@ -5,6 +5,7 @@ use crate::problem::Problem;
 use crate::render::issue::{self, Trim};
 use crate::reply::Reply;
 use crate::world::Issue;
+use serde_json::{Value, json};
 
 /// The issue in the path, by number or short id. A merged one answers as its survivor.
 pub fn find<'a>(call: &Call<'a>) -> Result<&'a Issue, Problem> {
@@ -24,7 +25,10 @@ pub fn find<'a>(call: &Call<'a>) -> Result<&'a Issue, Problem> {
             .values()
             .find(|one| one.short_id == asked && call.world.listable(one)),
     };
-    let found = found.ok_or_else(Problem::not_found)?;
+    visible(call, found.ok_or_else(Problem::not_found)?)
+}
+
+fn visible<'a>(call: &Call<'a>, found: &'a Issue) -> Result<&'a Issue, Problem> {
     let visible = call.world.project(found.project).is_some_and(|project| {
         call.caller()
             .is_ok_and(|caller| caller.can_see(call.world, project))
@@ -45,4 +49,28 @@ pub fn detail(call: &Call<'_>) -> Result<Reply, Problem> {
         ..Trim::default()
     };
     Ok(Reply::value(&issue::detail(call.world, found, &trim)))
+}
+
+/// What a short id stands for, whatever its case.
+pub fn by_short_id(call: &Call<'_>) -> Result<Reply, Problem> {
+    let organization = call.organization()?;
+    let asked = call.segment("short");
+    let mut issues = call.world.issues.values();
+    let found = issues
+        .find(|one| one.short_id.eq_ignore_ascii_case(asked) && call.world.listable(one))
+        .ok_or_else(Problem::not_found)?;
+    let found = visible(call, found)?;
+    let trim = Trim {
+        collapse: call.all("collapse"),
+        ..Trim::default()
+    };
+    let group: Value = serde_json::from_str(&issue::row(call.world, found, None, &trim))
+        .map_err(|_| Problem::query_failed())?;
+    Ok(Reply::value(&json!({
+        "organizationSlug": organization.slug,
+        "projectSlug": call.world.project(found.project).map(|project| &project.slug),
+        "groupId": found.id.to_string(),
+        "group": group,
+        "shortId": found.short_id,
+    })))
 }

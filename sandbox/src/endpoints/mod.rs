@@ -9,6 +9,7 @@ mod query;
 mod releases;
 pub mod search;
 mod statistics;
+mod values;
 
 use crate::auth::Caller;
 use crate::cursor::{self, Cursor, Slice};
@@ -58,6 +59,7 @@ pub const ENDPOINTS: &[Endpoint] = endpoints! {
     "/organizations/{org}/issues/"                      Default       EVENT_READ   => search::organization;
     "/organizations/{org}/issues/{issue}/"              IssueDetail   EVENT_READ   => issues::detail;
     "/organizations/{org}/issues/{issue}/events/"       Default       EVENT_READ   => events::of_issue;
+    "/organizations/{org}/shortids/{short}/"            Default       EVENT_READ   => issues::by_short_id;
     "/organizations/{org}/releases/"                    Releases      RELEASES     => releases::list;
     "/organizations/{org}/releases/{version}/"          Default       RELEASES     => releases::detail;
     "/organizations/{org}/stats_v2/"                    StatsV2       ORG_READ     => statistics::answer;

@@ -333,3 +333,23 @@ fn an_event_id_and_a_short_id_are_direct_hits() {
         assert!(page.header("link").is_none());
     }
 }
+
+#[test]
+fn a_short_id_names_its_issue() {
+    let sandbox = seeded();
+    let (id, short) = {
+        let world = sandbox.world();
+        let issue = world.issues.values().next().expect("an issue");
+        (issue.id.to_string(), issue.short_id.clone())
+    };
+    let path = "/organizations/acme/shortids/";
+    for name in [&short, &short.to_lowercase()] {
+        let record = get(&sandbox, &format!("{path}{name}/?collapse=stats")).json();
+        assert_eq!(record["groupId"], id.as_str());
+        assert_eq!(record["group"]["id"], id.as_str());
+        assert_eq!(record["shortId"], short.as_str());
+        assert_eq!(record["projectSlug"], record["group"]["project"]["slug"]);
+        assert!(record["group"].get("lifetime").is_none());
+    }
+    assert_eq!(get(&sandbox, &format!("{path}API-ZZZZ/")).status, 404);
+}
