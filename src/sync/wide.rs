@@ -15,7 +15,7 @@ use crate::sync::plan::{self, Group, Node, RETENTION};
 use crate::sync::row::{Reference, project_of};
 use crate::sync::session::Session;
 use crate::sync::windows::{
-    GroupSync, checkpoint, has_rows, is_refused_search, warn_retention_gap,
+    GroupSync, checkpoint, has_rows, is_refused_search, tell_refused_search, warn_retention_gap,
 };
 use futures::future::{FutureExt, LocalBoxFuture, join_all, try_join_all};
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -63,6 +63,8 @@ enum SearchListed {
     Complete(Vec<Reference>),
     /// More rows than the estimate can count.
     TooMany,
+    /// Another number of rows than is estimated.
+    Unequal { came: u64, hits: u64 },
     /// It proves nothing, for this reason.
     Unsure(String),
 }
@@ -204,8 +206,26 @@ impl<'a> WideSync<'a> {
         Ok(Listed::Complete(rows))
     }
 
-    /// What one search lists of a group.
+    /// What one search lists of a group. Where another number of rows came than is estimated, it is asked once more: an
+    /// issue may have been deleted meanwhile.
     async fn search(
+        &self,
+        group: &Group,
+        search: &Search,
+        window: Window,
+    ) -> Result<SearchListed, Stop> {
+        Ok(match self.search_once(group, search, window).await? {
+            SearchListed::Unequal { .. } => match self.search_once(group, search, window).await? {
+                SearchListed::Unequal { came, hits } => {
+                    SearchListed::Unsure(format!("{came} rows came where {hits} are estimated"))
+                }
+                listed => listed,
+            },
+            listed => listed,
+        })
+    }
+
+    async fn search_once(
         &self,
         group: &Group,
         search: &Search,
@@ -227,6 +247,7 @@ impl<'a> WideSync<'a> {
                 Ok(None) => break,
                 Err(Failure::Stop(stop)) => return Err(stop),
                 Err(Failure::Api(e)) if is_refused_search(search, &e) => {
+                    tell_refused_search(self.node.def, &e);
                     return Ok(SearchListed::Complete(Vec::new()));
                 }
                 Err(Failure::Api(e)) => return Ok(SearchListed::Unsure(e.to_string())),
@@ -250,9 +271,7 @@ impl<'a> WideSync<'a> {
         }
         let came = (keys.len() + others) as u64;
         Ok(match hits {
-            Some(hits) if hits != came => {
-                SearchListed::Unsure(format!("{came} rows came where {hits} are estimated"))
-            }
+            Some(hits) if hits != came => SearchListed::Unequal { came, hits },
             _ => SearchListed::Complete(rows),
         })
     }

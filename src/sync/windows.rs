@@ -518,16 +518,22 @@ fn merged(rows: impl Iterator<Item = Reference>) -> Vec<Reference> {
 fn tolerate(search: &Search, def: &StreamDef, failure: Failure) -> Result<(), Failure> {
     match failure {
         Failure::Api(e) if is_refused_search(search, &e) => {
-            log::warn!(target: def.name(), "{e}; this server has nothing that the search would find");
+            tell_refused_search(def, &e);
             Ok(())
         }
         failure => Err(failure),
     }
 }
 
-/// Whether an optional search is one that the server does not know.
+pub fn tell_refused_search(def: &StreamDef, error: &ApiError) {
+    log::warn!(target: def.name(), "{error}; this server has nothing that the search would find");
+}
+
+/// Whether an optional search is one that the server does not know. One that is too much for it is known.
 pub fn is_refused_search(search: &Search, error: &ApiError) -> bool {
-    search.optional && error.status() == Some(400)
+    search.optional
+        && error.status() == Some(400)
+        && !matches!(error.kind, Kind::QueryTooLarge { .. })
 }
 
 #[cfg(test)]

@@ -128,6 +128,40 @@ fn what_cannot_be_trusted_is_read_project_by_project(#[case] kind: FaultKind) {
 }
 
 #[test]
+fn feedback_that_is_too_much_for_one_query_is_read_project_by_project() {
+    let sentry = Sentry::small();
+    sentry.faults().add(Fault::always(
+        of_all_projects().query("issue.category"),
+        FaultKind::QueryTooLarge,
+    ));
+    let run = Tap::against(&sentry).select(&["issues", "events"]).run();
+    has_everything(&run, &sentry);
+    run.tells("were asked for one by one");
+}
+
+#[test]
+fn an_issue_that_goes_while_all_are_listed_costs_one_look_more() {
+    let sentry = projects(130);
+    let gone = sentry.issue("issue of 7");
+    sentry
+        .faults()
+        .on_request(of_all_projects().query("cursor="), 0, move |world| {
+            world.delete_issue(gone);
+        });
+    let run = Tap::against(&sentry).select(&["issues"]).run();
+    run.is_complete()
+        .does_not_tell("one by one")
+        .keys("issues")
+        .include(sentry.expected("issues"));
+    assert!(lists(&sentry, false).is_empty());
+    assert!(
+        lists(&sentry, true).len() < 7,
+        "{:?}",
+        lists(&sentry, true).len()
+    );
+}
+
+#[test]
 fn a_project_in_trouble_holds_back_no_other() {
     let sentry = projects(5);
     let broken = sentry.project("project-2");
