@@ -2,7 +2,7 @@
 
 mod convert;
 pub(crate) mod flatten;
-pub(crate) mod frame;
+mod frame;
 mod instant;
 pub mod lines;
 pub(crate) mod mask;

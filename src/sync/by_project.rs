@@ -53,13 +53,12 @@ impl ByProject {
     }
 
     /// Parents that rows were seen of though the search did not list them: hidden, merged or new. Their own lists tell.
-    /// `project` is what their project told.
-    pub fn unlisted(self, project: &[(&'static str, String)]) -> Vec<Reference> {
+    pub fn unlisted(self) -> Vec<Reference> {
         let unlisted = self.unlisted.into_inner();
         unlisted
             .into_iter()
             .map(|id| Reference {
-                bind: [project, &[(self.together.bind, id)]].concat(),
+                bind: vec![(self.together.bind, id)],
                 last: None,
                 count: None,
                 total: None,

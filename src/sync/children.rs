@@ -1,37 +1,33 @@
 //! The streams below listed rows: a list or an object for each row, and what is below that in turn.
 
 use crate::singer::state::Partition;
-use crate::streams::Together;
 use crate::sync::by_project::{ByProject, fits_a_page, is_faster};
 use crate::sync::failure::{Failure, reason};
 use crate::sync::limit::WindowLimits;
 use crate::sync::list::{self, Missing, Whole};
 use crate::sync::listing::Listing;
 use crate::sync::plan::{Group, Node, RETENTION, Starts};
-use crate::sync::row::{Reference, Row, project_of};
+use crate::sync::row::{Reference, Row};
 use crate::sync::session::{Session, tell_gone};
 use chrono::{DateTime, Utc};
-use futures::future::{FutureExt, LocalBoxFuture, join_all, try_join_all};
+use futures::future::{FutureExt, LocalBoxFuture, join_all};
 use futures::stream::{self, TryStreamExt};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tap_sentry_api::endpoint::Rows;
 use tap_sentry_api::error::ApiError;
-use tap_sentry_api::params::{PROJECT_ID, PROJECT_SLUG, Params};
+use tap_sentry_api::params::Params;
 use tap_sentry_api::window::{Window, whole_second};
 use tokio::sync::OnceCell;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// After so many lists of one stream have failed in succession the rest is not tried: the server is down.
 const FAILURES_IN_A_ROW: usize = 5;
-/// Parents of one group that are read once for all windows; more would cost memory.
+/// Parents of one partition that are read once for all windows; more would cost memory.
 const MAX_READ_ONCE: usize = 20_000;
-/// What a row tells of its project, in a list of several.
-const PROJECT: [&str; 2] = [PROJECT_ID, PROJECT_SLUG];
 
 /// A part of the run's time in which the rows below a row are asked for.
 #[derive(Clone, Copy)]
@@ -130,19 +126,12 @@ impl<'a> Children<'a> {
             .filter(|parent| parent.last.is_none_or(|last| last >= part.start))
             .collect();
         let (due, unlisted) = self.by_project(node, window, part, due).await?;
-        // Of each project: one that fails holds back no other.
-        let due: Vec<&Reference> = due.into_iter().chain(&unlisted).collect();
-        let failures: FxHashMap<&str, AtomicUsize> = due
-            .iter()
-            .map(|parent| (project_of(&parent.bind), AtomicUsize::new(0)))
-            .collect();
-        let failures = &failures;
+        let failures = &AtomicUsize::new(0);
         let vanished = &Mutex::new(Vec::new());
-        stream::iter(due.into_iter().map(Ok))
+        stream::iter(due.into_iter().chain(&unlisted).map(Ok))
             .try_for_each_concurrent(
                 self.session.settings.connection.concurrency,
                 |parent| async move {
-                    let failures = &failures[project_of(&parent.bind)];
                     if failures.load(Ordering::Relaxed) >= FAILURES_IN_A_ROW {
                         return Ok(());
                     }
@@ -162,8 +151,8 @@ impl<'a> Children<'a> {
                             if failures.load(Ordering::Relaxed) == FAILURES_IN_A_ROW {
                                 text.push_str("; the rest of the list is not tried");
                             }
-                            let partitions = self.parts(&parent.bind);
-                            Ok(self.session.gaps(node, &partitions, &text).await?)
+                            let partitions = self.group.parts();
+                            Ok(self.session.gaps(node, partitions, &text).await?)
                         }
                         ended => ended,
                     }
@@ -173,17 +162,8 @@ impl<'a> Children<'a> {
         Ok(std::mem::take(&mut *vanished.lock()))
     }
 
-    /// The partitions that a parent is of: that of its project, where it names one.
-    pub fn parts(&self, bind: &[(&'static str, String)]) -> Vec<Partition> {
-        if project_of(bind).is_empty() {
-            self.group.parts().to_vec()
-        } else {
-            vec![Partition::of(&self.context.with(bind))]
-        }
-    }
-
-    /// Reads the rows of many parents from the lists of their projects, where that is faster. Returns the parents whose own
-    /// lists are still to be read, and those that only a project's list has shown.
+    /// Reads the rows of many parents from the list of their project, where that is faster. Returns the parents whose own
+    /// lists are still to be read, and those that only the project's list has shown.
     async fn by_project<'r>(
         &self,
         node: &Node,
@@ -191,47 +171,13 @@ impl<'a> Children<'a> {
         part: Window,
         due: Vec<&'r Reference>,
     ) -> Result<(Vec<&'r Reference>, Vec<Reference>), Failure> {
-        let Some(together) = node.def.together.filter(|_| part == window) else {
-            return Ok((due, Vec::new()));
-        };
-        let mut projects: BTreeMap<Vec<(&'static str, String)>, Vec<&'r Reference>> =
-            BTreeMap::new();
-        for parent in due {
-            let project = parent
-                .bind
-                .iter()
-                .filter(|(name, _)| PROJECT.contains(name));
-            projects
-                .entry(project.cloned().collect())
-                .or_default()
-                .push(parent);
-        }
-        let projects = projects
-            .into_iter()
-            .map(async |(project, due)| self.of_project(node, part, together, &project, due).await);
-        let (mut left, mut unlisted) = (Vec::new(), Vec::new());
-        for (own, more) in try_join_all(projects).await? {
-            left.extend(own);
-            unlisted.extend(more);
-        }
-        Ok((left, unlisted))
-    }
-
-    /// [`Self::by_project`] of the parents of one project.
-    async fn of_project<'r>(
-        &self,
-        node: &Node,
-        part: Window,
-        together: Together,
-        project: &[(&'static str, String)],
-        due: Vec<&'r Reference>,
-    ) -> Result<(Vec<&'r Reference>, Vec<Reference>), Failure> {
         let own = &node.def.endpoint;
         let windows = (part, self.read_at_once(node, part));
-        if !is_faster(self.session.client, together.endpoint, own, windows, &due) {
+        let Some(together) = node.def.together.filter(|together| {
+            part == window && is_faster(self.session.client, together.endpoint, own, windows, &due)
+        }) else {
             return Ok((due, Vec::new()));
-        }
-        let context = self.context.with(project);
+        };
         let (parents, others): (Vec<_>, Vec<_>) = due.iter().partition(|parent| parent.together);
         let list = ByProject::of(together, parents.iter().copied());
         let within = ChildWindow {
@@ -239,10 +185,10 @@ impl<'a> Children<'a> {
             by_project: Some(&list),
             ..self.child_window(part)
         };
-        match read_rows(self.session, node, &context, Some(within)).await {
-            Ok(()) => Ok((others, list.unlisted(project))),
+        match read_rows(self.session, node, self.context, Some(within)).await {
+            Ok(()) => Ok((others, list.unlisted())),
             Err(Failure::Api(e)) => {
-                let place = context.label();
+                let place = self.context.label();
                 let reason = reason(together.endpoint, &e);
                 log::warn!(target: node.def.name(), "{place}: {reason}; asking issue by issue instead");
                 Ok((due, Vec::new()))

@@ -12,5 +12,4 @@ pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod row;
 pub(crate) mod session;
-pub(crate) mod wide;
 pub(crate) mod windows;

@@ -83,10 +83,8 @@ fn what_heals_in_a_list_of_issues_costs_nothing() {
             .query("limit=100");
         sentry.faults().add(Fault::once(list, kind.clone()));
     }
-    sentry.refuses_wide_lists();
     let run = patient(&sentry).retries(2).run();
-    // Both searches are refused for all projects together.
-    assert_eq!(sentry.faults().fired(), kinds.len() + 2);
+    assert_eq!(sentry.faults().fired(), kinds.len());
     run.is_complete().no_state_is_ahead(&sentry, &[]);
     for stream in ["issues", "events"] {
         run.keys(stream)
@@ -120,9 +118,6 @@ fn what_lasts_in_a_list_is_a_gap_that_the_next_run_fills(#[case] list: &str) {
             Match::path_end("/issues/").query(format!("project={project}&"))
         };
         sentry.faults().add(Fault::always(when, kind.clone()));
-    }
-    if list == "/issues/" {
-        sentry.refuses_wide_lists();
     }
 
     let first = patient(&sentry).retries(0).run();
@@ -162,7 +157,6 @@ fn a_list_of_issues_that_fails_holds_back_its_project_alone() {
         Match::path_end("/issues/").query(format!("project={api}&")),
         FaultKind::Status(500),
     ));
-    sentry.refuses_wide_lists();
     let tap = Tap::against(&sentry).retries(0);
     let first = tap.clone().run();
     first

@@ -5,7 +5,6 @@
 
 use crate::dsl::{Dice, Run, Sentry, Tap, setting, union};
 use chrono::TimeDelta;
-use rstest::rstest;
 use sentry_sandbox::{Fault, FaultKind, Match};
 
 const STREAMS: [&str; 4] = ["projects", "issues", "events", "releases"];
@@ -51,14 +50,9 @@ fn everything_is_there(sentry: &Sentry, runs: &[&Run]) {
     }
 }
 
-#[rstest]
-#[case::of_projects_that_are_listed_together(false)]
-#[case::of_each_project_alone(true)]
-fn a_run_cut_after_any_state_loses_nothing(#[case] alone: bool) {
+#[test]
+fn a_run_cut_after_any_state_loses_nothing() {
     let sentry = organization();
-    if alone {
-        sentry.refuses_wide_lists();
-    }
     let whole = tap(&sentry).run();
     whole.is_complete().no_state_is_ahead(&sentry, &[]);
     let ends: Vec<usize> = whole
@@ -68,11 +62,7 @@ fn a_run_cut_after_any_state_loses_nothing(#[case] alone: bool) {
         .filter(|(_, message)| message["type"] == "STATE")
         .map(|(at, _)| at + 1)
         .collect();
-    assert!(
-        ends.len() > if alone { 5 } else { 1 },
-        "{} STATE lines",
-        ends.len()
-    );
+    assert!(ends.len() > 5, "{} STATE lines", ends.len());
     for end in [
         ends[0],
         ends[ends.len() / 3],

@@ -93,8 +93,7 @@ impl Params {
             .find(|(_, value)| impossible(value))
     }
 
-    /// The endpoint's own query at this place, and `more`. `projects` are the values of `{projects}`; without any it is the
-    /// place's own project.
+    /// The endpoint's own query at this place, and `more`. `projects` are the values of `{projects}`.
     pub fn query(
         &self,
         endpoint: &Endpoint,
@@ -107,10 +106,6 @@ impl Params {
             .iter()
             .chain(more)
             .flat_map(|(name, value)| match parameter(value) {
-                Some("projects") if projects.is_empty() => {
-                    let own = self.get(PROJECT_ID).into_iter();
-                    own.map(|id| (*name, id.to_owned())).collect()
-                }
                 Some("projects") => projects.iter().map(|id| (*name, id.clone())).collect(),
                 Some(parameter) => {
                     vec![(*name, self.get(parameter).unwrap_or_default().to_owned())]
