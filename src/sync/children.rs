@@ -185,16 +185,17 @@ impl<'a> Children<'a> {
             by_project: Some(&list),
             ..self.child_window(part)
         };
-        match read_rows(self.session, node, self.context, Some(within)).await {
-            Ok(()) => Ok((others, list.unlisted())),
-            Err(Failure::Api(e)) => {
-                let place = self.context.label();
-                let reason = reason(together.endpoint, &e);
-                log::warn!(target: node.def.name(), "{place}: {reason}; asking issue by issue instead");
-                Ok((due, Vec::new()))
+        let reason = match read_rows(self.session, node, self.context, Some(within)).await {
+            Ok(None) => return Ok((others, list.unlisted())),
+            Ok(Some(Missing { expected, found })) => {
+                format!("the list of the project holds {found} rows where {expected} are counted")
             }
-            Err(stop) => Err(stop),
-        }
+            Err(Failure::Api(e)) => reason(together.endpoint, &e),
+            Err(stop) => return Err(stop),
+        };
+        let place = self.context.label();
+        log::warn!(target: node.def.name(), "{place}: {reason}; asking issue by issue instead");
+        Ok((due, Vec::new()))
     }
 
     fn child_window(&self, window: Window) -> ChildWindow<'_> {
@@ -265,13 +266,13 @@ impl<'a> Children<'a> {
         let read = async |within: ChildWindow<'_>| {
             let read = read_rows(self.session, node, &context, Some(within)).await;
             match &read {
-                Ok(()) => failures.store(0, Ordering::Relaxed),
+                Ok(_) => failures.store(0, Ordering::Relaxed),
                 Err(Failure::Api(e)) if !e.not_there() => {
                     failures.fetch_add(1, Ordering::Relaxed);
                 }
                 Err(_) => {}
             }
-            read
+            read.map(drop)
         };
         let whole = self.read_at_once(node, part);
         let is_object = node.def.endpoint.rows == Rows::Object;
@@ -308,7 +309,8 @@ impl<'a> Children<'a> {
     }
 }
 
-/// All rows of one list or object at a place, and of everything below it.
+/// All rows of one list or object at a place, and of everything below it. Returns what the list of a whole project lacks,
+/// which the lists of the parents make up for; what any other list lacks is told here.
 ///
 /// # Errors
 /// When the list cannot be read to its end. What fails below it is told as a gap.
@@ -317,7 +319,7 @@ pub fn read_rows<'a>(
     node: &'a Node,
     context: &'a Params,
     within: Option<ChildWindow<'a>>,
-) -> LocalBoxFuture<'a, Result<(), Failure>> {
+) -> LocalBoxFuture<'a, Result<Option<Missing>, Failure>> {
     async move {
         let mut listing = Listing::new(session, node, context.clone());
         listing.by_project = within.and_then(|within| within.by_project);
@@ -347,6 +349,9 @@ pub fn read_rows<'a>(
         session
             .unreadable(node, context, &partition, &seen.unreadable)
             .await?;
+        if listing.by_project.is_some() {
+            return Ok(seen.missing);
+        }
         if let (Some(Missing { expected, found }), Some(within)) = (seen.missing, within_list) {
             let short = format!(
                 "the list of {} holds {found} rows where {expected} are counted",
@@ -360,7 +365,7 @@ pub fn read_rows<'a>(
                 log::warn!(target: node.def.name(), "{place}: {short}");
             }
         }
-        Ok(())
+        Ok(None)
     }
     .boxed_local()
 }
@@ -397,7 +402,7 @@ async fn children_of_page(
                         let reason = format!("{}: {reason}", context.label());
                         Ok(session.gap(child, &context, &reason).await?)
                     }
-                    ended => ended,
+                    ended => ended.map(drop),
                 }
             })
             .await

@@ -155,15 +155,18 @@ impl<'a> Listing<'a> {
             let get = |name| {
                 doc.lookup(row, &[name])
                     .and_then(|value| doc.scalar_text(value))
-                    .unwrap_or_default()
             };
-            if let Some(list) = self.by_project
-                && !list.admits(get(list.together.parent))
-            {
-                return Ok(());
+            if let Some(list) = self.by_project {
+                let name = list.together.parent;
+                let parent = get(name).filter(|parent| !parent.is_empty());
+                // Without it nobody knows whether the row is wanted, and the lists of the parents do.
+                let parent = parent.ok_or_else(|| Kind::Body(format!("a row without `{name}`")))?;
+                if !list.admits(parent) {
+                    return Ok(());
+                }
             }
             if let Some(choice) = def.choice {
-                let slug = get(choice.slug);
+                let slug = get(choice.slug).unwrap_or_default();
                 if slug.is_empty() && !self.session.settings.projects.is_everything() {
                     incomplete(format!("it has no `{}` to choose it by", choice.slug));
                     return Ok(());

@@ -363,7 +363,7 @@ impl<'a> Sync<'a> {
             return group.run().await;
         }
         match read_rows(session, node, context, None).await {
-            Ok(()) => Ok(()),
+            Ok(_) => Ok(()),
             Err(Failure::Stop(stop)) => Err(stop),
             Err(Failure::Api(e)) if e.not_there() && node.def.parent.is_some() => {
                 tell_gone(node.def, context);

@@ -2,6 +2,7 @@
 
 use crate::dsl::{Run, Sentry, Tap};
 use chrono::TimeDelta;
+use rstest::rstest;
 use sentry_sandbox::{Fault, FaultKind, Match};
 
 #[track_caller]
@@ -37,23 +38,30 @@ fn few_events_of_many_issues_are_read_from_the_list_of_their_project() {
     assert!(sentry.requests().len() < 10, "{}", sentry.requests().len());
 }
 
-#[test]
-fn a_project_list_that_fails_is_made_up_for_issue_by_issue() {
+#[rstest]
+#[case::is_forbidden(FaultKind::Status(403))]
+#[case::ends_early(FaultKind::EndEarly)]
+#[case::is_empty(FaultKind::Body("[]".to_owned()))]
+#[case::names_no_issue(FaultKind::Body(
+    r#"[{"id":"1","eventID":"1","projectID":"1","dateCreated":"2026-01-01T00:00:00Z"}]"#.to_owned()
+))]
+fn a_project_list_that_fails_or_lacks_rows_is_made_up_for_issue_by_issue(#[case] kind: FaultKind) {
     let sentry = Sentry::holding(|world| {
         let project = world.add_project("api");
-        for number in 0..25 {
+        for number in 0..130 {
             let issue = world.add_issue(project, &format!("issue {number}"));
-            world.add_event(issue, world.clock() - TimeDelta::hours(2));
+            world.add_event(issue, world.clock() - TimeDelta::minutes(90 + number));
         }
     });
     let project = sentry.project("api");
     sentry.faults().add(Fault::always(
         Match::path_end(format!("/projects/acme/{project}/events/")),
-        FaultKind::Status(403),
+        kind,
     ));
     let run = Tap::against(&sentry)
         .select(&["issues", "events"])
         .with("window_days", 30)
+        .retries(0)
         .run();
     has_everything(&run, &sentry);
     run.tells("asking issue by issue instead");
