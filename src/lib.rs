@@ -4,7 +4,7 @@
 //! cli -> settings -> singer (catalog, state) -> sync (plan, lists) -> record -> singer (queue, writer)
 //! ```
 //!
-//! | room | holds |
+//! | module | holds |
 //! |---|---|
 //! | [`cli`], `settings` | what the user says: flags and settings, validated once |
 //! | [`streams`] | the streams, as data; their schemas are in `schemas/` |

@@ -4,11 +4,11 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 use std::io::Write;
 use std::sync::LazyLock;
 
-/// All lines of the terminal's foot. Hidden until a run shows it.
+/// The bars below the log lines of a terminal. Hidden until a run shows them.
 pub static BARS: LazyLock<MultiProgress> =
     LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::hidden()));
 
-/// Writes log lines above the foot.
+/// Writes log lines above the bars.
 #[derive(Debug, Clone, Copy)]
 pub struct Stderr;
 

@@ -204,13 +204,13 @@ mod tests {
         memory.learn("events", WAKE_AFTER_KIB / 8 * 1024);
         for _ in 0..3 {
             sender
-                .send(records(memory.room("events").await))
+                .send(records(memory.reserve("events").await))
                 .await
                 .expect("the receiver is there");
             assert!(!woken(&receiver), "too little");
         }
         sender
-            .send(records(memory.room("events").await))
+            .send(records(memory.reserve("events").await))
             .await
             .expect("the receiver is there");
         assert!(woken(&receiver));

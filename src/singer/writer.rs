@@ -109,11 +109,11 @@ impl<W: Write> Writer<W> {
                 }
             };
             match event {
-                Event::Records(batch, room) => {
+                Event::Records(batch, memory) => {
                     // Checkpoints that follow one another make one STATE.
                     self.state_if_due()?;
                     self.records(&batch)?;
-                    drop(room);
+                    drop(memory);
                 }
                 Event::Now(now) => {
                     self.bookmarks.set_back(now);
@@ -617,7 +617,7 @@ mod tests {
             "{outline:?}"
         );
         assert_eq!(messages[at.expect("found")]["version"], 7);
-        // The walk broke off.
+        // The run broke off.
         let messages = written_after(state, &streams, vec![records("teams", &[(1, 1)])]);
         assert_eq!(
             self::outline(&messages),

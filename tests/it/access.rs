@@ -45,12 +45,7 @@ fn an_organization_that_wants_single_sign_on_says_so_and_does_not_blame_the_toke
 #[test]
 fn one_organization_that_refuses_keeps_nothing_from_the_others() {
     let sentry = Sentry::small();
-    let other = sentry_sandbox::world::Organization {
-        id: 2,
-        slug: "other".to_owned(),
-        ..sentry.world().organizations[0].clone()
-    };
-    sentry.world().organizations.push(other);
+    sentry.adds_an_organization("other");
     sentry.faults().add(Fault::always(
         Match::path("/organizations/other/"),
         FaultKind::SsoRequired,
@@ -80,12 +75,7 @@ fn the_order_of_organizations_does_not_decide_what_is_read(
     #[values("other,acme", "acme,other")] organizations: &str,
 ) {
     let sentry = Sentry::small();
-    let other = sentry_sandbox::world::Organization {
-        id: 2,
-        slug: "other".to_owned(),
-        ..sentry.world().organizations[0].clone()
-    };
-    sentry.world().organizations.push(other);
+    sentry.adds_an_organization("other");
     let refused = FaultKind::Status(401);
     sentry
         .faults()

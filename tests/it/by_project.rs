@@ -1,19 +1,9 @@
 //! Events of many issues from the list of their project.
 
-use crate::dsl::{Run, Sentry, Tap};
+use crate::dsl::{Sentry, Tap};
 use chrono::TimeDelta;
 use rstest::rstest;
 use sentry_sandbox::{Fault, FaultKind, Match};
-
-#[track_caller]
-fn has_everything(run: &Run, sentry: &Sentry) {
-    run.is_complete().no_state_is_ahead(sentry, &[]);
-    for stream in ["issues", "events"] {
-        run.keys(stream)
-            .equal(sentry.expected(stream))
-            .are_distinct();
-    }
-}
 
 /// Twenty issues and more with an event or two each are cheaper to read from their project's own list.
 #[test]
@@ -29,7 +19,7 @@ fn few_events_of_many_issues_are_read_from_the_list_of_their_project() {
         .select(&["issues", "events"])
         .with("window_days", 30)
         .run();
-    has_everything(&run, &sentry);
+    run.has_each_event_once(&sentry);
     let project = sentry.project("api");
     assert_eq!(
         sentry.asked(&format!("/projects/acme/{project}/events/")),
@@ -63,6 +53,6 @@ fn a_project_list_that_fails_or_lacks_rows_is_made_up_for_issue_by_issue(#[case]
         .with("window_days", 30)
         .retries(0)
         .run();
-    has_everything(&run, &sentry);
+    run.has_each_event_once(&sentry);
     run.tells("asking issue by issue instead");
 }

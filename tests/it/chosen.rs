@@ -8,12 +8,7 @@ use serde_json::{Value, json};
 #[test]
 fn several_organizations_may_be_named() {
     let sentry = Sentry::small();
-    let other = sentry_sandbox::world::Organization {
-        id: 2,
-        slug: "other".to_owned(),
-        ..sentry.world().organizations[0].clone()
-    };
-    sentry.world().organizations.push(other);
+    sentry.adds_an_organization("other");
     for named in [json!("acme, other"), json!(["acme", "other", "acme"])] {
         let run = Tap::against(&sentry)
             .with("organization", named)
@@ -48,12 +43,7 @@ fn without_an_organization_all_that_the_token_sees_are_extracted() {
 #[test]
 fn several_organizations_are_extracted_each() {
     let sentry = Sentry::small();
-    let another = sentry_sandbox::world::Organization {
-        id: 2,
-        slug: "other".to_owned(),
-        ..sentry.world().organizations[0].clone()
-    };
-    sentry.world().organizations.push(another);
+    sentry.adds_an_organization("other");
     let run = Tap::against(&sentry)
         .without("organization")
         .select(&["releases"])

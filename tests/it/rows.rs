@@ -396,12 +396,7 @@ fn a_list_of_which_no_row_can_be_read_has_failed() {
 #[test]
 fn of_several_organizations_one_needs_to_have_a_named_project() {
     let sentry = Sentry::small();
-    let other = sentry_sandbox::world::Organization {
-        id: 2,
-        slug: "other".to_owned(),
-        ..sentry.world().organizations[0].clone()
-    };
-    sentry.world().organizations.push(other);
+    sentry.adds_an_organization("other");
     sentry.faults().add(Fault::always(
         Match::path_end("/other/projects/"),
         FaultKind::Body(json!([]).to_string()),

@@ -199,8 +199,8 @@ impl Client {
     ) -> Result<(Answer, MemoryPermit), Kind> {
         let endpoint = request.endpoint;
         self.traffic.waiting(endpoint, 1);
-        let room = || self.memory.room(endpoint.name);
-        let (permit, memory) = self.throttle.permit(endpoint.class, room).await;
+        let memory = || self.memory.reserve(endpoint.name);
+        let (permit, memory) = self.throttle.permit(endpoint.class, memory).await;
         self.traffic.waiting(endpoint, -1);
         self.traffic.waited(endpoint, permit.waited);
         let http = if fresh { &*self.fresh } else { &self.http };

@@ -272,19 +272,19 @@ impl Throttle {
             .expect("a gate for each class")
     }
 
-    /// `room` is for what the answer will hold. It is taken when the class lets the request go and no earlier: what
+    /// `memory` is for what the answer will hold. It is taken when the class lets the request go and no earlier: what
     /// waits for a slow class must take none from the others.
     pub async fn permit<R, F: Future<Output = R>>(
         &self,
         class: Class,
-        room: impl Fn() -> F,
+        memory: impl Fn() -> F,
     ) -> (Permit, R) {
         let gate = Arc::clone(self.gate(class));
         let _turn = gate.turn.lock().await;
         let mut waited = Duration::ZERO;
         loop {
             waited += gate.open().await;
-            let room = room().await;
+            let memory = memory().await;
             // The cap's turn is taken last and only briefly, so that no class waits for another's window in it.
             let cap_turn = match &self.cap {
                 Some(cap) => Some(cap.turn.lock().await),
@@ -316,7 +316,7 @@ impl Throttle {
                     waited,
                     _in_flight: in_flight,
                 },
-                room,
+                memory,
             );
         }
     }

@@ -45,6 +45,18 @@ impl Run {
         self.ends_with(0)
     }
 
+    /// Complete, each issue and event that there is once, and no state before its records.
+    #[track_caller]
+    pub fn has_each_event_once(&self, sentry: &Sentry) -> &Self {
+        self.is_complete().no_state_is_ahead(sentry, &[]);
+        for stream in ["issues", "events"] {
+            self.keys(stream)
+                .equal(sentry.expected(stream))
+                .are_distinct();
+        }
+        self
+    }
+
     #[track_caller]
     pub fn is_incomplete(&self) -> &Self {
         self.ends_with(4)

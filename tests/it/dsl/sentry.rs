@@ -1,7 +1,7 @@
 //! A running sandbox, and the span of time that a test extracts from it.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use sentry_sandbox::world::{Issue, Kind};
+use sentry_sandbox::world::{Issue, Kind, Organization};
 use sentry_sandbox::{Fault, FaultKind, Gate, Match, Options, Sandbox, World};
 use std::collections::BTreeSet;
 use std::ops::Deref;
@@ -120,6 +120,17 @@ impl Sentry {
             .filter(|issue| issue.project == project)
             .map(|issue| issue.id)
             .collect()
+    }
+
+    /// Another organization, with all that the first one has.
+    pub fn adds_an_organization(&self, slug: &str) {
+        let mut world = self.world();
+        let other = Organization {
+            id: 2,
+            slug: slug.to_owned(),
+            ..world.organizations[0].clone()
+        };
+        world.organizations.push(other);
     }
 
     /// Receives once so many requests of a sort have arrived.
