@@ -7,39 +7,7 @@
 # Version: meltano 4.4.1.
 # Concerns: users who select one more stream of a plugin with defaults
 # Source: seen on 2026-11-28.
-set -euo pipefail
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
-python3 -m venv env
-env/bin/pip -q --disable-pip-version-check install meltano==4.4.1
-
-export MELTANO_SEND_ANONYMOUS_USAGE_STATS=false MELTANO_CLI_LOG_LEVEL=error NO_COLOR=1
-env/bin/meltano --version
-cat > tap.sh <<'SH'
-#!/usr/bin/env python3
-import json
-import sys
-
-if "--discover" in sys.argv:
-    schema = {"type": "object", "properties": {"id": {"type": "integer"}}}
-    streams = [
-        {"tap_stream_id": name, "stream": name, "schema": schema, "metadata": []}
-        for name in ("orders", "users")
-    ]
-    print(json.dumps({"streams": streams}))
-elif "--catalog" in sys.argv:
-    with open(sys.argv[sys.argv.index("--catalog") + 1]) as file:
-        catalog = json.load(file)
-    chosen = [
-        s["tap_stream_id"]
-        for s in catalog["streams"]
-        for m in s["metadata"]
-        if not m["breadcrumb"] and m["metadata"].get("selected")
-    ]
-    print("chosen:", *sorted(chosen))
-SH
-chmod +x tap.sh
+. "$(dirname "$0")/shared/meltano.sh" 4.4.1 meltano_streams_tap.py
 cat > meltano.yml <<'YML'
 send_anonymous_usage_stats: false
 plugins:

@@ -7,18 +7,7 @@
 # Version: meltano 4.4.1.
 # Concerns: authors of plugin definitions whose default leaves streams out
 # Source: seen on 2026-11-28.
-set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
-python3 -m venv env
-env/bin/pip -q --disable-pip-version-check install meltano==4.4.1
-
-export MELTANO_SEND_ANONYMOUS_USAGE_STATS=false MELTANO_CLI_LOG_LEVEL=error NO_COLOR=1
-env/bin/meltano --version
-cp "$here/shared/meltano_tap.sh" tap.sh
-chmod +x tap.sh
+. "$(dirname "$0")/shared/meltano.sh" 4.4.1 meltano_tap.sh
 
 cat > top.yml <<'YML'
 name: tap-x
