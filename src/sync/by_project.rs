@@ -3,7 +3,7 @@
 //! With the hosted service's limits (one request a second there, forty for the parents' lists) it pays where many parents have
 //! few rows in the run's only window: seven days of 2,000 issues that had an event each took 20 requests and 21 s instead of
 //! 2,000 and 54 s; first runs of a month took no longer without it. On a server without limits it pays wherever a page holds
-//! the rows of several parents: 1,000 issues with ten events each took 100 requests instead of 1,000.
+//! the rows of as many parents as are asked for at a time: 1,000 issues with ten events each took 100 requests instead of 1,000.
 
 use crate::streams::Together;
 use crate::sync::row::Reference;
@@ -16,6 +16,9 @@ use tap_sentry_api::window::Window;
 
 /// It must take at most this part of the time that a list for each parent takes.
 const CLEARLY_LESS: f64 = 0.8;
+
+/// A longer list is not asked for: which rows were read is kept in memory until its end.
+const MOST_PAGES: u64 = 100;
 
 /// For fewer parents their own lists are asked for: each of them says when its parent was deleted or merged.
 const LEAST_PARENTS: usize = 20;
@@ -76,10 +79,12 @@ pub fn fits_a_page(endpoint: &Endpoint, parent: &Reference) -> bool {
         && parent.total.is_some_and(|total| total <= PAGE_SIZE as u64)
 }
 
-/// Whether the list of the whole project takes clearly less time than a list for each parent. `part` is the window that
-/// is asked for, `whole` what is read at once of a parent whose rows fit on a page.
+/// Whether the list of the whole project takes clearly less time than a list for each parent, `concurrency` of which are
+/// asked for at a time. `part` is the window that is asked for, `whole` what is read at once of a parent whose rows fit on
+/// a page.
 pub fn is_faster(
     client: &Client,
+    concurrency: usize,
     list: &Endpoint,
     own: &Endpoint,
     (part, whole): (Window, Window),
@@ -98,6 +103,10 @@ pub fn is_faster(
     let seconds = |window: Window| window.length().num_seconds().max(1).unsigned_abs();
     let once = (once.len() as u64 * seconds(part)).div_ceil(seconds(whole));
     let each: u64 = each.iter().filter_map(|r| r.count).map(pages).sum();
-    let one_by_one = client.estimate(own.class, once + each);
-    client.estimate(list.class, pages(rows)) < one_by_one * CLEARLY_LESS
+    let (listed, one_by_one) = (pages(rows), once + each);
+    let seconds = client.estimate(own.class, one_by_one) * CLEARLY_LESS;
+    // Its pages come one after the other.
+    listed <= MOST_PAGES
+        && listed * concurrency as u64 <= one_by_one
+        && client.estimate(list.class, listed) < seconds
 }

@@ -174,7 +174,10 @@ impl<'a> Children<'a> {
         let own = &node.def.endpoint;
         let windows = (part, self.read_at_once(node, part));
         let Some(together) = node.def.together.filter(|together| {
-            part == window && is_faster(self.session.client, together.endpoint, own, windows, &due)
+            let session = self.session;
+            let concurrency = session.settings.connection.concurrency;
+            let list = together.endpoint;
+            part == window && is_faster(session.client, concurrency, list, own, windows, &due)
         }) else {
             return Ok((due, Vec::new()));
         };

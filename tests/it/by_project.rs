@@ -28,6 +28,30 @@ fn few_events_of_many_issues_are_read_from_the_list_of_their_project() {
     assert!(sentry.requests().len() < 10, "{}", sentry.requests().len());
 }
 
+/// The pages of one list come one after the other, those of many lists at once.
+#[test]
+fn many_events_of_each_issue_are_read_issue_by_issue() {
+    let sentry = Sentry::holding(|world| {
+        let project = world.add_project("api");
+        for number in 0..25 {
+            let issue = world.add_issue(project, &format!("issue {number}"));
+            for event in 0..40 {
+                world.add_event(issue, world.clock() - TimeDelta::minutes(90 + event));
+            }
+        }
+    });
+    let run = Tap::against(&sentry)
+        .select(&["issues", "events"])
+        .with("window_days", 30)
+        .run();
+    run.has_each_event_once(&sentry);
+    let project = sentry.project("api");
+    assert_eq!(
+        sentry.asked(&format!("/projects/acme/{project}/events/")),
+        0
+    );
+}
+
 #[rstest]
 #[case::is_forbidden(FaultKind::Status(403))]
 #[case::ends_early(FaultKind::EndEarly)]
