@@ -54,10 +54,19 @@ struct Bench {
 }
 
 impl Bench {
+    /// Projects, issues of each, events of each and their size, over a month.
     fn new(bulk: (u64, u64, u64, usize), adapt: impl FnOnce(Options) -> Options) -> Self {
+        Self::over(30, bulk, adapt)
+    }
+
+    fn over(
+        days: i64,
+        bulk: (u64, u64, u64, usize),
+        adapt: impl FnOnce(Options) -> Options,
+    ) -> Self {
         let now = chrono::Utc::now();
         let (projects, issues_per_project, events_per_issue, event_bytes) = bulk;
-        let span = chrono::TimeDelta::days(30);
+        let span = chrono::TimeDelta::days(days);
         let world = World::bulk(Bulk {
             now,
             projects,
@@ -371,17 +380,30 @@ fn rates() {
 /// Requests of a first and of a later run.
 fn requests() {
     head(&["requests", "first run", "later run"]);
-    for (name, bulk) in [
+    for (name, days, bulk) in [
         (
-            "10 projects, 1,000 issues, 10,000 events",
+            "10 projects, 1,000 issues, 10,000 events of a month",
+            30,
             (10, 100, 10, 500),
         ),
         (
-            "100 projects, 1,000 issues, 50,000 events",
+            "100 projects, 1,000 issues, 50,000 events of a month",
+            30,
             (100, 10, 50, 500),
         ),
+        (
+            "100 projects of 3 issues each, over 85 days",
+            85,
+            (100, 3, 10, 500),
+        ),
+        (
+            "400 projects of 3 issues each, over 85 days",
+            85,
+            (400, 3, 10, 500),
+        ),
+        ("1,000 projects without issues", 30, (1_000, 0, 0, 500)),
     ] {
-        let bench = Bench::new(bulk, |options| options);
+        let bench = Bench::over(days, bulk, |options| options);
         let streams = [
             "projects", "teams", "members", "issues", "events", "releases",
         ];

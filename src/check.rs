@@ -22,7 +22,7 @@ use std::sync::Arc;
 use tap_sentry_api::client::Client;
 use tap_sentry_api::endpoint::Rows;
 use tap_sentry_api::error::ApiError;
-use tap_sentry_api::params::Params;
+use tap_sentry_api::params::{PROJECT_ID, Params};
 use tap_sentry_api::window::Window;
 
 /// Rows of a parent that are tried until one has a child.
@@ -232,7 +232,9 @@ impl Check<'_> {
         listing.query = query;
         listing.probe = Some(TRIES);
         listing.first_only = true;
-        listing.projects = &everything;
+        if place.get(PROJECT_ID).is_none() {
+            listing.projects = &everything;
+        }
         let mut pages = listing.open(listed_by_time.then_some(window));
         while let Some(page) = pages.next().await? {
             if !page.rows.is_empty() {

@@ -2,7 +2,7 @@
 
 mod convert;
 pub(crate) mod flatten;
-mod frame;
+pub(crate) mod frame;
 mod instant;
 pub mod lines;
 pub(crate) mod mask;

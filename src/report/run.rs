@@ -85,6 +85,15 @@ pub struct Missing {
     pub first: String,
 }
 
+/// Lists of many projects at once that proved nothing.
+#[derive(Debug)]
+struct Fallbacks {
+    groups: usize,
+    projects: usize,
+    /// The first reason.
+    first: String,
+}
+
 #[derive(Debug)]
 pub struct Report {
     traffic: Arc<Traffic>,
@@ -92,6 +101,7 @@ pub struct Report {
     counts: Mutex<BTreeMap<&'static str, Counts>>,
     gaps: Mutex<Vec<Gap>>,
     missing: Mutex<Option<Missing>>,
+    fallbacks: Mutex<BTreeMap<&'static str, Fallbacks>>,
 }
 
 impl Default for Report {
@@ -108,6 +118,7 @@ impl Report {
             counts: Mutex::default(),
             gaps: Mutex::default(),
             missing: Mutex::default(),
+            fallbacks: Mutex::default(),
         }
     }
 }
@@ -226,6 +237,18 @@ impl Report {
             counts.records += records;
             counts.notes.merge(notes);
         });
+    }
+
+    /// A list of so many projects at once proved nothing: they were asked for one by one.
+    pub fn fell_back(&self, stream: &StreamDef, projects: usize, reason: String) {
+        let mut fallbacks = self.fallbacks.lock();
+        let fallbacks = fallbacks.entry(stream.name()).or_insert_with(|| Fallbacks {
+            groups: 0,
+            projects: 0,
+            first: reason,
+        });
+        fallbacks.groups += 1;
+        fallbacks.projects += projects;
     }
 
     pub fn gap(&self, gap: Gap) {
@@ -360,6 +383,15 @@ impl Report {
         }
         let gaps = self.gaps();
         lines.extend(gaps.iter().map(|gap| format!("missing: {gap}")));
+        lines.extend(self.fallbacks.lock().iter().map(|(stream, fallbacks)| {
+            let Fallbacks {
+                groups,
+                projects,
+                first,
+            } = fallbacks;
+            let groups = format!("{groups} group{}", if *groups == 1 { "" } else { "s" });
+            format!("{stream}: {projects} projects in {groups} were asked for one by one: {first}")
+        }));
         let records: u64 = counts.values().map(|counts| counts.records).sum();
         lines.push(format!(
             "{}: {records} record{} in {}",

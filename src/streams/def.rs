@@ -118,6 +118,8 @@ impl Replication {
 pub struct Windows {
     /// Cut into windows of `window_days`, oldest first; otherwise one window to the end of the run.
     pub windowed: bool,
+    /// Where a row tells the id of its project, if the list can be asked for many projects at once.
+    pub project: Option<&'static [&'static str]>,
     /// The searches that together list everything of a window.
     pub searches: &'static [Search],
     /// Where a row says what happened to it in the window.

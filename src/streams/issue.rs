@@ -43,6 +43,7 @@ pub const ISSUES: StreamDef = StreamDef {
         refresh: true,
         windows: Some(Windows {
             windowed: true,
+            project: Some(&["project", "id"]),
             searches: &[
                 // Present and empty: without it only unresolved issues are listed.
                 Search {

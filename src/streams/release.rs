@@ -23,6 +23,7 @@ pub const RELEASES: StreamDef = StreamDef {
         refresh: true,
         windows: Some(Windows {
             windowed: false,
+            project: None,
             searches: &[Search {
                 query: &[],
                 optional: false,

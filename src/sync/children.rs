@@ -9,12 +9,14 @@ use crate::sync::listing::Listing;
 use crate::sync::plan::{Group, Node, RETENTION, Starts};
 use crate::sync::row::{Reference, Row};
 use crate::sync::session::{Session, tell_gone};
+use crate::sync::turn::Taken;
 use chrono::{DateTime, Utc};
 use futures::future::{FutureExt, LocalBoxFuture, join_all};
 use futures::stream::{self, TryStreamExt};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::collections::hash_map::Entry;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tap_sentry_api::endpoint::Rows;
@@ -87,7 +89,8 @@ impl<'a> Children<'a> {
         }
     }
 
-    /// All streams below the rows of a window. Returns what does not exist though its row was listed.
+    /// All streams below the rows of a window. Returns what does not exist though its row was listed. The turn is passed
+    /// on once all the rows' children are being asked for.
     ///
     /// # Errors
     /// What ends the run; everything else is told as a gap.
@@ -95,11 +98,13 @@ impl<'a> Children<'a> {
         &self,
         window: Window,
         parents: &[Reference],
+        turn: Option<Taken<'_>>,
     ) -> Result<Vec<VanishedChild<'a>>, Failure> {
-        let streams = self
-            .nodes
-            .iter()
-            .map(|node| self.child_stream(node, window, parents));
+        let turn = turn.map(Rc::new);
+        let streams = self.nodes.iter();
+        let streams = streams.map(|node| self.child_stream(node, window, parents, turn.clone()));
+        let streams: Vec<_> = streams.collect();
+        drop(turn);
         let vanished: Result<Vec<_>, _> = join_all(streams).await.into_iter().collect();
         Ok(vanished?.into_iter().flatten().collect())
     }
@@ -110,6 +115,7 @@ impl<'a> Children<'a> {
         node: &'a Node,
         window: Window,
         parents: &[Reference],
+        mut turn: Option<Rc<Taken<'_>>>,
     ) -> Result<Vec<VanishedChild<'a>>, Failure> {
         let Some(start) = self.group.starts.of_subtree(node) else {
             return Ok(Vec::new());
@@ -125,10 +131,15 @@ impl<'a> Children<'a> {
             .iter()
             .filter(|parent| parent.last.is_none_or(|last| last >= part.start))
             .collect();
-        let (due, unlisted) = self.by_project(node, window, part, due).await?;
+        let (due, unlisted) = self.by_project(node, window, part, due, &mut turn).await?;
+        let all_asked = std::iter::from_fn(move || {
+            turn = None;
+            None
+        });
+        let due = due.into_iter().chain(&unlisted).chain(all_asked);
         let failures = &AtomicUsize::new(0);
         let vanished = &Mutex::new(Vec::new());
-        stream::iter(due.into_iter().chain(&unlisted).map(Ok))
+        stream::iter(due.map(Ok))
             .try_for_each_concurrent(
                 self.session.settings.connection.concurrency,
                 |parent| async move {
@@ -170,6 +181,7 @@ impl<'a> Children<'a> {
         window: Window,
         part: Window,
         due: Vec<&'r Reference>,
+        turn: &mut Option<Rc<Taken<'_>>>,
     ) -> Result<(Vec<&'r Reference>, Vec<Reference>), Failure> {
         let own = &node.def.endpoint;
         let windows = (part, self.read_at_once(node, part));
@@ -181,6 +193,8 @@ impl<'a> Children<'a> {
         }) else {
             return Ok((due, Vec::new()));
         };
+        // One page after the other: it keeps no more than one connection.
+        *turn = None;
         let (parents, others): (Vec<_>, Vec<_>) = due.iter().partition(|parent| parent.together);
         let list = ByProject::of(together, parents.iter().copied());
         let within = ChildWindow {

@@ -1,7 +1,7 @@
 //! `--check-counts`: the errors that were extracted against those that Sentry says it accepted.
 
 use crate::streams::{Counted, StreamDef, is_error};
-use crate::sync::plan::{Group, Node};
+use crate::sync::plan::{Node, Starts};
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
@@ -62,9 +62,9 @@ impl ErrorCounts {
 
     /// Counts the errors below a list of one project, if streams of errors are written there: from their start to `end`,
     /// in the whole hours that Sentry counts by.
-    pub fn plan(&self, node: &Node, group: &Group, place: &Params, end: DateTime<Utc>) {
+    pub fn plan(&self, node: &Node, starts: &Starts, place: &Params, end: DateTime<Utc>) {
         let mut counted = node.children.iter().filter(|c| c.def.counted.is_some());
-        let start = counted.find_map(|child| group.starts.own(child));
+        let start = counted.find_map(|child| starts.own(child));
         if let (Some(start), Some(project)) = (start, place.get(PROJECT_ID)) {
             let errors = ProjectErrors {
                 place: place.clone(),

@@ -15,7 +15,7 @@ pub const LOOKS: usize = 3;
 /// A second whose rows do not fit on a page is read at most so often, while that brings new rows.
 const LOOKS_AT_A_SECOND: usize = 30;
 /// The server's estimate of hits ends here: from this number on it says nothing.
-const HITS_CAP: u64 = 1000;
+pub const HITS_CAP: u64 = 1000;
 
 /// How one knows that nothing of a list is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub struct PageRows {
     pub more: bool,
     /// Rows without a key, or without what the streams below them are asked for by. They are not in `rows`.
     pub skipped: usize,
+    /// Rows of projects that are not asked for. They are not in `rows`.
+    pub others: usize,
 }
 
 /// A list that can be read from its first page on, any number of times.

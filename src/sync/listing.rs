@@ -1,5 +1,6 @@
 //! One list or object at one place: its pages, whose records go to the writer.
 
+use crate::record::frame::Frame;
 use crate::record::lines::Batch;
 use crate::record::notes::Notes;
 use crate::report::run::Skip;
@@ -12,13 +13,14 @@ use crate::sync::row::{Bind, Reference, Row, identified, identity, instant, is_a
 use crate::sync::session::Session;
 use chrono::{SecondsFormat, Utc};
 use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::sync::Arc;
 use tap_sentry_api::endpoint::{Endpoint, Rows};
 use tap_sentry_api::error::{ApiError, Kind};
 use tap_sentry_api::link::Next;
 use tap_sentry_api::page_size::PAGE_SIZE;
 use tap_sentry_api::pages::Pages;
-use tap_sentry_api::params::Params;
+use tap_sentry_api::params::{PROJECT_ID, Params};
 use tap_sentry_api::request::Page;
 use tap_sentry_api::window::Window;
 use tap_sentry_json::{self as json, Document};
@@ -42,10 +44,44 @@ pub struct Listing<'a> {
     pub probe: Option<usize>,
     /// Tell the instant of each row.
     pub want_instants: bool,
+    /// The places of the projects that are asked for together: a row belongs to the one whose id it names.
+    pub owners: Option<&'a Owners>,
     /// The list of the whole project, instead of the node's own.
     pub by_project: Option<&'a ByProject>,
     /// Every slug that was listed, chosen or not.
     slugs: Mutex<Vec<String>>,
+}
+
+/// The places of projects, by the id that rows name.
+#[derive(Debug)]
+pub struct Owners {
+    /// Where a row names it.
+    path: &'static [&'static str],
+    places: HashMap<String, Params>,
+}
+
+impl Owners {
+    pub fn new(path: &'static [&'static str], places: &[Params]) -> Self {
+        let id = |place: &Params| place.get(PROJECT_ID).unwrap_or_default().to_owned();
+        Self {
+            path,
+            places: places
+                .iter()
+                .map(|place| (id(place), place.clone()))
+                .collect(),
+        }
+    }
+
+    /// The place that a row belongs to; `None` when its project is not asked for.
+    fn of(&self, doc: &Document<'_>, row: json::Value) -> Result<Option<&Params>, Kind> {
+        let id = doc
+            .lookup(row, self.path)
+            .and_then(|id| doc.scalar_text(id));
+        let id = id.ok_or_else(|| {
+            Kind::Body("a row that does not tell which project it is of".to_owned())
+        })?;
+        Ok(self.places.get(&id))
+    }
 }
 
 impl<'a> Listing<'a> {
@@ -68,6 +104,7 @@ impl<'a> Listing<'a> {
             first_only: false,
             probe: None,
             want_instants: false,
+            owners: None,
             by_project: None,
             slugs: Mutex::default(),
         }
@@ -101,6 +138,7 @@ impl<'a> Listing<'a> {
         let pages = Pages::new(client, endpoint, self.context.clone(), query, window);
         match self.probe {
             Some(rows) => pages.probing(rows),
+            None if self.owners.is_some() => pages.of_full_size(),
             None => pages,
         }
     }
@@ -136,10 +174,7 @@ impl<'a> Listing<'a> {
         let emit = self.node.emit.as_ref().filter(|_| self.emit);
         let counter = self.session.counts;
         let counter = counter.and_then(|counts| counts.counter(def, &self.context));
-        let frame = emit.map(|selected| {
-            let projection = &selected.projection;
-            projection.frame(|name| self.context.get(name), &extracted)
-        });
+        let mut frames: Vec<(&Params, Frame)> = Vec::new();
         let mut batch = emit.map(|selected| Batch::new(selected.def, *sent));
         if let (Some(batch), Some(counter)) = (&mut batch, &counter) {
             batch.count = Some(Arc::clone(&counter.written));
@@ -165,6 +200,14 @@ impl<'a> Listing<'a> {
                     return Ok(());
                 }
             }
+            let place = match self.owners.map(|owners| owners.of(&doc, row)).transpose()? {
+                None => &self.context,
+                Some(Some(place)) => place,
+                Some(None) => {
+                    read.page.others += 1;
+                    return Ok(());
+                }
+            };
             if let Some(choice) = def.choice {
                 let slug = get(choice.slug).unwrap_or_default();
                 if slug.is_empty() && !self.session.settings.projects.is_everything() {
@@ -176,8 +219,15 @@ impl<'a> Listing<'a> {
                     return Ok(());
                 }
             }
-            if let (Some(batch), Some(frame), Some(selected)) = (&mut batch, &frame, emit) {
-                if let Err(e) = selected.projection.write(&doc, row, frame, batch) {
+            if let (Some(batch), Some(selected)) = (&mut batch, emit) {
+                let projection = &selected.projection;
+                let known = frames.iter().position(|(of, _)| std::ptr::eq(*of, place));
+                let known = known.unwrap_or_else(|| {
+                    let frame = projection.frame(|name| place.get(name), &extracted);
+                    frames.push((place, frame));
+                    frames.len() - 1
+                });
+                if let Err(e) = projection.write(&doc, row, &frames[known].1, batch) {
                     incomplete(e.to_string());
                     return Ok(());
                 }
@@ -188,9 +238,13 @@ impl<'a> Listing<'a> {
             let mut reference = None;
             if !self.bind.is_empty() || def.windows().is_some() {
                 reference = Reference::read(def, &self.bind, &doc, row);
-                if reference.is_none() {
+                let Some(reference) = &mut reference else {
                     incomplete("it lacks what the streams below it are asked for by".to_owned());
                     return Ok(());
+                };
+                if self.owners.is_some() {
+                    let project = &place.0[self.context.0.len()..];
+                    reference.bind.splice(0..0, project.iter().cloned());
                 }
             }
             let written = batch.as_ref().and_then(|batch| batch.rows.last());

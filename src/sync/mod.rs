@@ -12,4 +12,6 @@ pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod row;
 pub(crate) mod session;
+pub(crate) mod turn;
+pub(crate) mod wide;
 pub(crate) mod windows;

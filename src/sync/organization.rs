@@ -14,6 +14,7 @@ use crate::sync::listing::Listing;
 use crate::sync::plan::{self, Group, Node};
 use crate::sync::row::Reference;
 use crate::sync::session::{Session, tell_gone};
+use crate::sync::wide::WideSync;
 use crate::sync::windows::GroupSync;
 use chrono::TimeDelta;
 use futures::future::{join_all, try_join_all};
@@ -344,6 +345,18 @@ impl<'a> Sync<'a> {
     ) -> Result<(), Stop> {
         let concurrency = self.session.settings.connection.concurrency;
         let streams = listing.children.iter().map(async |node| {
+            if let Some((windows, project)) = node.def.windows().and_then(|w| Some((w, w.project?)))
+            {
+                let wide = WideSync::new(
+                    &self.session,
+                    &self.bookmarks,
+                    node,
+                    windows,
+                    project,
+                    context,
+                );
+                return wide.run(projects).await;
+            }
             stream::iter(projects.iter().map(Ok::<_, Stop>))
                 .try_for_each_concurrent(concurrency, async |project| {
                     self.node(node, &context.with(&project.bind)).await
@@ -357,8 +370,7 @@ impl<'a> Sync<'a> {
     async fn node(&self, node: &Node, context: &Params) -> Result<(), Stop> {
         let session = &self.session;
         if let Some(windows) = node.def.windows() {
-            let partition = Partition::of(context);
-            let group = Group::one(node, partition, &session.settings, &self.bookmarks);
+            let group = Group::one(node, context.clone(), &session.settings, &self.bookmarks);
             let group = GroupSync::new(session, &self.bookmarks, node, windows, context, &group);
             return group.run().await;
         }

@@ -13,8 +13,9 @@ use tap_sentry_api::window::{Window, whole_second};
 pub const RETENTION: TimeDelta = TimeDelta::days(90);
 /// All projects that the token can read.
 const EVERY_PROJECT: &str = "-1";
-/// Project ids that an address has room for.
-const PROJECTS_AT_ONCE: usize = 100;
+/// What the parameters that name projects may add to an address: 4 KiB with the rest of it, which is what every server
+/// and proxy takes.
+const PROJECTS_BYTES: usize = 3_500;
 
 /// One stream in the tree of the run.
 #[derive(Debug)]
@@ -159,29 +160,52 @@ impl Starts {
 }
 
 /// Partitions that are asked for together, since they start alike.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Group {
     pub starts: Starts,
+    /// The places of the partitions.
+    pub places: Vec<Params>,
     pub partitions: Vec<Partition>,
-    /// The values of `{projects}`.
+    /// The values of `{projects}`; none: the place's own project.
     pub projects: Vec<String>,
+    /// The token may not read them, as the list of projects has it.
+    pub no_access: bool,
     /// Where it is a gap when it fails, if not in each of the partitions.
     whole: Option<Partition>,
 }
 
 impl Group {
-    pub fn one(
-        node: &Node,
-        partition: Partition,
-        settings: &Settings,
-        bookmarks: &Bookmarks,
-    ) -> Self {
-        let starts = Starts::new(node, &partition, settings, bookmarks);
+    pub fn one(node: &Node, place: Params, settings: &Settings, bookmarks: &Bookmarks) -> Self {
+        let starts = Starts::new(node, &Partition::of(&place), settings, bookmarks);
+        Self::of(starts, vec![place])
+    }
+
+    /// These places, their projects unnamed.
+    pub fn of(starts: Starts, places: Vec<Params>) -> Self {
         Self {
             starts,
-            partitions: vec![partition],
+            partitions: places.iter().map(Partition::of).collect(),
+            places,
             projects: Vec::new(),
+            no_access: false,
             whole: None,
+        }
+    }
+
+    /// These places, their projects named by id.
+    fn named(starts: Starts, places: Vec<Params>) -> Self {
+        let ids = places.iter().filter_map(|place| place.get(PROJECT_ID));
+        Self {
+            projects: ids.map(str::to_owned).collect(),
+            ..Self::of(starts, places)
+        }
+    }
+
+    /// These places, asked for with all other projects that the token can read.
+    pub fn every(starts: Starts, places: Vec<Params>) -> Self {
+        Self {
+            projects: vec![EVERY_PROJECT.to_owned()],
+            ..Self::of(starts, places)
         }
     }
 
@@ -194,8 +218,18 @@ impl Group {
     ) -> Self {
         Self {
             projects: vec![EVERY_PROJECT.to_owned()],
-            ..Self::one(node, Partition::of(organization), settings, bookmarks)
+            ..Self::one(node, organization.clone(), settings, bookmarks)
         }
+    }
+
+    /// Two groups or more of the same places, none of which is more than one request can name.
+    pub fn split(self) -> Vec<Self> {
+        let half = self.places.len().div_ceil(2);
+        let halves = self.places.chunks(half.max(1));
+        let named = halves.flat_map(|places| nameable(places.to_vec()));
+        named
+            .map(|places| Self::named(self.starts.clone(), places))
+            .collect()
     }
 
     /// Where it is a gap when it fails.
@@ -204,6 +238,26 @@ impl Group {
             .as_ref()
             .map_or(&self.partitions, std::slice::from_ref)
     }
+}
+
+/// The places in as many parts as requests are needed to name their projects.
+fn nameable(places: Vec<Params>) -> Vec<Vec<Params>> {
+    let mut parts: Vec<Vec<Params>> = Vec::new();
+    let mut bytes = PROJECTS_BYTES;
+    for place in places {
+        let more = place
+            .get(PROJECT_ID)
+            .map_or(0, |id| "&project=".len() + id.len());
+        bytes += more;
+        match parts.last_mut() {
+            Some(part) if bytes <= PROJECTS_BYTES => part.push(place),
+            _ => {
+                parts.push(vec![place]);
+                bytes = more;
+            }
+        }
+    }
+    parts
 }
 
 /// The projects by where they start: all in one, in most runs. One that is new, or was left behind, is not covered by
@@ -215,43 +269,32 @@ pub fn groups(
     settings: &Settings,
     bookmarks: &Bookmarks,
 ) -> Vec<Group> {
-    let mut alike: Vec<(bool, Starts, Vec<Partition>)> = Vec::new();
+    let mut alike: Vec<(bool, Starts, Vec<Params>)> = Vec::new();
     for project in projects {
-        let partition = Partition::of(&organization.with(&project.bind));
-        let starts = Starts::new(node, &partition, settings, bookmarks);
+        let place = organization.with(&project.bind);
+        let starts = Starts::new(node, &Partition::of(&place), settings, bookmarks);
         match alike
             .iter_mut()
             .find(|(no_access, known, _)| *no_access == project.no_access && *known == starts)
         {
-            Some((.., partitions)) => partitions.push(partition),
-            None => alike.push((project.no_access, starts, vec![partition])),
+            Some((.., places)) => places.push(place),
+            None => alike.push((project.no_access, starts, vec![place])),
         }
     }
     let every = settings.projects.is_everything()
         && alike.iter().filter(|(no_access, ..)| !no_access).count() == 1;
     let mut groups = Vec::new();
-    for (no_access, starts, partitions) in alike {
+    for (no_access, starts, places) in alike {
         if every && !no_access {
             groups.push(Group {
-                starts,
-                partitions,
-                projects: vec![EVERY_PROJECT.to_owned()],
                 whole: Some(Partition::of(organization)),
+                ..Group::every(starts, places)
             });
             continue;
         }
-        groups.extend(partitions.chunks(PROJECTS_AT_ONCE).map(|some| {
-            let ids = some
-                .iter()
-                .flat_map(|partition| &partition.0)
-                .filter(|(name, _)| *name == PROJECT_ID)
-                .map(|(_, id)| id.clone());
-            Group {
-                starts: starts.clone(),
-                partitions: some.to_vec(),
-                projects: ids.collect(),
-                whole: None,
-            }
+        groups.extend(nameable(places).into_iter().map(|places| Group {
+            no_access,
+            ..Group::named(starts.clone(), places)
         }));
     }
     groups

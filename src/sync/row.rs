@@ -3,6 +3,7 @@
 use crate::streams::{IDENTIFIERS, StreamDef};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use tap_sentry_api::params::PROJECT_ID;
 use tap_sentry_api::text::brief;
 use tap_sentry_api::time::parse_instant;
 use tap_sentry_json::{self as json, Document};
@@ -97,6 +98,13 @@ impl Reference {
         self.total = self.total.max(other.total);
         self.together &= other.together;
     }
+}
+
+/// The id of the project that a row names among what it tells the streams below it; empty when it names none.
+pub fn project_of<'a>(bind: &'a [(&'static str, String)]) -> &'a str {
+    let mut bound = bind.iter();
+    let id = bound.find(|(name, _)| *name == PROJECT_ID);
+    id.map_or("", |(_, id)| id)
 }
 
 /// The instant of a row by its replication key.

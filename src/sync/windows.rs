@@ -4,7 +4,7 @@
 //! records of the window and of all its children, and a gap before any checkpoint that it must hold back.
 
 use crate::report::run::Skip;
-use crate::singer::queue::Event;
+use crate::singer::queue::{Closed, Event};
 use crate::singer::state::{Bookmarks, Checkpoint, Partition};
 use crate::streams::{PROJECTS, Search, StreamDef, Windows};
 use crate::sync::children::{Children, VanishedChild};
@@ -16,6 +16,7 @@ use crate::sync::plan::{self, Group, Node, RETENTION};
 use crate::sync::progress::Progress;
 use crate::sync::row::{Reference, Row};
 use crate::sync::session::{Session, tell_gone};
+use chrono::{DateTime, Utc};
 use futures::future::{FutureExt, LocalBoxFuture, try_join_all};
 use futures::stream::{self, TryStreamExt};
 use parking_lot::Mutex;
@@ -89,7 +90,7 @@ impl<'a> GroupSync<'a> {
         };
         self.session.report.planned(self.node.def, whole);
         if let Some(counts) = self.session.counts {
-            counts.plan(self.node, self.group, self.context, settings.end);
+            counts.plan(self.node, &self.group.starts, self.context, settings.end);
         }
         let nothing_listed = searches.is_empty();
         let limit = |search| (search, WindowLimit::new(settings.window));
@@ -125,29 +126,6 @@ impl<'a> GroupSync<'a> {
             .await
     }
 
-    /// Says from when on nothing is listed because it is older than the retention: for a bookmark that was left too long
-    /// by project, for a `start_date` once.
-    fn warn_retention_gap(&self, empty: Window) {
-        let old = Window {
-            end: empty.end.min(self.session.settings.now - RETENTION),
-            ..empty
-        };
-        let name = self.node.def.name();
-        if old.start >= old.end {
-            return;
-        }
-        let why = format!(
-            "Sentry lists an issue only while it has events in its retention, usually {} days",
-            RETENTION.num_days()
-        );
-        let partition = Partition::of(self.context);
-        if self.bookmarks.start(name, &partition).is_some() {
-            log::warn!(target: name, "{}: the bookmark is older than what Sentry lists; nothing is listed from {old}: {why}", self.context.label());
-        } else if self.session.is_new(&["start_date before the retention"]) {
-            log::warn!(target: name, "`start_date` is older than what Sentry lists; nothing is listed from {old}: {why}");
-        }
-    }
-
     /// A window could not be listed: the group ends here, as a gap unless its project no longer exists.
     async fn give_up(&self, window: Window, error: &ApiError) -> Result<(), Stop> {
         if error.status() == Some(403) && self.session.is_gone(PROJECTS, self.context).await {
@@ -177,25 +155,129 @@ impl<'a> GroupSync<'a> {
         Ok(try_join_all(probes).await?.into_iter().flatten().collect())
     }
 
-    /// Whether a search finds anything in a window.
     async fn has_rows(&self, search: &Search, window: Window) -> Result<bool, Failure> {
-        let silent = Node::silent(self.node.def);
-        let mut listing = Listing::new(self.session, &silent, self.context.clone());
-        listing.query = search.parameters();
-        listing.projects = &self.group.projects;
-        listing.probe = Some(1);
-        match listing.open(Some(window)).next().await {
-            Ok(page) => Ok(page.is_some_and(|page| {
-                !page.rows.is_empty() || page.more || page.hits.is_some_and(|hits| hits > 0)
-            })),
-            // The windows are smaller.
-            Err(Failure::Api(ApiError {
-                kind: Kind::QueryTooLarge { .. },
-                ..
-            })) => Ok(true),
-            Err(failure) => tolerate(search, self.node.def, failure).map(|()| false),
+        let def = self.node.def;
+        has_rows(self.session, def, self.context, self.group, search, window).await
+    }
+
+    /// Settles what did not exist below the rows of a window that another list has listed, and sends the checkpoint.
+    ///
+    /// # Errors
+    /// What ends the run; everything else is told as a gap.
+    pub async fn settle(
+        self,
+        window: Window,
+        listed: Vec<Reference>,
+        vanished: Vec<VanishedChild<'a>>,
+    ) -> Result<(), Stop> {
+        let settings = &self.session.settings;
+        let limit = |search| (search, WindowLimit::new(settings.window));
+        let listed_windows = ListedWindows {
+            searches: self.windows.searches.iter().map(limit).collect(),
+            children: Children::new(self.session, &self.node.children, self.context, self.group),
+            progress: Mutex::new(Progress::new(window.start)),
+            group: &self,
+        };
+        let settled = async {
+            listed_windows.look_again(window, listed, vanished).await?;
+            listed_windows.finished(window).await
+        };
+        match settled.await {
+            Ok(()) => Ok(()),
+            Err(Failure::Stop(stop)) => Err(stop),
+            Err(Failure::Api(e)) => self.give_up(window, &e).await,
         }
     }
+
+    fn warn_retention_gap(&self, empty: Window) {
+        let def = self.node.def;
+        warn_retention_gap(self.session, self.bookmarks, def, self.context, empty);
+    }
+}
+
+/// Says from when on nothing is listed because it is older than the retention: for a bookmark that was left too long by
+/// project, for a `start_date` once.
+pub fn warn_retention_gap(
+    session: &Session<'_>,
+    bookmarks: &Bookmarks,
+    def: &StreamDef,
+    place: &Params,
+    empty: Window,
+) {
+    let old = Window {
+        end: empty.end.min(session.settings.now - RETENTION),
+        ..empty
+    };
+    let name = def.name();
+    if old.start >= old.end {
+        return;
+    }
+    let why = format!(
+        "Sentry lists an issue only while it has events in its retention, usually {} days",
+        RETENTION.num_days()
+    );
+    if bookmarks.start(name, &Partition::of(place)).is_some() {
+        log::warn!(target: name, "{}: the bookmark is older than what Sentry lists; nothing is listed from {old}: {why}", place.label());
+    } else if session.is_new(&["start_date before the retention"]) {
+        log::warn!(target: name, "`start_date` is older than what Sentry lists; nothing is listed from {old}: {why}");
+    }
+}
+
+/// Whether a search finds anything in a window.
+///
+/// # Errors
+/// As the list's own.
+pub async fn has_rows(
+    session: &Session<'_>,
+    def: &'static StreamDef,
+    place: &Params,
+    group: &Group,
+    search: &Search,
+    window: Window,
+) -> Result<bool, Failure> {
+    let silent = Node::silent(def);
+    let mut listing = Listing::new(session, &silent, place.clone());
+    listing.query = search.parameters();
+    listing.projects = &group.projects;
+    listing.probe = Some(1);
+    let page = listing.open(Some(window)).next().await;
+    match page {
+        Ok(page) => Ok(page.is_some_and(|page| {
+            !page.rows.is_empty() || page.more || page.hits.is_some_and(|hits| hits > 0)
+        })),
+        // The windows are smaller.
+        Err(Failure::Api(ApiError {
+            kind: Kind::QueryTooLarge { .. },
+            ..
+        })) => Ok(true),
+        Err(failure) => tolerate(search, def, failure).map(|()| false),
+    }
+}
+
+/// Sends the checkpoint of a group up to `reached`.
+///
+/// # Errors
+/// When the writer is gone.
+pub async fn checkpoint(
+    session: &Session<'_>,
+    node: &Node,
+    group: &Group,
+    reached: DateTime<Utc>,
+) -> Result<(), Closed> {
+    // What is still to come when the run ends is for later runs.
+    let start = reached.min(whole_second(session.settings.now));
+    let ignores_bookmark = |node: &Node| node.emit.as_ref().is_some_and(|s| s.ignore_bookmark);
+    let streams = node.incremental().into_iter();
+    let streams = streams.filter(|node| !ignores_bookmark(node));
+    let checkpoints = streams.flat_map(|node| {
+        group.partitions.iter().map(|partition| Checkpoint {
+            stream: node.def.name(),
+            partition: partition.clone(),
+            start,
+        })
+    });
+    let event = Event::Checkpoints(checkpoints.collect());
+    session.sender.send(event).await
 }
 
 /// The windows of a group in which something is listed.
@@ -207,7 +289,7 @@ struct ListedWindows<'a> {
     progress: Mutex<Progress>,
 }
 
-impl ListedWindows<'_> {
+impl<'a> ListedWindows<'a> {
     /// One window with all that is below its rows, and its checkpoint.
     ///
     /// What is older than the usual retention is mostly empty: such a window is halved while it holds anything, so that
@@ -252,33 +334,30 @@ impl ListedWindows<'_> {
             let mut progress = self.progress.lock();
             progress.finish(window)
         };
-        // What is still to come when the run ends is for later runs.
-        let now = whole_second(session.settings.now);
-        let Some(start) = reached.map(|reached| reached.min(now)) else {
-            return Ok(());
-        };
-        let ignores_bookmark = |node: &Node| node.emit.as_ref().is_some_and(|s| s.ignore_bookmark);
-        let streams = node.incremental().into_iter();
-        let streams = streams.filter(|node| !ignores_bookmark(node));
-        let checkpoints = streams.flat_map(|node| {
-            group.partitions.iter().map(|partition| Checkpoint {
-                stream: node.def.name(),
-                partition: partition.clone(),
-                start,
-            })
-        });
-        let event = Event::Checkpoints(checkpoints.collect());
-        Ok(session.sender.send(event).await?)
+        match reached {
+            Some(reached) => Ok(checkpoint(session, node, group, reached).await?),
+            None => Ok(()),
+        }
     }
 
     /// The rows of one window, and then their children.
+    async fn read_window(&self, window: Window) -> Result<(), Failure> {
+        let listed = self.list_window(window).await?;
+        let vanished = self.children.of_window(window, &listed, None).await?;
+        self.look_again(window, listed, vanished).await
+    }
+
+    /// Settles what does not exist though its row was listed.
     ///
     /// A row whose child does not exist has vanished since it was listed: deleted, or merged into a row that may have been
     /// read already. The list tells which, so it is read again, and of its rows those that are new or have changed.
-    async fn read_window(&self, window: Window) -> Result<(), Failure> {
+    async fn look_again(
+        &self,
+        window: Window,
+        mut listed: Vec<Reference>,
+        mut vanished: Vec<VanishedChild<'a>>,
+    ) -> Result<(), Failure> {
         let (node, context) = (self.group.node, self.group.context);
-        let mut listed = self.list_window(window).await?;
-        let mut vanished = self.children.of_window(window, &listed).await?;
         for _ in 0..LOOKS {
             if vanished.is_empty() {
                 return Ok(());
@@ -301,7 +380,7 @@ impl ListedWindows<'_> {
                     ..row.clone()
                 })
                 .collect();
-            vanished = self.children.of_window(window, &due).await?;
+            vanished = self.children.of_window(window, &due, None).await?;
         }
         for child in vanished {
             self.still_listed(child).await?;
@@ -438,17 +517,23 @@ fn merged(rows: impl Iterator<Item = Reference>) -> Vec<Reference> {
 /// An older server does not know an optional search.
 fn tolerate(search: &Search, def: &StreamDef, failure: Failure) -> Result<(), Failure> {
     match failure {
-        // One that is too much for the server is known to it.
-        Failure::Api(e)
-            if search.optional
-                && e.status() == Some(400)
-                && !matches!(e.kind, Kind::QueryTooLarge { .. }) =>
-        {
-            log::warn!(target: def.name(), "{e}; this server has nothing that the search would find");
+        Failure::Api(e) if is_refused_search(search, &e) => {
+            tell_refused_search(def, &e);
             Ok(())
         }
         failure => Err(failure),
     }
+}
+
+pub fn tell_refused_search(def: &StreamDef, error: &ApiError) {
+    log::warn!(target: def.name(), "{error}; this server has nothing that the search would find");
+}
+
+/// Whether an optional search is one that the server does not know. One that is too much for it is known.
+pub fn is_refused_search(search: &Search, error: &ApiError) -> bool {
+    search.optional
+        && error.status() == Some(400)
+        && !matches!(error.kind, Kind::QueryTooLarge { .. })
 }
 
 #[cfg(test)]

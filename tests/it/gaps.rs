@@ -78,8 +78,10 @@ fn what_heals_in_a_list_of_issues_costs_nothing() {
             .query("limit=100");
         sentry.faults().add(Fault::once(list, kind.clone()));
     }
+    sentry.refuses_wide_lists();
     let run = patient(&sentry).retries(2).run();
-    assert_eq!(sentry.faults().fired(), kinds.len());
+    // Both searches are refused for all projects together.
+    assert_eq!(sentry.faults().fired(), kinds.len() + 2);
     run.has_each_event_once(&sentry);
 }
 
@@ -108,6 +110,9 @@ fn what_lasts_in_a_list_is_a_gap_that_the_next_run_fills(#[case] list: &str) {
             Match::path_end("/issues/").query(format!("project={project}&"))
         };
         sentry.faults().add(Fault::always(when, kind.clone()));
+    }
+    if list == "/issues/" {
+        sentry.refuses_wide_lists();
     }
 
     let first = patient(&sentry).retries(0).run();
@@ -147,6 +152,7 @@ fn a_list_of_issues_that_fails_holds_back_its_project_alone() {
         Match::path_end("/issues/").query(format!("project={api}&")),
         FaultKind::Status(500),
     ));
+    sentry.refuses_wide_lists();
     let tap = Tap::against(&sentry).retries(0);
     let first = tap.clone().run();
     first

@@ -49,4 +49,5 @@ mod streams;
 mod terminal;
 mod transport;
 mod vanished;
+mod wide;
 mod windows;

@@ -128,11 +128,18 @@ fn a_probe_that_does_not_tell_of_more_is_asked_again() {
         Match::path_end("/issues/").query("query=&"),
         FaultKind::NoLink,
     ));
-    let run = Tap::against(&sentry).select(&["issues"]).run();
+    let api = sentry.project("api");
+    let expected = sentry
+        .world()
+        .expected("issues", Some(api), sentry.start, sentry.end);
+    let run = Tap::against(&sentry)
+        .select(&["issues"])
+        .with("project_slugs", "api")
+        .run();
     run.is_complete()
         .tells("trying again")
         .keys("issues")
-        .equal(sentry.expected("issues"));
+        .equal(expected);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use crate::dsl::{Dice, Run, Sentry, Tap, setting, union};
 use chrono::TimeDelta;
+use rstest::rstest;
 use sentry_sandbox::{Fault, FaultKind, Match};
 
 const STREAMS: [&str; 4] = ["projects", "issues", "events", "releases"];
@@ -50,9 +51,14 @@ fn everything_is_there(sentry: &Sentry, runs: &[&Run]) {
     }
 }
 
-#[test]
-fn a_run_cut_after_any_state_loses_nothing() {
+#[rstest]
+#[case::of_projects_that_are_listed_together(false)]
+#[case::of_each_project_alone(true)]
+fn a_run_cut_after_any_state_loses_nothing(#[case] alone: bool) {
     let sentry = organization();
+    if alone {
+        sentry.refuses_wide_lists();
+    }
     let whole = tap(&sentry).run();
     whole.is_complete().no_state_is_ahead(&sentry, &[]);
     let ends: Vec<usize> = whole
@@ -120,6 +126,27 @@ fn storm(sentry: &Sentry, dice: &mut Dice) {
     sentry.faults().add(fault);
 }
 
+/// What a search over many projects does that a search of one does not, for some requests or for all.
+fn trouble_with_many_projects(sentry: &Sentry, dice: &mut Dice) {
+    let kinds = [
+        FaultKind::EndEarly,
+        FaultKind::LoseRow,
+        FaultKind::OneProjectOnly,
+        FaultKind::TimedOut,
+        FaultKind::QueryTooLarge,
+        FaultKind::Status(403),
+        FaultKind::Status(504),
+    ];
+    let wide = Match::path_end("/issues/").and_wide();
+    let fault = Fault {
+        skip: dice.below(3),
+        times: *dice.one(&[0, 1, 2, usize::MAX]),
+        ..Fault::once(wide, dice.one(&kinds).clone())
+    };
+    println!("{fault:?}");
+    sentry.faults().add(fault);
+}
+
 fn every_fault() -> Vec<FaultKind> {
     let mut kinds = FaultKind::all_transient();
     kinds.extend([
@@ -139,6 +166,7 @@ fn runs_that_are_broken_off_among_faults_and_changes_lose_nothing() {
         sentry.faults().random(0.05, seed, every_fault());
         disturb(&sentry, &mut dice);
         storm(&sentry, &mut dice);
+        trouble_with_many_projects(&sentry, &mut dice);
         let cut = dice.below(450);
         let how = *dice.one(&["killed", "killed", "terminated", "left by its reader"]);
         println!("seed {seed}: {how} after line {cut}");

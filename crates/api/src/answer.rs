@@ -30,8 +30,9 @@ pub fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], rate: RateH
     let too_wide = detail.to_lowercase().contains("smaller date range");
     let after = retry_after(headers);
     let kind = match status {
-        // Query quotas and statement time-outs come as 429 with allowance left: only a smaller window cures them.
-        429 | 504 if too_wide => Kind::QueryTooLarge { status, detail },
+        // Query quotas and statement time-outs come as 429 with allowance left, of older servers as 400: only a smaller
+        // window cures them.
+        400 | 429 | 504 if too_wide => Kind::QueryTooLarge { status, detail },
         429 => {
             let reset_in = rate
                 .reset_in
@@ -393,6 +394,8 @@ mod tests {
             ),
             Kind::QueryTooLarge { .. }
         ));
+        let older = r#"{"detail":"Query timeout. Please try again. If the problem persists try a smaller date range or fewer projects."}"#;
+        assert!(matches!(kind(400, older, 17), Kind::QueryTooLarge { .. }));
         let often = r#"{"detail":"You are attempting to use this endpoint too frequently. Limit is 40 requests in 1 seconds"}"#;
         assert!(matches!(
             kind(429, often, 0),

@@ -28,14 +28,14 @@ pub const TEAMS: Endpoint = Endpoint {
     ..LIST
 };
 
-/// The issues of a project, the latest first. An empty `groupStatsPeriod` leaves out 24 points of sparkline an issue;
+/// The issues of one project or of several, the latest first. An empty `groupStatsPeriod` leaves out 24 points of sparkline an issue;
 /// `collapse=stats` or `lifetime` would strip the totals and the last activity. Without `query` only unresolved issues
 /// are listed.
 pub const ISSUES: Endpoint = Endpoint {
     name: "issues",
     path: "organizations/{organization_slug}/issues/",
     query: &[
-        ("project", "{project_id}"),
+        ("project", "{projects}"),
         ("sort", "date"),
         ("groupStatsPeriod", ""),
         ("collapse", "filtered"),

@@ -38,6 +38,8 @@ pub struct Pages<'a> {
     tries_larger: bool,
     /// Go on behind a row that cannot be read.
     passes_rows: bool,
+    /// Ask for smaller pages after one that was too much.
+    shrinks: bool,
     unreadable: Vec<ApiError>,
     unreadable_in_a_row: usize,
     cursor: Option<Cursor>,
@@ -73,6 +75,7 @@ impl<'a> Pages<'a> {
             size: known.unwrap_or(PageSize::FULL),
             tries_larger: false,
             passes_rows: true,
+            shrinks: true,
             unreadable: Vec::new(),
             unreadable_in_a_row: 0,
             cursor: None,
@@ -92,6 +95,15 @@ impl<'a> Pages<'a> {
             most: rows,
         };
         self.passes_rows = false;
+        self
+    }
+
+    /// A page that is too much ends the list, after one more try: whoever asks has another way.
+    #[must_use]
+    pub fn of_full_size(mut self) -> Self {
+        self.size = PageSize::FULL;
+        self.passes_rows = false;
+        self.shrinks = false;
         self
     }
 
@@ -197,6 +209,7 @@ impl<'a> Pages<'a> {
     fn ask_for_less(&mut self, error: ApiError) -> Result<(), ApiError> {
         let endpoint = self.endpoint;
         if !matches!(endpoint.rows, Rows::Pages { .. })
+            || !self.shrinks
             || !error.kind.too_heavy()
             || self.is_window_to_blame(&error)
         {
@@ -253,6 +266,7 @@ impl<'a> Pages<'a> {
             .filter(|size| **size >= self.size.now)
             .count();
         match self.endpoint.rows {
+            Rows::Pages { .. } if !self.shrinks => Some(most.min(1)),
             Rows::Pages { .. } if self.tries_larger => Some(0),
             Rows::Pages { .. } if self.size.smaller().is_some() || self.unreadable_in_a_row > 0 => {
                 Some(most.min(1))

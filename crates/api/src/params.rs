@@ -93,7 +93,8 @@ impl Params {
             .find(|(_, value)| impossible(value))
     }
 
-    /// The endpoint's own query at this place, and `more`. `projects` are the values of `{projects}`.
+    /// The endpoint's own query at this place, and `more`. `projects` are the values of `{projects}`; without any it is the
+    /// place's own project.
     pub fn query(
         &self,
         endpoint: &Endpoint,
@@ -106,6 +107,10 @@ impl Params {
             .iter()
             .chain(more)
             .flat_map(|(name, value)| match parameter(value) {
+                Some("projects") if projects.is_empty() => {
+                    let own = self.get(PROJECT_ID).into_iter();
+                    own.map(|id| (*name, id.to_owned())).collect()
+                }
                 Some("projects") => projects.iter().map(|id| (*name, id.clone())).collect(),
                 Some(parameter) => {
                     vec![(*name, self.get(parameter).unwrap_or_default().to_owned())]

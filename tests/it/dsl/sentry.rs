@@ -133,6 +133,14 @@ impl Sentry {
         world.organizations.push(other);
     }
 
+    /// Issues are listed for one project at a time only.
+    pub fn refuses_wide_lists(&self) {
+        self.faults().add(Fault::always(
+            Match::path_end("/issues/").query("project=-1"),
+            FaultKind::Status(403),
+        ));
+    }
+
     /// Receives once so many requests of a sort have arrived.
     pub fn arrival(&self, of: Match, arrivals: usize) -> Receiver<()> {
         let (asked, came) = channel();
