@@ -133,7 +133,7 @@ impl<'a> Children<'a> {
             .collect();
         let (due, unlisted) = self.by_project(node, window, part, due, &mut turn).await?;
         let all_asked = std::iter::from_fn(move || {
-            turn = None;
+            drop(turn.take());
             None
         });
         let due = due.into_iter().chain(&unlisted).chain(all_asked);

@@ -262,15 +262,19 @@ impl<'a> WideSync<'a> {
         search: &Search,
         window: Window,
     ) -> Result<SearchListed, Stop> {
-        Ok(match self.search_once(self.node, group, search, window).await? {
-            SearchListed::Unequal { .. } => match self.search_once(self.node, group, search, window).await? {
-                SearchListed::Unequal { came, hits } => {
-                    SearchListed::Unsure(format!("{came} rows came where {hits} are estimated"))
+        Ok(
+            match self.search_once(self.node, group, search, window).await? {
+                SearchListed::Unequal { .. } => {
+                    match self.search_once(self.node, group, search, window).await? {
+                        SearchListed::Unequal { came, hits } => SearchListed::Unsure(format!(
+                            "{came} rows came where {hits} are estimated"
+                        )),
+                        listed => listed,
+                    }
                 }
                 listed => listed,
             },
-            listed => listed,
-        })
+        )
     }
 
     async fn search_once(
@@ -345,7 +349,9 @@ impl<'a> WideSync<'a> {
             let rows = by_project.remove(place.get(PROJECT_ID).unwrap_or_default());
             match rows {
                 None => idle.push(place),
-                Some(rows) if windows > 1 && self.requests_below(&rows) > MOST_REQUESTS_A_CHECKPOINT => {
+                Some(rows)
+                    if windows > 1 && self.requests_below(&rows) > MOST_REQUESTS_A_CHECKPOINT =>
+                {
                     heavy.push(place);
                 }
                 Some(rows) => active.push((place, rows)),
@@ -354,7 +360,10 @@ impl<'a> WideSync<'a> {
         let idle = Group::of(starts.clone(), idle);
         self.plan(&idle, whole);
         self.finished(&idle, whole).await?;
-        let (turn, concurrency) = (Turn::default(), self.session.settings.connection.concurrency);
+        let (turn, concurrency) = (
+            Turn::default(),
+            self.session.settings.connection.concurrency,
+        );
         let active = active.into_iter().map(|(place, rows)| {
             let turn = &turn;
             async move {
