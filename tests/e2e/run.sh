@@ -214,7 +214,7 @@ config seeded base_url="$url_seeded"
 config before base_url="$url_seeded" end_date="$middle"
 config bulk base_url="$url_bulk"
 # Slow enough to be killed in the middle.
-config slow base_url="$url_bulk" rate_limit=40 window_days=3
+config slow base_url="$url_bulk" rate_limit=15 window_days=3
 
 "$tap" --config "$work/seeded.config.json" --discover >"$work/discovered.json"
 "$python" - "$work" <<'PY'

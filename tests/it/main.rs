@@ -1,6 +1,7 @@
 //! The tap as its users run it: the real executable against a strict Sentry inside the test.
 //!
-//! [`dsl`] makes the tests read as sentences; every other module holds the promises about one subject.
+//! [`dsl`] makes the tests read as sentences; every other module holds the promises about one subject, but for [`layout`]: which source
+//! may know which.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot go on should say where, and stop"
@@ -30,12 +31,14 @@ mod gateways;
 mod generate;
 mod incremental;
 mod kill;
+mod layout;
 mod limits;
 mod logging;
 mod malformed;
 mod masking;
 mod metrics;
 mod pagination;
+mod readme;
 mod releases;
 mod resume;
 mod rows;

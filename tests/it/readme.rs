@@ -8,7 +8,7 @@ use std::process::Command;
 fn the_examples_of_readme_run() {
     let now = chrono::Utc::now();
     let sandbox = Sandbox::start(Options::new(World::seeded(now))).expect("a sandbox");
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../README.md");
     let blocks: Vec<String> = readme.split("<!-- run -->").skip(1).map(block).collect();
     assert!(
         blocks.len() >= 3,
@@ -67,7 +67,7 @@ fn the_examples_of_readme_run() {
 fn the_recipe_with_a_target_keeps_the_last_good_state() {
     let now = chrono::Utc::now();
     let sandbox = Sandbox::start(Options::new(World::seeded(now))).expect("a sandbox");
-    let recipe = include_str!("../README.md")
+    let recipe = include_str!("../../README.md")
         .split("<!-- run: target-jsonl -->")
         .nth(1)
         .map(block)
@@ -195,8 +195,8 @@ fn block(text: &str) -> String {
 
 #[test]
 fn every_setting_is_documented_wherever_settings_are() {
-    let readme = include_str!("../README.md");
-    let settings = include_str!("../docs/settings.md");
+    let readme = include_str!("../../README.md");
+    let settings = include_str!("../../docs/settings.md");
     assert!(
         settings.contains(&tap_sentry::about::settings_table()),
         "docs/settings.md: run `cargo run --example generate`"
@@ -206,7 +206,7 @@ fn every_setting_is_documented_wherever_settings_are() {
         "README's streams: run `cargo run --example generate`"
     );
     let example: serde_json::Value =
-        serde_json::from_str(include_str!("../config.example.json")).expect("JSON");
+        serde_json::from_str(include_str!("../../config.example.json")).expect("JSON");
     for setting in tap_sentry::about::settings() {
         assert!(
             example.get(&setting.name).is_some(),
@@ -214,10 +214,10 @@ fn every_setting_is_documented_wherever_settings_are() {
             setting.name
         );
         for (file, text) in [
-            ("meltano.yml", include_str!("../meltano.yml")),
+            ("meltano.yml", include_str!("../../meltano.yml")),
             (
                 "meltano/extractor.yml",
-                include_str!("../meltano/extractor.yml"),
+                include_str!("../../meltano/extractor.yml"),
             ),
         ] {
             assert!(
@@ -274,10 +274,10 @@ fn links_between_the_pages_lead_somewhere() {
 #[test]
 fn meltano_selects_what_is_selected_by_default() {
     for (file, text) in [
-        ("meltano.yml", include_str!("../meltano.yml")),
+        ("meltano.yml", include_str!("../../meltano.yml")),
         (
             "meltano/extractor.yml",
-            include_str!("../meltano/extractor.yml"),
+            include_str!("../../meltano/extractor.yml"),
         ),
     ] {
         for stream in tap_sentry::streams::STREAMS {
