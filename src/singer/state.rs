@@ -12,6 +12,7 @@
 use crate::streams::StreamDef;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use tap_sentry_api::params::{ORGANIZATION, PROJECT_ID, Params};
@@ -45,11 +46,20 @@ impl Partition {
         )
     }
 
-    fn is(&self, context: &Value) -> bool {
-        context
-            .as_object()
-            .is_some_and(|map| map.len() == self.0.len())
-            && self.holds(context)
+    /// The one that an entry's `context` names; `None` when it has other members than a partition of this tap.
+    fn named(context: &Value) -> Option<Self> {
+        let context = context.as_object()?;
+        let named = [ORGANIZATION, PROJECT_ID].into_iter();
+        let named: Option<Vec<_>> = named
+            .filter_map(|name| Some((name, context.get(name)?)))
+            .map(|(name, value)| Some((name, value.as_str()?.to_owned())))
+            .collect();
+        named.filter(|named| named.len() == context.len()).map(Self)
+    }
+
+    /// That of its whole organization.
+    fn organization(&self) -> Self {
+        Self(self.0.iter().take(1).cloned().collect())
     }
 
     fn holds(&self, context: &Value) -> bool {
@@ -85,9 +95,50 @@ pub struct Checkpoint {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Bookmarks {
     value: Map<String, Value>,
-    /// Where the partitions of this run are; a stream's `start` is their minimum. They are in `value` too, but to be
-    /// searched for: too slow for each of thousands at each checkpoint.
-    planned: BTreeMap<&'static str, HashMap<Partition, Option<DateTime<Utc>>>>,
+    /// Where in a stream's `partitions` the entry of each is: to search for it is too slow for thousands of projects.
+    places: HashMap<&'static str, HashMap<Partition, usize>>,
+    planned: BTreeMap<&'static str, Planned>,
+}
+
+/// Where the partitions of a run are; a stream's `start` is their minimum.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Planned {
+    /// `None` is a partition without progress.
+    starts: HashMap<Partition, Option<DateTime<Utc>>>,
+    /// How many partitions are at each.
+    numbers: BTreeMap<Option<DateTime<Utc>>, usize>,
+}
+
+impl Planned {
+    fn add(&mut self, partition: Partition, start: Option<DateTime<Utc>>) {
+        if let Some(before) = self.starts.insert(partition, start) {
+            self.leave(before);
+        }
+        *self.numbers.entry(start).or_default() += 1;
+    }
+
+    fn moved(&mut self, partition: &Partition, start: DateTime<Utc>) {
+        let Some(known) = self.starts.get_mut(partition) else {
+            return;
+        };
+        let before = known.replace(start);
+        *self.numbers.entry(Some(start)).or_default() += 1;
+        self.leave(before);
+    }
+
+    fn leave(&mut self, start: Option<DateTime<Utc>>) {
+        if let Entry::Occupied(mut number) = self.numbers.entry(start) {
+            *number.get_mut() -= 1;
+            if *number.get() == 0 {
+                number.remove();
+            }
+        }
+    }
+
+    /// `None` as long as a partition is without progress.
+    fn least(&self) -> Option<DateTime<Utc>> {
+        *self.numbers.keys().next()?
+    }
 }
 
 impl Bookmarks {
@@ -132,10 +183,23 @@ impl Bookmarks {
             }
             Some(_) => return Err(StateError("`bookmarks` must be an object".to_owned())),
         }
-        Ok(Self {
+        let mut bookmarks = Self {
             value,
-            planned: BTreeMap::new(),
-        })
+            ..Self::default()
+        };
+        for def in crate::streams::STREAMS {
+            let partitions = bookmarks.partitions(def.name()).into_iter().flatten();
+            let named = partitions.enumerate().filter_map(|(place, entry)| {
+                Some((Partition::named(entry.get("context")?)?, place))
+            });
+            let mut places = HashMap::new();
+            for (partition, place) in named {
+                // Of two entries of one partition the first counts.
+                places.entry(partition).or_insert(place);
+            }
+            bookmarks.places.insert(def.name(), places);
+        }
+        Ok(bookmarks)
     }
 
     /// How many bytes the state is as JSON.
@@ -145,12 +209,12 @@ impl Bookmarks {
 
     /// Where the partition was left, if it was ever.
     pub fn start(&self, stream: &str, partition: &Partition) -> Option<DateTime<Utc>> {
-        let entry = self.find(stream)?;
-        match entry.get("partitions").and_then(Value::as_array) {
-            Some(partitions) => own(partitions, partition)
-                .or_else(|| whole(partitions, partition))?
+        match self.partitions(stream) {
+            Some(_) => self
+                .own(stream, partition)
+                .or_else(|| self.whole(stream, partition))?
                 .get("start"),
-            None => entry.get("start"),
+            None => self.find(stream)?.get("start"),
         }
         .and_then(Value::as_str)
         .and_then(|text| parse_instant(text).ok())
@@ -164,18 +228,14 @@ impl Bookmarks {
             .map(|partition| self.start(stream, partition))
             .collect();
         for (partition, start) in partitions.iter().zip(&starts) {
-            let known = self
-                .find(stream)
-                .and_then(|entry| entry.get("partitions")?.as_array())
-                .and_then(|list| own(list, partition));
-            if let (None, Some(start)) = (known, start) {
+            if let (None, Some(start)) = (self.own(stream, partition), start) {
                 self.set(stream, partition, *start);
             }
         }
-        self.planned
-            .entry(stream)
-            .or_default()
-            .extend(partitions.into_iter().zip(starts));
+        let planned = self.planned.entry(stream).or_default();
+        for (partition, start) in partitions.into_iter().zip(starts) {
+            planned.add(partition, start);
+        }
     }
 
     /// Moves a partition forward, never back. Returns whether anything changed.
@@ -198,11 +258,8 @@ impl Bookmarks {
         let Some(planned) = self.planned.get_mut(stream) else {
             return true;
         };
-        if let Some(known) = planned.get_mut(partition) {
-            *known = Some(*start);
-        }
-        // `None` is the least: a partition without progress.
-        if let Some(least) = planned.values().min().copied().flatten() {
+        planned.moved(partition, *start);
+        if let Some(least) = planned.least() {
             self.entry(stream)
                 .insert("start".to_owned(), json!(format_instant(least)));
         }
@@ -292,8 +349,30 @@ impl Bookmarks {
         object(object(&mut self.value, "bookmarks"), stream)
     }
 
-    fn set(&mut self, stream: &str, partition: &Partition, start: DateTime<Utc>) {
+    fn partitions(&self, stream: &str) -> Option<&Vec<Value>> {
+        self.find(stream)?.get("partitions")?.as_array()
+    }
+
+    /// The partition's own entry.
+    fn own(&self, stream: &str, partition: &Partition) -> Option<&Value> {
+        let place = self.places.get(stream)?.get(partition)?;
+        self.partitions(stream)?.get(*place)
+    }
+
+    /// That of its whole organization, if it is the only one there.
+    fn whole(&self, stream: &str, partition: &Partition) -> Option<&Value> {
+        let organization = partition.organization();
+        let own = self.own(stream, &organization)?;
+        let entries = self.partitions(stream)?.iter();
+        let contexts = entries.filter_map(|entry| entry.get("context"));
+        let within = contexts.filter(|context| organization.holds(context));
+        (within.take(2).count() == 1).then_some(own)
+    }
+
+    fn set(&mut self, stream: &'static str, partition: &Partition, start: DateTime<Utc>) {
         let start = json!(format_instant(start));
+        let places = self.places.entry(stream).or_default();
+        let known = places.get(partition).copied();
         let partitions = self
             .entry(stream)
             .entry("partitions")
@@ -301,32 +380,15 @@ impl Bookmarks {
         let Value::Array(partitions) = partitions else {
             return;
         };
-        match partitions
-            .iter_mut()
-            .find(|p| p.get("context").is_some_and(|c| partition.is(c)))
-        {
-            Some(known) => known["start"] = start,
-            None => partitions.push(json!({"context": partition.to_value(), "start": start})),
+        if let Some(entry) = known.and_then(|place| partitions.get_mut(place)) {
+            entry["start"] = start;
+            return;
         }
+        let place = partitions.len();
+        partitions.push(json!({"context": partition.to_value(), "start": start}));
+        let places = self.places.entry(stream).or_default();
+        places.insert(partition.clone(), place);
     }
-}
-
-/// The partition's own entry.
-fn own<'a>(partitions: &'a [Value], partition: &Partition) -> Option<&'a Value> {
-    partitions
-        .iter()
-        .find(|p| p.get("context").is_some_and(|c| partition.is(c)))
-}
-
-/// That of its whole organization, if it is the only one there.
-fn whole<'a>(partitions: &'a [Value], partition: &Partition) -> Option<&'a Value> {
-    let organization = Partition(partition.0.iter().take(1).cloned().collect());
-    let mut within = partitions
-        .iter()
-        .filter(|p| p.get("context").is_some_and(|c| organization.holds(c)));
-    within
-        .next()
-        .filter(|p| organization.is(&p["context"]) && within.next().is_none())
 }
 
 /// What a wrapper holds: a STATE line as it was printed, what `meltano state get` prints, and what its backends store.
@@ -636,6 +698,21 @@ mod tests {
             }
         }
         assert_eq!(bookmarks.least("issues"), Some("2026-01-02T00:00:00Z"));
+    }
+
+    #[test]
+    fn of_two_entries_of_one_project_the_first_counts_and_moves() {
+        let entry = |start: &str| json!({"context": {"project_id": "1", "organization_slug": "acme"}, "start": start});
+        let entries = [entry("2026-01-05T00:00:00Z"), entry("2026-01-09T00:00:00Z")];
+        let state = json!({"bookmarks": {"issues": {"partitions": entries}}});
+        let mut bookmarks = Bookmarks::parse(state).expect("a state");
+        let known = bookmarks.start("issues", &project("1"));
+        assert_eq!(known, Some(at("2026-01-05")));
+        assert!(bookmarks.apply(&checkpoint("1", "2026-02-01")));
+        let value = bookmarks.to_value();
+        let partitions = &value["bookmarks"]["issues"]["partitions"];
+        assert_eq!(partitions[0], entry("2026-02-01T00:00:00Z"));
+        assert_eq!(partitions[1], entry("2026-01-09T00:00:00Z"));
     }
 
     #[test]
