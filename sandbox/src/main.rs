@@ -22,7 +22,7 @@ Usage: sentry-sandbox [OPTIONS]
   --gzip                   compress for clients that accept it
   --server VERSION         2026, 2025, 21.4, 21.1 or 9.1: what it knows and how it answers (default: 2025)
   --no-hits                searches do not say how many rows they have (no X-Hits)
-  --pedantic               refuse what Sentry passes over in silence: unknown parameters and tags of the issue list
+  --pedantic               refuse what Sentry passes over in silence: unknown parameters and, in searches, tags
   --bulk P,I,E[,BYTES]     P projects of I issues of E events over 30 days, instead of the seeded world
 ";
 
