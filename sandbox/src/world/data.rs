@@ -76,6 +76,37 @@ impl World {
         })
     }
 
+    /// The outcomes of a window of some projects: those of an issue's events as one, at the window's begin.
+    pub fn outcomes_in<'a>(
+        &'a self,
+        window: Seconds,
+        projects: &'a BTreeSet<u64>,
+    ) -> impl Iterator<Item = Outcome> + 'a {
+        let issues = self.issues.values();
+        let issues = issues.filter(|issue| projects.contains(&issue.project));
+        let of_issues = issues.filter_map(move |issue| {
+            let quantity = issue
+                .kind
+                .is_error()
+                .then(|| issue.count_in(window))
+                .filter(|count| *count > 0)?;
+            Some(Outcome {
+                project: issue.project,
+                second: window.from,
+                category: "error".to_owned(),
+                outcome: "accepted".to_owned(),
+                reason: None,
+                quantity,
+                times_seen: quantity,
+            })
+        });
+        let others = self.outcomes.iter();
+        let others = others
+            .filter(move |one| projects.contains(&one.project) && window.holds(one.second))
+            .cloned();
+        of_issues.chain(others)
+    }
+
     /// Follows a merge, and knows nothing of issues on their way out.
     pub fn find_issue(&self, id: u64) -> Option<&Issue> {
         let id = self.merged.get(&id).unwrap_or(&id);

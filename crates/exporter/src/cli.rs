@@ -1,0 +1,237 @@
+//! The command line, with flags as the programs of Prometheus write them.
+
+use crate::collector::{Collector, Definition};
+use clap::{
+    Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum,
+};
+use serde_json::{Map, Value, json};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Sentry's numbers for Prometheus.
+///
+/// Serves /metrics. Settings are read from flags, from the environment (`SENTRY_EXPORTER_<SETTING>`) and .env, and from one
+/// YAML file; the earlier of these wins.
+#[derive(Debug, Parser)]
+#[command(name = "sentry-exporter", version = concat!("v", env!("CARGO_PKG_VERSION")), after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do
+    #[arg(value_enum, default_value_t = Mode::Serve, hide_default_value = true)]
+    pub mode: Mode,
+    /// Settings: a YAML file
+    #[arg(long = "config.file", alias = "config", value_name = "FILE")]
+    pub config_file: Option<PathBuf>,
+    /// Check the settings and all files that they name, ask nothing of Sentry, and end
+    #[arg(long = "config.check")]
+    pub config_check: bool,
+    /// Address to listen on, as HOST:PORT or :PORT; may be repeated [default: :9790]
+    #[arg(long = "web.listen-address", value_name = "ADDRESS")]
+    pub listen_address: Vec<String>,
+    /// File with TLS, users and headers, as the programs of Prometheus read it
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub web_config_file: Option<String>,
+    /// Path of the metrics [default: /metrics]
+    #[arg(long = "web.telemetry-path", value_name = "PATH")]
+    pub telemetry_path: Option<String>,
+    /// Reload the configuration on POST to /-/reload even where no users are configured
+    #[arg(long = "web.enable-lifecycle")]
+    pub enable_lifecycle: bool,
+    /// Least level of log lines: debug, info, warn or error [default: info]
+    #[arg(long = "log.level", value_name = "LEVEL")]
+    pub log_level: Option<String>,
+    /// Form of log lines: logfmt or json [default: logfmt]
+    #[arg(long = "log.format", value_name = "FORMAT")]
+    pub log_format: Option<String>,
+    /// Print a man page or a shell's completions
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub generate: Option<Artifact>,
+    /// Those that a flag switches.
+    #[arg(skip)]
+    pub collectors: Vec<(Collector, bool)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Answer scrapes until a signal comes (what is done when nothing is said)
+    Serve,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Artifact {
+    Man,
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
+}
+
+/// One source for --help, the man page and the documentation.
+pub const EXIT_CODES: &str = "Exit codes:
+  0  stopped by a signal, or done what was asked
+  1  configuration not usable, address not free, or an unexpected error
+  2  invalid command line
+  5  stdout was closed";
+
+/// The command line with a pair of flags for each collector.
+pub fn command() -> Command {
+    let flags = Collector::ALL.into_iter().flat_map(|collector| {
+        let Definition {
+            name,
+            flag,
+            no_flag,
+            is_default,
+            ..
+        } = collector.definition();
+        let by_default = if *is_default { "on" } else { "off" };
+        let arg = |name: &'static str, other: &'static str| {
+            Arg::new(name)
+                .long(name)
+                .action(ArgAction::SetTrue)
+                .overrides_with(other)
+                .help_heading("Collectors")
+        };
+        [
+            arg(flag, no_flag).help(format!(
+                "Switch the collector {name} on, or off with --no-… [default: {by_default}]"
+            )),
+            arg(no_flag, flag).hide(true),
+        ]
+    });
+    Cli::command().args(flags)
+}
+
+impl Cli {
+    /// Reads the command line; ends the program with what it says of a wrong one.
+    pub fn read(args: impl IntoIterator<Item = OsString>) -> Self {
+        Self::parsed(args).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// What is wrong with it; `--help` and `--version` are told so too.
+    pub fn parsed(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let command = command();
+        let args: Vec<OsString> = args
+            .into_iter()
+            .map(|arg| two_dashes(&command, arg))
+            .collect();
+        let matches = command.try_get_matches_from(args)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        let switches = Collector::ALL.into_iter();
+        cli.collectors = switches
+            .filter_map(|collector| Some((collector, switch(&matches, collector)?)))
+            .collect();
+        Ok(cli)
+    }
+
+    /// The settings that flags set.
+    pub fn settings(&self) -> Map<String, Value> {
+        let mut settings = Map::new();
+        let mut set = |key: &str, value: Value| settings.insert(key.to_owned(), value);
+        if !self.listen_address.is_empty() {
+            set("listen_address", json!(self.listen_address));
+        }
+        for (key, value) in [
+            ("web_config_file", &self.web_config_file),
+            ("telemetry_path", &self.telemetry_path),
+            ("log_level", &self.log_level),
+            ("log_format", &self.log_format),
+        ] {
+            if let Some(value) = value {
+                set(key, json!(value));
+            }
+        }
+        if self.enable_lifecycle {
+            set("enable_lifecycle", json!(true));
+        }
+        for (collector, on) in &self.collectors {
+            set(collector.definition().setting, json!(on));
+        }
+        settings
+    }
+}
+
+fn switch(matches: &ArgMatches, collector: Collector) -> Option<bool> {
+    let definition = collector.definition();
+    match (
+        matches.get_flag(definition.flag),
+        matches.get_flag(definition.no_flag),
+    ) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    }
+}
+
+/// A flag with one dash, as Go's own flags are written, is the one with two.
+fn two_dashes(command: &Command, arg: OsString) -> OsString {
+    let Some(name) = arg.to_str().and_then(|text| text.strip_prefix('-')) else {
+        return arg;
+    };
+    let bare = name.split_once('=').map_or(name, |(bare, _)| bare);
+    let is_flag = command.get_arguments().any(|flag| {
+        let aliases = flag.get_all_aliases().unwrap_or_default();
+        flag.get_long() == Some(bare) || aliases.contains(&bare)
+    });
+    if bare.len() > 1 && (is_flag || bare == "version" || bare == "help") {
+        OsString::from(format!("--{name}"))
+    } else {
+        arg
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn cli(args: &[&str]) -> Result<Cli, clap::Error> {
+        let program = ["sentry-exporter"];
+        Cli::parsed(program.iter().chain(args).map(OsString::from))
+    }
+
+    fn set(args: &[&str]) -> Value {
+        Value::Object(cli(args).expect("a command line").settings())
+    }
+
+    #[rstest]
+    #[case::nothing(&[], json!({}))]
+    #[case::the_mode(&["serve"], json!({}))]
+    #[case::two_addresses(&["--web.listen-address=:1", "--web.listen-address", ":2"], json!({"listen_address": [":1", ":2"]}))]
+    #[case::one_dash(&["-web.listen-address=:1", "-config.file", "x.yml"], json!({"listen_address": [":1"]}))]
+    #[case::switches(&["--no-collector.issues", "--collector.release_health"], json!({"collector_issues": false, "collector_release_health": true}))]
+    #[case::the_last_counts(&["--no-collector.issues", "--collector.issues"], json!({"collector_issues": true}))]
+    #[case::all_others(
+        &["--web.config.file=w", "--web.telemetry-path=/m", "--web.enable-lifecycle", "--log.level=debug", "--log.format=json"],
+        json!({"web_config_file": "w", "telemetry_path": "/m", "log_level": "debug", "log_format": "json", "enable_lifecycle": true})
+    )]
+    fn flags_are_settings(#[case] args: &[&str], #[case] expected: Value) {
+        assert_eq!(set(args), expected);
+    }
+
+    #[rstest]
+    #[case(&["--config.file", "a.yml"])]
+    #[case(&["--config", "a.yml"])]
+    #[case(&["-config", "a.yml", "serve"])]
+    #[case(&["-config.file=a.yml"])]
+    fn a_file(#[case] args: &[&str]) {
+        let cli = cli(args).expect("a command line");
+        assert_eq!(cli.config_file, Some(PathBuf::from("a.yml")));
+    }
+
+    #[rstest]
+    #[case(&["--collector.nothing"])]
+    #[case(&["serve", "more"])]
+    #[case(&["-x"])]
+    #[case(&["--no-web.listen-address=:1"])]
+    fn no_command_line(#[case] args: &[&str]) {
+        assert_eq!(cli(args).expect_err("a mistake").exit_code(), 2);
+    }
+
+    #[test]
+    fn the_command_is_sound() {
+        command().debug_assert();
+    }
+}

@@ -1,0 +1,8 @@
+//! The exporter against a small strict Sentry: what it shows is what is there.
+
+mod dsl;
+mod failures;
+mod figures;
+mod freshness;
+mod months;
+mod servers;
