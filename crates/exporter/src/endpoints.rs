@@ -7,12 +7,11 @@ pub static ORGANIZATIONS: Endpoint = endpoints::ORGANIZATIONS;
 
 pub static PROJECTS: Endpoint = endpoints::PROJECTS;
 
-/// What became of events, of all projects in one answer; zeros are absent. `start` and `end` are to be added.
+/// What became of events, of many projects in one answer; zeros are absent. `project`, `start` and `end` are to be added.
 pub static OUTCOMES: Endpoint = Endpoint {
     name: "stats_v2",
     path: "organizations/{organization_slug}/stats_v2/",
     query: &[
-        ("project", "-1"),
         ("field", "sum(quantity)"),
         ("groupBy", "project"),
         ("groupBy", "category"),

@@ -158,7 +158,7 @@ pub static MONITORS: Figure = Figure {
 pub static CRASH_FREE_SESSIONS: Figure = Figure {
     name: "sentry_release_crash_free_sessions_ratio",
     kind: Kind::Gauge,
-    help: "Share of the sessions of the last 24 hours that did not crash, for the newest releases",
+    help: "Share of the sessions of the last 24 hours that did not crash, for the newest releases among the 100 with most sessions",
     source: "organizations/{organization}/sessions/",
     labels: &["organization", "project", "release"],
     collector: Some(Collector::ReleaseHealth),
@@ -167,7 +167,7 @@ pub static CRASH_FREE_SESSIONS: Figure = Figure {
 pub static CRASH_FREE_USERS: Figure = Figure {
     name: "sentry_release_crash_free_users_ratio",
     kind: Kind::Gauge,
-    help: "Share of the users of the last 24 hours without a crash, for the newest releases",
+    help: "Share of the users of the last 24 hours without a crash, for the newest releases among the 100 with most sessions",
     source: "organizations/{organization}/sessions/",
     labels: &["organization", "project", "release"],
     collector: Some(Collector::ReleaseHealth),
@@ -176,7 +176,7 @@ pub static CRASH_FREE_USERS: Figure = Figure {
 pub static RELEASE_SESSIONS: Figure = Figure {
     name: "sentry_release_sessions",
     kind: Kind::Gauge,
-    help: "Sessions of the last 24 hours, for the newest releases",
+    help: "Sessions of the last 24 hours, for the newest releases among the 100 with most sessions",
     source: "organizations/{organization}/sessions/",
     labels: &["organization", "project", "release"],
     collector: Some(Collector::ReleaseHealth),

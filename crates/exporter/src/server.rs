@@ -67,12 +67,13 @@ impl Server {
         target: &Target,
         memory: Arc<Memory>,
     ) -> Result<Self, ConnectError> {
-        let traffic = Arc::new(Traffic::default());
+        let address = target.connection.base_url.to_string();
+        let traffic = memory.traffic(name.as_deref().unwrap_or_default(), &address);
         Ok(Self {
             name,
             client: Client::new(&target.connection, Arc::clone(&traffic))?,
             traffic,
-            address: target.connection.base_url.to_string(),
+            address,
             organizations: target.organizations.clone(),
             filter: target.projects.clone(),
             memory,
@@ -142,7 +143,8 @@ impl Server {
         now: DateTime<Utc>,
     ) -> bool {
         let (client, filter) = (&self.client, &self.filter);
-        let counts = self.memory.counts(&self.address, slug);
+        let label = self.name.as_deref().unwrap_or_default();
+        let counts = self.memory.counts(label, &self.address, slug);
         let began = Instant::now();
         let visit = Visit::begin(client, slug, filter, bounds, now, &counts).await;
         let visit = match visit {

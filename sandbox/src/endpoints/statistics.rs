@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 
 const FIELD: &str = "sum(quantity)";
 
+/// More groups than these are lost without a word.
+const ROWS: usize = 10_000;
+
 const PARAMETERS: [&str; 11] = [
     "category",
     "end",
@@ -133,6 +136,7 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     let groups: Vec<Value> = groups
         .into_values()
         .filter(|(_, counts)| counts.iter().flatten().any(|count| *count > 0))
+        .take(ROWS)
         .map(|(by, counts)| {
             let totals = counts.iter().map(|one| json!(one.iter().sum::<u64>()));
             let mut group = json!({"by": by, "totals": by_field(totals.collect())});

@@ -64,33 +64,78 @@ fn key(project: u64, category: &str, outcome: &str, reason: &str) -> CountKey {
     )
 }
 
-/// All projects in one answer.
+/// All projects in one answer; in several, if it is full.
 async fn of_organization(visit: &Visit<'_>, month: DateTime<Utc>) -> Result<Read, ApiError> {
     let projects: BTreeSet<u64> = visit.readable().map(|(id, _)| id).collect();
-    if projects.is_empty() {
-        // A server refuses to count nothing.
-        let counts = Vec::new();
-        return Ok(Read { projects, counts });
+    let mut counts = Vec::new();
+    // A server refuses to count nothing.
+    let mut parts = Vec::from_iter((!projects.is_empty()).then_some(Part::All));
+    while let Some(part) = parts.pop() {
+        let groups = outcomes(visit, month, &part).await?.groups;
+        if groups.len() >= ROWS
+            && let Some(halves) = part.halves(&projects)
+        {
+            parts.extend(halves);
+            continue;
+        }
+        counts.extend(groups.into_iter().map(|group| {
+            let by = group.by;
+            let reason = by.reason.filter(|reason| reason != "none");
+            let key = (
+                by.project,
+                by.category,
+                by.outcome,
+                reason.unwrap_or_default(),
+            );
+            (key, group.totals.quantity)
+        }));
     }
+    Ok(Read { projects, counts })
+}
+
+/// Sentry gives no more groups than these, and does not say so.
+const ROWS: usize = 10_000;
+
+/// Which projects one request is about.
+enum Part {
+    All,
+    Some(Vec<u64>),
+}
+
+impl Part {
+    fn halves(&self, all: &BTreeSet<u64>) -> Option<[Self; 2]> {
+        let ids: Vec<u64> = match self {
+            Self::All => all.iter().copied().collect(),
+            Self::Some(ids) => ids.clone(),
+        };
+        let (one, other) = ids.split_at(ids.len() / 2);
+        (!one.is_empty()).then(|| [one, other].map(|ids| Self::Some(ids.to_vec())))
+    }
+
+    fn query(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::All => vec![("project", "-1".to_owned())],
+            Self::Some(ids) => ids.iter().map(|id| ("project", id.to_string())).collect(),
+        }
+    }
+}
+
+async fn outcomes(
+    visit: &Visit<'_>,
+    month: DateTime<Utc>,
+    part: &Part,
+) -> Result<Outcomes, ApiError> {
     let window = Window {
         start: month,
         // In the first second of a month nothing would be between both.
         end: visit.now.max(month + TimeDelta::seconds(1)),
     };
-    let request = Request::new(&OUTCOMES, visit.place()).with(window.query());
-    let outcomes: Outcomes = one(visit.client, request).await?;
-    let groups = outcomes.groups.into_iter();
-    let counts = groups.map(|group| {
-        let by = group.by;
-        let reason = by
-            .reason
-            .filter(|reason| reason != "none")
-            .unwrap_or_default();
-        let key = (by.project, by.category, by.outcome, reason);
-        (key, group.totals.quantity)
-    });
-    let counts = counts.collect();
-    Ok(Read { projects, counts })
+    let request = Request::new(&OUTCOMES, visit.place());
+    one(
+        visit.client,
+        request.with(part.query()).with(window.query()),
+    )
+    .await
 }
 
 /// One count of one project after another, on servers before 21.4.

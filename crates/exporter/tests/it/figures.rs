@@ -320,3 +320,26 @@ fn a_hundred_projects_cost_few_requests_and_no_429() {
     );
     assert!(!page.text.contains(TOKEN));
 }
+
+#[test]
+fn more_counts_than_one_answer_holds_are_read_in_parts() {
+    let mut world = World::empty(now());
+    for slug in ["api", "web", "worker"] {
+        let project = world.add_project(slug);
+        for number in 0..4_000 {
+            let reason = format!("reason {number}");
+            world.add_outcomes(project, now(), "filtered", &reason, 1);
+        }
+    }
+    let sandbox = sentry(world);
+    let page = Watch::new(&sandbox).look();
+    for project in ["api", "web", "worker"] {
+        let filtered = page.sum("sentry_events_total", &[("project", project)]);
+        assert!((filtered - 4_000.0).abs() < 0.1, "{project}: {filtered}");
+    }
+    let statistics = sandbox.requests();
+    let statistics = statistics
+        .iter()
+        .filter(|one| one.path.ends_with("/stats_v2/"));
+    assert_eq!(statistics.count(), 3, "all, and both halves");
+}

@@ -98,6 +98,8 @@ fn a_new_configuration_does_not_forget_what_was_told() {
     sandbox.world().correct_outcomes(project, "accepted", 60);
     let after = Watch::started(&values, &memory, clock);
     assert_eq!(counts(&after.look()), (100.0, 10.0));
+    let requests = |page: &crate::dsl::Exposition| page.sum("sentry_api_requests_total", &[]);
+    assert!(requests(&after.look()) > 7.9, "of both configurations");
     let restarted = Watch::of(&values);
     assert_eq!(
         counts(&restarted.look()),
