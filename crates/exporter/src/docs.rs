@@ -1,5 +1,6 @@
 //! What is generated for documentation: tables of settings, figures and collectors, and the example of a configuration.
 
+use crate::cli::EXIT_CODES;
 use crate::collector::Collector;
 use crate::figures::{FIGURES, Figure};
 use crate::settings;
@@ -82,6 +83,16 @@ fn row(figure: &Figure) -> String {
         labels.join(", "),
         figure.help
     )
+}
+
+/// A Markdown table of the exit codes.
+pub fn exit_codes() -> String {
+    let mut out = String::from("| code | meaning |\n|---|---|\n");
+    let codes = EXIT_CODES.lines().skip(1);
+    for (code, meaning) in codes.filter_map(|line| line.trim().split_once("  ")) {
+        let _ = writeln!(out, "| {code} | {meaning} |");
+    }
+    out
 }
 
 /// Every setting, as a file that works once the token and the organization are right. What is commented out is the
