@@ -1,18 +1,20 @@
 //! The command line, with flags as the programs of Prometheus write them.
 
 use crate::collector::{Collector, Definition};
+use clap::parser::ValueSource;
 use clap::{
     Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum,
 };
 use serde_json::{Map, Value, json};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use tap_sentry_serve::flags::{LogArgs, WebArgs, arguments};
 
 /// Sentry's numbers for Prometheus.
 ///
 /// Serves /metrics. Settings are read from flags, from the environment (`SENTRY_EXPORTER_<SETTING>`) and .env, and from one
 /// YAML file; the earlier of these wins.
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(name = "sentry-exporter", version = concat!("v", env!("CARGO_PKG_VERSION")), after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do
@@ -24,30 +26,16 @@ pub struct Cli {
     /// Check the settings and all files that they name, ask nothing of Sentry, and end
     #[arg(long = "config.check")]
     pub config_check: bool,
-    /// Address to listen on, as HOST:PORT or :PORT; may be repeated [default: :9790]
-    #[arg(long = "web.listen-address", value_name = "ADDRESS")]
-    pub listen_address: Vec<String>,
-    /// File with TLS, users and headers, as the programs of Prometheus read it
-    #[arg(long = "web.config.file", value_name = "FILE")]
-    pub web_config_file: Option<String>,
-    /// Path of the metrics [default: /metrics]
-    #[arg(long = "web.telemetry-path", value_name = "PATH")]
-    pub telemetry_path: Option<String>,
-    /// Reload the configuration on POST to /-/reload even where no users are configured
-    #[arg(long = "web.enable-lifecycle")]
-    pub enable_lifecycle: bool,
-    /// Least level of log lines: debug, info, warn or error [default: info]
-    #[arg(long = "log.level", value_name = "LEVEL")]
-    pub log_level: Option<String>,
-    /// Form of log lines: logfmt or json [default: logfmt]
-    #[arg(long = "log.format", value_name = "FORMAT")]
-    pub log_format: Option<String>,
+    #[command(flatten)]
+    pub web: WebArgs,
+    #[command(flatten)]
+    pub log: LogArgs,
     /// Print a man page or a shell's completions
     #[arg(long, value_name = "WHAT", value_enum)]
     pub generate: Option<Artifact>,
-    /// Those that a flag switches.
+    /// The settings that flags set.
     #[arg(skip)]
-    pub collectors: Vec<(Collector, bool)>,
+    pub settings: Map<String, Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -113,41 +101,47 @@ impl Cli {
     /// What is wrong with it; `--help` and `--version` are told so too.
     pub fn parsed(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let command = command();
-        let args: Vec<OsString> = args
-            .into_iter()
-            .map(|arg| two_dashes(&command, arg))
-            .collect();
+        let args = arguments(&command, args);
         let matches = command.try_get_matches_from(args)?;
         let mut cli = Self::from_arg_matches(&matches)?;
-        let switches = Collector::ALL.into_iter();
-        cli.collectors = switches
-            .filter_map(|collector| Some((collector, switch(&matches, collector)?)))
-            .collect();
+        cli.settings = cli.set_by(&matches);
         Ok(cli)
     }
 
-    /// The settings that flags set.
-    pub fn settings(&self) -> Map<String, Value> {
+    /// What flags set, as settings.
+    fn set_by(&self, matches: &ArgMatches) -> Map<String, Value> {
         let mut settings = Map::new();
+        let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
         let mut set = |key: &str, value: Value| settings.insert(key.to_owned(), value);
-        if !self.listen_address.is_empty() {
-            set("listen_address", json!(self.listen_address));
+        let addresses = self.web.listen_addresses.iter();
+        let addresses: Vec<String> = addresses.map(ToString::to_string).collect();
+        if !addresses.is_empty() {
+            set("listen_address", json!(addresses));
         }
-        for (key, value) in [
-            ("web_config_file", &self.web_config_file),
-            ("telemetry_path", &self.telemetry_path),
-            ("log_level", &self.log_level),
-            ("log_format", &self.log_format),
-        ] {
-            if let Some(value) = value {
-                set(key, json!(value));
+        if let Some(file) = &self.web.config_file {
+            set("web_config_file", json!(file));
+        }
+        if let Some(path) = &self.web.telemetry_path {
+            set("telemetry_path", json!(path));
+        }
+        if given("web.enable-lifecycle") {
+            set("enable_lifecycle", json!(self.web.enable_lifecycle));
+        }
+        if let Some(level) = self.log.level {
+            set("log_level", json!(level.as_str().to_lowercase()));
+        }
+        if let Some(format) = self
+            .log
+            .format
+            .to_possible_value()
+            .filter(|_| given("log.format"))
+        {
+            set("log_format", json!(format.get_name()));
+        }
+        for collector in Collector::ALL {
+            if let Some(on) = switch(matches, collector) {
+                set(collector.definition().setting, json!(on));
             }
-        }
-        if self.enable_lifecycle {
-            set("enable_lifecycle", json!(true));
-        }
-        for (collector, on) in &self.collectors {
-            set(collector.definition().setting, json!(on));
         }
         settings
     }
@@ -165,23 +159,6 @@ fn switch(matches: &ArgMatches, collector: Collector) -> Option<bool> {
     }
 }
 
-/// A flag with one dash, as Go's own flags are written, is the one with two.
-fn two_dashes(command: &Command, arg: OsString) -> OsString {
-    let Some(name) = arg.to_str().and_then(|text| text.strip_prefix('-')) else {
-        return arg;
-    };
-    let bare = name.split_once('=').map_or(name, |(bare, _)| bare);
-    let is_flag = command.get_arguments().any(|flag| {
-        let aliases = flag.get_all_aliases().unwrap_or_default();
-        flag.get_long() == Some(bare) || aliases.contains(&bare)
-    });
-    if bare.len() > 1 && (is_flag || bare == "version" || bare == "help") {
-        OsString::from(format!("--{name}"))
-    } else {
-        arg
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,7 +170,7 @@ mod tests {
     }
 
     fn set(args: &[&str]) -> Value {
-        Value::Object(cli(args).expect("a command line").settings())
+        Value::Object(cli(args).expect("a command line").settings)
     }
 
     #[rstest]

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 use tap_sentry_api::connection::ConnectError;
+use tap_sentry_serve::server::ServeError;
+use tap_sentry_serve::web_config::WebConfigError;
 use tap_sentry_settings::problem::SettingsError;
 
 /// Why the program did not do what was asked.
@@ -11,6 +13,10 @@ pub enum Error {
     Settings(#[from] SettingsError),
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    WebConfig(#[from] WebConfigError),
     #[error("cannot write to stdout: {0}")]
     Stdout(std::io::Error),
     #[error("unexpected: {0}")]
@@ -21,7 +27,11 @@ impl Error {
     /// The documented exit codes.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Settings(_) | Self::Connect(_) | Self::Unexpected(_) => 1,
+            Self::Settings(_)
+            | Self::Connect(_)
+            | Self::Serve(_)
+            | Self::WebConfig(_)
+            | Self::Unexpected(_) => 1,
             Self::Stdout(_) => 5,
         })
     }

@@ -290,6 +290,24 @@ pub static BUILD_INFO: Figure = Figure {
     collector: None,
 };
 
+pub static RELOAD_SUCCESSFUL: Figure = Figure {
+    name: "sentry_exporter_config_last_reload_successful",
+    kind: Kind::Gauge,
+    help: "Whether the latest attempt to read the configuration succeeded; if not, the one before is in use",
+    source: "",
+    labels: &[],
+    collector: None,
+};
+
+pub static RELOAD_TIME: Figure = Figure {
+    name: "sentry_exporter_config_last_reload_success_timestamp_seconds",
+    kind: Kind::Gauge,
+    help: "When the configuration in use was read, in seconds since the beginning of 1970",
+    source: "",
+    labels: &[],
+    collector: None,
+};
+
 /// All figures, in the order in which they are shown.
 pub static FIGURES: &[&Figure] = &[
     &EVENTS,
@@ -317,6 +335,8 @@ pub static FIGURES: &[&Figure] = &[
     &API_REQUESTS,
     &RATE_LIMIT_REMAINING,
     &BUILD_INFO,
+    &RELOAD_SUCCESSFUL,
+    &RELOAD_TIME,
 ];
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 //! | [`visit`], [`collectors`] | one organization as one refresh sees it, and what each group makes of it |
 //! | [`month`], [`memory`] | counts of the month that never fall, and outlive a change of the configuration |
 //! | [`server`], [`snapshot`] | what is kept of a server's answers, and when it is asked anew |
-//! | [`families`], [`render`] | values, and the two texts that Prometheus reads |
+//! | [`families`], [`render`], [`web`] | values, the two texts that Prometheus reads, and how they are asked for |
 //! | [`error`], [`run`], [`generate`], [`docs`] | what ends the program, its modes, and what is generated from all of this |
 //!
 //! What keeps a scrape honest: values are the latest that Sentry gave, with their age beside them; what fails keeps its
@@ -32,7 +32,9 @@ pub mod memory;
 pub mod month;
 pub mod render;
 pub mod rows;
+pub mod run;
 pub mod server;
 pub mod settings;
 pub mod snapshot;
 pub mod visit;
+pub mod web;

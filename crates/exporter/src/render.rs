@@ -12,14 +12,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use std::fmt;
 use std::sync::Arc;
-
-/// The two texts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Prometheus's own, 0.0.4.
-    Classic,
-    OpenMetrics,
-}
+use tap_sentry_serve::negotiate::Format;
+use tap_sentry_serve::own;
 
 /// Series of one server; `server` is its label, where there are several servers.
 #[derive(Debug, Clone)]
@@ -28,9 +22,14 @@ pub struct Part {
     pub families: Arc<Families>,
 }
 
-/// What one answer shows. No two parts have a series in common.
+/// What one answer shows.
 #[derive(Debug, Clone, Default)]
-pub struct Page(pub Vec<Part>);
+pub struct Page {
+    /// No two of them have a series in common.
+    pub parts: Vec<Part>,
+    /// The process's own.
+    pub process: Vec<own::Figure>,
+}
 
 impl Page {
     /// The text.
@@ -54,6 +53,14 @@ impl Collector for Page {
         for figure in FIGURES {
             self.figure(figure, &mut encoder)?;
         }
+        for figure in &self.process {
+            let (kind, stem) = match figure.name.strip_suffix("_total") {
+                Some(stem) if figure.counter => (Kind::Counter, stem),
+                _ => (Kind::Gauge, figure.name),
+            };
+            let encoder = encoder.encode_descriptor(stem, figure.help, None, metric_type(kind))?;
+            value(kind, Number::Real(figure.value), encoder)?;
+        }
         Ok(())
     }
 }
@@ -61,17 +68,13 @@ impl Collector for Page {
 impl Page {
     fn figure(&self, figure: &Figure, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
         let with = |part: &Part| part.families.of(figure).is_some();
-        if !self.0.iter().any(with) {
+        if !self.parts.iter().any(with) {
             return Ok(());
         }
-        let kind = match figure.kind {
-            Kind::Counter => MetricType::Counter,
-            Kind::Gauge => MetricType::Gauge,
-            Kind::Info => MetricType::Info,
-        };
+        let kind = metric_type(figure.kind);
         let mut encoder =
             encoder.encode_descriptor(figure.stem(), &figure.help_text(), None, kind)?;
-        for Part { server, families } in &self.0 {
+        for Part { server, families } in &self.parts {
             for (values, number) in families.of(figure).into_iter().flatten() {
                 let server = server.iter().map(|name| ("server", name.as_str()));
                 let names = figure.labels.iter().copied();
@@ -81,6 +84,14 @@ impl Page {
             }
         }
         Ok(())
+    }
+}
+
+fn metric_type(kind: Kind) -> MetricType {
+    match kind {
+        Kind::Counter => MetricType::Counter,
+        Kind::Gauge => MetricType::Gauge,
+        Kind::Info => MetricType::Info,
     }
 }
 
@@ -108,10 +119,13 @@ mod tests {
         let odd = ["acme", "web", "error", "filtered", "a\"b\\c\nd é"];
         families.set(&EVENTS, &odd, (1_u64 << 60) + 1);
         families.set(&PROJECT_INFO, &["acme", "web", "4", ""], true);
-        Page(vec![Part {
-            server: None,
-            families: Arc::new(families),
-        }])
+        Page {
+            parts: vec![Part {
+                server: None,
+                families: Arc::new(families),
+            }],
+            process: Vec::new(),
+        }
     }
 
     fn lines(text: &str) -> Vec<&str> {
@@ -152,18 +166,35 @@ mod tests {
 
     #[test]
     fn several_servers_are_told_apart() {
-        let Page(mut parts) = page();
+        let Page {
+            mut parts,
+            mut process,
+        } = page();
         parts.push(parts[0].clone());
         for (part, name) in parts.iter_mut().zip(["eu", "us"]) {
             part.server = Some(name.to_owned());
         }
-        let text = Page(parts).render(Format::Classic).expect("a text");
+        process.push(own::Figure {
+            name: "process_cpu_seconds_total",
+            help: "CPU time.",
+            counter: true,
+            value: 1.5,
+        });
+        let page = Page { parts, process };
+        let text = page.render(Format::Classic).expect("a text");
+        assert!(
+            text.ends_with(
+                "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 1.5\n"
+            ),
+            "{text}"
+        );
         assert!(
             text.contains("\nsentry_up{server=\"eu\"} 1\nsentry_up{server=\"us\"} 1\n"),
             "{text}"
         );
         assert_eq!(text.matches("# TYPE sentry_up gauge").count(), 1);
-        let series: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let series = text.lines().filter(|line| line.starts_with("sentry_"));
+        let series: Vec<&str> = series.collect();
         assert!(
             series.iter().all(|line| line.contains("{server=\"")),
             "{text}"

@@ -5,13 +5,20 @@ use crate::collector::Collector;
 use crate::duration::duration;
 use crate::snapshot::Policy;
 use crate::visit::Bounds;
+use ::log::LevelFilter;
+use clap::ValueEnum;
 use schemars::JsonSchema;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use serde_saphyr::UserMessageFormatter;
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::path::{Path, PathBuf};
+use tap_sentry_api::connection::Connection;
 use tap_sentry_api::text::brief;
+use tap_sentry_serve::listen::Address;
+use tap_sentry_serve::log;
 use tap_sentry_settings::connection::{self, ConnectionKeys, Target, texts};
 use tap_sentry_settings::file::{self, FileError};
 use tap_sentry_settings::problem::{Problem, SettingsError};
@@ -87,10 +94,10 @@ struct Config {
     /// Events of single issues.
     #[schemars(title = "Collector issue_events")]
     collector_issue_events: bool,
-    /// Least level of log lines: debug, info, warn or error.
+    /// Least level of log lines: trace, debug, info, warn or error.
     #[schemars(title = "Log level")]
     log_level: String,
-    /// Form of log lines: logfmt or json.
+    /// Form of log lines: logfmt, json, or text for a person.
     #[schemars(title = "Log format")]
     log_format: String,
 }
@@ -143,56 +150,15 @@ pub struct Settings {
     pub servers: Vec<(Option<String>, Target)>,
     pub policy: Policy,
     pub web: Web,
-    pub log_level: LogLevel,
-    pub log_format: LogFormat,
 }
 
 /// How it is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Web {
-    /// `HOST:PORT` or `:PORT`.
-    pub listen_addresses: Vec<String>,
+    pub listen_addresses: Vec<Address>,
     pub telemetry_path: String,
     pub config_file: Option<PathBuf>,
     pub enable_lifecycle: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogLevel {
-    Debug,
-    Info,
-    Warn,
-    Error,
-}
-
-impl LogLevel {
-    /// As settings name it.
-    pub fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "debug" => Self::Debug,
-            "info" => Self::Info,
-            "warn" => Self::Warn,
-            "error" => Self::Error,
-            _ => return None,
-        })
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    Logfmt,
-    Json,
-}
-
-impl LogFormat {
-    /// As settings name it.
-    pub fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "logfmt" => Self::Logfmt,
-            "json" => Self::Json,
-            _ => return None,
-        })
-    }
 }
 
 /// The JSON Schema of the settings.
@@ -297,6 +263,23 @@ pub fn load(path: Option<&Path>, flags: Map<String, Value>) -> Result<Sources, S
     })
 }
 
+/// How to log, as far as it is set and right.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Log {
+    pub level: Option<LevelFilter>,
+    pub format: log::Format,
+}
+
+/// How to log, by settings that have not been checked yet.
+pub fn log_of(values: &Map<String, Value>) -> Log {
+    let text = |key: &str| values.get(key).and_then(Value::as_str).map(str::trim);
+    let format = text("log_format").and_then(|name| log::Format::from_str(name, true).ok());
+    Log {
+        level: text("log_level").and_then(log::level),
+        format: format.unwrap_or_default(),
+    }
+}
+
 /// The settings of a YAML file; JSON is a part of YAML.
 fn read(path: &Path) -> Result<Map<String, Value>, FileError> {
     let text = file::read(path)?;
@@ -315,6 +298,17 @@ fn read(path: &Path) -> Result<Map<String, Value>, FileError> {
 }
 
 impl Settings {
+    /// Tokens, and passwords of proxies: nothing may show them.
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let connections = self.servers.iter().map(|(_, target)| &target.connection);
+        let of = |connection: &Connection| {
+            let proxy = connection.proxy_url.as_ref();
+            let password = proxy.and_then(|url| Some(SecretString::from(url.password()?)));
+            iter::once(connection.token.clone()).chain(password)
+        };
+        connections.flat_map(of).collect()
+    }
+
     /// Validates everything and reports all mistakes at once.
     ///
     /// # Errors
@@ -366,11 +360,17 @@ impl Settings {
         if let Err(text) = is_free(&telemetry_path) {
             checked.problem("telemetry_path", text);
         }
-        let log_level =
-            LogLevel::named(config.log_level.trim()).ok_or("must be debug, info, warn or error");
-        let log_level = checked.keep("log_level", log_level);
-        let log_format = LogFormat::named(config.log_format.trim()).ok_or("must be logfmt or json");
-        let log_format = checked.keep("log_format", log_format);
+        // In use already, as far as it is right.
+        let level = log::level(&config.log_level);
+        checked.keep(
+            "log_level",
+            level.ok_or("must be trace, debug, info, warn or error"),
+        );
+        let format = log::Format::from_str(config.log_format.trim(), true);
+        checked.keep(
+            "log_format",
+            format.map_err(|_| "must be logfmt, json or text"),
+        );
         let servers = if let Some(list) = servers {
             several(&list, file.as_deref(), &mut checked)
         } else {
@@ -383,9 +383,7 @@ impl Settings {
             target.into_iter().map(|target| (None, target)).collect()
         };
         checked.finish().map_err(SettingsError::Problems)?;
-        let (Some(listen_addresses), Some(log_level), Some(log_format)) =
-            (listen_addresses, log_level, log_format)
-        else {
+        let Some(listen_addresses) = listen_addresses else {
             unreachable!("what is wrong is a mistake");
         };
         Ok(Self {
@@ -406,8 +404,6 @@ impl Settings {
                 config_file: config.web_config_file,
                 enable_lifecycle: config.enable_lifecycle,
             },
-            log_level,
-            log_format,
         })
     }
 }
@@ -487,20 +483,13 @@ fn several(
 }
 
 /// A list of addresses, or text of them.
-fn addresses(value: &Value) -> Result<Vec<String>, &'static str> {
-    const FORM: &str = "must be addresses such as :9790, 127.0.0.1:9790 or [::1]:9790";
-    let addresses = texts(value).filter(|list| !list.is_empty()).ok_or(FORM)?;
-    let is_address = |text: &String| {
-        text.rsplit_once(':').is_some_and(|(host, port)| {
-            let bare_v6 = host.contains(':') && !(host.starts_with('[') && host.ends_with(']'));
-            port.parse::<u16>().is_ok() && !bare_v6 && !host.contains(['/', ' '])
-        })
-    };
-    if addresses.iter().all(is_address) {
-        Ok(addresses)
-    } else {
-        Err(FORM)
-    }
+fn addresses(value: &Value) -> Result<Vec<Address>, String> {
+    let texts = texts(value).filter(|list| !list.is_empty());
+    let texts = texts.ok_or("must be a list of addresses such as :9790 or 127.0.0.1:9790")?;
+    let addresses = texts.iter().map(|text| text.parse::<Address>());
+    addresses
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("is wrong: {error}"))
 }
 
 /// Whether metrics may stand under the path.
@@ -540,7 +529,7 @@ mod tests {
             !format!("{settings:?}").contains("sntryu_abc"),
             "it cannot be printed"
         );
-        assert_eq!(settings.web.listen_addresses, [":9790"]);
+        assert_eq!(settings.web.listen_addresses, [Address::any(9790)]);
         assert_eq!(settings.policy.min_age, Duration::from_mins(1));
         assert_eq!(settings.policy.max_age, Duration::from_mins(15));
         assert_eq!(settings.policy.collectors.len(), 5);
@@ -623,7 +612,9 @@ mod tests {
     #[case(json!("127.0.0.1:1, [::1]:2"), &["127.0.0.1:1", "[::1]:2"])]
     #[case(json!(["localhost:0"]), &["localhost:0"])]
     fn addresses_to_listen_on(#[case] value: Value, #[case] expected: &[&str]) {
-        assert_eq!(addresses(&value).expect("addresses"), expected);
+        let addresses = addresses(&value).expect("addresses");
+        let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, expected);
     }
 
     #[rstest]

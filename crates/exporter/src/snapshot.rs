@@ -125,6 +125,9 @@ impl Snapshot {
             server: None,
             families: Arc::new(build),
         });
-        Page(parts)
+        Page {
+            parts,
+            process: Vec::new(),
+        }
     }
 }

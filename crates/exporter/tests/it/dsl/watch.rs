@@ -4,13 +4,14 @@ use crate::dsl::exposition::Exposition;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use sentry_exporter::memory::Memory;
-use sentry_exporter::render::{Format, Page};
+use sentry_exporter::render::Page;
 use sentry_exporter::settings::Settings;
 use sentry_exporter::snapshot::Snapshot;
 use sentry_sandbox::{ORGANIZATION, Options, Sandbox, TOKEN, Version, World};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
+use tap_sentry_serve::negotiate::Format;
 use tokio::runtime::{Builder, Runtime};
 
 /// In the middle of a month.
