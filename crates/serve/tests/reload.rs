@@ -16,7 +16,7 @@ fn reload(policy: Policy) -> (Reload, Arc<AtomicUsize>) {
     let reload = Reload::new(policy, move || {
         let turn = counter.fetch_add(1, Ordering::SeqCst);
         async move {
-            if turn % 2 == 0 {
+            if turn.is_multiple_of(2) {
                 Ok(())
             } else {
                 Err("`timeout` is wrong")

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::Program;
+use common::{Program, fetch};
 use rustix::process::{Signal, getpid, kill_process};
 use std::sync::Arc;
 use tap_sentry_serve::reload::{Policy, Reload};
@@ -34,7 +34,7 @@ async fn signals_reload_and_stop() {
             send(Signal::HUP);
             reloaded.acquire().await.expect("open").forget();
         }
-        let slow = tokio::spawn(reqwest::get(server.url("/slow")));
+        let slow = tokio::spawn(fetch(server.url("/slow")));
         server.gate.came(1).await;
         send(first);
         let address = server.addresses[0];

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::Program;
+use common::{Program, fetch};
 use std::time::Duration;
 use tap_sentry_serve::server::Ended;
 
@@ -11,7 +11,7 @@ async fn what_is_being_answered_is_finished() {
     let server = Program::default().start().await;
     let address = server.addresses[0];
     let idle = std::net::TcpStream::connect(address).expect("a connection");
-    let slow = tokio::spawn(reqwest::get(server.url("/slow")));
+    let slow = tokio::spawn(fetch(server.url("/slow")));
     server.gate.came(1).await;
     server.handle.stop();
     while std::net::TcpStream::connect(address).is_ok() {
@@ -31,7 +31,7 @@ async fn what_is_being_answered_is_finished() {
 #[tokio::test]
 async fn a_second_time_it_ends_at_once() {
     let server = Program::default().start().await;
-    let slow = tokio::spawn(reqwest::get(server.url("/slow")));
+    let slow = tokio::spawn(fetch(server.url("/slow")));
     server.gate.came(1).await;
     server.handle.stop();
     server.handle.stop();
@@ -47,7 +47,7 @@ async fn what_takes_too_long_is_cut() {
     let mut program = Program::default();
     program.server.grace = Duration::ZERO;
     let server = program.start().await;
-    let slow = tokio::spawn(reqwest::get(server.url("/slow")));
+    let slow = tokio::spawn(fetch(server.url("/slow")));
     server.gate.came(1).await;
     assert_eq!(server.stop().await, Ended::CutShort);
     slow.await.expect("no panic").expect_err("cut");
@@ -56,7 +56,7 @@ async fn what_takes_too_long_is_cut() {
 #[tokio::test]
 async fn stopping_now_waits_for_nothing() {
     let server = Program::default().start().await;
-    let slow = tokio::spawn(reqwest::get(server.url("/slow")));
+    let slow = tokio::spawn(fetch(server.url("/slow")));
     server.gate.came(1).await;
     assert_eq!(server.handle.connections(), 1);
     server.handle.stop_now();
