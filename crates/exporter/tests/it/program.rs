@@ -199,6 +199,31 @@ fn a_reload_over_http_is_for_those_who_may() {
 }
 
 #[test]
+fn users_guard_the_metrics_and_may_reload() {
+    let sandbox = today();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("web.yml");
+    let hash = bcrypt::hash("secret", 4).expect("a hash");
+    let users = format!("basic_auth_users:\n  olive: {hash}\n");
+    std::fs::write(&file, users).expect("a file");
+    let flag = format!("--web.config.file={}", file.display());
+    let program = Program::start(&settings(&sandbox), &[&flag]);
+    for path in ["/metrics", "/-/healthy"] {
+        assert_eq!(program.get(path).status, 401, "{path}");
+    }
+    assert!(
+        sandbox.requests().is_empty(),
+        "nothing is asked for strangers"
+    );
+    // olive:secret
+    let olive = [("authorization", "Basic b2xpdmU6c2VjcmV0")];
+    assert_eq!(program.ask("GET", "/metrics", &olive).status, 200);
+    assert_eq!(program.ask("PUT", "/-/reload", &olive).status, 200);
+    let wrong = [("authorization", "Basic b2xpdmU6d3Jvbmc=")];
+    assert_eq!(program.ask("GET", "/metrics", &wrong).status, 401);
+}
+
+#[test]
 fn flags_win_over_the_environment_and_that_over_the_file() {
     let sandbox = today();
     let file = with(
