@@ -133,6 +133,7 @@ impl Renewal {
                 "addresses, paths and the web configuration file's name change when the program is started again"
             );
         }
+        snapshot.succeed(&self.snapshot.load());
         self.snapshot.store(Arc::new(snapshot));
         Ok(())
     }

@@ -33,6 +33,8 @@ pub struct Server {
     client: Client,
     traffic: Arc<Traffic>,
     address: String,
+    /// All that says what is asked, but for the token.
+    target: String,
     /// Slugs; empty: all that the token sees.
     organizations: Vec<String>,
     filter: ProjectFilter,
@@ -74,12 +76,26 @@ impl Server {
             client: Client::new(&target.connection, Arc::clone(&traffic))?,
             traffic,
             address,
+            target: format!("{target:?}"),
             organizations: target.organizations.clone(),
             filter: target.projects.clone(),
             memory,
             known: Mutex::default(),
             latest: Mutex::default(),
         })
+    }
+
+    /// Takes over what the same server had answered before the configuration changed, of these collectors.
+    pub fn inherit(&self, before: &Self, collectors: &BTreeSet<Collector>) {
+        if (&self.name, &self.target) != (&before.name, &before.target) {
+            return;
+        }
+        let mut known = before.known.lock().clone();
+        for kept in known.values_mut() {
+            kept.retain(|collector, _| collectors.contains(collector));
+        }
+        *self.known.lock() = known;
+        *self.latest.lock() = *before.latest.lock();
     }
 
     /// Asks for everything anew. What fails keeps its last values.

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tap_sentry_api::connection::ConnectError;
 use tap_sentry_settings::connection::Target;
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 
 /// Tells the time: which month it is.
@@ -46,6 +47,7 @@ struct Flight {
     began: Option<Instant>,
     /// Its other end is dropped when the refresh has ended.
     under_way: Option<watch::Receiver<()>>,
+    task: Option<AbortHandle>,
 }
 
 impl Snapshot {
@@ -68,6 +70,19 @@ impl Snapshot {
             clock,
             flight: Mutex::default(),
         })
+    }
+
+    /// Takes the place of another one: shows its values until there are new ones, and ends its refresh, so that no two are
+    /// under way.
+    pub fn succeed(&self, before: &Self) {
+        for server in &self.servers {
+            for known in &before.servers {
+                server.inherit(known, &self.policy.collectors);
+            }
+        }
+        if let Some(task) = &before.flight.lock().task {
+            task.abort();
+        }
     }
 
     /// What to answer a scrape with. Waits `patience` for a refresh, if one is due or under way; it goes on after that, and
@@ -94,13 +109,14 @@ impl Snapshot {
         }
         let (end, under_way) = watch::channel(());
         let snapshot = Arc::clone(self);
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             snapshot.refresh().await;
             drop(end);
         });
         *flight = Flight {
             began: Some(Instant::now()),
             under_way: Some(under_way.clone()),
+            task: Some(task.abort_handle()),
         };
         Some(under_way)
     }

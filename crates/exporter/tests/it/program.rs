@@ -1,6 +1,6 @@
 //! The executable: what it serves, and how it ends.
 
-use crate::dsl::{Program, Truth, command, ended, of, run, sentry, settings};
+use crate::dsl::{Exposition, Program, Truth, command, ended, of, run, sentry, settings};
 use rustix::process::Signal;
 use sentry_sandbox::{
     Fault, FaultKind, Gate, Match, NARROW_TOKEN, ORGANIZATION, Sandbox, TOKEN, Version, World,
@@ -182,6 +182,45 @@ fn a_good_file_is_taken_on_a_signal_and_a_bad_one_is_not() {
     assert!(
         page.sum("sentry_api_requests_total", &[]) > before.sum("sentry_api_requests_total", &[])
     );
+}
+
+#[test]
+fn a_reload_while_sentry_is_slow_leaves_the_values() {
+    let sandbox = today();
+    let mut program = Program::start(&settings(&sandbox), &[]);
+    let before = program.scrape();
+    let gate = Gate::closed();
+    sandbox
+        .faults()
+        .add(Fault::always(Match::any(), FaultKind::Hold(gate.clone())));
+    let hasty = |program: &Program| {
+        let second = [("x-prometheus-scrape-timeout-seconds", "1")];
+        Exposition::read(&program.ask("GET", "/metrics", &second).body)
+    };
+    hasty(&program);
+    let fewer = with(&sandbox, &json!({"collector_monitors": false}));
+    std::fs::write(program.file(), fewer.to_string()).expect("a file");
+    program.signal(Signal::HUP);
+    program.line_with("configuration reloaded");
+    let page = hasty(&program);
+    let events = "sentry_events_total";
+    assert_eq!(page.all(events), before.all(events));
+    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert!(page.all("sentry_monitors").is_empty());
+    // What was seen of other projects is not shown when they are not wanted any more.
+    let chosen = with(&sandbox, &json!({"project_slugs": "web"}));
+    std::fs::write(program.file(), chosen.to_string()).expect("a file");
+    program.signal(Signal::HUP);
+    program.line_with("configuration reloaded");
+    assert!(hasty(&program).all(events).is_empty());
+    gate.open();
+    let page = program.scrape();
+    assert!(
+        page.all(events)
+            .keys()
+            .all(|labels| labels["project"] == "web")
+    );
+    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
 }
 
 #[test]
