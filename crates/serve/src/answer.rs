@@ -11,11 +11,13 @@ pub fn text(status: StatusCode, line: &str) -> Response<Body> {
     let mut response = Response::new(Body::from(format!("{line}\n")));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, TEXT);
-    // An error repeats what was asked for: no browser shall take it for a page.
-    let nosniff = HeaderValue::from_static("nosniff");
-    response
-        .headers_mut()
-        .insert(X_CONTENT_TYPE_OPTIONS, nosniff);
+    // An error may repeat what was asked for: no browser shall take it for a page.
+    if status.is_client_error() || status.is_server_error() {
+        let nosniff = HeaderValue::from_static("nosniff");
+        response
+            .headers_mut()
+            .insert(X_CONTENT_TYPE_OPTIONS, nosniff);
+    }
     response
 }
 

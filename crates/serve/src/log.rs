@@ -63,7 +63,8 @@ pub fn level(name: &str) -> Option<LevelFilter> {
     }
 }
 
-/// Sets the log up, once for a process; later calls change nothing. Without a level `RUST_LOG` counts, else `info`.
+/// Sets the log up, once for a process; later calls change nothing. Without a level `RUST_LOG` counts, else `info`. Panics
+/// become lines too, so that they show no secret either.
 pub fn init(level: Option<LevelFilter>, format: Format) {
     let mut builder = env_logger::Builder::new();
     match (level, std::env::var("RUST_LOG")) {
@@ -82,7 +83,9 @@ pub fn init(level: Option<LevelFilter>, format: Format) {
     }
     builder.format(move |out, record| writeln!(out, "{}", Line::of(record).written(format)));
     // A logger that is there already is that of a test or of a program around this one.
-    let _ = builder.try_init();
+    if builder.try_init().is_ok() {
+        std::panic::set_hook(Box::new(|info| log::error!("{info}")));
+    }
 }
 
 /// What a line is made of. No text in it shows a secret.

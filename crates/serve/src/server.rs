@@ -10,7 +10,7 @@ use crate::reload::Reload;
 use crate::signals::{Ask, Signals};
 use crate::tls::{SetupError, TlsAcceptor};
 use crate::users::{Checker, PlainUser};
-use crate::web_config::{WebConfigError, WebFile};
+use crate::web_config::{WebConfig, WebConfigError, WebFile};
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Response, StatusCode};
@@ -24,7 +24,7 @@ use parking_lot::Mutex;
 use std::any::Any;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -93,7 +93,8 @@ impl Server {
         }
     }
 
-    /// Opens the listeners. From now on signals no longer end the process by themselves.
+    /// Opens the listeners. From now on signals no longer end the process by themselves. The router must not have the paths
+    /// of `health` and of reloads: two routes of one path are a mistake of the program, and axum panics.
     ///
     /// # Errors
     /// When the web configuration file or an address cannot be used.
@@ -101,24 +102,10 @@ impl Server {
         if self.listen.is_empty() {
             return Err(ServeError::NoAddress);
         }
-        let file = self
-            .web_config
-            .clone()
-            .map(|path| Arc::new(WebFile::new(path)));
-        let config = file.as_ref().map(|file| file.read()).transpose()?;
-        let tls = match (&file, &config) {
-            (Some(file), Some(config)) if config.tls.is_some() => {
-                let acceptor = TlsAcceptor::new(Arc::clone(file), config.http2);
-                acceptor.setup().map_err(|error| match error {
-                    SetupError::File(error) => ServeError::WebConfig(error),
-                    error => ServeError::Tls {
-                        path: file.path().to_owned(),
-                        problem: error.to_string(),
-                    },
-                })?;
-                Some(acceptor)
-            }
-            _ => None,
+        let checked = self.web_config.as_deref().map(checked).transpose()?;
+        let (config, file, tls) = match checked {
+            Some(Checked { config, file, tls }) => (Some(config), Some(file), tls),
+            None => (None, None, None),
         };
         let http2 = tls.is_some() && config.as_ref().is_some_and(|config| config.http2);
         let mut listeners = Vec::with_capacity(self.listen.len());
@@ -184,10 +171,44 @@ impl Server {
     }
 }
 
-/// The answer of a handler that panicked. What it said may hold a secret, and is shown nowhere.
+/// The answer of a handler that panicked. What it said may hold a secret, and is not shown.
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
     log::error!("a handler panicked; its request is answered 500");
     plain(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// A web configuration file that can be used, and how to shake hands by it.
+struct Checked {
+    config: WebConfig,
+    file: Arc<WebFile>,
+    tls: Option<TlsAcceptor>,
+}
+
+fn checked(path: &Path) -> Result<Checked, ServeError> {
+    let config = WebConfig::read(path)?;
+    let file = Arc::new(WebFile::new(path.to_owned()));
+    let tls = config
+        .tls
+        .is_some()
+        .then(|| TlsAcceptor::new(Arc::clone(&file), config.http2));
+    if let Some(acceptor) = &tls {
+        acceptor.setup().map_err(|error| match error {
+            SetupError::File(error) => ServeError::WebConfig(error),
+            error => ServeError::Tls {
+                path: path.to_owned(),
+                problem: error.to_string(),
+            },
+        })?;
+    }
+    Ok(Checked { config, file, tls })
+}
+
+/// Checks a web configuration file, and the certificates and keys that it names.
+///
+/// # Errors
+/// Those that [`Server::bind`] would give.
+pub fn check(web_config: &Path) -> Result<(), ServeError> {
+    checked(web_config).map(|_| ())
 }
 
 /// A server whose listeners are open.

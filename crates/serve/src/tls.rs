@@ -10,7 +10,7 @@ use rustls::server::Acceptor;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -20,6 +20,13 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// A record that ends a handshake: fatal, `internal_error`.
 const REFUSAL: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
+
+/// What a client is told that speaks HTTP without TLS.
+const NOT_ENCRYPTED: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
+    Content-Type: text/plain; charset=utf-8\r\n\
+    Content-Length: 48\r\n\
+    Connection: close\r\n\r\n\
+    Client sent an HTTP request to an HTTPS server.\n";
 
 /// Why a handshake cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -86,8 +93,16 @@ impl TlsAcceptor {
         Ok(server)
     }
 
-    async fn shake(self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    async fn shake(self, mut stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         stream.set_nodelay(true)?;
+        let mut first = [0; 1];
+        if stream.peek(&mut first).await? == 1 && first[0].is_ascii_uppercase() {
+            // What was asked is read, or the answer would be lost with it.
+            let _ = stream.read(&mut [0; 8192]).await?;
+            stream.write_all(NOT_ENCRYPTED).await?;
+            stream.shutdown().await?;
+            return Err(io::Error::other("an HTTP request without TLS"));
+        }
         let mut start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
         let setup = tokio::task::spawn_blocking(move || self.setup());
         match setup.await.map_err(io::Error::other)? {

@@ -28,6 +28,8 @@ pub struct WebConfig {
     /// Names and bcrypt hashes. Empty: everybody is served.
     pub users: BTreeMap<String, String>,
     pub rate_limit: Option<RateLimit>,
+    /// What is wrong with hashes. While a program serves, it costs their users alone.
+    wrong_hashes: Vec<Problem>,
 }
 
 /// Where PEM text comes from.
@@ -114,7 +116,17 @@ impl WebConfig {
     /// # Errors
     /// When there is no such file, or it is no YAML, or for all mistakes in it at once.
     pub fn read(path: &Path) -> Result<Self, WebConfigError> {
-        Self::parse(&text(path)?, path)
+        Self::parse(&text(path)?, path)?.strict(path)
+    }
+
+    fn strict(mut self, path: &Path) -> Result<Self, WebConfigError> {
+        if self.wrong_hashes.is_empty() {
+            return Ok(self);
+        }
+        Err(WebConfigError::Problems {
+            path: path.to_owned(),
+            problems: std::mem::take(&mut self.wrong_hashes),
+        })
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, WebConfigError> {
@@ -128,12 +140,16 @@ impl WebConfig {
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut problems = Vec::new();
         let config = read_config(value, folder, &mut problems);
-        config
-            .filter(|_| problems.is_empty())
-            .ok_or(WebConfigError::Problems {
-                path: path.to_owned(),
-                problems,
-            })
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            config => {
+                problems.extend(config.into_iter().flat_map(|config| config.wrong_hashes));
+                Err(WebConfigError::Problems {
+                    path: path.to_owned(),
+                    problems,
+                })
+            }
+        }
     }
 }
 
@@ -159,10 +175,6 @@ impl WebFile {
         }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// What the file says now.
     pub(crate) fn read(&self) -> Result<Arc<WebConfig>, WebConfigError> {
         let text = text(&self.path)?;
@@ -173,6 +185,12 @@ impl WebFile {
             return Ok(Arc::clone(config));
         }
         let config = Arc::new(WebConfig::parse(&text, &self.path)?);
+        for problem in &config.wrong_hashes {
+            log::error!(
+                "{}: {problem}; until then the user is refused",
+                self.path.display()
+            );
+        }
         *last = Some((text, Arc::clone(&config)));
         Ok(config)
     }
@@ -302,12 +320,15 @@ fn read_config(value: Value, folder: &Path, problems: &mut Vec<Problem>) -> Opti
     top.finish();
     let tls = read_tls(tls, folder, problems);
     let (http2, headers) = read_http(http, problems);
+    let rate_limit = read_rate_limit(rate_limit, problems);
+    let mut wrong_hashes = Vec::new();
     Some(WebConfig {
         tls,
         http2,
         headers,
-        users: read_users(users, problems),
-        rate_limit: read_rate_limit(rate_limit, problems),
+        users: read_users(users, problems, &mut wrong_hashes),
+        rate_limit,
+        wrong_hashes,
     })
 }
 
@@ -530,26 +551,26 @@ fn read_http(value: Value, problems: &mut Vec<Problem>) -> (bool, Vec<(HeaderNam
     (http2, set)
 }
 
-fn read_users(value: Value, problems: &mut Vec<Problem>) -> BTreeMap<String, String> {
-    let Some(mut section) = Section::new("basic_auth_users.", value, problems) else {
+fn read_users(
+    value: Value,
+    problems: &mut Vec<Problem>,
+    wrong: &mut Vec<Problem>,
+) -> BTreeMap<String, String> {
+    let Some(section) = Section::new("basic_auth_users.", value, problems) else {
         return BTreeMap::new();
     };
-    let mut users = BTreeMap::new();
-    for (name, hash) in std::mem::take(&mut section.values) {
-        let sound = |hash: &&str| {
-            let parts = hash.parse::<bcrypt::HashParts>();
-            parts.is_ok_and(|parts| (4..=31).contains(&parts.get_cost()))
-        };
-        match hash.as_str().filter(sound) {
-            Some(hash) => _ = users.insert(name, hash.to_owned()),
-            None => section.problem(
-                &name,
-                "needs a bcrypt hash of the password; `htpasswd -nB` with the name makes one",
-            ),
+    let users = section.values.into_iter().map(|(name, hash)| {
+        let hash = hash.as_str().unwrap_or_default().to_owned();
+        let parts = hash.parse::<bcrypt::HashParts>();
+        if !parts.is_ok_and(|parts| (4..=31).contains(&parts.get_cost())) {
+            let key = format!("{}{name}", section.prefix);
+            let text =
+                "needs a bcrypt hash of the password; `htpasswd -nB` with the name makes one";
+            wrong.push(Problem::new(key, text));
         }
-    }
-    section.finish();
-    users
+        (name, hash)
+    });
+    users.collect()
 }
 
 fn read_rate_limit(value: Value, problems: &mut Vec<Problem>) -> Option<RateLimit> {
@@ -608,7 +629,8 @@ mod tests {
 
     /// Each mistake as it is shown.
     fn mistakes(text: &str) -> Vec<String> {
-        match parse(text) {
+        let path = Path::new("/etc/exporter/web.yml");
+        match parse(text).and_then(|config| config.strict(path)) {
             Err(WebConfigError::Problems { problems, .. }) => {
                 problems.iter().map(ToString::to_string).collect()
             }
@@ -761,10 +783,10 @@ basic_auth: {}
             "`http_server_config.http2` must be true or false",
             "`http_server_config.headers.X-Frame-Options` must be deny or sameorigin",
             "`http_server_config.headers.Server` is not known here; known are Content-Security-Policy, Strict-Transport-Security, X-Content-Type-Options, X-Frame-Options, X-XSS-Protection",
-            "`basic_auth_users.alice` needs a bcrypt hash of the password; `htpasswd -nB` with the name makes one",
-            "`basic_auth_users.bob` needs a bcrypt hash of the password; `htpasswd -nB` with the name makes one",
             "`rate_limit.interval` is wrong: `1 s` is no duration; write for example `250ms`, `60s`, `5m`, `1h30m`, or a number of seconds",
             "`rate_limit.burst` must be a whole number of 1 or more: so many requests are answered at once",
+            "`basic_auth_users.alice` needs a bcrypt hash of the password; `htpasswd -nB` with the name makes one",
+            "`basic_auth_users.bob` needs a bcrypt hash of the password; `htpasswd -nB` with the name makes one",
         ];
         assert_eq!(told, expected);
     }
@@ -882,6 +904,8 @@ basic_auth: {}
         assert!(!first.http2 && Arc::ptr_eq(&first, &web.read().expect("the same")));
         write("http_server_config: {http2: 7}");
         assert!(matches!(web.read(), Err(WebConfigError::Problems { .. })));
+        write("basic_auth_users: {alice: nohash}");
+        assert!(web.read().is_ok() && WebConfig::read(file.path()).is_err());
         write("");
         assert!(web.read().expect("a configuration").http2);
         let gone = WebFile::new("/nonexistent/web.yml".into());

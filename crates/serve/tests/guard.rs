@@ -117,7 +117,12 @@ async fn the_file_is_read_for_every_request() {
     assert_eq!(server.get_as("/hello", "alice", "right").await.status, 401);
     assert_eq!(server.get_as("/hello", "alice", "new").await.status, 200);
     assert_eq!(server.get_as("/hello", "bob", "right").await.status, 200);
-    for bad in ["basic_auth_users: {alice: nohash}", "users: {}", "{"] {
+    // A wrong hash costs its user alone.
+    let wrong = users(&[("alice", "new")]) + "  bob: nohash\n";
+    server.write("web.yml", &wrong);
+    assert_eq!(server.get_as("/hello", "alice", "new").await.status, 200);
+    assert_eq!(server.get_as("/hello", "bob", "nohash").await.status, 401);
+    for bad in ["basic_auth_users: [alice]", "users: {}", "{"] {
         server.write("web.yml", bad);
         for path in ["/hello", "/-/healthy"] {
             let answer = server.get_as(path, "alice", "new").await;

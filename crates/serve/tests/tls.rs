@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Program, Running, fetch, hash};
+use common::{Program, Running, hash};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     SanType,
@@ -14,7 +14,7 @@ use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tap_sentry_serve::server::ServeError;
+use tap_sentry_serve::server::{ServeError, check};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -180,7 +180,16 @@ fn web(more: &str) -> String {
     format!("tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n  {more}\n")
 }
 
+/// What is told at the start, and by the check without one.
 async fn told(program: Program) -> String {
+    let path = program.server.web_config.clone().expect("a file");
+    let checked = check(&path).expect_err("wrong").to_string();
+    let told = told_at_start(program).await;
+    assert_eq!(checked, told);
+    told
+}
+
+async fn told_at_start(program: Program) -> String {
     match program.try_start().await {
         Err(error @ ServeError::Tls { .. }) => error.to_string(),
         Err(error) => panic!("{error}"),
@@ -191,7 +200,9 @@ async fn told(program: Program) -> String {
 #[tokio::test]
 async fn a_certificate_is_read_for_every_connection() {
     let authority = Authority::new();
-    let server = program(&authority, "").start().await;
+    let program = program(&authority, "");
+    check(program.server.web_config.as_deref().expect("a file")).expect("right");
+    let server = program.start().await;
     let (client, address) = (Client::of(&authority), server.addresses[0]);
     let first = client.ask(address).await.expect("an answer").certificate;
     assert_eq!(
@@ -205,10 +216,11 @@ async fn a_certificate_is_read_for_every_connection() {
 }
 
 #[tokio::test]
-async fn a_connection_without_tls_gets_nothing() {
+async fn a_request_without_tls_is_told_so() {
     let authority = Authority::new();
     let server = program(&authority, "").start().await;
-    fetch(server.url("/hello")).await.expect_err("no answer");
+    let answer = server.get("/hello").await;
+    answer.is(400, "Client sent an HTTP request to an HTTPS server.\n");
     assert!(Client::of(&authority).is_served(&server).await);
 }
 
