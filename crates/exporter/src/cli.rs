@@ -26,13 +26,13 @@ pub struct Cli {
     /// Check the settings and all files that they name, ask nothing of Sentry, and end
     #[arg(long = "config.check")]
     pub config_check: bool,
+    /// Print a man page or a shell's completions
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub generate: Option<Artifact>,
     #[command(flatten)]
     pub web: WebArgs,
     #[command(flatten)]
     pub log: LogArgs,
-    /// Print a man page or a shell's completions
-    #[arg(long, value_name = "WHAT", value_enum)]
-    pub generate: Option<Artifact>,
     /// The settings that flags set.
     #[arg(skip)]
     pub settings: Map<String, Value>,
@@ -86,7 +86,17 @@ pub fn command() -> Command {
             arg(no_flag, flag).hide(true),
         ]
     });
-    Cli::command().args(flags)
+    let help = |what: &'static str| move |arg: Arg| arg.help(what);
+    Cli::command()
+        .mut_arg(
+            "web.listen-address",
+            help("Address to listen at: `:PORT`, `HOST:PORT` or `[IPV6]:PORT`; may be repeated [default: :9790]"),
+        )
+        .mut_arg(
+            "web.telemetry-path",
+            help("Path of the metrics [default: /metrics]"),
+        )
+        .args(flags)
 }
 
 impl Cli {
