@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use tap_sentry::about::{CAPABILITIES, settings, settings_table, streams_table};
 use tap_sentry::streams::STREAMS;
 use tap_sentry_settings::docs::Setting;
+use tap_sentry_settings::generated::{Make, files, replaced};
 
 #[expect(clippy::print_stderr, reason = "this is a program")]
 fn main() -> ExitCode {
@@ -21,22 +22,16 @@ fn main() -> ExitCode {
         }
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut failed = false;
-    for (name, make) in FILES {
-        if let Err(problem) = generate(&root.join(name), *make, check) {
-            eprintln!("{name}: {problem}");
-            failed = true;
+    match files(root, FILES, check, "cargo run --example generate") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problems) => {
+            for problem in problems {
+                eprintln!("{problem}");
+            }
+            ExitCode::FAILURE
         }
     }
-    if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    }
 }
-
-/// Makes the new text of a file from the old one.
-type Make = fn(&str) -> Result<String, String>;
 
 const FILES: &[(&str, Make)] = &[
     ("README.md", |old| {
@@ -86,35 +81,6 @@ const FILES: &[(&str, Make)] = &[
     ("meltano/extractor.yml", |_| Ok(hub_definition())),
     ("config.example.json", |_| Ok(example_configuration())),
 ];
-
-fn generate(path: &Path, make: Make, check: bool) -> Result<(), String> {
-    let old = std::fs::read_to_string(path).unwrap_or_default();
-    let new = match make(&old) {
-        Ok(new) => new,
-        // Nothing to write between is no mistake of the writer.
-        Err(_) if !check => return Ok(()),
-        Err(problem) => return Err(problem),
-    };
-    if new == old {
-        return Ok(());
-    }
-    if check {
-        return Err(
-            "differs from what the code says; run `cargo run --example generate`".to_owned(),
-        );
-    }
-    std::fs::write(path, new).map_err(|error| error.to_string())
-}
-
-/// The text with the lines between those that hold `start` and `end` replaced.
-fn replaced(text: &str, start: &str, end: &str, block: &str) -> Result<String, String> {
-    let missing = |marker: &str| format!("has no line `{marker}`");
-    let (before, rest) = text.split_once(start).ok_or_else(|| missing(start))?;
-    let at = rest.find(end).ok_or_else(|| missing(end))?;
-    // The end's own indentation belongs to it.
-    let line = rest[..at].rfind('\n').map_or(0, |newline| newline + 1);
-    Ok(format!("{before}{start}\n{block}{}", &rest[line..]))
-}
 
 /// The settings that README shows, in its order.
 const MAIN_SETTINGS: [&str; 8] = [

@@ -196,6 +196,7 @@ pub fn load(sources: &[String]) -> Result<(Map<String, Value>, Vec<Problem>), Se
     let program = Program {
         prefix: "TAP_SENTRY_",
         schema: schema(),
+        strict: false,
         narrowing: &["mask_fields"],
         other_names: OTHER_NAMES,
         other_parts: &[("mask_fields", &["mask", "anonym", "redact"])],

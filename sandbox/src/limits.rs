@@ -19,6 +19,8 @@ pub enum Class {
     Releases,
     Members,
     StatsV2,
+    ProjectStats,
+    Keys,
 }
 
 /// A budget of one class for one caller.
@@ -72,6 +74,8 @@ impl Limits {
             .with(Class::Releases, Limit::new(40, SECOND, 25))
             .with(Class::Members, Limit::new(40, SECOND, 25))
             .with(Class::StatsV2, Limit::new(20, SECOND, 25))
+            .with(Class::ProjectStats, Limit::new(5, SECOND, 25))
+            .with(Class::Keys, Limit::new(40, SECOND, 25))
     }
 
     /// Sets the budget of a class for every kind of caller.

@@ -16,13 +16,14 @@ A small strict Sentry on 127.0.0.1.
 Usage: sentry-sandbox [OPTIONS]
 
   --config FILE            also write the printed config.json there, for tap-sentry --config FILE
+  --exporter-config FILE   also write settings there, for sentry-exporter --config.file FILE
   --port N                 listen there (default: any free port)
   --limits hosted|none     rate limits of the hosted service, or those of a self-hosted one (default: none)
   --latency-ms N           added to every request (default: 0)
   --gzip                   compress for clients that accept it
   --server VERSION         2026, 2025, 21.4, 21.1 or 9.1: what it knows and how it answers (default: 2025)
   --no-hits                searches do not say how many rows they have (no X-Hits)
-  --pedantic               refuse what Sentry passes over in silence: unknown parameters and tags of the issue list
+  --pedantic               refuse what Sentry passes over in silence: unknown parameters and, in searches, tags
   --bulk P,I,E[,BYTES]     P projects of I issues of E events over 30 days, instead of the seeded world
 ";
 
@@ -32,7 +33,7 @@ Usage: sentry-sandbox [OPTIONS]
     reason = "this is a program"
 )]
 fn main() -> ExitCode {
-    let (options, config) = match parse(std::env::args().skip(1)) {
+    let (options, files) = match parse(std::env::args().skip(1)) {
         Ok(Some(options)) => options,
         Ok(None) => {
             print!("{USAGE}");
@@ -56,11 +57,19 @@ fn main() -> ExitCode {
         "base_url": sandbox.url(),
         "start_date": (Utc::now() - TimeDelta::days(30)).format("%Y-%m-%d").to_string(),
     });
-    if let Some(path) = config
-        && let Err(error) = write(&path, &format!("{settings:#}\n"))
-    {
-        eprintln!("cannot write {}: {error}", path.display());
-        return ExitCode::FAILURE;
+    // JSON is YAML.
+    let connection = json!({
+        "api_token": TOKEN,
+        "organization": ORGANIZATION,
+        "base_url": sandbox.url(),
+    });
+    for (path, content) in [(files.tap, &settings), (files.exporter, &connection)] {
+        if let Some(path) = path
+            && let Err(error) = write(&path, &format!("{content:#}\n"))
+        {
+            eprintln!("cannot write {}: {error}", path.display());
+            return ExitCode::FAILURE;
+        }
     }
     println!("url: {}", sandbox.url());
     println!("organization: {ORGANIZATION}");
@@ -100,17 +109,23 @@ fn wait_for_ctrl_c() -> io::Result<()> {
         .block_on(tokio::signal::ctrl_c())
 }
 
-/// What to serve, and where to write a configuration. `None`: only the usage is wanted.
-fn parse(
-    mut args: impl Iterator<Item = String>,
-) -> Result<Option<(Options, Option<PathBuf>)>, String> {
+/// Where to write configurations.
+#[derive(Default)]
+struct Files {
+    tap: Option<PathBuf>,
+    exporter: Option<PathBuf>,
+}
+
+/// What to serve, and what to write. `None`: only the usage is wanted.
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<(Options, Files)>, String> {
     let now = Utc::now();
-    let mut config = None;
+    let mut files = Files::default();
     let mut options = Options::new(World::seeded(now));
     while let Some(flag) = args.next() {
         let mut value = || args.next().ok_or(format!("{flag} needs a value"));
         match flag.as_str() {
-            "--config" => config = Some(PathBuf::from(value()?)),
+            "--config" => files.tap = Some(PathBuf::from(value()?)),
+            "--exporter-config" => files.exporter = Some(PathBuf::from(value()?)),
             "--port" => options.port = number(&value()?)?,
             "--latency-ms" => options.latency = Duration::from_millis(number(&value()?)?),
             "--gzip" => options.gzip = true,
@@ -151,7 +166,7 @@ fn parse(
     }
     // A server for people goes with the clock.
     options.world.now = None;
-    Ok(Some((options, config)))
+    Ok(Some((options, files)))
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {

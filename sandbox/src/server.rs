@@ -52,8 +52,8 @@ pub struct Options {
     pub version: Version,
     /// Whether searches say how many rows they have, in `X-Hits`.
     pub hits: bool,
-    /// Refuse what Sentry passes over in silence in the issue list: parameters that nobody knows, and tags that no event
-    /// has, which are a client's typing mistakes mostly.
+    /// Refuse what Sentry passes over in silence, in the issue list, statistics, keys, monitors and environments:
+    /// parameters that nobody knows, and tags that no event has, which are a client's typing mistakes mostly.
     pub pedantic: bool,
 }
 

@@ -10,6 +10,11 @@
 //! | paths of issues without an organization | 410 | 410 | yes | yes | yes |
 //! | `stats_v2` | yes | yes | yes | no | no |
 //! | issues of an organization | yes | yes | yes | yes | no |
+//! | `stat=` that nobody knows | 400 | 500 | 500 | 500 | 500 |
+//! | what `received` counts | errors accepted, filtered or limited | the same | all errors but invalid ones | everything but invalid | as 2026 |
+//! | keys and sessions of an organization, monitors | yes | yes | sessions only | sessions only | no |
+//! | `current-release` of an issue without an organization | 410 | 410 | yes | yes | no |
+//! | the same with one | yes | yes | no | no | no |
 //!
 //! Records of the old ones lack the columns that 21.1 lacks, and their annotations are HTML. Rate limits are another
 //! matter, see [`crate::Limits`].
@@ -60,9 +65,19 @@ impl Version {
     /// Whether it has the endpoint, by its pattern.
     pub(crate) fn has(self, path: &str) -> bool {
         let path = path.trim_start_matches("/api/0");
-        if path == "/organizations/{org}/stats_v2/" {
+        if path.ends_with("/current-release/") {
+            if path.starts_with("/issues/") {
+                self >= Self::V21_1
+            } else {
+                self >= Self::V2025
+            }
+        } else if path == "/organizations/{org}/stats_v2/" {
             self >= Self::V21_4
-        } else if path.starts_with("/organizations/{org}/issues/") {
+        } else if path == "/organizations/{org}/project-keys/" {
+            self >= Self::V2025
+        } else if path == "/organizations/{org}/sessions/"
+            || path.starts_with("/organizations/{org}/issues/")
+        {
             self >= Self::V21_1
         } else {
             true

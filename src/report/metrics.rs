@@ -8,7 +8,7 @@ use tap_sentry_api::traffic::Finished;
 pub const METRIC: &str = "METRIC: ";
 
 /// A point for each request. A backfill makes hundreds of thousands: they are for those who ask with `-v`.
-pub fn tell_request(request: &Finished) {
+pub fn tell_request(request: &Finished<'_>) {
     let Finished {
         endpoint,
         elapsed,

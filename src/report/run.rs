@@ -492,9 +492,11 @@ mod tests {
         report.written(stream, 2, Notes::default());
         report.traffic.finished(&Finished {
             endpoint: &stream.endpoint,
+            organization: None,
             elapsed: Duration::ZERO,
             status: Some(200),
             bytes: 10,
+            remaining: None,
         });
         assert_eq!(new(), [("record_count", 2), ("http_request_count", 1)]);
         assert_eq!(new(), []);

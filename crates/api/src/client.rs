@@ -8,7 +8,7 @@ use crate::error::{ApiError, Kind};
 use crate::exchange::{Answer, Exchange};
 use crate::memory::{Memory, MemoryPermit};
 use crate::page_size::PageSizes;
-use crate::params::Params;
+use crate::params::{ORGANIZATION, Params};
 use crate::request::{Page, Request};
 use crate::retry::{Patience, back_off};
 use crate::route::Route;
@@ -210,6 +210,7 @@ impl Client {
             met: Arc::clone(&self.met),
             endpoint,
             url: self.url(request, by_slug),
+            organization: request.params.get(ORGANIZATION).map(str::to_owned),
             page: request.page,
             traffic: Arc::clone(&self.traffic),
             clock: Arc::clone(&self.clock),

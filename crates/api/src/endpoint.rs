@@ -62,7 +62,7 @@ pub enum Rows {
 }
 
 /// Endpoints that Sentry counts together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// Everything without limits of its own shares one bucket.
     Default,
@@ -72,10 +72,12 @@ pub enum Class {
     EventDetail,
     ProjectEvents,
     Stats,
+    ProjectStats,
+    Keys,
 }
 
 impl Class {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Default,
         Self::Releases,
         Self::Members,
@@ -83,6 +85,8 @@ impl Class {
         Self::EventDetail,
         Self::ProjectEvents,
         Self::Stats,
+        Self::ProjectStats,
+        Self::Keys,
     ];
 
     pub fn name(self) -> &'static str {
@@ -94,6 +98,8 @@ impl Class {
             Self::EventDetail => "event detail",
             Self::ProjectEvents => "project events",
             Self::Stats => "stats",
+            Self::ProjectStats => "project stats",
+            Self::Keys => "keys",
         }
     }
 
@@ -103,8 +109,8 @@ impl Class {
     pub fn documented(self) -> (u32, Duration, u32) {
         let second = Duration::from_secs(1);
         match self {
-            Self::Default | Self::Releases | Self::Members => (40, second, 25),
-            Self::IssueDetail | Self::EventDetail => (5, second, 25),
+            Self::Default | Self::Releases | Self::Members | Self::Keys => (40, second, 25),
+            Self::IssueDetail | Self::EventDetail | Self::ProjectStats => (5, second, 25),
             Self::ProjectEvents => (60, Duration::from_secs(60), 1),
             Self::Stats => (20, second, 25),
         }

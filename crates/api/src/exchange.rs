@@ -34,6 +34,8 @@ pub struct Exchange {
     pub met: Arc<AtomicBool>,
     pub endpoint: &'static Endpoint,
     pub url: Url,
+    /// Its slug, if the request is of one.
+    pub organization: Option<String>,
     /// Counted from 1, for the log.
     pub page: usize,
     pub traffic: Arc<Traffic>,
@@ -154,7 +156,7 @@ impl Exchange {
     }
 
     fn transport(&self, error: &reqwest::Error, started: Instant) -> Kind {
-        self.count(started, None, 0);
+        self.count(started, None, 0, RateHeaders::default());
         let text = cause(error);
         log::debug!(target: self.endpoint.name, "GET {} failed after {:.3} s: {text}", self.url, started.elapsed().as_secs_f64());
         let no_http =
@@ -172,17 +174,19 @@ impl Exchange {
         }
     }
 
-    fn count(&self, started: Instant, status: Option<u16>, bytes: usize) {
+    fn count(&self, started: Instant, status: Option<u16>, bytes: usize, rate: RateHeaders) {
         self.traffic.finished(&Finished {
             endpoint: self.endpoint,
+            organization: self.organization.as_deref(),
             elapsed: started.elapsed(),
             status,
             bytes,
+            remaining: rate.remaining,
         });
     }
 
     fn log(&self, status: StatusCode, started: Instant, bytes: usize, rate: RateHeaders) {
-        self.count(started, Some(status.as_u16()), bytes);
+        self.count(started, Some(status.as_u16()), bytes, rate);
         if log::log_enabled!(target: self.endpoint.name, log::Level::Debug) {
             let number = |n: Option<u32>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
             log::debug!(

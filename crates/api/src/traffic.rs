@@ -1,6 +1,6 @@
 //! What was asked and answered, by endpoint: counted as it happens, told by those who ask.
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Class, Endpoint};
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -33,26 +33,41 @@ impl Requests {
 
 /// One request that has ended.
 #[derive(Debug)]
-pub struct Finished {
+pub struct Finished<'a> {
     pub endpoint: &'static Endpoint,
+    /// The slug of the organization that was asked about, if it was one.
+    pub organization: Option<&'a str>,
     pub elapsed: Duration,
     /// `None`: without an answer.
     pub status: Option<u16>,
     /// Of the answer, uncompressed.
     pub bytes: usize,
+    /// Requests that the class of the endpoint has left in its window, where the answer tells it.
+    pub remaining: Option<u32>,
+}
+
+/// What was answered to the requests about one organization.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Answers {
+    /// Requests that have ended, by the status of the answer; `None`: without one.
+    pub statuses: BTreeMap<Option<u16>, u64>,
+    /// What the latest answers left of the classes that are limited. Requests.
+    pub remaining: BTreeMap<Class, u32>,
 }
 
 /// The requests of all endpoints.
 #[derive(Debug, Default)]
 pub struct Traffic {
     requests: Mutex<BTreeMap<&'static str, Requests>>,
+    /// By organization; of none: the empty name.
+    answers: Mutex<BTreeMap<String, Answers>>,
     /// Is told of each request that has ended.
-    observer: Option<fn(&Finished)>,
+    observer: Option<fn(&Finished<'_>)>,
 }
 
 impl Traffic {
     /// `observer` is told of each request that has ended.
-    pub fn observed(observer: fn(&Finished)) -> Self {
+    pub fn observed(observer: fn(&Finished<'_>)) -> Self {
         Self {
             observer: Some(observer),
             ..Self::default()
@@ -62,6 +77,11 @@ impl Traffic {
     /// By the endpoints' names.
     pub fn requests(&self) -> BTreeMap<&'static str, Requests> {
         self.lock().clone()
+    }
+
+    /// What was answered, by organization; what is about none has the empty name.
+    pub fn answers(&self) -> BTreeMap<String, Answers> {
+        self.answers.lock().clone()
     }
 
     /// How long a request takes on average so far.
@@ -77,7 +97,7 @@ impl Traffic {
     }
 
     /// A request has ended.
-    pub fn finished(&self, request: &Finished) {
+    pub fn finished(&self, request: &Finished<'_>) {
         let now = Instant::now();
         self.with(request.endpoint, |requests| {
             requests.ended += 1;
@@ -89,6 +109,19 @@ impl Traffic {
             );
             requests.span = Some((began, now));
         });
+        let mut answers = self.answers.lock();
+        let name = request.organization.unwrap_or_default();
+        // Almost always there already, so no name is made.
+        if !answers.contains_key(name) {
+            answers.insert(name.to_owned(), Answers::default());
+        }
+        if let Some(answers) = answers.get_mut(name) {
+            *answers.statuses.entry(request.status).or_default() += 1;
+            if let Some(remaining) = request.remaining {
+                answers.remaining.insert(request.endpoint.class, remaining);
+            }
+        }
+        drop(answers);
         if let Some(observer) = self.observer {
             observer(request);
         }
@@ -139,11 +172,19 @@ mod tests {
             let elapsed = Duration::from_secs(2);
             traffic.finished(&Finished {
                 endpoint: &TEAMS,
+                organization: Some("acme"),
                 elapsed,
                 status,
                 bytes,
+                remaining: status.map(|_| 39),
             });
         }
+        let answers = traffic.answers().remove("acme").expect("counted");
+        assert_eq!(
+            answers.statuses,
+            BTreeMap::from([(None, 1), (Some(200), 1)])
+        );
+        assert_eq!(answers.remaining, BTreeMap::from([(Class::Default, 39)]));
         traffic.retried(&TEAMS);
         traffic.waiting(&TEAMS, 1);
         traffic.waited(&TEAMS, Duration::from_secs(3));

@@ -8,6 +8,7 @@ pub mod connection;
 pub mod docs;
 pub mod dotenv;
 pub mod file;
+pub mod generated;
 mod names;
 pub mod problem;
 pub mod program;

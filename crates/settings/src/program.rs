@@ -9,6 +9,8 @@ pub struct Program {
     pub prefix: &'static str,
     /// The JSON Schema of all settings.
     pub schema: Value,
+    /// Whether what a file names that is no setting is a mistake; else it is warned about.
+    pub strict: bool,
     /// Settings of its own whose empty list would widen what is extracted or written.
     pub narrowing: &'static [&'static str],
     /// Settings of its own that must not be passed over, and what else people call them: letters and digits only.

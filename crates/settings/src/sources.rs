@@ -58,7 +58,11 @@ impl<'p> Merged<'p> {
             return;
         }
         if !self.program.is_setting(key) {
+            let is_variable = name.starts_with(self.program.prefix);
             match meant(self.program, key) {
+                None if self.program.strict && !is_variable => problem(format!(
+                    "in {source} is not a setting: correct or remove it"
+                )),
                 Some(meant) => problem(format!(
                     "in {source} is not a setting, but `{meant}` is: rename or remove it"
                 )),
@@ -233,6 +237,28 @@ pub fn load(
     Ok((merged.values, merged.problems))
 }
 
+/// Settings of one file whose content is read already, and then of `.env` and the environment if `environment`, which
+/// win. `source` is the file's name.
+///
+/// Returns the settings, and what is wrong with the sources of single ones.
+///
+/// # Errors
+/// When `.env` cannot be read.
+pub fn merge(
+    program: &Program,
+    file: Option<(&str, Map<String, Value>)>,
+    environment: bool,
+) -> Result<(Map<String, Value>, Vec<Problem>), SettingsError> {
+    let mut merged = Merged::new(program);
+    if let Some((source, members)) = file {
+        merged.members(source, &members.into_iter().collect::<Vec<_>>());
+    }
+    if environment {
+        merged.environment()?;
+    }
+    Ok((merged.values, merged.problems))
+}
+
 /// Sentry's own variable, for where no other token is given.
 const FALLBACK_TOKEN: &str = "SENTRY_AUTH_TOKEN";
 
@@ -245,22 +271,27 @@ impl Merged<'_> {
             return Err(SettingsError::Problems(vec![problem]));
         }
         let Members(members) = serde_json::from_str(&text).expect("it is an object");
+        self.members(source, &members);
+        Ok(())
+    }
+
+    /// The settings of a file, in its order.
+    fn members(&mut self, source: &str, members: &[(String, Value)]) {
         if members
             .iter()
             .any(|(name, _)| canonical(name) == "api_token")
         {
-            warn_if_readable(path);
+            warn_if_readable(Path::new(source));
         }
         let set = members.iter().filter(|(_, value)| !is_unset(value));
         let keys: Vec<&str> = set.map(|(name, _)| name.as_str()).collect();
         self.check_secrets(source, &keys);
         let own_name = keys.contains(&"api_token");
-        for (name, value) in &members {
+        for (name, value) in members {
             if !(own_name && name == "auth_token") {
                 self.set(source, name, canonical(name), value.clone());
             }
         }
-        Ok(())
     }
 
     /// `.env`, and then the environment.
@@ -404,6 +435,7 @@ mod tests {
                 "fetch_event_details": {"type": "boolean"}, "proxy_url": secret,
                 "flattening_enabled": {"type": "boolean"}, "ca_certificate": text,
             }}),
+            strict: false,
             narrowing: &["mask_fields"],
             other_names: &[
                 ("mask_fields", &["pii"]),
@@ -637,5 +669,30 @@ mod tests {
         );
         merged.check_secrets("b.json", &["auth_token", "api_token_file"]);
         assert_eq!(merged.problems.len(), 2, "by its other name too");
+    }
+
+    #[test]
+    fn a_strict_program_refuses_what_a_file_names_that_is_no_setting() {
+        let file = json!({"concurrency": 3, "colour": "red", "organisation": "acme"});
+        let members = || file.as_object().expect("an object").clone();
+        let read = |strict: bool| {
+            let program = Program {
+                strict,
+                ..program()
+            };
+            let merged = merge(&program, Some(("a.yml", members())), false);
+            merged.expect("no file is read")
+        };
+        let (values, problems) = read(true);
+        assert_eq!(values["concurrency"], 3);
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            problems,
+            [
+                "`colour` in a.yml is not a setting: correct or remove it",
+                "`organisation` in a.yml is not a setting, but `organization` is: rename or remove it"
+            ]
+        );
+        assert_eq!(read(false).1.len(), 1, "the other is warned about");
     }
 }

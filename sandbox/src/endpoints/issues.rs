@@ -3,7 +3,9 @@
 use super::Call;
 use crate::problem::Problem;
 use crate::render::issue::{self, Trim};
+use crate::render::release;
 use crate::reply::Reply;
+use crate::window;
 use crate::world::Issue;
 use serde_json::{Value, json};
 
@@ -73,4 +75,38 @@ pub fn by_short_id(call: &Call<'_>) -> Result<Reply, Problem> {
         "group": group,
         "shortId": found.short_id,
     })))
+}
+
+/// The newest release that an event of the issue has; `null` without one.
+pub fn current_release(call: &Call<'_>) -> Result<Reply, Problem> {
+    call.only(&["environment"])?;
+    let found = find(call)?;
+    let environments = call.environments()?;
+    let mut events: Vec<_> = found
+        .events
+        .iter()
+        .filter(|event| event.in_environments(&environments))
+        .collect();
+    events.sort_by_key(|event| event.second());
+    let of = |event: &&crate::world::Event| {
+        let version = event.release.as_deref()?;
+        Some((call.world.release(version)?, event.environment.clone()))
+    };
+    let known: Vec<_> = events.iter().filter_map(of).collect();
+    let newest = known.iter().max_by_key(|(release, _)| release.date_created);
+    let current = newest.map(|(newest, environment)| {
+        let seen = events
+            .iter()
+            .filter(|event| event.release.as_deref() == Some(&newest.version))
+            .map(|event| window::text(window::at(event.second())));
+        let seen: Vec<String> = seen.collect();
+        json!({
+            "release": release::record(call.world, newest),
+            "environment": environment,
+            "firstSeen": seen.first(),
+            "lastSeen": seen.last(),
+            "stats": {},
+        })
+    });
+    Ok(Reply::value(&json!({ "currentRelease": current })))
 }

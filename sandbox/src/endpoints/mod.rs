@@ -1,14 +1,19 @@
 //! The endpoints: a table of them, and what they share.
 
+mod environments;
 mod events;
 mod issues;
+mod keys;
+mod monitors;
 mod organizations;
 mod people;
 mod projects;
 mod query;
 mod releases;
 pub mod search;
+mod sessions;
 mod statistics;
+mod stats;
 mod values;
 
 use crate::auth::Caller;
@@ -34,6 +39,7 @@ const ORG_READ: &[&str] = &["org:read", "org:write", "org:admin"];
 const PROJECT_READ: &[&str] = &["project:read", "project:write", "project:admin"];
 const EVENT_READ: &[&str] = &["event:read", "event:write", "event:admin"];
 const MEMBER_READ: &[&str] = &["member:read", "member:write", "member:admin"];
+const MONITORS: &[&str] = &["org:read", "org:write", "org:admin", "alerts:read"];
 const RELEASES: &[&str] = &[
     "project:read",
     "project:write",
@@ -63,12 +69,22 @@ pub const ENDPOINTS: &[Endpoint] = endpoints! {
     "/organizations/{org}/releases/"                    Releases      RELEASES     => releases::list;
     "/organizations/{org}/releases/{version}/"          Default       RELEASES     => releases::detail;
     "/organizations/{org}/stats_v2/"                    StatsV2       ORG_READ     => statistics::answer;
+    "/organizations/{org}/stats/"                       Default       ORG_READ     => stats::organization;
+    "/organizations/{org}/sessions/"                    Default       ORG_READ     => sessions::answer;
+    "/organizations/{org}/project-keys/"                Default       ORG_READ     => keys::organization;
+    "/organizations/{org}/monitors/"                    Default       MONITORS     => monitors::list;
+    "/organizations/{org}/environments/"                Default       ORG_READ     => environments::organization;
+    "/organizations/{org}/issues/{issue}/current-release/" Default    EVENT_READ   => issues::current_release;
     "/projects/{org}/{project}/"                        Default       PROJECT_READ => projects::detail;
     "/projects/{org}/{project}/issues/"                 ProjectIssues EVENT_READ   => search::project;
     "/projects/{org}/{project}/events/"                 ProjectEvents PROJECT_READ => events::of_project;
     "/projects/{org}/{project}/events/{event}/"         EventDetail   PROJECT_READ => events::detail;
+    "/projects/{org}/{project}/stats/"                  ProjectStats  PROJECT_READ => stats::project;
+    "/projects/{org}/{project}/keys/"                   Keys          PROJECT_READ => keys::project;
+    "/projects/{org}/{project}/environments/"           Default       PROJECT_READ => environments::project;
     "/issues/{issue}/"                                  IssueDetail   EVENT_READ   => issues::detail;
     "/issues/{issue}/events/"                           Default       EVENT_READ   => events::of_issue;
+    "/issues/{issue}/current-release/"                  Default       EVENT_READ   => issues::current_release;
     "/groups/{issue}/"                                  IssueDetail   EVENT_READ   => issues::detail;
 };
 
@@ -125,6 +141,17 @@ impl<'a> Call<'a> {
             .iter()
             .find(|one| self.is_named(asked, &one.slug, one.id))
             .ok_or_else(Problem::not_found)
+    }
+
+    /// Refuses, where that is wanted, what Sentry would pass over in silence.
+    pub fn only(&self, known: &[&str]) -> Result<(), Problem> {
+        let mut names = self.query.iter().map(|(name, _)| name.as_str());
+        match names.find(|name| self.pedantic && !known.contains(name)) {
+            Some(name) => Err(Problem::bad_request(&format!(
+                "Sentry would ignore the parameter {name}."
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// The project in the path. A slug it had before is a redirect, an id never.

@@ -193,16 +193,7 @@ const PARAMETERS: [&str; 19] = [
 
 /// Refuses what the list would pass over.
 fn pedantic(call: &Call<'_>, query: &Query) -> Result<(), Problem> {
-    let parameter = call
-        .query
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .find(|name| !PARAMETERS.contains(name));
-    if let Some(name) = parameter {
-        return Err(Problem::bad_request(&format!(
-            "Sentry would ignore the parameter {name}."
-        )));
-    }
+    call.only(&PARAMETERS)?;
     let tagged = |key: &str| {
         call.world.issues.values().any(|issue| {
             let mut events = issue.events.iter();

@@ -10,8 +10,29 @@ use std::collections::BTreeMap;
 
 const FIELD: &str = "sum(quantity)";
 
-/// Accepted and filtered errors, counted over what was ever received: issues being deleted included.
+/// More groups than these are lost without a word.
+const ROWS: usize = 10_000;
+
+const PARAMETERS: [&str; 11] = [
+    "category",
+    "end",
+    "field",
+    "groupBy",
+    "interval",
+    "outcome",
+    "project",
+    "projectSlug",
+    "reason",
+    "start",
+    "statsPeriod",
+];
+
+/// What it is grouped by, and for each field the counts of the intervals.
+type Group = (Value, Vec<Vec<u64>>);
+
+/// Counted over what was ever received: issues being deleted included. What is zero is absent.
 pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
+    call.only(&PARAMETERS)?;
     call.organization()?;
     let projects = call.projects()?;
     if projects.is_empty() {
@@ -41,6 +62,11 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
             "Invalid groupBy: \"{other}\""
         )));
     }
+    if call.all("category").is_empty() && !group_by.iter().any(|name| name == "category") {
+        return Err(Problem::bad_request(
+            "Query must have category as groupby or filter",
+        ));
+    }
     let step = interval(call.get("interval").unwrap_or("1h"))?;
     let asked = match call.window()? {
         Some(window) => window,
@@ -63,20 +89,27 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         let list = call.all(name);
         list.is_empty() || list.iter().any(|one| one == value)
     };
-    let mut groups: BTreeMap<String, (Value, Vec<u64>)> = BTreeMap::new();
-    if wanted("category", "error") && wanted("outcome", "accepted") {
-        for issue in call.world.issues.values() {
-            if !projects.contains(&issue.project) || !issue.kind.is_error() {
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    for (place, start) in starts.iter().enumerate() {
+        let window = Seconds {
+            from: *start,
+            to: start + step,
+        };
+        for one in call.world.outcomes_in(window, &projects) {
+            if !wanted("category", one.category())
+                || !wanted("outcome", &one.outcome)
+                || !wanted("reason", one.reason.as_deref().unwrap_or_default())
+            {
                 continue;
             }
             let by: serde_json::Map<String, Value> = group_by
                 .iter()
                 .map(|name| {
                     let value = match name.as_str() {
-                        "project" => json!(issue.project),
-                        "outcome" => json!("accepted"),
-                        "category" => json!("error"),
-                        _ => Value::Null,
+                        "project" => json!(one.project),
+                        "outcome" => json!(one.outcome),
+                        "category" => json!(one.category()),
+                        _ => json!(one.reason),
                     };
                     (name.clone(), value)
                 })
@@ -84,37 +117,33 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
             let by = Value::Object(by);
             let (_, counts) = groups
                 .entry(by.to_string())
-                .or_insert_with(|| (by, vec![0; starts.len()]));
-            for (count, start) in counts.iter_mut().zip(&starts) {
-                let window = Seconds {
-                    from: *start,
-                    to: start + step,
+                .or_insert_with(|| (by, vec![vec![0; starts.len()]; fields.len()]));
+            for (field, counts) in fields.iter().zip(counts) {
+                counts[place] += if field == FIELD {
+                    one.quantity
+                } else {
+                    one.times_seen
                 };
-                *count += issue.seen(window, &[]).map_or(0, |seen| seen.count);
             }
         }
     }
     // Grouped by project there are totals only.
     let totals_only = group_by.iter().any(|name| name == "project");
+    let by_field = |values: Vec<Value>| -> Value {
+        let pairs = fields.iter().cloned().zip(values);
+        Value::Object(pairs.collect())
+    };
     let groups: Vec<Value> = groups
         .into_values()
-        .filter(|(_, counts)| counts.iter().any(|count| *count > 0))
+        .filter(|(_, counts)| counts.iter().flatten().any(|count| *count > 0))
+        .take(ROWS)
         .map(|(by, counts)| {
-            let total: u64 = counts.iter().sum();
-            let totals: Value = fields
-                .iter()
-                .map(|field| (field.clone(), json!(total)))
-                .collect::<serde_json::Map<_, _>>()
-                .into();
-            if totals_only {
-                return json!({"by": by, "totals": totals});
+            let totals = counts.iter().map(|one| json!(one.iter().sum::<u64>()));
+            let mut group = json!({"by": by, "totals": by_field(totals.collect())});
+            if !totals_only {
+                group["series"] = by_field(counts.iter().map(|one| json!(one)).collect());
             }
-            let series: Value = fields
-                .iter()
-                .map(|field| (field.clone(), json!(counts)))
-                .collect::<serde_json::Map<_, _>>()
-                .into();
-            json!({"by": by, "totals": totals, "series": series})
+            group
         })
         .collect();
     let mut body = json!({

@@ -2,6 +2,8 @@
 
 pub mod event;
 pub mod issue;
+pub mod key;
+pub mod monitor;
 pub mod organization;
 pub mod people;
 pub mod project;

@@ -26,6 +26,10 @@ impl World {
         seeder.old_ones();
         seeder.vanishing_ones();
         seeder.twins();
+        seeder.keys();
+        seeder.monitors();
+        seeder.outcomes();
+        seeder.sessions();
         seeder.world
     }
 }

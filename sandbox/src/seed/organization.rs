@@ -1,7 +1,7 @@
 //! People, projects and releases of the seeded world.
 
 use crate::seed::seeder::{API, DOOMED, LEGACY, MOBILE, QUIET, Seeder, WEB, WORKER};
-use crate::world::{Member, Project, ProjectStatus, Release, ReleaseStatus, Team, User};
+use crate::world::{KeyLimit, Member, Project, ProjectStatus, Release, ReleaseStatus, Team, User};
 use chrono::TimeDelta;
 
 /// Names that break naive URLs and sorts.
@@ -98,6 +98,74 @@ impl Seeder {
                     ProjectStatus::Active
                 },
             });
+        }
+    }
+
+    /// Keys with and without a limit, one of them switched off.
+    pub fn keys(&mut self) {
+        let limit = |count, window_seconds| {
+            Some(KeyLimit {
+                count,
+                window_seconds,
+            })
+        };
+        for project in [API, WORKER, WEB, MOBILE, QUIET, LEGACY] {
+            let hourly = (project == API).then(|| limit(600, 3_600)).flatten();
+            self.world.add_key(project, "Default", hourly);
+        }
+        self.world.add_key(WEB, "Browsers", limit(1_000, 60));
+        self.world.add_key(WEB, "Old \"app\"", limit(5, 1));
+        if let Some(key) = self.world.keys.last_mut() {
+            key.is_active = false;
+        }
+    }
+
+    /// Monitors of every status.
+    pub fn monitors(&mut self) {
+        let world = &mut self.world;
+        world.add_monitor(
+            WORKER,
+            "nightly-report",
+            &[("production", "error"), ("staging", "ok")],
+        );
+        world.add_monitor(WORKER, "clean-up", &[("production", "ok")]);
+        world.add_monitor(API, "sync-orders", &[("production", "missed_checkin")]);
+        world.add_monitor(API, "send-mails", &[("production", "timeout")]);
+        world.add_monitor(MOBILE, "never-run", &[]);
+        world.add_monitor(API, "retired", &[("production", "ok")]);
+        if let Some(monitor) = world.monitors.last_mut() {
+            "disabled".clone_into(&mut monitor.status);
+        }
+    }
+
+    /// What was not accepted, by the hour of the last two days; and what is no error.
+    pub fn outcomes(&mut self) {
+        for hour in 0..48 {
+            let at = self.ago(hour * 60 + 1);
+            let more = u64::try_from(hour % 5).unwrap_or(0);
+            let world = &mut self.world;
+            world.add_outcomes(API, at, "filtered", "web-crawlers", 2 + more);
+            world.add_outcomes(WEB, at, "filtered", "browser-extensions", 7);
+            world.add_outcomes(WEB, at, "rate_limited", "key_quota", more);
+            world.add_outcomes(WORKER, at, "client_discard", "before_send", 3);
+            world.add_outcomes(MOBILE, at, "invalid", "too_large", 1);
+            world.add_outcomes(API, at, "accepted", "", 40 + more);
+            if let Some(transactions) = world.outcomes.last_mut() {
+                "transaction".clone_into(&mut transactions.category);
+            }
+            world.add_outcomes(API, at, "accepted", "", 1);
+            if let Some(attachment) = world.outcomes.last_mut() {
+                "attachment".clone_into(&mut attachment.category);
+                attachment.quantity = 20_480;
+            }
+        }
+    }
+
+    pub fn sessions(&mut self) {
+        for hour in 1..30 {
+            let at = self.ago(hour * 60);
+            self.world.add_sessions(API, "api@1.128.0", at, 200, 3);
+            self.world.add_sessions(WEB, "web@1.126.0", at, 90, 0);
         }
     }
 

@@ -4,7 +4,11 @@ use crate::synthetic::mixed_id;
 use crate::world::data::World;
 use crate::world::event::Event;
 use crate::world::issue::{Issue, Kind, ReleaseForm, Status};
+use crate::world::key::{ClientKey, KeyLimit};
+use crate::world::monitor::Monitor;
 use crate::world::organization::{Project, ProjectStatus, Release, ReleaseStatus};
+use crate::world::outcome::Outcome;
+use crate::world::session::Sessions;
 use crate::world::token::Token;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -14,7 +18,7 @@ impl World {
         self.tokens.insert(value.to_owned(), token);
     }
 
-    /// A project of team 1. Returns its id.
+    /// A project of team 1, with the key that Sentry gives a new one. Returns its id.
     pub fn add_project(&mut self, slug: &str) -> u64 {
         let id = self
             .projects
@@ -33,7 +37,96 @@ impl World {
             former_slugs: Vec::new(),
             status: ProjectStatus::Active,
         });
+        self.add_key(id, "Default", None);
         id
+    }
+
+    /// A client key. Returns its public part, which the API calls its id.
+    pub fn add_key(&mut self, project: u64, label: &str, limit: Option<KeyLimit>) -> String {
+        let id = 1 + self.keys.iter().map(|key| key.id).max().unwrap_or(0);
+        let public = hex_id(id, 1 << 20);
+        self.keys.push(ClientKey {
+            id,
+            project,
+            public: public.clone(),
+            secret: hex_id(id, 1 << 21),
+            label: label.to_owned(),
+            is_active: true,
+            limit,
+            date_created: self.clock() - TimeDelta::days(199),
+        });
+        public
+    }
+
+    /// A monitor that is active, with such statuses by environment.
+    pub fn add_monitor(&mut self, project: u64, slug: &str, environments: &[(&str, &str)]) {
+        let number = hex_id(self.monitors.len() as u64, 1 << 22);
+        self.monitors.push(Monitor {
+            id: format!(
+                "{}-{}-4000-8000-{}",
+                &number[..8],
+                &number[8..12],
+                &number[12..24]
+            ),
+            project,
+            slug: slug.to_owned(),
+            name: slug.replace('-', " "),
+            status: "active".to_owned(),
+            is_muted: false,
+            environments: environments
+                .iter()
+                .map(|&(name, status)| (name.to_owned(), status.to_owned()))
+                .collect(),
+            date_created: self.clock() - TimeDelta::days(90),
+        });
+    }
+
+    /// So many errors of a project that ended so; `reason` may be empty.
+    pub fn add_outcomes(
+        &mut self,
+        project: u64,
+        at: DateTime<Utc>,
+        outcome: &str,
+        reason: &str,
+        quantity: u64,
+    ) {
+        self.outcomes.push(Outcome {
+            project,
+            second: at.timestamp(),
+            category: "error".to_owned(),
+            outcome: outcome.to_owned(),
+            reason: (!reason.is_empty()).then(|| reason.to_owned()),
+            quantity,
+            times_seen: quantity,
+        });
+    }
+
+    /// Late knowledge: every outcome of that name of the project counts so many instead.
+    pub fn correct_outcomes(&mut self, project: u64, outcome: &str, quantity: u64) {
+        let wrong = self.outcomes.iter_mut();
+        for one in wrong.filter(|one| one.project == project && one.outcome == outcome) {
+            (one.quantity, one.times_seen) = (quantity, quantity);
+        }
+    }
+
+    /// Sessions of as many users, so many of them crashed.
+    pub fn add_sessions(
+        &mut self,
+        project: u64,
+        release: &str,
+        at: DateTime<Utc>,
+        sessions: u64,
+        crashed: u64,
+    ) {
+        self.sessions.push(Sessions {
+            project,
+            release: release.to_owned(),
+            second: at.timestamp(),
+            sessions,
+            crashed,
+            users: sessions,
+            crashed_users: crashed,
+        });
     }
 
     /// An unresolved error issue without events. Returns its id.
@@ -147,6 +240,10 @@ impl World {
     pub fn delete_project(&mut self, id: u64) {
         self.projects.retain(|project| project.id != id);
         self.issues.retain(|_, issue| issue.project != id);
+        self.outcomes.retain(|outcome| outcome.project != id);
+        self.keys.retain(|key| key.project != id);
+        self.monitors.retain(|monitor| monitor.project != id);
+        self.sessions.retain(|sessions| sessions.project != id);
     }
 
     pub fn add_release(&mut self, version: &str, project: u64, date_created: DateTime<Utc>) -> u64 {

@@ -2,9 +2,13 @@
 
 use crate::seconds::Seconds;
 use crate::world::issue::Issue;
+use crate::world::key::ClientKey;
+use crate::world::monitor::Monitor;
 use crate::world::organization::{
     Member, Organization, Project, ProjectStatus, Release, Team, User,
 };
+use crate::world::outcome::Outcome;
+use crate::world::session::Sessions;
 use crate::world::token::Token;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +31,13 @@ pub struct World {
     pub tokens: BTreeMap<String, Token>,
     /// Names of environments that exist; asking for another one is a 404.
     pub environments: BTreeSet<String>,
+    /// Those of a project by name, and whether they are hidden there; a project that is not here has all, none hidden.
+    pub project_environments: BTreeMap<u64, BTreeMap<String, bool>>,
+    /// What was counted beside the events of issues.
+    pub outcomes: Vec<Outcome>,
+    pub keys: Vec<ClientKey>,
+    pub monitors: Vec<Monitor>,
+    pub sessions: Vec<Sessions>,
 }
 
 impl World {
@@ -54,6 +65,46 @@ impl World {
         self.releases
             .iter()
             .find(|release| release.version == version)
+    }
+
+    /// The environments of a project by name, and whether they are hidden there.
+    pub fn environments_of(&self, project: u64) -> BTreeMap<String, bool> {
+        let own = self.project_environments.get(&project).cloned();
+        own.unwrap_or_else(|| {
+            let all = self.environments.iter();
+            all.map(|name| (name.clone(), false)).collect()
+        })
+    }
+
+    /// The outcomes of a window of some projects: those of an issue's events as one, at the window's begin.
+    pub fn outcomes_in<'a>(
+        &'a self,
+        window: Seconds,
+        projects: &'a BTreeSet<u64>,
+    ) -> impl Iterator<Item = Outcome> + 'a {
+        let issues = self.issues.values();
+        let issues = issues.filter(|issue| projects.contains(&issue.project));
+        let of_issues = issues.filter_map(move |issue| {
+            let quantity = issue
+                .kind
+                .is_error()
+                .then(|| issue.count_in(window))
+                .filter(|count| *count > 0)?;
+            Some(Outcome {
+                project: issue.project,
+                second: window.from,
+                category: "error".to_owned(),
+                outcome: "accepted".to_owned(),
+                reason: None,
+                quantity,
+                times_seen: quantity,
+            })
+        });
+        let others = self.outcomes.iter();
+        let others = others
+            .filter(move |one| projects.contains(&one.project) && window.holds(one.second))
+            .cloned();
+        of_issues.chain(others)
     }
 
     /// Follows a merge, and knows nothing of issues on their way out.

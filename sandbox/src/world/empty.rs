@@ -51,6 +51,11 @@ impl World {
             merged: BTreeMap::new(),
             tokens: BTreeMap::new(),
             environments: ["production", "staging"].map(str::to_owned).into(),
+            project_environments: BTreeMap::new(),
+            outcomes: Vec::new(),
+            keys: Vec::new(),
+            monitors: Vec::new(),
+            sessions: Vec::new(),
         };
         let all: Vec<&str> = READ_SCOPES.into_iter().chain(["org:write"]).collect();
         world.add_token(crate::TOKEN, Token::user(1, &all));

@@ -9,14 +9,22 @@ mod empty;
 mod event;
 mod expected;
 mod issue;
+mod key;
+mod monitor;
 mod organization;
+mod outcome;
+mod session;
 mod token;
 
 pub use crate::seconds::Seconds;
 pub use data::World;
 pub use event::{Event, EventRef};
 pub use issue::{Assignee, Issue, Kind, ReleaseForm, Seen, Status};
+pub use key::{ClientKey, KeyLimit};
+pub use monitor::Monitor;
 pub use organization::{
     Member, Organization, Project, ProjectStatus, Release, ReleaseStatus, Team, User,
 };
+pub use outcome::Outcome;
+pub use session::Sessions;
 pub use token::{READ_SCOPES, Token, TokenKind, TokenState};

@@ -3,6 +3,7 @@
 mod access;
 mod bulk;
 mod client;
+mod equipment;
 mod events;
 mod faults;
 mod issues;
@@ -10,5 +11,6 @@ mod limits;
 mod lists;
 mod program;
 mod search;
+mod statistics;
 mod versions;
 mod wide;

@@ -171,8 +171,7 @@ fn old_servers_have_issues_without_an_organization_in_the_path() {
 
 #[test]
 fn endpoints_come_with_time() {
-    let stats =
-        "/organizations/acme/stats_v2/?field=sum(quantity)&groupBy=outcome&interval=1d&project=2";
+    let stats = "/organizations/acme/stats_v2/?field=sum(quantity)&groupBy=outcome&category=error&interval=1d&project=2";
     for (version, statistics, issues) in [
         (Version::V2026, 200, 200),
         (Version::V2025, 200, 200),

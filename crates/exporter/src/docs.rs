@@ -1,0 +1,174 @@
+//! What is generated for documentation: tables of settings, figures and collectors, and the example of a configuration.
+
+use crate::cli::EXIT_CODES;
+use crate::collector::Collector;
+use crate::figures::{FIGURES, Figure};
+use crate::settings;
+use std::fmt::Write as _;
+use tap_sentry_settings::docs::{self, Setting};
+
+/// The settings, from their JSON Schema.
+pub fn settings() -> Vec<Setting> {
+    docs::settings(&settings::schema())
+}
+
+/// A Markdown table of the settings.
+pub fn settings_table() -> String {
+    docs::settings_table(&settings())
+}
+
+/// A Markdown table of the collectors.
+pub fn collectors_table() -> String {
+    let mut out = String::from("| collector | default | scope | asks |\n|---|---|---|---|\n");
+    for collector in Collector::ALL {
+        let _ = writeln!(
+            out,
+            "| `{}` | {} | {} | {} |",
+            collector.name(),
+            if collector.is_default() { "on" } else { "off" },
+            collector.definition().scopes,
+            collector.definition().cost
+        );
+    }
+    out
+}
+
+/// A Markdown section for each collector, with its figures.
+pub fn figures_tables() -> String {
+    let mut out = String::new();
+    let groups = Collector::ALL.into_iter().map(Some).chain([None]);
+    for group in groups {
+        let title = group.map_or("The exporter's own", Collector::name);
+        let _ = writeln!(out, "### {title}\n");
+        out.push_str("| metric | type | labels | meaning |\n|---|---|---|---|\n");
+        for figure in FIGURES.iter().filter(|figure| figure.collector == group) {
+            let _ = writeln!(out, "{}", row(figure));
+        }
+        let sources: Vec<&str> = FIGURES
+            .iter()
+            .filter(|figure| figure.collector == group)
+            .map(|figure| figure.source)
+            .filter(|source| !source.is_empty())
+            .collect();
+        if let Some(source) = sources.first() {
+            let _ = writeln!(out, "\nSource: {}.", in_code(source));
+        }
+        out.push('\n');
+    }
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    out
+}
+
+/// Paths as code.
+fn in_code(source: &str) -> String {
+    let word = |word: &str| match word.strip_suffix(',') {
+        Some(path) if path.contains('/') => format!("`{path}`,"),
+        None if word.contains('/') => format!("`{word}`"),
+        _ => word.to_owned(),
+    };
+    source.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+fn row(figure: &Figure) -> String {
+    let labels: Vec<String> = figure
+        .labels
+        .iter()
+        .map(|label| format!("`{label}`"))
+        .collect();
+    format!(
+        "| `{}` | {} | {} | {}. |",
+        figure.name,
+        figure.kind.name(),
+        labels.join(", "),
+        figure.help
+    )
+}
+
+/// A Markdown table of the exit codes.
+pub fn exit_codes() -> String {
+    let mut out = String::from("| code | meaning |\n|---|---|\n");
+    let codes = EXIT_CODES.lines().skip(1);
+    for (code, meaning) in codes.filter_map(|line| line.trim().split_once("  ")) {
+        let _ = writeln!(out, "| {code} | {meaning} |");
+    }
+    out
+}
+
+/// Every setting, as a file that works once the token and the organization are right. What is commented out is the
+/// default.
+pub fn example_configuration() -> String {
+    let mut out = String::from(
+        "# Settings of sentry-exporter. Generated from the code: what is commented out is the default, or not set.\n",
+    );
+    for setting in settings() {
+        let value = match setting.name.as_str() {
+            "api_token" => "YOUR_TOKEN".to_owned(),
+            "organization" => "my-org".to_owned(),
+            _ => yaml(&setting),
+        };
+        let _ = writeln!(out, "\n# {}", setting.description);
+        let mark = match setting.name.as_str() {
+            "api_token" | "organization" => "",
+            _ => "# ",
+        };
+        let line = format!("{mark}{}: {value}", setting.name);
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    out
+}
+
+/// The default as YAML.
+fn yaml(setting: &Setting) -> String {
+    match setting.kind.as_str() {
+        "string" if !setting.default.is_empty() => format!("'{}'", setting.default),
+        _ => setting.default.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Settings, load};
+    use serde_json::Map;
+
+    #[test]
+    fn each_figure_stands_in_the_tables_once() {
+        let text = figures_tables();
+        for figure in FIGURES {
+            assert_eq!(text.matches(&format!("| `{}` |", figure.name)).count(), 1);
+        }
+    }
+
+    /// Reads the example as a file.
+    fn read(text: &str) -> Result<Settings, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("exporter.yml");
+        std::fs::write(&path, text).expect("a file");
+        let sources = load(Some(&path), Map::new()).map_err(|error| error.to_string())?;
+        Settings::new(sources).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_example_is_a_configuration_and_says_the_defaults() {
+        let example = example_configuration();
+        let told = read(&example).expect_err("a placeholder is no token");
+        assert!(told.contains("`api_token` is a placeholder"), "{told}");
+        let mine = example.replace("YOUR_TOKEN", "sntryu_0");
+        let settings = read(&mine).expect("settings");
+        // Lines of settings, and not of text.
+        let all: Vec<&str> = mine
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest) if rest.split_once(':').is_some_and(|(key, _)| is_key(key)) => rest,
+                _ => line,
+            })
+            .collect();
+        let spelled_out = read(&all.join("\n")).expect("settings");
+        assert_eq!(format!("{settings:?}"), format!("{spelled_out:?}"));
+    }
+
+    fn is_key(text: &str) -> bool {
+        settings().iter().any(|setting| setting.name == text)
+    }
+}

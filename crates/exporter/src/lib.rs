@@ -1,0 +1,40 @@
+//! Sentry's numbers for Prometheus.
+//!
+//! ```text
+//! cli -> settings -> snapshot -> server -> visit -> collectors -> families -> render
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`cli`], [`settings`] | what the user says: flags, environment and one file, validated once |
+//! | [`figures`], [`collector`] | every figure and every group of them, as data |
+//! | [`endpoints`], [`rows`] | what is asked of Sentry, and what is read of the answers |
+//! | [`visit`], [`collectors`] | one organization as one refresh sees it, and what each group makes of it |
+//! | [`month`], [`memory`] | counts of the month that never fall, and outlive a change of the configuration |
+//! | [`server`], [`snapshot`] | what is kept of a server's answers, and when it is asked anew |
+//! | [`families`], [`render`], [`web`] | values, the two texts that Prometheus reads, and how they are asked for |
+//! | [`error`], [`run`], [`generate`], [`docs`] | what ends the program, its modes, and what is generated from all of this |
+//!
+//! What keeps a scrape honest: values are the latest that Sentry gave, with their age beside them; what fails keeps its
+//! last values for a while and says so; a refresh goes on when the scrape that began it has been answered.
+
+pub mod cli;
+pub mod collector;
+pub mod collectors;
+pub mod docs;
+pub mod duration;
+pub mod endpoints;
+pub mod error;
+pub mod families;
+pub mod figures;
+pub mod generate;
+pub mod memory;
+pub mod month;
+pub mod render;
+pub mod rows;
+pub mod run;
+pub mod server;
+pub mod settings;
+pub mod snapshot;
+pub mod visit;
+pub mod web;

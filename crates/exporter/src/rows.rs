@@ -1,0 +1,165 @@
+//! Rows of answers, as far as figures are made of them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// A row of the projects.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Project {
+    pub id: String,
+    pub slug: String,
+    pub platform: Option<String>,
+    #[serde(default)]
+    pub teams: Vec<Team>,
+    /// The token may read what is in it.
+    #[serde(default = "yes")]
+    pub has_access: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Team {
+    pub slug: String,
+}
+
+/// An answer of statistics.
+#[derive(Debug, Deserialize)]
+pub struct Outcomes {
+    pub groups: Vec<OutcomeGroup>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct OutcomeGroup {
+    pub by: OutcomeKey,
+    pub totals: Quantity,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct OutcomeKey {
+    /// A number, where other answers have a text.
+    pub project: u64,
+    pub category: String,
+    pub outcome: String,
+    /// `None` and `none` are the same.
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Quantity {
+    #[serde(rename = "sum(quantity)")]
+    pub quantity: u64,
+}
+
+/// A row of the issues.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Issue {
+    pub id: String,
+    pub short_id: String,
+    pub level: String,
+    /// Events in the window, as text.
+    pub count: String,
+    /// In the window.
+    pub first_seen: DateTime<Utc>,
+    pub lifetime: Option<Lifetime>,
+    /// Absent on servers before 2023.
+    #[serde(default, deserialize_with = "there")]
+    pub substatus: Option<Value>,
+    pub project: IssueProject,
+}
+
+/// Tells what is `null` from what is absent.
+fn there<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(value).map(Some)
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct IssueProject {
+    pub id: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lifetime {
+    pub first_seen: Option<DateTime<Utc>>,
+}
+
+impl Issue {
+    /// Ever, where the answer tells it.
+    pub fn first_seen_ever(&self) -> DateTime<Utc> {
+        let lifetime = self.lifetime.as_ref();
+        let ever = lifetime.and_then(|lifetime| lifetime.first_seen);
+        ever.unwrap_or(self.first_seen)
+    }
+}
+
+/// A row of the client keys, without its secrets.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Key {
+    pub id: String,
+    pub project_id: u64,
+    pub rate_limit: Option<KeyLimit>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct KeyLimit {
+    /// Seconds.
+    pub window: u64,
+    pub count: u64,
+}
+
+/// A row of the monitors.
+#[derive(Debug, Deserialize)]
+pub struct Monitor {
+    pub id: String,
+    pub status: String,
+    pub project: IssueProject,
+    #[serde(default)]
+    pub environments: Vec<MonitorEnvironment>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct MonitorEnvironment {
+    pub status: String,
+}
+
+/// A row of the releases.
+#[derive(Debug, Deserialize)]
+pub struct Release {
+    pub version: String,
+}
+
+/// An answer of sessions.
+#[derive(Debug, Deserialize)]
+pub struct Sessions {
+    pub groups: Vec<SessionGroup>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct SessionGroup {
+    pub by: SessionKey,
+    pub totals: SessionTotals,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct SessionKey {
+    pub project: u64,
+    pub release: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct SessionTotals {
+    #[serde(rename = "sum(session)")]
+    pub sessions: u64,
+    /// A share; `None` without sessions.
+    #[serde(rename = "crash_free_rate(session)")]
+    pub crash_free_sessions: Option<f64>,
+    #[serde(rename = "crash_free_rate(user)")]
+    pub crash_free_users: Option<f64>,
+}

@@ -1,0 +1,149 @@
+//! What the program does, each as a short story.
+
+use crate::cli::{Cli, Mode};
+use crate::error::Error;
+use crate::generate;
+use crate::memory::Memory;
+use crate::settings::{self, Settings, Web};
+use crate::snapshot::Snapshot;
+use crate::web::{self, Metrics};
+use arc_swap::ArcSwap;
+use chrono::Utc;
+use std::io::Write;
+use std::sync::Arc;
+use tap_sentry_serve::reload::{Policy, Reload};
+use tap_sentry_serve::server::Server;
+use tap_sentry_serve::web_config::WebConfig;
+use tap_sentry_settings::problem::SettingsError;
+
+/// Threads that answer scrapes and read Sentry's answers.
+const THREADS: usize = 2;
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// Whatever kept it from being done.
+pub fn run(cli: &Cli) -> Result<(), Error> {
+    if let Some(artifact) = cli.generate {
+        return print(&generate::render(artifact).map_err(Error::Stdout)?);
+    }
+    let settings = settings(cli)?;
+    let memory = Arc::default();
+    let snapshot = snapshot(&settings, &memory)?;
+    if cli.config_check {
+        return check(&settings);
+    }
+    match cli.mode {
+        Mode::Serve => serve(cli, settings.web, snapshot, memory),
+    }
+}
+
+/// Sets the log up as far as can be told before the settings have been checked.
+pub fn log(cli: &Cli) {
+    // What is wrong with them is told when they are read once more, with a log to tell it.
+    let read = settings::load(cli.config_file.as_deref(), cli.settings.clone());
+    let asked = read.ok().map(|sources| settings::log_of(&sources.values));
+    let log = asked.unwrap_or_default();
+    tap_sentry_serve::log::init(log.level, log.format);
+}
+
+/// The settings in use from now on: no line shows their secrets.
+fn settings(cli: &Cli) -> Result<Settings, SettingsError> {
+    let sources = settings::load(cli.config_file.as_deref(), cli.settings.clone())?;
+    let settings = Settings::new(sources)?;
+    settings
+        .secrets()
+        .iter()
+        .for_each(tap_sentry_serve::log::hide);
+    Ok(settings)
+}
+
+fn snapshot(settings: &Settings, memory: &Arc<Memory>) -> Result<Snapshot, Error> {
+    let policy = settings.policy.clone();
+    Ok(Snapshot::new(
+        &settings.servers,
+        policy,
+        memory,
+        Arc::new(Utc::now),
+    )?)
+}
+
+/// The settings are sound already; so must be what they name.
+fn check(settings: &Settings) -> Result<(), Error> {
+    if let Some(file) = &settings.web.config_file {
+        WebConfig::read(file)?;
+    }
+    print(b"the configuration is sound\n")
+}
+
+fn serve(cli: &Cli, web: Web, first: Snapshot, memory: Arc<Memory>) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Unexpected(format!("there is no runtime: {error}")))?;
+    let snapshot = Arc::new(ArcSwap::from_pointee(first));
+    let policy = Policy::Guarded {
+        lifecycle: web.enable_lifecycle,
+    };
+    let renewed = Renewal {
+        cli: cli.clone(),
+        web: web.clone(),
+        memory,
+        snapshot: Arc::clone(&snapshot),
+    };
+    let renewed = Arc::new(renewed);
+    let reload = Reload::new(policy, move || {
+        let renewed = Arc::clone(&renewed);
+        async move { renewed.renew() }
+    });
+    let metrics = Metrics {
+        snapshot,
+        reload: reload.clone(),
+    };
+    let router = web::router(&web.telemetry_path, metrics);
+    let mut server = Server::new(web.listen_addresses);
+    server.web_config = web.config_file;
+    server.reload = Some(reload);
+    log::info!(version = env!("CARGO_PKG_VERSION"); "sentry-exporter starts");
+    let ended: Result<_, Error> = runtime.block_on(async {
+        let bound = server.bind(router).await?;
+        Ok(bound.serve().await?)
+    });
+    // What is asked of Sentry at the moment is for nobody any more.
+    runtime.shutdown_background();
+    ended.map(|_| ())
+}
+
+/// How the configuration is read again.
+struct Renewal {
+    cli: Cli,
+    /// Those in use, which only a restart changes.
+    web: Web,
+    memory: Arc<Memory>,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+}
+
+impl Renewal {
+    fn renew(&self) -> Result<(), Error> {
+        let settings = settings(&self.cli)?;
+        let snapshot = snapshot(&settings, &self.memory)?;
+        if settings.web != self.web {
+            log::warn!(
+                "addresses, paths and the web configuration file's name change when the program is started again"
+            );
+        }
+        snapshot.succeed(&self.snapshot.load());
+        self.snapshot.store(Arc::new(snapshot));
+        Ok(())
+    }
+}
+
+/// Writes what was asked for to stdout.
+fn print(text: &[u8]) -> Result<(), Error> {
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(text)
+        .and_then(|()| stdout.flush())
+        .map_err(Error::Stdout)
+}

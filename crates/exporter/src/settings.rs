@@ -1,0 +1,663 @@
+//! Settings of the exporter: as written (`Config`, whose JSON Schema is the one source of all documentation) and as used
+//! ([`Settings`], validated).
+
+use crate::collector::Collector;
+use crate::duration::duration;
+use crate::snapshot::Policy;
+use crate::visit::Bounds;
+use ::log::LevelFilter;
+use clap::ValueEnum;
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use serde_saphyr::UserMessageFormatter;
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
+use std::path::{Path, PathBuf};
+use tap_sentry_api::connection::Connection;
+use tap_sentry_api::text::brief;
+use tap_sentry_serve::listen::Address;
+use tap_sentry_serve::log;
+use tap_sentry_settings::connection::{self, ConnectionKeys, Target, texts};
+use tap_sentry_settings::file::{self, FileError};
+use tap_sentry_settings::problem::{Problem, SettingsError};
+use tap_sentry_settings::program::Program;
+use tap_sentry_settings::schema::{self, Checked};
+use tap_sentry_settings::sources;
+
+/// How variables with settings begin.
+pub const PREFIX: &str = "SENTRY_EXPORTER_";
+
+/// What requests say they come from, unless a user says otherwise.
+const USER_AGENT: &str = concat!("sentry-exporter/", env!("CARGO_PKG_VERSION"));
+
+/// A scrape should not wait for the patience that an extraction has.
+const TIMEOUT_SECONDS: u32 = 30;
+const RETRIES: u32 = 3;
+
+/// The settings as a user writes them. Titles and descriptions become documentation.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "sentry-exporter settings")]
+#[serde(default)]
+struct Config {
+    #[serde(flatten)]
+    connection: ConnectionKeys,
+    /// Several servers, instead of the settings above: a list in which each has a `name` and those settings of its own. The name is the label `server` of its series, if there is more than one.
+    #[schemars(title = "Servers", with = "Option<Vec<Value>>")]
+    servers: Option<Value>,
+    /// Addresses to listen on, as `HOST:PORT` or `:PORT`: a list, or text separated by commas.
+    #[schemars(title = "Listen addresses", with = "Vec<String>")]
+    listen_address: Value,
+    /// Path of the metrics.
+    #[schemars(title = "Telemetry path")]
+    telemetry_path: String,
+    /// File with TLS, users and headers, as the programs of Prometheus read it.
+    #[schemars(title = "Web configuration file")]
+    web_config_file: Option<PathBuf>,
+    /// Reload the configuration on POST to /-/reload even where no users are configured.
+    #[schemars(title = "Reload over HTTP")]
+    enable_lifecycle: bool,
+    /// Values that are younger are not asked for again: the least time between two refreshes. As 60s, 5m, or a number of seconds.
+    #[schemars(title = "Minimum age", with = "String")]
+    min_age: Value,
+    /// If a collector fails, its last values are shown until they are older than this.
+    #[schemars(title = "Maximum age", with = "String")]
+    max_age: Value,
+    /// Pages of 100 unresolved issues to read in one refresh, most recent first.
+    #[schemars(title = "Issue pages", range(min = 1, max = 1000))]
+    max_issue_pages: u32,
+    /// Issues to show one by one with `collector_issue_events`, those with most events first.
+    #[schemars(title = "Issue series", range(min = 1, max = 10_000))]
+    max_issue_series: u32,
+    /// Releases to show with `collector_release_health`, newest first.
+    #[schemars(title = "Releases", range(min = 1, max = 100))]
+    max_releases: u32,
+    /// Events of the month by project, category, outcome and reason.
+    #[schemars(title = "Collector events")]
+    collector_events: bool,
+    /// Unresolved, new and regressed issues by project and level.
+    #[schemars(title = "Collector issues")]
+    collector_issues: bool,
+    /// Projects and their teams.
+    #[schemars(title = "Collector projects")]
+    collector_projects: bool,
+    /// Rate limits of client keys.
+    #[schemars(title = "Collector client_keys")]
+    collector_client_keys: bool,
+    /// Monitors of scheduled jobs by status.
+    #[schemars(title = "Collector monitors")]
+    collector_monitors: bool,
+    /// Crash-free sessions and users of the newest releases.
+    #[schemars(title = "Collector release_health")]
+    collector_release_health: bool,
+    /// Events of single issues.
+    #[schemars(title = "Collector issue_events")]
+    collector_issue_events: bool,
+    /// Least level of log lines: trace, debug, info, warn or error.
+    #[schemars(title = "Log level")]
+    log_level: String,
+    /// Form of log lines: logfmt, json, or text for a person.
+    #[schemars(title = "Log format")]
+    log_format: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            connection: ConnectionKeys::default(),
+            servers: None,
+            listen_address: json!([":9790"]),
+            telemetry_path: "/metrics".to_owned(),
+            web_config_file: None,
+            enable_lifecycle: false,
+            min_age: json!("60s"),
+            max_age: json!("15m"),
+            max_issue_pages: 10,
+            max_issue_series: 100,
+            max_releases: 10,
+            collector_events: Collector::Events.is_default(),
+            collector_issues: Collector::Issues.is_default(),
+            collector_projects: Collector::Projects.is_default(),
+            collector_client_keys: Collector::ClientKeys.is_default(),
+            collector_monitors: Collector::Monitors.is_default(),
+            collector_release_health: Collector::ReleaseHealth.is_default(),
+            collector_issue_events: Collector::IssueEvents.is_default(),
+            log_level: "info".to_owned(),
+            log_format: "logfmt".to_owned(),
+        }
+    }
+}
+
+/// One server of several, as a user writes it.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+struct ServerConfig {
+    /// What the label `server` of its series says.
+    #[schemars(title = "Name")]
+    name: String,
+    #[serde(flatten)]
+    connection: ConnectionKeys,
+}
+
+/// Settings whose form is checked where they are read.
+const OWN_FORM: &[&str] = &["servers", "listen_address", "min_age", "max_age"];
+
+/// The settings as the program uses them.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// With the label of each, where there are several.
+    pub servers: Vec<(Option<String>, Target)>,
+    pub policy: Policy,
+    pub web: Web,
+}
+
+/// How it is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Web {
+    pub listen_addresses: Vec<Address>,
+    pub telemetry_path: String,
+    pub config_file: Option<PathBuf>,
+    pub enable_lifecycle: bool,
+}
+
+/// The JSON Schema of the settings.
+pub fn schema() -> Value {
+    let mut schema = schema::of::<Config>(&[]);
+    connection_defaults(&mut schema);
+    schema
+}
+
+/// That of one server of several.
+pub fn server_schema() -> Value {
+    let mut schema = schema::of::<ServerConfig>(&["api_token"]);
+    connection_defaults(&mut schema);
+    schema["properties"]["name"]
+        .as_object_mut()
+        .map(|name| name.remove("default"));
+    schema
+}
+
+/// What is another default here than in other programs, and another meaning.
+fn connection_defaults(schema: &mut Value) {
+    let properties = &mut schema["properties"];
+    properties["user_agent"]["default"] = json!(USER_AGENT);
+    properties["request_timeout_seconds"]["default"] = json!(TIMEOUT_SECONDS);
+    properties["max_retries"]["default"] = json!(RETRIES);
+    properties["project_slugs"]["description"] = json!(
+        "Slugs of the projects to show, with `*` as wildcard: a list, or text separated by commas. Default: all."
+    );
+    properties["organization"]["description"] = json!(
+        "Slug of the organization; several as a list, or separated by commas. Default: all that the token can see, which for the token of an internal integration is none."
+    );
+}
+
+/// The settings that describe a connection, and may stand in `servers`.
+fn is_of_connection(key: &str) -> bool {
+    key != "name" && server_schema()["properties"].get(key).is_some()
+}
+
+fn program(schema: Value) -> Program {
+    Program {
+        prefix: PREFIX,
+        schema,
+        strict: true,
+        narrowing: &[],
+        other_names: &[],
+        other_parts: &[],
+    }
+}
+
+/// What was set, before it is checked.
+#[derive(Debug, Default)]
+pub struct Sources {
+    pub values: Map<String, Value>,
+    pub problems: Vec<Problem>,
+    /// The name of the file, if there is one.
+    file: Option<String>,
+}
+
+impl From<Map<String, Value>> for Sources {
+    fn from(values: Map<String, Value>) -> Self {
+        Self {
+            values,
+            ..Self::default()
+        }
+    }
+}
+
+/// Reads the file, if one is named, then `.env` and the environment; `flags` win over all.
+///
+/// # Errors
+/// When a file cannot be read, or is no YAML. Mistakes of single settings are returned beside the others.
+pub fn load(path: Option<&Path>, flags: Map<String, Value>) -> Result<Sources, SettingsError> {
+    let name = path.map(|path| path.display().to_string());
+    let members = path.map(read).transpose()?;
+    let members = name.as_deref().zip(members);
+    let has_servers = members
+        .as_ref()
+        .is_some_and(|(_, members)| members.get("servers").is_some_and(|list| !list.is_null()));
+    let has_token = |members: &Map<String, Value>| {
+        ["api_token", "api_token_file", "auth_token"]
+            .iter()
+            .any(|key| members.contains_key(*key))
+    };
+    let own_token = members
+        .as_ref()
+        .is_some_and(|(_, members)| has_token(members))
+        || std::env::vars_os().any(|(name, _)| {
+            name.to_str()
+                .and_then(|name| name.strip_prefix(PREFIX))
+                .is_some_and(|key| key.ends_with("_TOKEN") || key.ends_with("_TOKEN_FILE"))
+        });
+    let (mut values, problems) = sources::merge(&program(schema()), members, true)?;
+    if has_servers && !own_token {
+        // The token that every tool of Sentry's reads: of which server it is nobody says.
+        values.remove("api_token");
+    }
+    values.extend(flags);
+    Ok(Sources {
+        values,
+        problems,
+        file: name,
+    })
+}
+
+/// How to log, as far as it is set and right.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Log {
+    pub level: Option<LevelFilter>,
+    pub format: log::Format,
+}
+
+/// How to log, by settings that have not been checked yet.
+pub fn log_of(values: &Map<String, Value>) -> Log {
+    let text = |key: &str| values.get(key).and_then(Value::as_str).map(str::trim);
+    let format = text("log_format").and_then(|name| log::Format::from_str(name, true).ok());
+    Log {
+        level: text("log_level").and_then(log::level),
+        format: format.unwrap_or_default(),
+    }
+}
+
+/// The settings of a YAML file; JSON is a part of YAML.
+fn read(path: &Path) -> Result<Map<String, Value>, FileError> {
+    let text = file::read(path)?;
+    // The text may hold the token, so that no message may show it.
+    let options = serde_saphyr::options! { with_snippet: false };
+    let wrong = |why: &str| FileError::Content(format!("{}: {why}", path.display()));
+    let value: Value = serde_saphyr::from_str_with_options(&text, options)
+        .map_err(|error| wrong(&brief(&error.render_with_formatter(&UserMessageFormatter))))?;
+    match value {
+        Value::Object(members) => Ok(members),
+        Value::Null => Ok(Map::new()),
+        _ => Err(wrong(
+            "must hold settings as `key: value`, one on each line",
+        )),
+    }
+}
+
+impl Settings {
+    /// Tokens, and passwords of proxies: nothing may show them.
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let connections = self.servers.iter().map(|(_, target)| &target.connection);
+        let of = |connection: &Connection| {
+            let proxy = connection.proxy_url.as_ref();
+            let password = proxy.and_then(|url| Some(SecretString::from(url.password()?)));
+            iter::once(connection.token.clone()).chain(password)
+        };
+        connections.flat_map(of).collect()
+    }
+
+    /// Validates everything and reports all mistakes at once.
+    ///
+    /// # Errors
+    /// [`SettingsError::Problems`] with each mistake.
+    pub fn new(sources: Sources) -> Result<Self, SettingsError> {
+        let Sources {
+            mut values,
+            problems,
+            file,
+        } = sources;
+        let servers = values
+            .get("servers")
+            .filter(|list| !list.is_null())
+            .cloned();
+        let mut found = problems;
+        if servers.is_some() {
+            let beside: Vec<String> = values
+                .keys()
+                .filter(|key| is_of_connection(key))
+                .cloned()
+                .collect();
+            for key in beside {
+                let text = "stands beside `servers`, where each server has its own: move it there";
+                found.push(Problem::new(&key, text));
+                values.remove(&key);
+            }
+        }
+        with_defaults(&mut values);
+        let own_form = [connection::OWN_FORM, OWN_FORM].concat();
+        let mut checked = Checked::new(&schema(), values, found, &own_form);
+        let config: Config = checked.read();
+        let switches = config.collectors();
+        let collectors: BTreeSet<Collector> = Collector::ALL
+            .into_iter()
+            .filter(|collector| switches[collector])
+            .collect();
+        let mut age =
+            |key: &str, value: &Value| checked.keep(key, duration(value)).unwrap_or_default();
+        let (min_age, max_age) = (
+            age("min_age", &config.min_age),
+            age("max_age", &config.max_age),
+        );
+        if max_age < min_age {
+            checked.problem("max_age", "must not be less than `min_age`");
+        }
+        let listen_addresses = addresses(&config.listen_address);
+        let listen_addresses = checked.keep("listen_address", listen_addresses);
+        let telemetry_path = config.telemetry_path.trim().to_owned();
+        if let Err(text) = is_free(&telemetry_path) {
+            checked.problem("telemetry_path", text);
+        }
+        // In use already, as far as it is right.
+        let level = log::level(&config.log_level);
+        checked.keep(
+            "log_level",
+            level.ok_or("must be trace, debug, info, warn or error"),
+        );
+        let format = log::Format::from_str(config.log_format.trim(), true);
+        checked.keep(
+            "log_format",
+            format.map_err(|_| "must be logfmt, json or text"),
+        );
+        let servers = if let Some(list) = servers {
+            several(&list, file.as_deref(), &mut checked)
+        } else {
+            if !checked.is_set("api_token") {
+                let text =
+                    "is required: set it, `api_token_file` or the variable SENTRY_AUTH_TOKEN";
+                checked.problem("api_token", text);
+            }
+            let target = config.connection.check(USER_AGENT, &mut checked);
+            target.into_iter().map(|target| (None, target)).collect()
+        };
+        checked.finish().map_err(SettingsError::Problems)?;
+        let Some(listen_addresses) = listen_addresses else {
+            unreachable!("what is wrong is a mistake");
+        };
+        Ok(Self {
+            servers,
+            policy: Policy {
+                collectors,
+                bounds: Bounds {
+                    issue_pages: config.max_issue_pages as usize,
+                    issue_series: config.max_issue_series as usize,
+                    releases: config.max_releases as usize,
+                },
+                min_age,
+                max_age,
+            },
+            web: Web {
+                listen_addresses,
+                telemetry_path,
+                config_file: config.web_config_file,
+                enable_lifecycle: config.enable_lifecycle,
+            },
+        })
+    }
+}
+
+impl Config {
+    fn collectors(&self) -> BTreeMap<Collector, bool> {
+        let switch = |collector| match collector {
+            Collector::Events => self.collector_events,
+            Collector::Issues => self.collector_issues,
+            Collector::Projects => self.collector_projects,
+            Collector::ClientKeys => self.collector_client_keys,
+            Collector::Monitors => self.collector_monitors,
+            Collector::ReleaseHealth => self.collector_release_health,
+            Collector::IssueEvents => self.collector_issue_events,
+        };
+        let all = Collector::ALL.into_iter();
+        all.map(|collector| (collector, switch(collector)))
+            .collect()
+    }
+}
+
+/// The defaults that differ from those of other programs.
+fn with_defaults(values: &mut Map<String, Value>) {
+    for (key, default) in [
+        ("request_timeout_seconds", TIMEOUT_SECONDS),
+        ("max_retries", RETRIES),
+    ] {
+        if values.get(key).is_none_or(Value::is_null) {
+            values.insert(key.to_owned(), json!(default));
+        }
+    }
+}
+
+/// The servers of `servers`. Mistakes are noted in `checked` under the name of their place.
+fn several(
+    list: &Value,
+    file: Option<&str>,
+    checked: &mut Checked,
+) -> Vec<(Option<String>, Target)> {
+    const FORM: &str = "must be a list of servers, each with a `name` and an `api_token`";
+    let Some(entries) = list.as_array().filter(|entries| !entries.is_empty()) else {
+        checked.problem("servers", FORM);
+        return Vec::new();
+    };
+    let program = program(server_schema());
+    let (mut servers, mut names) = (Vec::new(), BTreeSet::new());
+    for (number, entry) in entries.iter().enumerate() {
+        let place = format!("servers[{number}]");
+        let Some(members) = entry.as_object() else {
+            checked.problem("servers", FORM);
+            continue;
+        };
+        let source = file.unwrap_or("`servers`");
+        let merged = sources::merge(&program, Some((source, members.clone())), false);
+        let Ok((mut values, found)) = merged else {
+            unreachable!("no file is read but those with secrets, whose failures are mistakes");
+        };
+        with_defaults(&mut values);
+        let mut own = Checked::new(&program.schema, values, found, connection::OWN_FORM);
+        let config: ServerConfig = own.read();
+        let name = config.name.trim().to_owned();
+        if name.is_empty() && entries.len() > 1 {
+            own.problem("name", "is required where there is more than one server");
+        } else if !name.is_empty() && !names.insert(name.clone()) {
+            own.problem("name", "is that of another server too");
+        }
+        let target = config.connection.check(USER_AGENT, &mut own);
+        if let Err(problems) = own.finish() {
+            for problem in problems {
+                checked.problem(&format!("{place}.{}", problem.key), problem.text);
+            }
+        }
+        let label = (entries.len() > 1).then_some(name);
+        servers.extend(target.map(|target| (label, target)));
+    }
+    servers
+}
+
+/// A list of addresses, or text of them.
+fn addresses(value: &Value) -> Result<Vec<Address>, String> {
+    let texts = texts(value).filter(|list| !list.is_empty());
+    let texts = texts.ok_or("must be a list of addresses such as :9790 or 127.0.0.1:9790")?;
+    let addresses = texts.iter().map(|text| text.parse::<Address>());
+    addresses
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("is wrong: {error}"))
+}
+
+/// Whether metrics may stand under the path.
+fn is_free(path: &str) -> Result<(), &'static str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
+    if !path.starts_with('/') || path.len() < 2 || !path.bytes().all(plain) {
+        return Err("must be a path such as /metrics");
+    }
+    if path.starts_with("/-/") || ["/config", "/probe"].contains(&path.trim_end_matches('/')) {
+        return Err("is a path of the exporter's own; choose another, such as /metrics");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use std::time::Duration;
+
+    fn settings(values: &Value) -> Result<Settings, Vec<String>> {
+        let values = values.as_object().expect("an object").clone();
+        Settings::new(values.into()).map_err(|error| match error {
+            SettingsError::Problems(problems) => problems.iter().map(ToString::to_string).collect(),
+            other @ SettingsError::File(_) => panic!("{other}"),
+        })
+    }
+
+    fn problems(values: &Value) -> Vec<String> {
+        settings(values).expect_err("mistakes")
+    }
+
+    #[test]
+    fn a_token_is_enough() {
+        let settings = settings(&json!({"api_token": "sntryu_abc"})).expect("settings");
+        assert!(
+            !format!("{settings:?}").contains("sntryu_abc"),
+            "it cannot be printed"
+        );
+        assert_eq!(settings.web.listen_addresses, [Address::any(9790)]);
+        assert_eq!(settings.policy.min_age, Duration::from_mins(1));
+        assert_eq!(settings.policy.max_age, Duration::from_mins(15));
+        assert_eq!(settings.policy.collectors.len(), 5);
+        let (label, target) = &settings.servers[0];
+        assert_eq!((label, target.connection.max_retries), (&None, 3));
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once_and_without_values() {
+        let found = problems(&json!({
+            "api_token": 12345, "base_url": "nowhere", "min_age": "soon", "max_age": "1 minute",
+            "listen_address": "here", "telemetry_path": "metrics", "max_issue_pages": 0,
+            "collector_events": "perhaps", "log_level": "loud", "log_format": "xml",
+        }));
+        for key in [
+            "api_token",
+            "base_url",
+            "min_age",
+            "max_age",
+            "listen_address",
+            "telemetry_path",
+            "max_issue_pages",
+            "collector_events",
+            "log_level",
+            "log_format",
+        ] {
+            let begin = format!("`{key}`");
+            let own = found.iter().filter(|text| text.starts_with(&begin));
+            assert_eq!(own.count(), 1, "{key}: {found:?}");
+        }
+        assert!(!found.join(" ").contains("12345"));
+    }
+
+    #[test]
+    fn a_token_is_required() {
+        let found = problems(&json!({}));
+        assert!(
+            found.len() == 1 && found[0].starts_with("`api_token` is required"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn several_servers_have_names_and_tokens_of_their_own() {
+        let two = json!([{"name": "eu", "api_token": "a", "base_url": "https://de.sentry.io"}, {"name": "us", "api_token": "b"}]);
+        let both = settings(&json!({"servers": two})).expect("settings");
+        let names: Vec<_> = both
+            .servers
+            .iter()
+            .map(|(name, _)| name.as_deref())
+            .collect();
+        assert_eq!(names, [Some("eu"), Some("us")]);
+        let one = json!([{"name": "eu", "api_token": "a"}]);
+        let alone = settings(&json!({"servers": one})).expect("settings");
+        assert_eq!(alone.servers[0].0, None, "one server needs no label");
+        let bad = json!([
+            {"api_token": "a"}, {"name": "x", "api_token": "Bearer b"}, {"name": "x", "api_token": "c", "colour": 1},
+            {"name": "y"},
+        ]);
+        let mut found = problems(&json!({"servers": bad, "base_url": "https://sentry.io"}));
+        found.sort();
+        let expected = [
+            "`base_url` stands beside `servers`",
+            "`servers[0].name` is required",
+            "`servers[1].api_token` must be the token alone",
+            "`servers[2].colour` in `servers` is not a setting",
+            "`servers[2].name` is that of another server too",
+            "`servers[3].api_token` is required",
+        ];
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
+        for (text, begin) in found.iter().zip(expected) {
+            assert!(text.starts_with(begin), "{text}");
+        }
+        assert_eq!(problems(&json!({"servers": []})).len(), 1);
+        assert_eq!(problems(&json!({"servers": "acme"})).len(), 1);
+    }
+
+    #[rstest]
+    #[case(json!(":9790"), &[":9790"])]
+    #[case(json!("127.0.0.1:1, [::1]:2"), &["127.0.0.1:1", "[::1]:2"])]
+    #[case(json!(["localhost:0"]), &["localhost:0"])]
+    fn addresses_to_listen_on(#[case] value: Value, #[case] expected: &[&str]) {
+        let addresses = addresses(&value).expect("addresses");
+        let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, expected);
+    }
+
+    #[rstest]
+    #[case(json!([]))]
+    #[case(json!("9790"))]
+    #[case(json!("::1:9790"))]
+    #[case(json!("http://localhost:9790"))]
+    #[case(json!(":99999"))]
+    fn no_addresses(#[case] value: Value) {
+        assert!(addresses(&value).is_err());
+    }
+
+    #[rstest]
+    #[case("/metrics", true)]
+    #[case("/sentry/metrics/", true)]
+    #[case("/", false)]
+    #[case("metrics", false)]
+    #[case("/-/healthy", false)]
+    #[case("/config", false)]
+    #[case("/{x}", false)]
+    fn a_path_for_metrics(#[case] path: &str, #[case] free: bool) {
+        assert_eq!(is_free(path).is_ok(), free);
+    }
+
+    #[test]
+    fn each_collector_has_its_setting_and_default() {
+        let schema = schema();
+        for collector in Collector::ALL {
+            let property = &schema["properties"][collector.definition().setting];
+            assert_eq!(property["default"], collector.is_default(), "{collector:?}");
+            let all = json!({"api_token": "t", (collector.definition().setting): !collector.is_default()});
+            let chosen = settings(&all).expect("settings").policy.collectors;
+            assert_eq!(chosen.contains(&collector), !collector.is_default());
+        }
+    }
+
+    #[test]
+    fn no_setting_is_called_as_kubernetes_calls_its_variables() {
+        for (name, _) in schema()["properties"].as_object().expect("properties") {
+            assert!(
+                !name.starts_with("port") && !name.starts_with("service_"),
+                "{name}"
+            );
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Words that tests are written in.
+
+mod exposition;
+mod program;
+mod truth;
+mod watch;
+
+pub use exposition::{Exposition, labels};
+pub use program::{Program, command, ended, run, settings};
+pub use truth::Truth;
+pub use watch::{Watch, now, of, sentry};

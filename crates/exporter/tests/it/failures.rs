@@ -1,0 +1,235 @@
+//! What fails, and what stays.
+
+use crate::dsl::{Exposition, Watch, now, of, sentry};
+use sentry_sandbox::{
+    Fault, FaultKind, INTEGRATION_TOKEN, Match, NARROW_TOKEN, ORGANIZATION, Sandbox, Version, World,
+};
+use serde_json::json;
+
+fn success(page: &Exposition, collector: &str) -> Option<f64> {
+    page.value(
+        "sentry_collector_success",
+        &[("organization", ORGANIZATION), ("collector", collector)],
+    )
+}
+
+#[test]
+fn a_collector_that_fails_keeps_its_last_values() {
+    let sandbox = sentry(World::seeded(now()));
+    let watch = Watch::new(&sandbox);
+    let before = watch.look();
+    assert_eq!(success(&before, "events"), Some(1.0));
+    sandbox.faults().add(Fault::always(
+        Match::path_end("/stats_v2/"),
+        FaultKind::Status(500),
+    ));
+    let project = sandbox.world().projects[0].id;
+    sandbox
+        .world()
+        .add_outcomes(project, now(), "filtered", "localhost", 1_000);
+    let page = watch.look();
+    assert_eq!(success(&page, "events"), Some(0.0));
+    assert_eq!(success(&page, "issues"), Some(1.0));
+    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(
+        page.all("sentry_events_total"),
+        before.all("sentry_events_total")
+    );
+    let age = |collector| {
+        let labels = [("organization", ORGANIZATION), ("collector", collector)];
+        page.value("sentry_collector_age_seconds", &labels)
+            .expect("an age")
+    };
+    assert!(age("events") > age("issues"));
+    sandbox.faults().clear();
+    let page = watch.look();
+    assert_eq!(success(&page, "events"), Some(1.0));
+    assert!(page.sum("sentry_events_total", &[("reason", "localhost")]) > 999.0);
+}
+
+#[test]
+fn values_that_are_too_old_go_and_the_others_stay() {
+    let sandbox = sentry(World::seeded(now()));
+    let watch = Watch::with(&sandbox, &json!({"max_age": 0}));
+    sandbox.faults().add(Fault::always(
+        Match::path_end("/monitors/"),
+        FaultKind::Status(500),
+    ));
+    let page = watch.look();
+    // Whatever was fetched is older than nothing by now, and its figures still are told.
+    assert_eq!(success(&page, "monitors"), Some(0.0));
+    assert_eq!(success(&page, "events"), Some(1.0));
+    assert!(page.all("sentry_monitors").is_empty());
+    assert!(page.all("sentry_events_total").is_empty());
+    assert!(page.all("sentry_collector_age_seconds").is_empty());
+}
+
+#[test]
+fn without_the_projects_nothing_is_new() {
+    let sandbox = sentry(World::seeded(now()));
+    let watch = Watch::new(&sandbox);
+    let before = watch.look();
+    sandbox.faults().add(Fault::always(
+        Match::path_end("/projects/"),
+        FaultKind::Reset,
+    ));
+    let page = watch.look();
+    assert_eq!(page.value("sentry_up", &[]), Some(0.0));
+    for collector in ["events", "issues", "projects", "client_keys", "monitors"] {
+        assert_eq!(success(&page, collector), Some(0.0), "{collector}");
+    }
+    assert_eq!(
+        page.all("sentry_project_info"),
+        before.all("sentry_project_info")
+    );
+    let requests = page.all("sentry_api_requests_total");
+    assert!(
+        requests.keys().any(|labels| labels["status"] == "none"),
+        "{requests:?}"
+    );
+}
+
+#[test]
+fn a_missing_scope_costs_the_collector_that_needs_it() {
+    let sandbox = sentry(World::seeded(now()));
+    let page = Watch::with(&sandbox, &json!({"api_token": NARROW_TOKEN})).look();
+    assert_eq!(success(&page, "issues"), Some(0.0));
+    assert_eq!(success(&page, "events"), Some(1.0));
+    assert!(!page.text.contains(NARROW_TOKEN));
+}
+
+#[test]
+fn a_refused_token_and_an_unknown_organization_are_not_up() {
+    let sandbox = sentry(World::seeded(now()));
+    for more in [
+        json!({"api_token": "sntryu_wrong"}),
+        json!({"organization": "nope"}),
+    ] {
+        let page = Watch::with(&sandbox, &more).look();
+        assert_eq!(page.value("sentry_up", &[]), Some(0.0));
+        assert!(page.all("sentry_events_total").is_empty());
+    }
+}
+
+#[test]
+fn organizations_are_found_or_missed() {
+    let sandbox = sentry(World::seeded(now()));
+    let page = Watch::with(&sandbox, &json!({"organization": null})).look();
+    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert!(page.sum("sentry_api_requests_total", &[("organization", "")]) > 0.9);
+    let watch = Watch::with(
+        &sandbox,
+        &json!({"organization": null, "api_token": INTEGRATION_TOKEN}),
+    );
+    assert_eq!(
+        watch.look().value("sentry_up", &[]),
+        Some(0.0),
+        "it sees none"
+    );
+    let watch = Watch::with(&sandbox, &json!({"organization": null}));
+    watch.look();
+    sandbox.faults().add(Fault::always(
+        Match::path_end("/api/0/organizations/"),
+        FaultKind::Status(502),
+    ));
+    let page = watch.look();
+    assert_eq!(page.value("sentry_up", &[]), Some(0.0));
+    assert_eq!(success(&page, "events"), Some(0.0));
+    assert!(!page.all("sentry_events_total").is_empty());
+}
+
+/// One project of three fails, by what is asked of each on an old server.
+fn without_one(kind: FaultKind) -> (Exposition, Sandbox) {
+    let mut world = World::empty(now());
+    for slug in ["api", "web", "worker"] {
+        let project = world.add_project(slug);
+        world.add_outcomes(project, now(), "filtered", "localhost", 5);
+    }
+    let sandbox = of(Version::V21_1, world);
+    let when = Match::path("/projects/acme/web/stats/");
+    sandbox.faults().add(Fault::always(when, kind));
+    let page = Watch::new(&sandbox).look();
+    (page, sandbox)
+}
+
+#[test]
+fn one_project_that_is_gone_or_closed_costs_itself_alone() {
+    for kind in [
+        FaultKind::NotThere,
+        FaultKind::Gone,
+        FaultKind::Status(403),
+        FaultKind::Status(404),
+    ] {
+        let (page, _sandbox) = without_one(kind.clone());
+        assert_eq!(success(&page, "events"), Some(1.0), "{kind:?}");
+        let filtered = |project| {
+            page.sum(
+                "sentry_events_total",
+                &[("project", project), ("outcome", "filtered")],
+            )
+        };
+        assert_eq!(
+            (filtered("api"), filtered("worker")),
+            (5.0, 5.0),
+            "{kind:?}"
+        );
+        assert!(
+            page.all("sentry_events_total")
+                .keys()
+                .all(|labels| labels["project"] != "web"),
+            "{kind:?}"
+        );
+    }
+    let (page, _sandbox) = without_one(FaultKind::Status(500));
+    assert_eq!(
+        success(&page, "events"),
+        Some(0.0),
+        "a server that is not well"
+    );
+}
+
+#[test]
+fn a_project_deleted_while_it_is_read_is_left_out() {
+    let sandbox = sentry(World::seeded(now()));
+    sandbox
+        .faults()
+        .on_request(Match::path_end("/stats_v2/"), 0, |world| {
+            world.delete_project(2);
+        });
+    let page = Watch::new(&sandbox).look();
+    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    for collector in ["events", "issues", "client_keys", "monitors"] {
+        assert_eq!(success(&page, collector), Some(1.0), "{collector}");
+    }
+    assert!(page.sum("sentry_unresolved_issues", &[("project", "web")]) > 0.0);
+    // One of several that are named spoils the list of names.
+    let sandbox = sentry(World::seeded(now()));
+    sandbox
+        .faults()
+        .on_request(Match::path_end("/issues/"), 0, |world| {
+            world.delete_project(2);
+        });
+    let chosen = json!({"project_slugs": ["api", "web"]});
+    let page = Watch::with(&sandbox, &chosen).look();
+    assert_eq!(success(&page, "issues"), Some(1.0));
+    assert!(page.sum("sentry_unresolved_issues", &[("project", "web")]) > 0.0);
+}
+
+#[test]
+fn an_answer_that_is_none_is_no_zero() {
+    let sandbox = sentry(World::seeded(now()));
+    for kind in [
+        FaultKind::Null,
+        FaultKind::WrongShape,
+        FaultKind::CorruptBody,
+        FaultKind::Html,
+    ] {
+        sandbox.faults().clear();
+        sandbox
+            .faults()
+            .add(Fault::always(Match::path_end("/stats_v2/"), kind.clone()));
+        let page = Watch::new(&sandbox).look();
+        assert_eq!(success(&page, "events"), Some(0.0), "{kind:?}");
+        assert!(page.all("sentry_events_total").is_empty(), "{kind:?}");
+    }
+}

@@ -1,0 +1,10 @@
+//! The exporter against a small strict Sentry: what it shows is what is there.
+
+mod docs;
+mod dsl;
+mod failures;
+mod figures;
+mod freshness;
+mod months;
+mod program;
+mod servers;

@@ -1,0 +1,141 @@
+//! Sessions of releases, in totals: the health of releases.
+
+use super::Call;
+use crate::problem::Problem;
+use crate::reply::Reply;
+use crate::window::{self, Window};
+use chrono::TimeDelta;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+const FIELDS: [&str; 4] = [
+    "crash_free_rate(session)",
+    "crash_free_rate(user)",
+    "count_unique(user)",
+    "sum(session)",
+];
+
+/// What sessions add up to.
+#[derive(Default)]
+struct Sum {
+    sessions: u64,
+    crashed: u64,
+    users: u64,
+    crashed_users: u64,
+}
+
+/// Totals by project and release. Series, other fields and other groups are told not to be imitated.
+pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
+    call.only(&[
+        "end",
+        "field",
+        "groupBy",
+        "includeSeries",
+        "includeTotals",
+        "interval",
+        "orderBy",
+        "per_page",
+        "project",
+        "projectSlug",
+        "query",
+        "start",
+        "statsPeriod",
+    ])?;
+    call.organization()?;
+    let projects = call.projects()?;
+    if projects.is_empty() {
+        return Err(Problem::bad_request("No projects available"));
+    }
+    let fields = call.all("field");
+    if fields.is_empty() {
+        return Err(Problem::bad_request("Request is missing a \"field\""));
+    }
+    if let Some(other) = fields
+        .iter()
+        .find(|field| !FIELDS.contains(&field.as_str()))
+    {
+        return Err(Problem::not_imitated(&format!("the field {other}")));
+    }
+    let group_by = call.all("groupBy");
+    if let Some(other) = group_by
+        .iter()
+        .find(|name| !["project", "release"].contains(&name.as_str()))
+    {
+        return Err(Problem::not_imitated(&format!("groupBy={other}")));
+    }
+    if call.get("includeSeries") != Some("0")
+        || call.get("query").is_some_and(|text| !text.is_empty())
+    {
+        return Err(Problem::not_imitated("series and queries of sessions"));
+    }
+    let now = call.world.clock();
+    let asked = call.window()?.unwrap_or(Window {
+        start: now - TimeDelta::days(90),
+        end: now + TimeDelta::seconds(1),
+    });
+    let mut sums: BTreeMap<String, (Value, Sum)> = BTreeMap::new();
+    for one in &call.world.sessions {
+        if !projects.contains(&one.project) || !asked.seconds().holds(one.second) {
+            continue;
+        }
+        let by: Map<String, Value> = group_by
+            .iter()
+            .map(|name| {
+                let value = match name.as_str() {
+                    "project" => json!(one.project),
+                    _ => json!(one.release),
+                };
+                (name.clone(), value)
+            })
+            .collect();
+        let by = Value::Object(by);
+        let (_, sum) = sums
+            .entry(by.to_string())
+            .or_insert_with(|| (by, Sum::default()));
+        sum.sessions += one.sessions;
+        sum.crashed += one.crashed;
+        sum.users += one.users;
+        sum.crashed_users += one.crashed_users;
+    }
+    let mut sums: Vec<(Value, Sum)> = sums.into_values().collect();
+    match call.get("orderBy") {
+        None | Some("") => {}
+        Some("-sum(session)") => sums.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.sessions)),
+        Some("sum(session)") => sums.sort_by_key(|(_, sum)| sum.sessions),
+        Some(_) => return Err(Problem::not_imitated("another order of sessions")),
+    }
+    sums.truncate(call.per_page()?);
+    let groups: Vec<Value> = sums
+        .into_iter()
+        .map(|(by, sum)| {
+            let totals: Map<String, Value> = fields
+                .iter()
+                .map(|field| (field.clone(), sum.field(field)))
+                .collect();
+            json!({"by": by, "totals": totals})
+        })
+        .collect();
+    Ok(Reply::value(&json!({
+        "start": window::text(asked.start),
+        "end": window::text(asked.end),
+        "query": "",
+        "groups": groups,
+    })))
+}
+
+impl Sum {
+    /// A rate of nothing is `null`.
+    fn field(&self, field: &str) -> Value {
+        #[expect(clippy::cast_precision_loss, reason = "a share")]
+        let rate = |crashed: u64, all: u64| match all {
+            0 => Value::Null,
+            all => json!(1.0 - crashed as f64 / all as f64),
+        };
+        match field {
+            "crash_free_rate(session)" => rate(self.crashed, self.sessions),
+            "crash_free_rate(user)" => rate(self.crashed_users, self.users),
+            "count_unique(user)" => json!(self.users),
+            _ => json!(self.sessions),
+        }
+    }
+}
