@@ -51,10 +51,12 @@ pub struct PageRows {
     pub hits: Option<u64>,
     /// Another page follows.
     pub more: bool,
+    /// It says that none does.
+    pub ends: bool,
     /// Rows without a key, or without what the streams below them are asked for by. They are not in `rows`.
     pub skipped: usize,
-    /// Rows of projects that are not asked for. They are not in `rows`.
-    pub others: usize,
+    /// What tells rows of projects that are not asked for apart. They are not in `rows`.
+    pub others: Vec<u128>,
 }
 
 /// A list that can be read from its first page on, any number of times.

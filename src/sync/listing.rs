@@ -204,7 +204,9 @@ impl<'a> Listing<'a> {
                 None => &self.context,
                 Some(Some(place)) => place,
                 Some(None) => {
-                    read.page.others += 1;
+                    let reference = Reference::read(def, &self.bind, &doc, row);
+                    let other = identity(doc.text(row), reference.as_ref());
+                    read.page.others.push(other);
                     return Ok(());
                 }
             };
@@ -299,6 +301,7 @@ impl<'a> Listing<'a> {
         read.page.skipped = read.skips.len();
         read.page.hits = *hits;
         read.page.more = matches!(next, Some(Next::Page(_)));
+        read.page.ends = matches!(next, Some(Next::Nothing));
         read.batch = batch;
         Ok(read)
     }

@@ -246,7 +246,7 @@ impl<'a> Sync<'a> {
     ) -> Result<(), Stop> {
         let (settings, bookmarks) = (&self.session.settings, &self.bookmarks);
         let groups = match projects {
-            Some(projects) => plan::groups(node, context, projects, settings, bookmarks),
+            Some(projects) => plan::groups_or_every(node, context, projects, settings, bookmarks),
             None if settings.projects.is_everything() => {
                 vec![Group::unlisted(node, context, settings, bookmarks)]
             }

@@ -168,8 +168,6 @@ pub struct Group {
     pub partitions: Vec<Partition>,
     /// The values of `{projects}`; none: the place's own project.
     pub projects: Vec<String>,
-    /// The token may not read them, as the list of projects has it.
-    pub no_access: bool,
     /// Where it is a gap when it fails, if not in each of the partitions.
     whole: Option<Partition>,
 }
@@ -187,7 +185,6 @@ impl Group {
             partitions: places.iter().map(Partition::of).collect(),
             places,
             projects: Vec::new(),
-            no_access: false,
             whole: None,
         }
     }
@@ -206,6 +203,15 @@ impl Group {
         Self {
             projects: vec![EVERY_PROJECT.to_owned()],
             ..Self::of(starts, places)
+        }
+    }
+
+    /// These places in one request: named by their ids, or with all others if `everything` is selected; `None` if one
+    /// request cannot name them.
+    pub fn at_once(starts: Starts, places: Vec<Params>, everything: bool) -> Option<Self> {
+        match nameable(places.clone()).len() {
+            0 | 1 => Some(Self::named(starts, places)),
+            _ => everything.then(|| Self::every(starts, places)),
         }
     }
 
@@ -261,7 +267,8 @@ fn nameable(places: Vec<Params>) -> Vec<Vec<Params>> {
 }
 
 /// The projects by where they start: all in one, in most runs. One that is new, or was left behind, is not covered by
-/// the bookmark of the others; one that the token may not read would spoil a request for the others.
+/// the bookmark of the others; one that the token may not read would spoil a request for the others. Named by their ids:
+/// the server refuses a request that names a project which the token can no longer read, and leaves it out of all.
 pub fn groups(
     node: &Node,
     organization: &Params,
@@ -269,6 +276,52 @@ pub fn groups(
     settings: &Settings,
     bookmarks: &Bookmarks,
 ) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for (_, starts, places) in alike(node, organization, projects, settings, bookmarks) {
+        groups.extend(named(&starts, places));
+    }
+    groups
+}
+
+/// As [`groups`], but where the run selects all projects, those that start alike are asked for as all that the token can
+/// read.
+pub fn groups_or_every(
+    node: &Node,
+    organization: &Params,
+    projects: &[Reference],
+    settings: &Settings,
+    bookmarks: &Bookmarks,
+) -> Vec<Group> {
+    let alike = alike(node, organization, projects, settings, bookmarks);
+    let readable = alike.iter().filter(|(no_access, ..)| !no_access);
+    let every = settings.projects.is_everything() && readable.count() == 1;
+    let mut groups = Vec::new();
+    for (no_access, starts, places) in alike {
+        if every && !no_access {
+            groups.push(Group {
+                whole: Some(Partition::of(organization)),
+                ..Group::every(starts, places)
+            });
+        } else {
+            groups.extend(named(&starts, places));
+        }
+    }
+    groups
+}
+
+fn named(starts: &Starts, places: Vec<Params>) -> impl Iterator<Item = Group> {
+    let named = nameable(places).into_iter();
+    named.map(|places| Group::named(starts.clone(), places))
+}
+
+/// Projects that start alike, and can be read or not.
+fn alike(
+    node: &Node,
+    organization: &Params,
+    projects: &[Reference],
+    settings: &Settings,
+    bookmarks: &Bookmarks,
+) -> Vec<(bool, Starts, Vec<Params>)> {
     let mut alike: Vec<(bool, Starts, Vec<Params>)> = Vec::new();
     for project in projects {
         let place = organization.with(&project.bind);
@@ -281,23 +334,7 @@ pub fn groups(
             None => alike.push((project.no_access, starts, vec![place])),
         }
     }
-    let every = settings.projects.is_everything()
-        && alike.iter().filter(|(no_access, ..)| !no_access).count() == 1;
-    let mut groups = Vec::new();
-    for (no_access, starts, places) in alike {
-        if every && !no_access {
-            groups.push(Group {
-                whole: Some(Partition::of(organization)),
-                ..Group::every(starts, places)
-            });
-            continue;
-        }
-        groups.extend(nameable(places).into_iter().map(|places| Group {
-            no_access,
-            ..Group::named(starts.clone(), places)
-        }));
-    }
-    groups
+    alike
 }
 
 /// The windows of one partition, oldest first. The first also spans the refresh: it needs no steps of its own.

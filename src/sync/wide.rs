@@ -46,6 +46,8 @@ pub struct WideSync<'a> {
     project: &'static [&'static str],
     organization: &'a Params,
     in_memory: Semaphore,
+    /// Projects that are read alone at once: as many as connections.
+    alone: Semaphore,
     /// The server gives no estimates: wide lists prove nothing.
     without_hits: AtomicBool,
 }
@@ -54,8 +56,8 @@ pub struct WideSync<'a> {
 enum Listed {
     /// All rows of all its projects.
     Complete(Vec<Reference>),
-    /// These searches list more rows than the estimate can count; the others list none.
-    TooMany(Vec<&'static Search>),
+    /// These searches list more rows than the estimate can count, or prove nothing; the others list these rows.
+    TooMany(Vec<&'static Search>, Vec<Reference>),
     /// It proves nothing, for this reason.
     Unsure(String),
 }
@@ -91,6 +93,7 @@ impl<'a> WideSync<'a> {
             project,
             organization,
             in_memory: Semaphore::new(AT_ONCE),
+            alone: Semaphore::new(session.settings.connection.concurrency),
             without_hits: AtomicBool::new(false),
         }
     }
@@ -111,7 +114,7 @@ impl<'a> WideSync<'a> {
         let searches = self.searches(&groups).await?;
         let groups = groups
             .into_iter()
-            .map(|group| self.group(group, searches.clone()));
+            .map(|group| self.group(group, searches.clone(), Vec::new()));
         join_all(groups).await.into_iter().collect()
     }
 
@@ -132,7 +135,11 @@ impl<'a> WideSync<'a> {
         };
         let node = Node::silent(self.node.def);
         let places = groups.iter().flat_map(|group| group.places.clone());
-        let all = Group::every(groups[0].starts.clone(), places.collect());
+        let everything = self.session.settings.projects.is_everything();
+        let starts = groups[0].starts.clone();
+        let Some(all) = Group::at_once(starts, places.collect(), everything) else {
+            return Ok(searches);
+        };
         let mut asked = Vec::new();
         for search in searches.iter().filter(|search| search.optional) {
             let listed = self.search_once(&node, &all, search, whole).await?;
@@ -144,11 +151,12 @@ impl<'a> WideSync<'a> {
         Ok(searches)
     }
 
-    /// One group of projects that start alike.
+    /// One group of projects that start alike. `known` is what the other searches list of it.
     fn group<'b>(
         &'b self,
         group: Group,
         searches: Vec<&'static Search>,
+        known: Vec<Reference>,
     ) -> LocalBoxFuture<'b, Result<(), Stop>> {
         async move {
             let windows = plan::windows(self.node, &group.starts, &self.session.settings);
@@ -160,7 +168,7 @@ impl<'a> WideSync<'a> {
                 end: self.session.settings.end,
             };
             let projects = group.places.len();
-            if projects < 2 || group.no_access {
+            if projects < 2 {
                 return self.each_alone(group).await;
             }
             if self.without_hits.load(Ordering::Relaxed) {
@@ -170,11 +178,23 @@ impl<'a> WideSync<'a> {
             }
             let permit = self.in_memory.acquire().await.expect("it is never closed");
             match self.list(&group, &searches, whole).await? {
-                Listed::Complete(rows) => self.complete(group, whole, windows.len(), rows).await,
-                Listed::TooMany(searches) => {
+                Listed::Complete(mut rows) => {
+                    let seen: HashSet<_> = rows.iter().map(|row| row.bind.clone()).collect();
+                    rows.extend(known.into_iter().filter(|row| !seen.contains(&row.bind)));
+                    self.complete(group, whole, windows.len(), rows).await
+                }
+                Listed::TooMany(searches, rows) => {
                     drop(permit);
-                    let parts = group.split().into_iter();
-                    let parts = parts.map(|part| self.group(part, searches.clone()));
+                    let known = [known, rows].concat();
+                    let parts = group.split().into_iter().map(|part| {
+                        let ids: HashSet<&str> =
+                            part.places.iter().filter_map(|p| p.get(PROJECT_ID)).collect();
+                        let own = known.iter().filter(|row| ids.contains(project_of(&row.bind)));
+                        let own = own.cloned().collect();
+                        self.group(part, searches.clone(), own)
+                    });
+                    let parts: Vec<_> = parts.collect();
+                    drop(known);
                     join_all(parts).await.into_iter().collect()
                 }
                 Listed::Unsure(reason) => {
@@ -205,6 +225,7 @@ impl<'a> WideSync<'a> {
     }
 
     async fn alone(&self, place: &Params, group: &Group) -> Result<(), Stop> {
+        let _permit = self.alone.acquire().await.expect("it is never closed");
         let (session, bookmarks) = (self.session, self.bookmarks);
         let sync = GroupSync::new(session, bookmarks, self.node, self.windows, place, group);
         sync.run().await
@@ -221,37 +242,39 @@ impl<'a> WideSync<'a> {
             .iter()
             .map(|search| self.search(group, search, window));
         let lists = try_join_all(lists).await?;
-        if let Some(reason) = lists.iter().find_map(|list| match list {
-            SearchListed::Unsure(reason) => Some(reason),
-            _ => None,
-        }) {
-            return Ok(Listed::Unsure(reason.clone()));
-        }
-        let is_too_many = |list: &SearchListed| matches!(list, SearchListed::TooMany);
         for list in &lists {
             if let SearchListed::Refused(e) = list {
-                // The other search was answered, for the same projects.
+                // The other search was answered, for the same projects, or fails as well.
                 tell_refused_search(self.node.def, e);
             }
         }
-        if lists.iter().any(is_too_many) {
-            // What finds nothing in the whole group finds nothing in a part of it.
-            let finds = |list: &SearchListed| match list {
-                SearchListed::Complete(rows) => !rows.is_empty(),
-                SearchListed::Refused(_) => false,
-                _ => true,
-            };
-            let left = searches.iter().zip(&lists).filter(|(_, list)| finds(list));
-            return Ok(Listed::TooMany(left.map(|(search, _)| *search).collect()));
-        }
-        let mut rows = Vec::new();
+        let is_too_many = lists
+            .iter()
+            .any(|list| matches!(list, SearchListed::TooMany));
+        let (mut rows, mut left, mut unsure) = (Vec::new(), Vec::new(), None);
         let mut seen = HashSet::new();
-        for list in lists {
-            if let SearchListed::Complete(more) = list {
-                rows.extend(more.into_iter().filter(|row| seen.insert(row.bind.clone())));
+        for (search, list) in searches.iter().zip(lists) {
+            match list {
+                SearchListed::Complete(more) => {
+                    rows.extend(more.into_iter().filter(|row| seen.insert(row.bind.clone())));
+                }
+                SearchListed::Refused(_) => {}
+                SearchListed::TooMany => left.push(*search),
+                SearchListed::Unequal { came, hits } => {
+                    left.push(*search);
+                    unsure = Some(format!("{came} rows came where {hits} are estimated"));
+                }
+                SearchListed::Unsure(reason) => {
+                    left.push(*search);
+                    unsure = Some(reason);
+                }
             }
         }
-        Ok(Listed::Complete(rows))
+        Ok(match unsure {
+            _ if is_too_many => Listed::TooMany(left, rows),
+            Some(reason) => Listed::Unsure(reason),
+            None => Listed::Complete(rows),
+        })
     }
 
     /// What one search lists of a group. Where another number of rows came than is estimated, it is asked once more: an
@@ -262,19 +285,12 @@ impl<'a> WideSync<'a> {
         search: &Search,
         window: Window,
     ) -> Result<SearchListed, Stop> {
-        Ok(
-            match self.search_once(self.node, group, search, window).await? {
-                SearchListed::Unequal { .. } => {
-                    match self.search_once(self.node, group, search, window).await? {
-                        SearchListed::Unequal { came, hits } => SearchListed::Unsure(format!(
-                            "{came} rows came where {hits} are estimated"
-                        )),
-                        listed => listed,
-                    }
-                }
-                listed => listed,
-            },
-        )
+        match self.search_once(self.node, group, search, window).await? {
+            SearchListed::Unequal { .. } => {
+                self.search_once(self.node, group, search, window).await
+            }
+            listed => Ok(listed),
+        }
     }
 
     async fn search_once(
@@ -293,19 +309,24 @@ impl<'a> WideSync<'a> {
         listing.emit &= own.is_some_and(|start| start < window.end);
         let mut pages = listing.open(Some(window));
         let (mut keys, mut rows) = (HashSet::new(), Vec::new());
-        let (mut hits, mut others) = (None, 0);
+        let (mut hits, mut skipped, mut first) = (None, 0, true);
         loop {
             let page = match pages.next().await {
                 Ok(Some(page)) => page,
                 Ok(None) => break,
                 Err(Failure::Stop(stop)) => return Err(stop),
-                Err(Failure::Api(e)) if is_refused_search(search, &e) => {
+                Err(Failure::Api(e)) if first && is_refused_search(search, &e) => {
                     return Ok(SearchListed::Refused(e));
                 }
                 Err(Failure::Api(e)) => return Ok(SearchListed::Unsure(e.to_string())),
             };
             hits = hits.or(page.hits);
+            let is_empty = page.rows.is_empty() && page.others.is_empty() && page.skipped == 0;
             match hits {
+                // Nothing is counted where nothing is found. Without a `Link` it would mean that no project can be read.
+                None if first && is_empty && page.ends => {
+                    return Ok(SearchListed::Complete(Vec::new()));
+                }
                 None => {
                     self.without_hits.store(true, Ordering::Relaxed);
                     return Ok(SearchListed::Unsure(WITHOUT_HITS.to_owned()));
@@ -313,14 +334,16 @@ impl<'a> WideSync<'a> {
                 Some(HITS_CAP..) => return Ok(SearchListed::TooMany),
                 Some(_) => {}
             }
-            others += page.others + page.skipped;
+            first = false;
+            skipped += page.skipped;
+            keys.extend(page.others);
             for row in page.rows {
                 if keys.insert(row.key) {
                     rows.extend(row.reference);
                 }
             }
         }
-        let came = (keys.len() + others) as u64;
+        let came = (keys.len() + skipped) as u64;
         Ok(match hits {
             Some(hits) if hits != came => SearchListed::Unequal { came, hits },
             _ => SearchListed::Complete(rows),

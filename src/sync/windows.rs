@@ -484,6 +484,8 @@ impl<'a> ListedWindows<'a> {
         );
         let seen = match read.await {
             Ok(seen) => seen,
+            // What answers a first page is known to the server.
+            Err(failure) if !found.is_empty() => return Err(failure),
             Err(failure) => {
                 tolerate(search, node.def, failure)?;
                 return Ok(Vec::new());

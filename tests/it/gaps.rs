@@ -72,13 +72,13 @@ fn what_heals_in_a_list_of_issues_costs_nothing() {
         FaultKind::EmptyPageMore,
     ]);
     let (sentry, projects) = one_project_each(&kinds);
+    sentry.refuses_wide_lists();
     for (kind, (project, _)) in kinds.iter().zip(&projects) {
         let list = Match::path_end("/issues/")
             .query(format!("project={project}&"))
             .query("limit=100");
         sentry.faults().add(Fault::once(list, kind.clone()));
     }
-    sentry.refuses_wide_lists();
     let run = patient(&sentry).retries(2).run();
     // Both searches are refused for all projects together.
     assert_eq!(sentry.faults().fired(), kinds.len() + 2);

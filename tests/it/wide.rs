@@ -26,8 +26,8 @@ fn lists(sentry: &Sentry, wide: bool) -> Vec<Request> {
     requests
 }
 
-fn of_all_projects() -> Match {
-    Match::path_end(ISSUES).query("project=-1")
+fn of_many_projects() -> Match {
+    Match::path_end(ISSUES).and_wide()
 }
 
 /// So many projects, of which each has an issue with an event an hour.
@@ -114,7 +114,7 @@ fn an_idle_organization_costs_the_same_with_any_number_of_projects() {
 #[case::is_of_a_plan_for_one_project(FaultKind::OneProjectOnly)]
 fn what_cannot_be_trusted_is_read_project_by_project(#[case] kind: FaultKind) {
     let sentry = projects(6);
-    sentry.faults().add(Fault::always(of_all_projects(), kind));
+    sentry.faults().add(Fault::always(of_many_projects(), kind));
     let run = Tap::against(&sentry)
         .select(&["issues", "events"])
         .retries(1)
@@ -134,7 +134,7 @@ fn what_cannot_be_trusted_is_read_project_by_project(#[case] kind: FaultKind) {
 fn feedback_that_is_too_much_for_one_query_is_read_project_by_project() {
     let sentry = Sentry::small();
     sentry.faults().add(Fault::always(
-        of_all_projects().query("issue.category"),
+        of_many_projects().query("issue.category"),
         FaultKind::QueryTooLarge,
     ));
     let run = Tap::against(&sentry).select(&["issues", "events"]).run();
@@ -148,7 +148,7 @@ fn an_issue_that_goes_while_all_are_listed_costs_one_look_more() {
     let gone = sentry.issue("issue of 7");
     sentry
         .faults()
-        .on_request(of_all_projects().query("cursor="), 0, move |world| {
+        .on_request(of_many_projects().query("cursor="), 0, move |world| {
             world.delete_issue(gone);
         });
     let run = Tap::against(&sentry).select(&["issues"]).run();
@@ -169,7 +169,7 @@ fn a_project_in_trouble_holds_back_no_other() {
     let sentry = projects(5);
     let broken = sentry.project("project-2");
     for fault in [
-        Fault::always(of_all_projects(), FaultKind::EndEarly),
+        Fault::always(of_many_projects(), FaultKind::EndEarly),
         Fault::always(
             Match::path_end(ISSUES).query(format!("project={broken}")),
             FaultKind::Status(500),
@@ -411,4 +411,62 @@ fn a_run_that_is_killed_keeps_the_projects_that_are_finished() {
     Tap::against(&sentry)
         .select(&["issues", "events"])
         .completes(&sentry, &[&killed]);
+}
+
+/// A request for all that the token can read would leave it out without a word; one that names it is refused.
+#[test]
+fn a_project_that_the_token_can_no_longer_read_is_not_taken_for_idle() {
+    let sentry = projects(4);
+    let lost = sentry.project("project-2");
+    sentry.faults().add(Fault::always(
+        Match::path_end(ISSUES).query(format!("project={lost}&")),
+        FaultKind::Status(403),
+    ));
+    let run = Tap::against(&sentry).select(&["issues", "events"]).run();
+    run.is_incomplete();
+    assert_eq!(run.bookmark("events", lost), None);
+    for other in ["project-0", "project-1", "project-3"] {
+        assert!(run.bookmark("events", sentry.project(other)).is_some());
+    }
+}
+
+/// Sentry counts nothing where it finds nothing. A list without a word on what follows is of a token that reads nothing.
+#[test]
+fn an_empty_list_counts_only_if_it_says_that_nothing_follows() {
+    let sentry = Sentry::holding(|world| {
+        for i in 0..3 {
+            world.add_project(&format!("project-{i}"));
+        }
+    });
+    let tap = || Tap::against(&sentry).select(&["issues", "events"]);
+    tap().run().is_complete().does_not_tell("one by one");
+    assert_eq!(lists(&sentry, false).len(), 0);
+    sentry
+        .faults()
+        .add(Fault::always(of_many_projects(), FaultKind::NoLink));
+    tap()
+        .run()
+        .is_complete()
+        .tells("3 projects in 1 group were asked for one by one");
+}
+
+/// Projects with more issues than the estimate counts are read alone, no more of them at once than there are connections.
+#[test]
+fn projects_that_are_too_large_for_a_wide_list_are_finished_one_after_the_other() {
+    let sentry = many(6, 1_001);
+    let tap = || {
+        Tap::against(&sentry)
+            .select(&["issues"])
+            .with("concurrency", 1)
+            .with("state_interval_seconds", 0)
+    };
+    let mut running = tap().start();
+    running.read_to("STATE");
+    let killed = running.kill();
+    let asked: BTreeSet<String> = lists(&sentry, false)
+        .iter()
+        .filter_map(|request| request.get("project").map(str::to_owned))
+        .collect();
+    assert!((1..4).contains(&asked.len()), "{asked:?}");
+    tap().completes(&sentry, &[&killed]);
 }

@@ -139,7 +139,8 @@ fn search(call: &Call<'_>, projects: &BTreeSet<u64>, trim: &Trim) -> Result<Repl
         })
         .collect();
     scored.sort_by_key(|(score, (issue, _))| Reverse((*score, issue.id)));
-    let hits = scored.len().min(MAX_HITS);
+    // A search that finds nothing is answered before anything is counted.
+    let hits = (!scored.is_empty()).then_some(scored.len().min(MAX_HITS));
     let slice = cursor::by_score(scored, limit, cursor.as_ref());
     Ok(Reply::Page(Page {
         rows: slice
@@ -149,7 +150,7 @@ fn search(call: &Call<'_>, projects: &BTreeSet<u64>, trim: &Trim) -> Result<Repl
             .collect(),
         previous: slice.previous,
         next: slice.next,
-        hits: Some(hits),
+        hits,
     }))
 }
 
