@@ -11,6 +11,7 @@ use axum::http::{Response, StatusCode, Uri};
 use axum::middleware::Next;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What stands before the routes.
 #[derive(Debug)]
@@ -86,12 +87,22 @@ impl Guard {
     }
 }
 
-/// Lets a request through, or answers it.
+/// Lets a request through, or answers it, and tells of it who asks for such lines.
 pub(crate) async fn pass(
     State(guard): State<Arc<Guard>>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response<Body> {
+    // The query may hold what is nobody's affair.
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let began = Instant::now();
+    let response = answer(&guard, request, next).await;
+    let (status, seconds) = (response.status().as_u16(), began.elapsed().as_secs_f64());
+    log::debug!(method:%, path, status, seconds; "answered");
+    response
+}
+
+async fn answer(guard: &Guard, mut request: Request, next: Next) -> Response<Body> {
     let config = match guard.config().await {
         Ok(config) => config,
         Err(status) => return plain(status),

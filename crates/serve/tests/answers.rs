@@ -171,3 +171,16 @@ async fn an_address_that_cannot_be_had_is_told() {
     let error = none.try_start().await.err().expect("none").to_string();
     assert!(error.contains("--web.listen-address"), "{error}");
 }
+
+#[tokio::test]
+async fn without_tls_there_is_no_http2() {
+    let server = Program::default().start().await;
+    let client = reqwest::Client::builder()
+        .tls_certs_only([])
+        .http2_prior_knowledge()
+        .build()
+        .expect("a client");
+    let request = client.get(server.url("/hello"));
+    request.send().await.expect_err("no answer");
+    server.get("/hello").await.is(200, "hello");
+}

@@ -7,6 +7,7 @@ mod common;
 use common::{Program, fetch};
 use rustix::process::{Signal, getpid, kill_process};
 use std::sync::Arc;
+use std::time::Duration;
 use tap_sentry_serve::reload::{Policy, Reload};
 use tap_sentry_serve::server::Ended;
 use tokio::sync::Semaphore;
@@ -19,6 +20,7 @@ fn send(signal: Signal) {
 async fn signals_reload_and_stop() {
     for (first, second) in [(Signal::TERM, Signal::INT), (Signal::INT, Signal::TERM)] {
         let mut program = Program::default();
+        program.server.grace = Duration::from_secs(100_000);
         let reloaded = Arc::new(Semaphore::new(0));
         let counter = Arc::clone(&reloaded);
         // Not open over HTTP; a signal needs no leave.

@@ -6,6 +6,9 @@ use common::{Program, fetch};
 use std::time::Duration;
 use tap_sentry_serve::server::Ended;
 
+/// No test waits so long.
+const LONG: Duration = Duration::from_secs(100_000);
+
 #[tokio::test]
 async fn what_is_being_answered_is_finished() {
     let server = Program::default().start().await;
@@ -30,7 +33,9 @@ async fn what_is_being_answered_is_finished() {
 
 #[tokio::test]
 async fn a_second_time_it_ends_at_once() {
-    let server = Program::default().start().await;
+    let mut program = Program::default();
+    program.server.grace = LONG;
+    let server = program.start().await;
     let slow = tokio::spawn(fetch(server.url("/slow")));
     server.gate.came(1).await;
     server.handle.stop();
@@ -55,7 +60,9 @@ async fn what_takes_too_long_is_cut() {
 
 #[tokio::test]
 async fn stopping_now_waits_for_nothing() {
-    let server = Program::default().start().await;
+    let mut program = Program::default();
+    program.server.grace = LONG;
+    let server = program.start().await;
     let slow = tokio::spawn(fetch(server.url("/slow")));
     server.gate.came(1).await;
     assert_eq!(server.handle.connections(), 1);
