@@ -4,6 +4,7 @@ use crate::dsl::{Run, Sentry, Tap, union};
 use chrono::TimeDelta;
 use rstest::rstest;
 use sentry_sandbox::{Bulk, Fault, FaultKind, Match, Options, Request, World};
+use serde_json::json;
 use std::collections::BTreeSet;
 
 const ISSUES: &str = "/issues/";
@@ -99,6 +100,36 @@ fn an_idle_organization_costs_the_same_with_any_number_of_projects() {
     };
     assert_eq!(requests(2), requests(60));
     assert!(requests(60) <= 4, "projects, issues, feedback, releases");
+}
+
+#[test]
+fn a_few_projects_with_news_cost_what_the_news_need() {
+    let sentry = Sentry::holding(|world| {
+        for i in 0..60 {
+            world.add_project(&format!("project-{i}"));
+        }
+    });
+    let mut state = json!({});
+    let mut requests = || {
+        sentry.clear_requests();
+        let run = Tap::against(&sentry)
+            .select(&["issues", "events", "releases"])
+            .state(&state)
+            .run();
+        run.is_complete();
+        state = run.state();
+        sentry.requests().len()
+    };
+    requests();
+    let idle = requests();
+    for i in 0..10 {
+        let project = sentry.project(&format!("project-{i}"));
+        let mut world = sentry.world();
+        let issue = world.add_issue(project, &format!("news of {i}"));
+        let now = world.clock();
+        world.add_event(issue, now - TimeDelta::minutes(5));
+    }
+    assert_eq!(requests(), idle + 10, "the events of ten issues");
 }
 
 #[rstest]
