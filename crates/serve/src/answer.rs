@@ -1,7 +1,7 @@
 //! Short answers in plain text.
 
 use axum::body::{Body, HttpBody};
-use axum::http::header::{CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{Response, StatusCode};
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -36,12 +36,58 @@ pub(crate) fn explained(response: Response<Body>) -> Response<Body> {
     if !silent {
         return response;
     }
-    let (parts, _) = response.into_parts();
-    let mut explained = plain(status);
-    for (name, value) in &parts.headers {
-        if !explained.headers().contains_key(name) && name != axum::http::header::CONTENT_LENGTH {
-            explained.headers_mut().append(name, value.clone());
-        }
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(CONTENT_LENGTH);
+    let (said, body) = plain(status).into_parts();
+    for (name, value) in &said.headers {
+        parts.headers.entry(name).or_insert(value.clone());
     }
-    explained
+    Response::from_parts(parts, body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::missing(404, "", "Not Found\n")]
+    #[case::a_method_that_is_not_allowed(405, "", "Method Not Allowed\n")]
+    #[case::with_words_of_its_own(404, "no such target", "no such target")]
+    #[case::empty_for_another_reason(204, "", "")]
+    #[case::another_error(400, "", "")]
+    #[tokio::test]
+    async fn an_answer_without_words_gets_some(
+        #[case] status: u16,
+        #[case] given: &'static str,
+        #[case] shown: &str,
+    ) {
+        let given = Response::builder()
+            .status(status)
+            .header("allow", "GET")
+            .header("content-length", given.len())
+            .body(Body::from(given))
+            .expect("a response");
+        let before = given.headers().clone();
+        let answer = explained(given);
+        assert_eq!(answer.status(), status);
+        assert_eq!(answer.headers()["allow"], "GET");
+        let changed = answer.headers() != &before;
+        let body = axum::body::to_bytes(answer.into_body(), 100).await;
+        assert_eq!(body.expect("a body"), shown);
+        assert_eq!(changed, shown.ends_with('\n'));
+    }
+
+    #[rstest]
+    #[case(StatusCode::OK, false)]
+    #[case(StatusCode::BAD_REQUEST, true)]
+    #[case(StatusCode::INTERNAL_SERVER_ERROR, true)]
+    fn errors_are_no_pages(#[case] status: StatusCode, #[case] nosniff: bool) {
+        let answer = text(status, "<script>");
+        assert_eq!(answer.headers()[CONTENT_TYPE], TEXT);
+        assert_eq!(
+            answer.headers().contains_key(X_CONTENT_TYPE_OPTIONS),
+            nosniff
+        );
+    }
 }
