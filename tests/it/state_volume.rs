@@ -68,6 +68,7 @@ fn what_is_finished_is_told_before_a_long_wait() {
     let sentry = Sentry::small();
     let (api, web) = (sentry.project("api"), sentry.project("web"));
     let list = Match::path_end("/issues/").query(format!("project={web}&"));
+    sentry.refuses_wide_lists();
     sentry.faults().add(Fault::always(list, FaultKind::Silence));
     let mut running = Tap::against(&sentry)
         .without("state_interval_seconds")
