@@ -28,8 +28,8 @@ def main():
         target.stdin.write(line)
         records += b'"type":"RECORD"' in line[:40]
         seen += b'"type":"STATE"' in line[:40]
-        # A target that is killed as well must have been given the time to load something and to say so.
-        if records >= after and seen and (states or not both):
+        # A target that is killed as well must have been given the time to load a project and to say so.
+        if records >= after and seen and (not both or any(b'"events"' in state for state in states)):
             break
         if records >= after and both:
             target.stdin.flush()

@@ -307,7 +307,7 @@ PY
   check "what Meltano printed and the files hold no token" no_token
 
   export TAP_SENTRY_BASE_URL=$url_bulk TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA=slow
-  timed_out() { TAP_SENTRY_RATE_LIMIT=15 fails meltano run --timeout 12 --state-id-suffix bulk sentry-to-postgres; }
+  timed_out() { TAP_SENTRY_RATE_LIMIT=6 fails meltano run --timeout 12 --state-id-suffix bulk sentry-to-postgres; }
   check "meltano run --timeout ends the run" says 'run timed out' timed_out
   check "meltano run --timeout: something is missing" incomplete slow
   check "meltano run after the timeout" meltano run --state-id-suffix bulk sentry-to-postgres
