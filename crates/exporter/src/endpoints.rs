@@ -37,18 +37,13 @@ pub static PROJECT_STATS: Endpoint = Endpoint {
 /// Unresolved issues, the latest first. Without numbers of their window there would be no `firstSeen`, and an empty
 /// `groupStatsPeriod` leaves out 24 points of sparkline an issue. `project` is to be added.
 pub static UNRESOLVED: Endpoint = Endpoint {
-    name: "issues",
-    path: "organizations/{organization_slug}/issues/",
     query: &[
         ("query", "is:unresolved"),
         ("sort", "date"),
         ("groupStatsPeriod", ""),
         ("collapse", "filtered"),
     ],
-    rows: Rows::Pages { size: "limit" },
-    offset_paged: false,
-    scopes: &["event:read"],
-    ..LIST
+    ..endpoints::ISSUES
 };
 
 /// The same of one project, for servers that cannot search a whole organization.

@@ -1,14 +1,23 @@
 //! Rows of answers, as far as figures are made of them.
 
 use chrono::{DateTime, Utc};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+
+/// A whole number that is written as text. What is none makes the answer wrong: nothing of it vanishes in silence.
+fn number<'de, D: Deserializer<'de>>(value: D) -> Result<u64, D::Error> {
+    let text = String::deserialize(value)?;
+    let number = text.parse();
+    number.map_err(|_| D::Error::custom(format!("expected a number as text, not {text:?}")))
+}
 
 /// A row of the projects.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Project {
-    pub id: String,
+    #[serde(deserialize_with = "number")]
+    pub id: u64,
     pub slug: String,
     pub platform: Option<String>,
     #[serde(default)]
@@ -59,11 +68,13 @@ pub struct Quantity {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Issue {
-    pub id: String,
+    #[serde(deserialize_with = "number")]
+    pub id: u64,
     pub short_id: String,
     pub level: String,
-    /// Events in the window, as text.
-    pub count: String,
+    /// Events in the window.
+    #[serde(deserialize_with = "number")]
+    pub count: u64,
     /// In the window.
     pub first_seen: DateTime<Utc>,
     pub lifetime: Option<Lifetime>,
@@ -80,7 +91,8 @@ fn there<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error>
 
 #[derive(Debug, Clone, Deserialize)]
 pub struct IssueProject {
-    pub id: String,
+    #[serde(deserialize_with = "number")]
+    pub id: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use tap_sentry_api::client::Client;
 use tap_sentry_api::endpoint::Endpoint;
 use tap_sentry_api::error::{ApiError, Kind};
+use tap_sentry_api::page_size::PAGE_SIZE;
 use tap_sentry_api::pages::Pages;
 use tap_sentry_api::params::{PROJECT_ID, PROJECT_SLUG, Params};
 use tap_sentry_api::request::Request;
@@ -73,7 +74,7 @@ impl<'a> Visit<'a> {
         let place = Params::organization(organization);
         let rows: Vec<Project> = all(client, &PROJECTS, place, Vec::new()).await?;
         let chosen = rows.into_iter().filter(|row| filter.admits(&row.slug));
-        let projects = chosen.filter_map(|row| Some((row.id.parse().ok()?, row)));
+        let projects = chosen.map(|row| (row.id, row));
         Ok(Self {
             client,
             organization,
@@ -93,11 +94,6 @@ impl<'a> Visit<'a> {
     /// The slug of a project, if it is chosen. By id: it stays when a project is renamed.
     pub fn slug(&self, id: u64) -> Option<&str> {
         self.projects.get(&id).map(|project| project.slug.as_str())
-    }
-
-    /// The same of an id as text.
-    pub fn slug_of(&self, id: &str) -> Option<&str> {
-        self.slug(id.parse().ok()?)
     }
 
     /// Those that the token may read.
@@ -197,17 +193,17 @@ impl<'a> Visit<'a> {
     ) -> Result<Unresolved, ApiError> {
         let mut pages = Pages::new(self.client, endpoint, place, query, None);
         let (mut known, mut found) = (HashSet::new(), Unresolved::default());
-        let most = self.bounds.issue_pages * tap_sentry_api::page_size::PAGE_SIZE;
+        let most = self.bounds.issue_pages * PAGE_SIZE;
         while let Some(rows) = pages.rows::<Issue>().await? {
-            if found.issues.len() >= most && !rows.is_empty() {
+            if known.len() >= most && !rows.is_empty() {
                 found.truncated = true;
                 break;
             }
             // An issue that has got an event meanwhile moves, and may come twice.
-            let rows = rows.into_iter().filter(|row| known.insert(row.id.clone()));
+            let rows = rows.into_iter().filter(|row| known.insert(row.id));
             found
                 .issues
-                .extend(rows.filter(|row| self.slug_of(&row.project.id).is_some()));
+                .extend(rows.filter(|row| self.slug(row.project.id).is_some()));
         }
         Ok(found)
     }

@@ -9,20 +9,16 @@ use tap_sentry_api::error::ApiError;
 
 pub async fn collect(visit: &Visit<'_>) -> Result<Families, ApiError> {
     let unresolved = visit.unresolved().await?;
-    let mut issues: Vec<(u64, &Issue)> = unresolved
-        .issues
-        .iter()
-        .filter_map(|issue| Some((issue.count.parse().ok()?, issue)))
-        .collect();
+    let mut issues: Vec<&Issue> = unresolved.issues.iter().collect();
     // Of equal counts the older issue: the same cut whenever the same issues are read.
-    issues.sort_by_key(|(count, issue)| (Reverse(*count), issue.id.parse::<u64>().ok()));
+    issues.sort_by_key(|issue| (Reverse(issue.count), issue.id));
     let most = visit.bounds.issue_series;
     let cut = unresolved.truncated || issues.len() > most;
     let mut families = Families::default();
-    for (count, issue) in issues.into_iter().take(most) {
-        if let Some(slug) = visit.slug_of(&issue.project.id) {
+    for issue in issues.into_iter().take(most) {
+        if let Some(slug) = visit.slug(issue.project.id) {
             let labels = [visit.organization, slug, &issue.short_id, &issue.level];
-            families.set(&ISSUE_EVENTS, &labels, count);
+            families.set(&ISSUE_EVENTS, &labels, issue.count);
         }
     }
     families.set(&ISSUE_SERIES_LIMIT, &[visit.organization], most);

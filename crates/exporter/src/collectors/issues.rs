@@ -24,7 +24,7 @@ pub async fn collect(visit: &Visit<'_>) -> Result<Families, ApiError> {
         .map(|(_, project)| (project.slug.as_str(), "error"))
         .collect();
     rows.extend(issues.iter().filter_map(|issue| {
-        let slug = visit.slug_of(&issue.project.id)?;
+        let slug = visit.slug(issue.project.id)?;
         Some((slug, issue.level.as_str()))
     }));
     for (slug, level) in rows {
@@ -33,7 +33,7 @@ pub async fn collect(visit: &Visit<'_>) -> Result<Families, ApiError> {
         }
     }
     for issue in issues {
-        let Some(slug) = visit.slug_of(&issue.project.id) else {
+        let Some(slug) = visit.slug(issue.project.id) else {
             continue;
         };
         let labels = [visit.organization, slug, issue.level.as_str()];

@@ -29,7 +29,7 @@ pub async fn collect(visit: &Visit<'_>) -> Result<Families, ApiError> {
     // Rows that move while pages are read come twice.
     let monitors = monitors.iter().filter(|one| known.insert(one.id.clone()));
     for monitor in monitors {
-        if let Some(slug) = visit.slug_of(&monitor.project.id) {
+        if let Some(slug) = visit.slug(monitor.project.id) {
             let labels = [visit.organization, slug, status(monitor)];
             families.add(&MONITORS, &labels, 1);
         }
@@ -67,7 +67,7 @@ mod tests {
         let monitor = Monitor {
             id: String::new(),
             status: own.to_owned(),
-            project: IssueProject { id: String::new() },
+            project: IssueProject { id: 2 },
             environments: environments.collect(),
         };
         assert_eq!(status(&monitor), expected);

@@ -9,7 +9,8 @@ pub fn collect(visit: &Visit<'_>) -> Families {
     let organization = visit.organization;
     for project in visit.projects.values() {
         let platform = project.platform.as_deref().unwrap_or_default();
-        let labels = [organization, &project.slug, &project.id, platform];
+        let id = project.id.to_string();
+        let labels = [organization, &project.slug, &id, platform];
         families.set(&PROJECT_INFO, &labels, true);
         for team in &project.teams {
             let labels = [organization, &team.slug, &project.slug];

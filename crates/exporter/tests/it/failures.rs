@@ -65,6 +65,25 @@ fn values_that_are_too_old_go_and_the_others_stay() {
 }
 
 #[test]
+fn an_id_that_is_no_number_makes_the_answer_wrong_and_not_shorter() {
+    let sandbox = sentry(World::seeded(now()));
+    let watch = Watch::with(&sandbox, &json!({"max_retries": 0}));
+    let before = watch.look();
+    let projects = r#"[{"id": "two", "slug": "api", "hasAccess": true, "teams": []}]"#;
+    sandbox.faults().add(Fault::always(
+        Match::path_end("/organizations/acme/projects/"),
+        FaultKind::Body(projects.to_owned()),
+    ));
+    let page = watch.look();
+    assert_eq!(page.value("sentry_up", &[]), Some(0.0));
+    assert_eq!(success(&page, "projects"), Some(0.0));
+    assert_eq!(
+        page.all("sentry_project_info"),
+        before.all("sentry_project_info")
+    );
+}
+
+#[test]
 fn without_the_projects_nothing_is_new() {
     let sandbox = sentry(World::seeded(now()));
     let watch = Watch::new(&sandbox);

@@ -231,6 +231,28 @@ fn health_of_releases_and_single_issues_are_shown_when_asked_for() {
     );
 }
 
+/// More projects than an address names are read from the issues of all.
+#[test]
+fn pages_of_issues_are_bounded_however_many_projects_are_chosen() {
+    let mut world = World::empty(now());
+    let other = world.add_project("other");
+    for number in 0..350 {
+        let issue = world.add_issue(other, &format!("E: {number}"));
+        world.add_event(issue, now() - TimeDelta::minutes(number));
+    }
+    for number in 0..101 {
+        world.add_project(&format!("chosen-{number}"));
+    }
+    let sandbox = sentry(world);
+    let more = json!({"project_slugs": ["chosen-*"], "max_issue_pages": 1});
+    let page = Watch::with(&sandbox, &more).look();
+    let here = [("organization", ORGANIZATION)];
+    assert_eq!(page.value("sentry_issues_truncated", &here), Some(1.0));
+    let asked = sandbox.requests().into_iter();
+    let asked = asked.filter(|request| request.path.ends_with("/issues/"));
+    assert_eq!(asked.count(), 2, "the second tells that there are more");
+}
+
 #[test]
 fn chosen_projects_are_all_that_is_shown() {
     let sandbox = sentry(World::seeded(now()));
