@@ -16,7 +16,8 @@
 //! | [`error`] | what can end a run, and the exit codes |
 //!
 //! Sentry's web API is `crates/api`, the JSON of its answers `crates/json`, and where settings come from
-//! `crates/settings`: those know nothing of Singer.
+//! `crates/settings`: those know nothing of Singer. `crates/exporter` is a program of its own, for Prometheus, and
+//! `crates/serve` what programs that listen have in common.
 //!
 //! What keeps the state true: a checkpoint is an event *behind* the records that it covers and those of their
 //! children, in one first-in-first-out channel with one consumer; windows are pinned before they are asked for, and a

@@ -242,23 +242,17 @@ impl<'a> WideSync<'a> {
             .iter()
             .map(|search| self.search(group, search, window));
         let lists = try_join_all(lists).await?;
-        for list in &lists {
-            if let SearchListed::Refused(e) = list {
-                // The other search was answered, for the same projects, or fails as well.
-                tell_refused_search(self.node.def, e);
-            }
-        }
         let is_too_many = lists
             .iter()
             .any(|list| matches!(list, SearchListed::TooMany));
-        let (mut rows, mut left, mut unsure) = (Vec::new(), Vec::new(), None);
+        let (mut rows, mut left, mut unsure, mut refused) = (Vec::new(), Vec::new(), None, None);
         let mut seen = HashSet::new();
         for (search, list) in searches.iter().zip(lists) {
             match list {
                 SearchListed::Complete(more) => {
                     rows.extend(more.into_iter().filter(|row| seen.insert(row.bind.clone())));
                 }
-                SearchListed::Refused(_) => {}
+                SearchListed::Refused(e) => refused = Some(e),
                 SearchListed::TooMany => left.push(*search),
                 SearchListed::Unequal { came, hits } => {
                     left.push(*search);
@@ -269,6 +263,10 @@ impl<'a> WideSync<'a> {
                     unsure = Some(reason);
                 }
             }
+        }
+        // Where the other search was answered for the same projects, this one is what the server does not know.
+        if let Some(e) = refused.filter(|_| is_too_many || unsure.is_none()) {
+            tell_refused_search(self.node.def, &e);
         }
         Ok(match unsure {
             _ if is_too_many => Listed::TooMany(left, rows),
