@@ -321,7 +321,8 @@ impl<'a> WideSync<'a> {
             hits = hits.or(page.hits);
             let is_empty = page.rows.is_empty() && page.others.is_empty() && page.skipped == 0;
             match hits {
-                // Nothing is counted where nothing is found. Without a `Link` it would mean that no project can be read.
+                // Sentry counts nothing where it finds nothing (`empty_result` of its `search/snuba/executors.py`; seen on
+                // 21.1). Without a `Link` it would mean that no project can be read.
                 None if first && is_empty && page.ends => {
                     return Ok(SearchListed::Complete(Vec::new()));
                 }
