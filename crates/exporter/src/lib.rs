@@ -13,6 +13,7 @@
 //! | [`month`], [`memory`] | counts of the month that never fall, and outlive a change of the configuration |
 //! | [`server`], [`snapshot`] | what is kept of a server's answers, and when it is asked anew |
 //! | [`families`], [`render`], [`web`] | values, the two texts that Prometheus reads, and how they are asked for |
+//! | [`probe`] | `/probe`: one organization or project by itself, asked when Prometheus asks |
 //! | [`error`], [`run`], [`generate`], [`docs`] | what ends the program, its modes, and what is generated from all of this |
 //!
 //! What keeps a scrape honest: values are the latest that Sentry gave, with their age beside them; what fails keeps its
@@ -30,6 +31,7 @@ pub mod figures;
 pub mod generate;
 pub mod memory;
 pub mod month;
+pub mod probe;
 pub mod render;
 pub mod rows;
 pub mod run;

@@ -39,7 +39,7 @@ pub fn router(path: &str, metrics: Metrics) -> Router {
 }
 
 async fn scrape(State(metrics): State<Metrics>, headers: HeaderMap) -> Response<Body> {
-    let Some(patience) = patience(&headers) else {
+    let Some(patience) = patience(&headers, DEFAULT_TIMEOUT) else {
         let text = format!("Bad Request: {TIMEOUT} must be a number of seconds");
         return answer::text(StatusCode::BAD_REQUEST, &text);
     };
@@ -65,15 +65,15 @@ async fn scrape(State(metrics): State<Metrics>, headers: HeaderMap) -> Response<
     }
 }
 
-/// How long a refresh is waited for; `None`: what the reader says is no time-out. Half of a time-out that is too short to
-/// leave anything.
-fn patience(headers: &HeaderMap) -> Option<Duration> {
+/// How long an answer may be waited for; `None`: what the reader says is no time-out. Half of a time-out that is too short
+/// to leave anything; `default` is for those who do not say.
+pub fn patience(headers: &HeaderMap, default: Duration) -> Option<Duration> {
     let timeout = match headers.get(TIMEOUT) {
-        None => DEFAULT_TIMEOUT,
+        None => default,
         Some(value) => {
             let seconds = value.to_str().ok()?.trim().parse().ok()?;
             match Duration::try_from_secs_f64(seconds).ok()? {
-                Duration::ZERO => DEFAULT_TIMEOUT,
+                Duration::ZERO => default,
                 timeout => timeout,
             }
         }
@@ -119,6 +119,9 @@ mod tests {
         if let Some(told) = told {
             headers.insert(TIMEOUT, HeaderValue::from_str(told).expect("a value"));
         }
-        assert_eq!(patience(&headers), left.map(Duration::from_secs_f64));
+        assert_eq!(
+            patience(&headers, DEFAULT_TIMEOUT),
+            left.map(Duration::from_secs_f64)
+        );
     }
 }

@@ -6,5 +6,6 @@ mod failures;
 mod figures;
 mod freshness;
 mod months;
+mod probe;
 mod program;
 mod servers;

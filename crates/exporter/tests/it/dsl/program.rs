@@ -13,6 +13,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// The file of settings of our own.
+const OWN_FILE: &str = "exporter.yml";
+
 /// The executable with nothing of the tests' own environment.
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sentry-exporter"));
@@ -56,7 +59,9 @@ pub fn settings(sandbox: &Sandbox) -> Value {
 /// The executable, running.
 pub struct Program {
     child: Child,
-    folder: TempDir,
+    file: PathBuf,
+    /// Gone when the test has ended.
+    _folder: TempDir,
     address: String,
     lines: Receiver<String>,
     /// What it has logged so far.
@@ -85,15 +90,19 @@ impl Program {
 
     /// With variables too.
     pub fn start_with(settings: &Value, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let args = [&["--config.file", OWN_FILE], args].concat();
+        Self::start_in(OWN_FILE, &settings.to_string(), &args, variables)
+    }
+
+    /// With a file in its working folder, of which nothing is said but by `args`.
+    pub fn start_in(file: &str, text: &str, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("exporter.yml");
-        std::fs::write(&file, settings.to_string()).expect("a file");
+        let file = folder.path().join(file);
+        std::fs::write(&file, text).expect("a file");
         // It holds the token.
         let own = std::fs::Permissions::from_mode(0o600);
         std::fs::set_permissions(&file, own).expect("its own file");
         let mut child = command()
-            .arg("--config.file")
-            .arg(&file)
             .args(["--web.listen-address", "127.0.0.1:0"])
             .args(args)
             .envs(variables.iter().copied())
@@ -112,7 +121,8 @@ impl Program {
         });
         let mut program = Self {
             child,
-            folder,
+            file,
+            _folder: folder,
             address: String::new(),
             lines,
             log: String::new(),
@@ -139,7 +149,12 @@ impl Program {
 
     /// Its file of settings.
     pub fn file(&self) -> PathBuf {
-        self.folder.path().join("exporter.yml")
+        self.file.clone()
+    }
+
+    /// What it has logged so far, as far as a test has read it.
+    pub fn log(&self) -> &str {
+        &self.log
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {
