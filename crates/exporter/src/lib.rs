@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`cli`], [`settings`] | what the user says: flags, environment and one file, validated once |
 //! | [`figures`], [`collector`] | every figure and every group of them, as data |
+//! | [`dialect`], [`asked`], [`names`], [`old_flags`] | the names of older exporters: whose are used and why, and what their settings mean |
 //! | [`endpoints`], [`rows`] | what is asked of Sentry, and what is read of the answers |
 //! | [`visit`], [`collectors`] | one organization as one refresh sees it, and what each group makes of it |
 //! | [`month`], [`memory`] | counts of the month that never fall, and outlive a change of the configuration |
@@ -19,9 +20,11 @@
 //! What keeps a scrape honest: values are the latest that Sentry gave, with their age beside them; what fails keeps its
 //! last values for a while and says so; a refresh goes on when the scrape that began it has been answered.
 
+pub mod asked;
 pub mod cli;
 pub mod collector;
 pub mod collectors;
+pub mod dialect;
 pub mod docs;
 pub mod duration;
 pub mod endpoints;
@@ -32,6 +35,8 @@ pub mod generate;
 pub mod memory;
 pub mod month;
 pub mod probe;
+pub mod names;
+pub mod old_flags;
 pub mod render;
 pub mod rows;
 pub mod run;

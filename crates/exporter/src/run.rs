@@ -1,10 +1,11 @@
 //! What the program does, each as a short story.
 
 use crate::cli::{Cli, Mode};
+use crate::dialect::{Decision, Dialect};
 use crate::error::Error;
 use crate::generate;
 use crate::memory::Memory;
-use crate::settings::{self, Settings, Web};
+use crate::settings::{self, Settings, Sources, Web};
 use crate::snapshot::Snapshot;
 use crate::web::{self, Metrics};
 use arc_swap::ArcSwap;
@@ -34,27 +35,37 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
         return check(&settings);
     }
     match cli.mode {
-        Mode::Serve => serve(cli, settings.web, snapshot, memory),
+        Mode::Serve => serve(cli, settings, snapshot, memory),
     }
 }
 
 /// Sets the log up as far as can be told before the settings have been checked.
 pub fn log(cli: &Cli) {
     // What is wrong with them is told when they are read once more, with a log to tell it.
-    let read = settings::load(cli.config_file.as_deref(), cli.settings.clone());
+    let read = load(cli);
     let asked = read.ok().map(|sources| settings::log_of(&sources.values));
     let log = asked.unwrap_or_default();
     tap_sentry_serve::log::init(log.level, log.format);
 }
 
+fn load(cli: &Cli) -> Result<Sources, SettingsError> {
+    let file = cli.config_file.as_deref();
+    settings::load(file, cli.settings.clone(), &cli.old.names())
+}
+
 /// The settings in use from now on: no line shows their secrets.
 fn settings(cli: &Cli) -> Result<Settings, SettingsError> {
-    let sources = settings::load(cli.config_file.as_deref(), cli.settings.clone())?;
-    let settings = Settings::new(sources)?;
+    let settings = Settings::new(load(cli)?)?;
     settings
         .secrets()
         .iter()
         .for_each(tap_sentry_serve::log::hide);
+    if !settings.unused.is_empty() {
+        log::warn!(
+            "these have no meaning any more and are passed over: {}",
+            settings.unused.join(", ")
+        );
+    }
     Ok(settings)
 }
 
@@ -76,7 +87,8 @@ fn check(settings: &Settings) -> Result<(), Error> {
     print(b"the configuration is sound\n")
 }
 
-fn serve(cli: &Cli, web: Web, first: Snapshot, memory: Arc<Memory>) -> Result<(), Error> {
+fn serve(cli: &Cli, settings: Settings, first: Snapshot, memory: Arc<Memory>) -> Result<(), Error> {
+    let Settings { web, decision, .. } = settings;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .enable_all()
@@ -101,11 +113,27 @@ fn serve(cli: &Cli, web: Web, first: Snapshot, memory: Arc<Memory>) -> Result<()
         snapshot,
         reload: reload.clone(),
     };
-    let router = web::router(&web.telemetry_path, metrics);
+    let router = web::router(&web.paths(), &metrics);
     let mut server = Server::new(web.listen_addresses);
     server.web_config = web.config_file;
     server.reload = Some(reload);
-    log::info!(version = env!("CARGO_PKG_VERSION"); "sentry-exporter starts");
+    if let Some(user) = web.user {
+        if user.is_known() {
+            log::warn!(
+                "the password is the default, which everybody knows: set `basic_auth_pass` (SENTRY_EXPORTER_BASIC_AUTH_PASS)"
+            );
+        }
+        server.user = Some(user.0);
+    }
+    if web.dialect == Dialect::Italux {
+        let health = server.health;
+        server.health = health
+            .alias_healthy("/healthz/live")
+            .alias_ready("/healthz/ready");
+    }
+    let Decision { dialect, why } = decision;
+    let version = env!("CARGO_PKG_VERSION");
+    log::info!(version, dialect = dialect.name(), why = why.as_str(); "sentry-exporter starts");
     let ended: Result<_, Error> = runtime.block_on(async {
         let bound = server.bind(router).await?;
         Ok(bound.serve().await?)

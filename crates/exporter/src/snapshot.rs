@@ -1,5 +1,6 @@
 //! The values that scrapes are answered with: refreshed when somebody asks and they are old, once at a time.
 
+use crate::asked::Asked;
 use crate::collector::Collector;
 use crate::families::Families;
 use crate::figures::BUILD_INFO;
@@ -27,6 +28,7 @@ pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 pub struct Policy {
     pub collectors: BTreeSet<Collector>,
     pub bounds: Bounds,
+    pub asked: Asked,
     /// Values that are younger are not asked for again.
     pub min_age: Duration,
     /// Values of what fails that are older are not shown any more.
