@@ -5,6 +5,8 @@ use crate::dialect::{Decision, Dialect};
 use crate::error::Error;
 use crate::generate;
 use crate::memory::Memory;
+use crate::probe::probes::Probes;
+use crate::probe::route;
 use crate::settings::{self, Settings, Sources, Web};
 use crate::snapshot::Snapshot;
 use crate::web::{self, Metrics};
@@ -31,11 +33,12 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     let settings = settings(cli)?;
     let memory = Arc::default();
     let snapshot = snapshot(&settings, &memory)?;
+    let probes = Probes::new(&settings.probing, None)?;
     if cli.config_check {
         return check(&settings);
     }
     match cli.mode {
-        Mode::Serve => serve(cli, settings, snapshot, memory),
+        Mode::Serve => serve(cli, settings, snapshot, probes, memory),
     }
 }
 
@@ -66,6 +69,12 @@ fn settings(cli: &Cli) -> Result<Settings, SettingsError> {
             settings.unused.join(", ")
         );
     }
+    if !settings.unknown.is_empty() {
+        log::warn!(
+            "these keys are known to nobody and passed over: {}",
+            settings.unknown.join(", ")
+        );
+    }
     Ok(settings)
 }
 
@@ -87,7 +96,13 @@ fn check(settings: &Settings) -> Result<(), Error> {
     print(b"the configuration is sound\n")
 }
 
-fn serve(cli: &Cli, settings: Settings, first: Snapshot, memory: Arc<Memory>) -> Result<(), Error> {
+fn serve(
+    cli: &Cli,
+    settings: Settings,
+    first: Snapshot,
+    probes: Probes,
+    memory: Arc<Memory>,
+) -> Result<(), Error> {
     let Settings { web, decision, .. } = settings;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
@@ -95,14 +110,21 @@ fn serve(cli: &Cli, settings: Settings, first: Snapshot, memory: Arc<Memory>) ->
         .build()
         .map_err(|error| Error::Unexpected(format!("there is no runtime: {error}")))?;
     let snapshot = Arc::new(ArcSwap::from_pointee(first));
-    let policy = Policy::Guarded {
-        lifecycle: web.enable_lifecycle,
+    let probes = Arc::new(ArcSwap::from_pointee(probes));
+    let policy = if decision.dialect.has_probes_only() {
+        // As it was.
+        Policy::Open
+    } else {
+        Policy::Guarded {
+            lifecycle: web.enable_lifecycle,
+        }
     };
     let renewed = Renewal {
         cli: cli.clone(),
         web: web.clone(),
         memory,
         snapshot: Arc::clone(&snapshot),
+        probes: Arc::clone(&probes),
     };
     let renewed = Arc::new(renewed);
     let reload = Reload::new(policy, move || {
@@ -111,9 +133,10 @@ fn serve(cli: &Cli, settings: Settings, first: Snapshot, memory: Arc<Memory>) ->
     });
     let metrics = Metrics {
         snapshot,
+        probes: Arc::clone(&probes),
         reload: reload.clone(),
     };
-    let router = web::router(&web.paths(), &metrics);
+    let router = web::router(&web.paths(), &metrics).merge(route::router(probes));
     let mut server = Server::new(web.listen_addresses);
     server.web_config = web.config_file;
     server.reload = Some(reload);
@@ -150,12 +173,14 @@ struct Renewal {
     web: Web,
     memory: Arc<Memory>,
     snapshot: Arc<ArcSwap<Snapshot>>,
+    probes: Arc<ArcSwap<Probes>>,
 }
 
 impl Renewal {
     fn renew(&self) -> Result<(), Error> {
         let settings = settings(&self.cli)?;
         let snapshot = snapshot(&settings, &self.memory)?;
+        let probes = Probes::new(&settings.probing, Some(&*self.probes.load()))?;
         if settings.web != self.web {
             log::warn!(
                 "addresses, paths and the web configuration file's name change when the program is started again"
@@ -163,6 +188,7 @@ impl Renewal {
         }
         snapshot.succeed(&self.snapshot.load());
         self.snapshot.store(Arc::new(snapshot));
+        self.probes.store(Arc::new(probes));
         Ok(())
     }
 }

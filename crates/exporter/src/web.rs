@@ -2,6 +2,7 @@
 
 use crate::families::Families;
 use crate::figures::{RELOAD_SUCCESSFUL, RELOAD_TIME};
+use crate::probe::probes::Probes;
 use crate::render::Part;
 use crate::snapshot::Snapshot;
 use arc_swap::ArcSwap;
@@ -30,6 +31,7 @@ const OFFSET: Duration = Duration::from_millis(500);
 pub struct Metrics {
     /// Replaced when the configuration is.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
+    pub probes: Arc<ArcSwap<Probes>>,
     pub reload: Reload,
 }
 
@@ -51,6 +53,12 @@ async fn scrape(State(metrics): State<Metrics>, headers: HeaderMap) -> Response<
         server: None,
         families: Arc::new(reloads(&metrics.reload)),
     });
+    if !snapshot.has_servers() {
+        page.parts.push(Part {
+            server: None,
+            families: Arc::new(metrics.probes.load().requests()),
+        });
+    }
     page.process = Process::read().figures();
     let accepted = negotiate(&headers);
     match page.render(accepted.format) {

@@ -161,6 +161,18 @@ impl Reading {
     }
 }
 
+/// Takes what nobody knows out of a file of `modules` that has nothing of ours beside them: programs that read such files
+/// passed it over. Returns its keys.
+pub fn strangers(members: &mut Map<String, Value>, is_ours: impl Fn(&str) -> bool) -> Vec<String> {
+    let others = members.keys().filter(|key| *key != "modules");
+    if member(members, "modules").is_none() || others.clone().any(|key| is_ours(key)) {
+        return Vec::new();
+    }
+    let others: Vec<String> = others.cloned().collect();
+    members.retain(|key, _| key == "modules");
+    others
+}
+
 /// A member that has a value.
 fn member<'a>(members: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
     members.get(key).filter(|value| !value.is_null())
@@ -312,6 +324,22 @@ mod tests {
     #[case(json!("sentry"))]
     fn no_modules(#[case] value: Value) {
         assert_eq!(Reading::of(&value).problems[0].key, "modules");
+    }
+
+    #[rstest]
+    #[case(json!({"modules": {}, "colour": 1, "shape": null}), &["colour", "shape"])]
+    #[case(json!({"modules": {}}), &[])]
+    #[case(json!({"modules": {}, "colour": 1, "organization": "acme"}), &[])]
+    #[case(json!({"modules": null, "colour": 1}), &[])]
+    #[case(json!({"colour": 1}), &[])]
+    fn what_nobody_knows_beside_modules(#[case] file: Value, #[case] expected: &[&str]) {
+        let mut members = file.as_object().expect("an object").clone();
+        let before = members.len();
+        assert_eq!(
+            strangers(&mut members, |key| key == "organization"),
+            expected
+        );
+        assert_eq!(members.len(), before - expected.len());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::families::Families;
 use crate::figures::API_REQUESTS;
-use crate::probe::figures::Names;
+use crate::probe::figures::{Names, PROBE};
 use crate::probe::modules::{Module, Modules};
 use crate::probe::site::{Site, Way};
 use std::collections::BTreeMap;
@@ -15,6 +15,16 @@ pub struct Probing {
     pub modules: Modules,
     pub names: &'static Names,
     pub way: Way,
+}
+
+impl Default for Probing {
+    fn default() -> Self {
+        Self {
+            modules: Modules::new(),
+            names: &PROBE,
+            way: Way::default(),
+        }
+    }
 }
 
 /// All modules, each with its server.
@@ -84,7 +94,6 @@ impl Probes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::figures::PROBE;
     use crate::probe::modules::Reading;
     use serde_json::{Value, json};
 
@@ -93,8 +102,7 @@ mod tests {
         assert!(reading.problems.is_empty());
         Probing {
             modules: reading.modules,
-            names: &PROBE,
-            way: Way::default(),
+            ..Probing::default()
         }
     }
 

@@ -1,6 +1,6 @@
 //! `/probe`, as the programs had it that it replaces.
 
-use crate::dsl::{Answer, Exposition, Program, command, ended, now, sentry, settings};
+use crate::dsl::{Answer, Exposition, Program, ask, command, ended, now, sentry, settings};
 use chrono::TimeDelta;
 use rstest::rstest;
 use rustix::process::Signal;
@@ -9,7 +9,6 @@ use sentry_sandbox::{
     Sandbox, TOKEN, Version, World,
 };
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// The file that the old programs read if none was named.
 const FILE: &str = "sentry_exporter.yml";
@@ -573,12 +572,11 @@ fn many_targets_keep_to_the_limits_of_one_token() {
         ..Options::new(world())
     });
     let sandbox = sandbox.expect("a free port");
-    let program = Arc::new(start(&documented(&sandbox, "projects/")));
+    let program = start(&documented(&sandbox, "projects/"));
+    let probe = |address: String| figures(&ask(&address, "GET", "/probe?target=acme/api", &[]));
     let probes: Vec<_> = (0..12)
-        .map(|_| {
-            let program = Arc::clone(&program);
-            std::thread::spawn(move || probe(&program, "acme/api").received)
-        })
+        .map(|_| program.address().to_owned())
+        .map(|address| std::thread::spawn(move || probe(address).received))
         .collect();
     for one in probes {
         assert_eq!(one.join().expect("an answer"), Some(RECEIVED));
@@ -671,6 +669,7 @@ fn modules_are_read_again() {
         page.value("sentry_exporter_config_last_reload_successful", &[]),
         Some(0.0)
     );
+    program.line_with("not reloaded");
     std::fs::write(program.file(), &text).expect("a file");
     program.signal(Signal::HUP);
     program.line_with("configuration reloaded");

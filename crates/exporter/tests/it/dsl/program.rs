@@ -162,38 +162,14 @@ impl Program {
         rustix::process::kill_process(id, signal).expect("it lives");
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Asks with a method and headers.
     pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_global(Some(Duration::from_secs(60)))
-            .build()
-            .into();
-        let mut request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path}", self.address));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(()).expect("a request");
-        let mut response = agent.run(request).expect("an answer");
-        let headers = response
-            .headers()
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("?").to_owned()))
-            .collect();
-        let mut body = String::new();
-        response
-            .body_mut()
-            .as_reader()
-            .read_to_string(&mut body)
-            .expect("a body");
-        Answer {
-            status: response.status().as_u16(),
-            headers,
-            body,
-        }
+        ask(&self.address, method, path, headers)
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -221,5 +197,39 @@ impl Drop for Program {
         // A test that failed must not leave it behind.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Asks the program at an address.
+pub fn ask(address: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_global(Some(Duration::from_secs(60)))
+        .build()
+        .into();
+    let mut request = ureq::http::Request::builder()
+        .method(method)
+        .uri(format!("http://{address}{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(()).expect("a request");
+    let mut response = agent.run(request).expect("an answer");
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("?").to_owned()))
+        .collect();
+    let mut body = String::new();
+    response
+        .body_mut()
+        .as_reader()
+        .read_to_string(&mut body)
+        .expect("a body");
+    Answer {
+        status: response.status().as_u16(),
+        headers,
+        body,
     }
 }
