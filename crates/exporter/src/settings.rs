@@ -976,6 +976,28 @@ mod tests {
     }
 
     #[test]
+    fn probes_alone_need_no_token_of_their_own() {
+        let modules = json!({"sentry": {"prober": "http", "http": {"prefix": "https://sentry.io/api/0/projects/"}}});
+        for (dialect, port) in [("native", 9790), ("snakecharmer", 9412), ("zekker6", 9412)] {
+            let settings = settings(&json!({"dialect": dialect, "modules": modules}));
+            let settings = settings.expect("settings");
+            assert_eq!(settings.web.listen_addresses, [Address::any(port)]);
+            assert!(
+                settings.servers.is_empty()
+                    && settings.policy.collectors.is_empty() == (port == 9412)
+            );
+            assert_eq!(settings.probing.modules.len(), 1);
+        }
+        let found = problems(&json!({"dialect": "snakecharmer", "api_token": "t"}));
+        assert!(
+            found.len() == 1 && found[0].starts_with("`modules` is required"),
+            "{found:?}"
+        );
+        let both = settings(&json!({"modules": modules, "api_token": "t"})).expect("settings");
+        assert_eq!(both.servers.len(), 1);
+    }
+
+    #[test]
     fn several_servers_have_names_and_tokens_of_their_own() {
         let two = json!([{"name": "eu", "api_token": "a", "base_url": "https://de.sentry.io"}, {"name": "us", "api_token": "b"}]);
         let both = settings(&json!({"servers": two})).expect("settings");

@@ -87,11 +87,6 @@ impl Snapshot {
         }
     }
 
-    /// Whether anything is fetched for scrapes.
-    pub fn has_servers(&self) -> bool {
-        !self.servers.is_empty()
-    }
-
     /// What to answer a scrape with. Waits `patience` for a refresh, if one is due or under way; it goes on after that, and
     /// the next scrape has what it brings.
     pub async fn page(self: &Arc<Self>, patience: Duration) -> Page {

@@ -1,7 +1,7 @@
 //! The route of the metrics.
 
 use crate::families::Families;
-use crate::figures::{RELOAD_SUCCESSFUL, RELOAD_TIME};
+use crate::figures::{API_REQUESTS, RELOAD_SUCCESSFUL, RELOAD_TIME};
 use crate::probe::probes::Probes;
 use crate::render::Part;
 use crate::snapshot::Snapshot;
@@ -53,12 +53,7 @@ async fn scrape(State(metrics): State<Metrics>, headers: HeaderMap) -> Response<
         server: None,
         families: Arc::new(reloads(&metrics.reload)),
     });
-    if !snapshot.has_servers() {
-        page.parts.push(Part {
-            server: None,
-            families: Arc::new(metrics.probes.load().requests()),
-        });
-    }
+    add_requests(&mut page.parts, metrics.probes.load().requests());
     page.process = Process::read().figures();
     let accepted = negotiate(&headers);
     match page.render(accepted.format) {
@@ -89,6 +84,20 @@ pub fn patience(headers: &HeaderMap, default: Duration) -> Option<Duration> {
         }
     };
     Some(timeout.saturating_sub(OFFSET).max(timeout / 2))
+}
+
+/// Adds the requests of probes: to the series that are there, so that none comes twice.
+fn add_requests(parts: &mut Vec<Part>, requests: Families) {
+    let mut own = parts.iter_mut();
+    let counted =
+        |part: &&mut Part| part.server.is_none() && part.families.of(&API_REQUESTS).is_some();
+    match own.find(counted) {
+        Some(part) => Arc::make_mut(&mut part.families).add_all(&requests),
+        None => parts.push(Part {
+            server: None,
+            families: Arc::new(requests),
+        }),
+    }
 }
 
 fn reloads(reload: &Reload) -> Families {

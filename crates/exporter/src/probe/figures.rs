@@ -104,7 +104,7 @@ impl Names {
 mod tests {
     use super::*;
     use crate::families::Number;
-    use crate::probe::prober::Answered;
+    use crate::probe::answered::Answered;
     use rstest::rstest;
     use std::time::Duration;
 

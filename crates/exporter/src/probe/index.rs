@@ -32,8 +32,16 @@ impl Places {
     }
 }
 
+/// Why the organizations cannot be read.
+#[derive(Debug, Clone)]
+pub struct Unread {
+    /// HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    pub text: String,
+}
+
 /// A look at all organizations, under way or done, for any number of probes.
-type Look = Shared<BoxFuture<'static, Result<Arc<Places>, String>>>;
+type Look = Shared<BoxFuture<'static, Result<Arc<Places>, Unread>>>;
 
 /// The places of projects, as far as they were read.
 #[derive(Default)]
@@ -48,7 +56,7 @@ impl Index {
         &self,
         client: &Arc<Client>,
         project: &str,
-    ) -> Result<Vec<String>, String> {
+    ) -> Result<Vec<String>, Unread> {
         let known = self.look(client, None).await?;
         let found = known.of(project);
         if !found.is_empty() || known.asked.elapsed() < AGAIN {
@@ -84,8 +92,14 @@ impl Index {
         let begun = task
             .map(|read| match read {
                 Ok(Ok(places)) => Ok(places),
-                Ok(Err(error)) => Err(told(&error)),
-                Err(_) => Err("the look at the organizations was cut short".to_owned()),
+                Ok(Err(error)) => Err(Unread {
+                    status: error.status(),
+                    text: told(&error),
+                }),
+                Err(_) => Err(Unread {
+                    status: None,
+                    text: "the look at them was cut short".to_owned(),
+                }),
             })
             .boxed()
             .shared();

@@ -9,11 +9,12 @@
 //! | [`modules`], [`prefix`] | what is configured: how targets of one kind are asked, and where |
 //! | [`target`], [`route`] | what is asked for, and what is refused of it |
 //! | [`site`], [`index`] | one server as all its targets share it, and where its projects are |
-//! | [`prober`], [`answer`] | one probe under way, and what is read of Sentry's answers |
+//! | [`prober`], [`answer`], [`answered`] | one probe under way, and what is read of Sentry's answers |
 //! | [`figures`], [`report`], [`debug`] | what a probe is told as |
 //! | [`probes`] | all modules in use, and what outlives a reload |
 
 pub mod answer;
+pub mod answered;
 pub mod debug;
 pub mod figures;
 pub mod index;

@@ -1,6 +1,8 @@
 //! One probe: what is asked of Sentry, and what became of it.
 
 use crate::probe::answer::{last_hour, last_point};
+use crate::probe::answered::Answered;
+use crate::probe::index::Unread;
 use crate::probe::modules::Module;
 use crate::probe::prefix::Question;
 use crate::probe::site::Site;
@@ -59,6 +61,9 @@ static TWO: Endpoint = Endpoint {
     ..PROJECT
 };
 
+/// What to do where a project alone is not enough.
+const REMEDY: &str = "write the target as organization/project";
+
 /// What became of a probe.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -67,23 +72,6 @@ pub struct Outcome {
     /// Errors; `None`: the probe has failed.
     pub received: Option<u64>,
     pub took: Duration,
-}
-
-/// The head of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answered {
-    pub status: u16,
-    /// Bytes; `None`: it does not tell.
-    pub content_length: Option<u64>,
-}
-
-impl From<&Seen> for Answered {
-    fn from(seen: &Seen) -> Self {
-        Self {
-            status: seen.status,
-            content_length: seen.content_length,
-        }
-    }
 }
 
 /// What happened, and when since the probe began.
@@ -164,28 +152,37 @@ impl Probe<'_> {
         let Site { client, index, .. } = self.site;
         let found = match index.organizations(client, project).await {
             Ok(found) => found,
-            Err(error) => {
-                self.story.tell(format!("the organizations cannot be read: {error}; write the target as organization/project"));
+            Err(Unread { status, text }) => {
+                self.answered = status.map(|status| Answered {
+                    status,
+                    content_length: None,
+                });
+                let text = format!("the organizations cannot be read: {text}; {REMEDY}");
+                self.story.tell(text);
                 return None;
             }
         };
         match found.as_slice() {
             [organization] => {
-                self.story
-                    .tell(format!("the project is one of {organization}"));
-                let received = self.count(&PROJECT, place(organization, project)).await;
+                let text = format!("the project is one of {organization}");
+                self.story.tell(text);
+                let place = place(organization, project);
+                let received = self.count(&PROJECT, place).await;
                 if self.answered.is_some_and(|answered| answered.status == 404) {
                     index.doubt();
                 }
                 received
             }
             [] => {
-                self.story.tell("no organization that the token sees has such a project; write the target as organization/project, which the token of an internal integration needs");
+                let text = "no organization that the token sees has such a project";
+                let integration = "the token of an internal integration sees none";
+                self.story.tell(format!("{text} ({integration}); {REMEDY}"));
                 None
             }
             several => {
                 let several = several.join(", ");
-                self.story.tell(format!("several organizations have such a project: {several}; write the target as organization/project"));
+                let text = format!("several organizations have such a project: {several}");
+                self.story.tell(format!("{text}; {REMEDY}"));
                 None
             }
         }
@@ -246,6 +243,16 @@ impl Probe<'_> {
         let request = Request::new(endpoint, place);
         let path = request.params.path(endpoint, false);
         let base = self.module.prefix.base();
+        if let Some(refusal) = self.site.refusal(endpoint.class, self.until) {
+            let left = (refusal.until - Instant::now()).as_secs();
+            let status = refusal.answered.status;
+            let text = format!(
+                "{base}{path} is not asked for: the server takes no such requests for {left} s, as it said with {status}"
+            );
+            self.story.tell(text);
+            self.answered = Some(refusal.answered);
+            return None;
+        }
         loop {
             self.story.tell(format!("GET {base}{path}"));
             let seen = match self.site.client.see(&request).await {
@@ -255,7 +262,8 @@ impl Probe<'_> {
                     return None;
                 }
             };
-            self.answered = Some(Answered::from(&seen));
+            let answered = Answered::from(&seen);
+            self.answered = Some(answered);
             let (status, bytes) = (seen.status, seen.body.len());
             self.story.tell(format!("status {status}, {bytes} bytes"));
             let Some(refusal) = seen
@@ -266,11 +274,14 @@ impl Probe<'_> {
                 return Some(seen);
             };
             self.story.tell(told(refusal, &base));
-            let wait = refusal.told().filter(|_| status == 429);
-            match wait.filter(|wait| Instant::now() + *wait < self.until) {
-                Some(wait) => sleep(wait).await,
-                None => return Some(seen),
+            let Some(wait) = refusal.told().filter(|_| matches!(status, 429 | 503)) else {
+                return Some(seen);
+            };
+            self.site.refused(endpoint.class, answered, wait);
+            if Instant::now() + wait >= self.until {
+                return Some(seen);
             }
+            sleep(wait).await;
         }
     }
 }

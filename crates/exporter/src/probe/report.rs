@@ -48,8 +48,8 @@ pub fn report(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::answered::Answered;
     use crate::probe::figures::{PROBE, SENTRY_PROBE};
-    use crate::probe::prober::Answered;
     use std::time::Duration;
 
     fn series(text: &str) -> Vec<&str> {

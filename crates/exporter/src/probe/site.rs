@@ -1,16 +1,21 @@
 //! One server with one set of headers, as all modules and targets of it share it: connections, pace, and what is known.
 
+use crate::probe::answered::Answered;
 use crate::probe::index::Index;
 use crate::probe::modules::Module;
 use axum::http::HeaderMap;
+use parking_lot::Mutex;
 use secrecy::SecretString;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tap_sentry_api::client::Client;
 use tap_sentry_api::connection::{ConnectError, Connection};
+use tap_sentry_api::endpoint::Class;
 use tap_sentry_api::traffic::Traffic;
+use tokio::time::Instant;
 use url::Url;
 
 /// What requests say they come from, unless a header of the module does.
@@ -32,6 +37,13 @@ pub struct Way {
     pub proxy_url: Option<Url>,
 }
 
+/// What a server said that takes no requests of a class for a while.
+#[derive(Debug, Clone, Copy)]
+pub struct Refusal {
+    pub answered: Answered,
+    pub until: Instant,
+}
+
 /// One server with one set of headers.
 pub struct Site {
     way: Way,
@@ -40,6 +52,7 @@ pub struct Site {
     pub client: Arc<Client>,
     pub traffic: Arc<Traffic>,
     pub index: Index,
+    refusals: Mutex<BTreeMap<Class, Refusal>>,
     /// The server has no statistics of organizations by their old endpoint, but by the new one.
     pub old_statistics_gone: AtomicBool,
 }
@@ -71,8 +84,22 @@ impl Site {
             base,
             headers: module.headers.clone(),
             index: Index::default(),
+            refusals: Mutex::default(),
             old_statistics_gone: AtomicBool::new(false),
         })
+    }
+
+    /// The server takes no requests of the class for so long.
+    pub fn refused(&self, class: Class, answered: Answered, wait: Duration) {
+        let until = Instant::now() + wait;
+        let refusal = Refusal { answered, until };
+        self.refusals.lock().insert(class, refusal);
+    }
+
+    /// What the server said, if it takes none until that time.
+    pub fn refusal(&self, class: Class, until: Instant) -> Option<Refusal> {
+        let refusal = self.refusals.lock().get(&class).copied();
+        refusal.filter(|refusal| refusal.until >= until)
     }
 
     /// Whether it is the server of this module too.

@@ -5,8 +5,8 @@ use chrono::TimeDelta;
 use rstest::rstest;
 use rustix::process::Signal;
 use sentry_sandbox::{
-    Fault, FaultKind, Gate, INTEGRATION_TOKEN, Limits, Match, NARROW_TOKEN, ORGANIZATION, Options,
-    Sandbox, TOKEN, Version, World,
+    EXPIRED_TOKEN, Fault, FaultKind, Gate, INTEGRATION_TOKEN, Limits, Match, NARROW_TOKEN,
+    ORGANIZATION, Options, Sandbox, TOKEN, Version, World,
 };
 use serde_json::{Value, json};
 
@@ -333,7 +333,7 @@ fn a_refusal_shows_its_status() {
     assert_eq!(before, 4, "what fails is not tried again");
     for fault in [FaultKind::Reset, FaultKind::CutBody] {
         sandbox.faults().add(Fault::always(Match::any(), fault));
-        assert_eq!(probe(&program, "acme/api").success, 0.0);
+        assert_eq!(probe(&program, "acme/api").received, None);
         sandbox.faults().clear();
     }
     drop(sandbox);
@@ -382,7 +382,8 @@ fn headers_are_sent_as_they_are_written() {
     assert_eq!(requests[0].user_agent.as_deref(), Some("my prober"));
     assert_eq!(requests[0].authorization, Some(format!("Bearer {TOKEN}")));
     let none = start(&module(&sandbox, &json!({"headers": {}})));
-    assert_eq!(probe(&none, "acme/api").status, 401.0);
+    let refused = probe(&none, "acme/api");
+    assert_eq!((refused.received, refused.status), (None, 401.0));
 }
 
 #[test]
@@ -508,6 +509,19 @@ fn a_token_that_sees_no_organization_needs_its_name() {
     assert_eq!(probe(&program, "acme/api").received, Some(RECEIVED));
 }
 
+#[test]
+fn a_look_for_a_project_that_fails_shows_its_status_and_is_repeated() {
+    let sandbox = today();
+    let program = start(&documented(&sandbox, "projects/").replace(TOKEN, EXPIRED_TOKEN));
+    for _ in 0..2 {
+        sandbox.clear_requests();
+        assert_eq!(probe(&program, "api"), failed(401.0, -1.0));
+        assert!(!sandbox.requests().is_empty());
+    }
+    let page = debug(&program, "api");
+    assert!(page.contains("the organizations cannot be read"), "{page}");
+}
+
 #[rstest]
 #[case::removed(FaultKind::NotThere)]
 #[case::without_a_word(FaultKind::Status(404))]
@@ -594,11 +608,21 @@ fn a_rate_limit_is_waited_for_if_it_ends_in_time() {
     sandbox
         .faults()
         .add(Fault::once(Match::any(), limited(3000)));
-    let figures = probe(&program, "acme/api");
+    let asked = sandbox.requests().len();
+    for _ in 0..2 {
+        let figures = probe(&program, "acme/api");
+        assert_eq!(
+            (figures.received, figures.status, figures.success),
+            (None, 429.0, 0.0)
+        );
+    }
     assert_eq!(
-        (figures.received, figures.status, figures.success),
-        (None, 429.0, 0.0)
+        sandbox.requests().len(),
+        asked + 1,
+        "nothing more is asked for"
     );
+    let page = debug(&program, "acme/api");
+    assert!(page.contains("the server takes no such requests"), "{page}");
 }
 
 #[test]
@@ -660,8 +684,8 @@ fn modules_are_read_again() {
         bad.body
     );
     assert_eq!(
-        figures(&program.get("/probe?target=acme/api&module=other")).success,
-        1.0,
+        figures(&program.get("/probe?target=acme/api&module=other")).received,
+        Some(RECEIVED),
         "the old one stays"
     );
     let page = program.scrape();
@@ -735,7 +759,13 @@ fn modules_may_stand_beside_our_own_settings() {
     own["modules"] = old["modules"].clone();
     let program = Program::start(&own, &[]);
     assert_eq!(probe(&program, "acme/api").received, Some(RECEIVED));
-    assert_eq!(program.scrape().value("sentry_up", &[]), Some(1.0));
+    let page = program.scrape();
+    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    let asked = page.value(
+        "sentry_api_requests_total",
+        &[("organization", ""), ("status", "200")],
+    );
+    assert_eq!(asked, Some(1.0), "the probe is counted: {}", page.text);
     assert_eq!(
         program.ask("POST", "/-/reload", &[]).status,
         403,
