@@ -41,7 +41,7 @@ impl Age {
     pub const ALL: [Self; 3] = [Self::Hour, Self::Day, Self::Fortnight];
 
     /// As the label `le` has it.
-    pub fn le(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Self::Hour => "1h",
             Self::Day => "24h",

@@ -7,7 +7,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`cli`], [`settings`] | what the user says: flags, environment and one file, validated once |
-//! | [`figures`], [`collector`] | every figure and every group of them, as data |
+//! | [`figures`], [`old_figures`], [`collector`] | every figure and every group of them, as data |
 //! | [`dialect`], [`asked`], [`names`], [`old_flags`] | the names of older exporters: whose are used and why, and what their settings mean |
 //! | [`endpoints`], [`rows`] | what is asked of Sentry, and what is read of the answers |
 //! | [`visit`], [`collectors`] | one organization as one refresh sees it, and what each group makes of it |
@@ -35,6 +35,7 @@ pub mod generate;
 pub mod memory;
 pub mod month;
 pub mod names;
+pub mod old_figures;
 pub mod old_flags;
 pub mod probe;
 pub mod render;

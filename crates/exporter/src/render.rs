@@ -1,7 +1,9 @@
 //! Pages of figures, in the two texts that Prometheus reads.
 
+use crate::dialect::Dialect;
 use crate::families::{Families, Number};
-use crate::figures::{FIGURES, Figure, Kind};
+use crate::figures::{Figure, Kind};
+use crate::old_figures::figures_of;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeMetric, MetricEncoder, prometheus_text, text as openmetrics,
@@ -25,6 +27,8 @@ pub struct Part {
 /// What one answer shows.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
+    /// Whose figures are shown.
+    pub dialect: Dialect,
     /// No two of them have a series in common.
     pub parts: Vec<Part>,
     /// The process's own.
@@ -58,7 +62,7 @@ pub fn text(collector: Box<dyn Collector>, format: Format) -> Result<String, fmt
 
 impl Collector for Page {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        for figure in FIGURES {
+        for figure in figures_of(self.dialect) {
             family(figure, &self.parts, &mut encoder)?;
         }
         for figure in &self.process {
@@ -133,6 +137,7 @@ mod tests {
         families.set(&EVENTS, &odd, (1_u64 << 60) + 1);
         families.set(&PROJECT_INFO, &["acme", "web", "4", ""], true);
         Page {
+            dialect: Dialect::Native,
             parts: vec![Part {
                 server: None,
                 families: Arc::new(families),
@@ -182,6 +187,7 @@ mod tests {
         let Page {
             mut parts,
             mut process,
+            ..
         } = page();
         parts.push(parts[0].clone());
         for (part, name) in parts.iter_mut().zip(["eu", "us"]) {
@@ -193,7 +199,11 @@ mod tests {
             counter: true,
             value: 1.5,
         });
-        let page = Page { parts, process };
+        let page = Page {
+            dialect: Dialect::Native,
+            parts,
+            process,
+        };
         let text = page.render(Format::Classic).expect("a text");
         assert!(
             text.ends_with(

@@ -1,7 +1,9 @@
 //! One Sentry server: how it is asked, and what its organizations have answered.
 
+use crate::asked::Asked;
 use crate::collector::Collector;
 use crate::collectors::collect;
+use crate::dialect::Dialect;
 use crate::endpoints::ORGANIZATIONS;
 use crate::families::Families;
 use crate::figures::{
@@ -9,6 +11,7 @@ use crate::figures::{
     REFRESH_DURATION, SNAPSHOT_AGE, UP,
 };
 use crate::memory::Memory;
+use crate::old_figures::MAGGOTMOUTH_CALLS;
 use crate::render::Part;
 use crate::visit::{Bounds, Visit, all};
 use chrono::{DateTime, Utc};
@@ -59,6 +62,8 @@ struct Refresh {
     began: Instant,
     took: Duration,
     is_complete: bool,
+    /// Requests that have succeeded and others, in a dialect that shows them.
+    calls: Option<[u64; 2]>,
 }
 
 impl Server {
@@ -103,9 +108,11 @@ impl Server {
         &self,
         collectors: &BTreeSet<Collector>,
         bounds: Bounds,
+        asked: &Asked,
         now: DateTime<Utc>,
     ) {
         let began = Instant::now();
+        let before = self.calls();
         let is_complete = match self.organizations().await {
             Ok(organizations) => {
                 self.known
@@ -113,7 +120,7 @@ impl Server {
                     .retain(|slug, _| organizations.contains(slug));
                 let visits = organizations
                     .iter()
-                    .map(|slug| self.organization(slug, collectors, bounds, now));
+                    .map(|slug| self.organization(slug, collectors, bounds, asked, now));
                 let all_read = join_all(visits).await.into_iter().all(|read| read);
                 all_read && !organizations.is_empty()
             }
@@ -127,11 +134,26 @@ impl Server {
                 false
             }
         };
+        let calls = self.calls();
+        let calls = [calls[0] - before[0], calls[1] - before[1]];
         *self.latest.lock() = Some(Refresh {
             began,
             took: began.elapsed(),
             is_complete,
+            calls: (asked.dialect == Dialect::Maggotmouth).then_some(calls),
         });
+    }
+
+    /// Requests that have succeeded so far, and others.
+    fn calls(&self) -> [u64; 2] {
+        let mut calls = [0, 0];
+        for answers in self.traffic.answers().values() {
+            for (status, count) in &answers.statuses {
+                let failed = !status.is_some_and(|status| (200..300).contains(&status));
+                calls[usize::from(failed)] += count;
+            }
+        }
+        calls
     }
 
     /// The slugs: those that are configured, or all that the token sees.
@@ -156,13 +178,14 @@ impl Server {
         slug: &str,
         collectors: &BTreeSet<Collector>,
         bounds: Bounds,
+        asked: &Asked,
         now: DateTime<Utc>,
     ) -> bool {
         let (client, filter) = (&self.client, &self.filter);
         let label = self.name.as_deref().unwrap_or_default();
         let counts = self.memory.counts(label, &self.address, slug);
         let began = Instant::now();
-        let visit = Visit::begin(client, slug, filter, bounds, now, &counts).await;
+        let visit = Visit::begin(client, slug, filter, bounds, asked, now, &counts).await;
         let visit = match visit {
             Ok(visit) => visit,
             Err(error) => {
@@ -210,6 +233,12 @@ impl Server {
         if let Some(latest) = latest {
             own.set(&SNAPSHOT_AGE, &[], latest.began.elapsed().as_secs_f64());
             own.set(&REFRESH_DURATION, &[], latest.took.as_secs_f64());
+            for (status, calls) in ["success", "failure"]
+                .iter()
+                .zip(latest.calls.iter().flatten())
+            {
+                own.set(&MAGGOTMOUTH_CALLS, &[status], *calls);
+            }
         }
         self.requests(&mut own);
         let mut fetched = Vec::new();

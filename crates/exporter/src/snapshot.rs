@@ -77,7 +77,9 @@ impl Snapshot {
     /// Takes the place of another one: shows its values until there are new ones, and ends its refresh, so that no two are
     /// under way.
     pub fn succeed(&self, before: &Self) {
-        for server in &self.servers {
+        // Values that were fetched for other names are of no use.
+        let same = self.policy.asked == before.policy.asked;
+        for server in self.servers.iter().filter(|_| same) {
             for known in &before.servers {
                 server.inherit(known, &self.policy.collectors);
             }
@@ -125,11 +127,14 @@ impl Snapshot {
 
     async fn refresh(&self) {
         let Policy {
-            collectors, bounds, ..
+            collectors,
+            bounds,
+            asked,
+            ..
         } = &self.policy;
         let now = (self.clock)();
         let servers = self.servers.iter();
-        join_all(servers.map(|server| server.refresh(collectors, *bounds, now))).await;
+        join_all(servers.map(|server| server.refresh(collectors, *bounds, asked, now))).await;
     }
 
     fn current(&self) -> Page {
@@ -144,6 +149,7 @@ impl Snapshot {
             families: Arc::new(build),
         });
         Page {
+            dialect: self.policy.asked.dialect,
             parts,
             process: Vec::new(),
         }
