@@ -6,6 +6,6 @@ mod truth;
 mod watch;
 
 pub use exposition::{Exposition, labels};
-pub use program::{Program, command, ended, run, settings};
+pub use program::{Ended, Program, command, ended, run, settings};
 pub use truth::Truth;
 pub use watch::{Watch, now, of, sentry};

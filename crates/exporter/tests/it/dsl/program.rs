@@ -85,15 +85,22 @@ impl Program {
 
     /// With variables too.
     pub fn start_with(settings: &Value, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let file = [("exporter.yml", settings.to_string())];
+        let all = [&["--config.file", "exporter.yml"], args].concat();
+        Self::start_in(&file, &all, variables)
+    }
+
+    /// As somebody starts it who has these files in the working folder: nothing is named but an address that is free.
+    pub fn start_in(files: &[(&str, String)], args: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("exporter.yml");
-        std::fs::write(&file, settings.to_string()).expect("a file");
-        // It holds the token.
-        let own = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(&file, own).expect("its own file");
+        for (name, text) in files {
+            let file = folder.path().join(name);
+            std::fs::write(&file, text).expect("a file");
+            // It holds the token.
+            let own = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(&file, own).expect("its own file");
+        }
         let mut child = command()
-            .arg("--config.file")
-            .arg(&file)
             .args(["--web.listen-address", "127.0.0.1:0"])
             .args(args)
             .envs(variables.iter().copied())
