@@ -13,6 +13,9 @@ fn what_is_generated_is_as_it_would_be_generated() {
         docs::collectors_table(),
         docs::figures_tables(),
         docs::settings_table(),
+        docs::dialects_table(),
+        docs::old_figures_tables(),
+        docs::names_table(),
         docs::exit_codes(),
     ] {
         let block = format!("-->\n{block}<!-- end -->");
