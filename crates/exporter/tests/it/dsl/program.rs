@@ -13,9 +13,6 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// The file of settings of our own.
-const OWN_FILE: &str = "exporter.yml";
-
 /// The executable with nothing of the tests' own environment.
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sentry-exporter"));
@@ -59,9 +56,7 @@ pub fn settings(sandbox: &Sandbox) -> Value {
 /// The executable, running.
 pub struct Program {
     child: Child,
-    file: PathBuf,
-    /// Gone when the test has ended.
-    _folder: TempDir,
+    folder: TempDir,
     address: String,
     lines: Receiver<String>,
     /// What it has logged so far.
@@ -90,18 +85,21 @@ impl Program {
 
     /// With variables too.
     pub fn start_with(settings: &Value, args: &[&str], variables: &[(&str, &str)]) -> Self {
-        let args = [&["--config.file", OWN_FILE], args].concat();
-        Self::start_in(OWN_FILE, &settings.to_string(), &args, variables)
+        let file = [("exporter.yml", settings.to_string())];
+        let all = [&["--config.file", "exporter.yml"], args].concat();
+        Self::start_in(&file, &all, variables)
     }
 
-    /// With a file in its working folder, of which nothing is said but by `args`.
-    pub fn start_in(file: &str, text: &str, args: &[&str], variables: &[(&str, &str)]) -> Self {
+    /// As somebody starts it who has these files in the working folder: nothing is named but an address that is free.
+    pub fn start_in(files: &[(&str, String)], args: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join(file);
-        std::fs::write(&file, text).expect("a file");
-        // It holds the token.
-        let own = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(&file, own).expect("its own file");
+        for (name, text) in files {
+            let file = folder.path().join(name);
+            std::fs::write(&file, text).expect("a file");
+            // It holds the token.
+            let own = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(&file, own).expect("its own file");
+        }
         let mut child = command()
             .args(["--web.listen-address", "127.0.0.1:0"])
             .args(args)
@@ -121,8 +119,7 @@ impl Program {
         });
         let mut program = Self {
             child,
-            file,
-            _folder: folder,
+            folder,
             address: String::new(),
             lines,
             log: String::new(),
@@ -149,7 +146,12 @@ impl Program {
 
     /// Its file of settings.
     pub fn file(&self) -> PathBuf {
-        self.file.clone()
+        self.lying("exporter.yml")
+    }
+
+    /// A file in its working folder.
+    pub fn lying(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// What it has logged so far, as far as a test has read it.
