@@ -46,7 +46,7 @@ pub struct Cli {
 pub enum Mode {
     /// Answer scrapes until a signal comes (what is done when nothing is said)
     Serve,
-    /// Ask Sentry once and push to a Pushgateway, or write a file for node_exporter; `push` says the same
+    /// Ask Sentry once and push to a Pushgateway, or write a file for `node_exporter`; `push` says the same
     #[value(alias = "push")]
     Export,
 }

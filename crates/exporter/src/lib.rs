@@ -15,6 +15,7 @@
 //! | [`families`], [`render`], [`web`] | values, the two texts that Prometheus reads, and how they are asked for |
 //! | [`report`], [`export`], [`push_args`], [`push_settings`] | what a refresh has brought, and how it is passed on to who does not scrape |
 //! | [`pushgateway`], [`grouping`], [`textfile`] | those who get it |
+//! | [`pages`], [`shown`] | what a person sees of all this in a browser |
 //! | [`error`], [`run`], [`generate`], [`docs`] | what ends the program, its modes, and what is generated from all of this |
 //!
 //! What keeps a scrape honest: values are the latest that Sentry gave, with their age beside them; what fails keeps its
@@ -34,6 +35,7 @@ pub mod generate;
 pub mod grouping;
 pub mod memory;
 pub mod month;
+pub mod pages;
 pub mod push_args;
 pub mod push_settings;
 pub mod pushgateway;
@@ -43,6 +45,7 @@ pub mod rows;
 pub mod run;
 pub mod server;
 pub mod settings;
+pub mod shown;
 pub mod snapshot;
 pub mod textfile;
 pub mod visit;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Export")]
 pub struct PushArgs {
-    /// Address of the Pushgateway [default: http://127.0.0.1:9091]
+    /// Address of the Pushgateway [default: `http://127.0.0.1:9091`]
     #[arg(long = "push.url", id = "push.url", value_name = "URL")]
     url: Option<String>,
     /// Label `job` of what is pushed [default: sentry]
@@ -38,7 +38,7 @@ pub struct PushArgs {
     /// Push after a refresh that failed too, with what could be read, such as `sentry_up 0`
     #[arg(long = "push.failures", id = "push.failures")]
     failures: bool,
-    /// Write a file for node_exporter's textfile collector instead of pushing; its name ends in .prom
+    /// Write a file for `node_exporter`'s textfile collector instead of pushing; its name ends in .prom
     #[arg(long, id = "textfile", value_name = "FILE")]
     textfile: Option<PathBuf>,
     /// Stay, and export again and again after this time, until a signal comes

@@ -52,7 +52,7 @@ pub struct PushKeys {
     /// `export`: push after a refresh that failed too: `sentry_up` and `sentry_collector_success` tell, and what could not be read is missing. Otherwise the values pushed before stay.
     #[schemars(title = "Push failures")]
     push_failures: bool,
-    /// `export`: file for node_exporter's textfile collector, which takes the Pushgateway's place. Its name ends in `.prom`.
+    /// `export`: file for `node_exporter`'s textfile collector, which takes the Pushgateway's place. Its name ends in `.prom`.
     #[schemars(title = "Text file")]
     textfile: Option<PathBuf>,
     /// `export`: stay, and export again and again after this time, until a signal comes.

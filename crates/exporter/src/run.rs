@@ -5,8 +5,10 @@ use crate::error::Error;
 use crate::export::Export;
 use crate::generate;
 use crate::memory::Memory;
+use crate::pages::{self, Pages};
 use crate::push_settings::Receiver;
 use crate::settings::{self, Settings, Web};
+use crate::shown::Shown;
 use crate::snapshot::Snapshot;
 use crate::web::{self, Metrics};
 use arc_swap::ArcSwap;
@@ -36,7 +38,7 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
         return check(&settings);
     }
     match cli.mode {
-        Mode::Serve => serve(cli, settings.web, snapshot, memory),
+        Mode::Serve => serve(cli, settings, snapshot, memory),
         Mode::Export => {
             log::info!(version = env!("CARGO_PKG_VERSION"); "sentry-exporter starts to export");
             runtime()?.block_on(Export::new(&settings, snapshot)?.run())
@@ -93,9 +95,11 @@ fn check(settings: &Settings) -> Result<(), Error> {
     print(b"the configuration is sound\n")
 }
 
-fn serve(cli: &Cli, web: Web, first: Snapshot, memory: Arc<Memory>) -> Result<(), Error> {
+fn serve(cli: &Cli, settings: Settings, first: Snapshot, memory: Arc<Memory>) -> Result<(), Error> {
+    let Settings { web, shown, .. } = settings;
     let runtime = runtime()?;
     let snapshot = Arc::new(ArcSwap::from_pointee(first));
+    let shown = Arc::new(ArcSwap::from_pointee(shown));
     let policy = Policy::Guarded {
         lifecycle: web.enable_lifecycle,
     };
@@ -104,17 +108,24 @@ fn serve(cli: &Cli, web: Web, first: Snapshot, memory: Arc<Memory>) -> Result<()
         web: web.clone(),
         memory,
         snapshot: Arc::clone(&snapshot),
+        shown: Arc::clone(&shown),
     };
     let renewed = Arc::new(renewed);
     let reload = Reload::new(policy, move || {
         let renewed = Arc::clone(&renewed);
         async move { renewed.renew() }
     });
+    let pages = Pages {
+        snapshot: Arc::clone(&snapshot),
+        settings: shown,
+        reload: reload.clone(),
+        telemetry_path: web.telemetry_path.clone(),
+    };
     let metrics = Metrics {
         snapshot,
         reload: reload.clone(),
     };
-    let router = web::router(&web.telemetry_path, metrics);
+    let router = web::router(&web.telemetry_path, metrics).merge(pages::router(pages));
     let mut server = Server::new(web.listen_addresses);
     server.web_config = web.config_file;
     server.reload = Some(reload);
@@ -135,6 +146,7 @@ struct Renewal {
     web: Web,
     memory: Arc<Memory>,
     snapshot: Arc<ArcSwap<Snapshot>>,
+    shown: Arc<ArcSwap<Vec<Shown>>>,
 }
 
 impl Renewal {
@@ -146,6 +158,8 @@ impl Renewal {
                 "addresses, paths and the web configuration file's name change when the program is started again"
             );
         }
+        let shown = Shown::with_those_of_start(settings.shown, &self.shown.load());
+        self.shown.store(Arc::new(shown));
         snapshot.succeed(&self.snapshot.load());
         self.snapshot.store(Arc::new(snapshot));
         Ok(())

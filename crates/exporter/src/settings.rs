@@ -4,6 +4,7 @@
 use crate::collector::Collector;
 use crate::duration::duration;
 use crate::push_settings::{self, Push, PushKeys};
+use crate::shown::{Shown, shown};
 use crate::snapshot::Policy;
 use crate::visit::Bounds;
 use ::log::LevelFilter;
@@ -155,6 +156,8 @@ pub struct Settings {
     pub policy: Policy,
     pub web: Web,
     pub push: Push,
+    /// All of them, as a page may show them.
+    pub shown: Vec<Shown>,
 }
 
 /// How it is served.
@@ -346,6 +349,7 @@ impl Settings {
                 values.remove(&key);
             }
         }
+        let shown = shown(&values, &schema(), &server_schema());
         with_defaults(&mut values);
         let own_form = [connection::OWN_FORM, OWN_FORM, push_settings::OWN_FORM].concat();
         let mut checked = Checked::new(&schema(), values, found, &own_form);
@@ -416,6 +420,7 @@ impl Settings {
                 enable_lifecycle: config.enable_lifecycle,
             },
             push,
+            shown,
         })
     }
 }
@@ -510,7 +515,9 @@ fn is_free(path: &str) -> Result<(), &'static str> {
     if !path.starts_with('/') || path.len() < 2 || !path.bytes().all(plain) {
         return Err("must be a path such as /metrics");
     }
-    if path.starts_with("/-/") || ["/config", "/probe"].contains(&path.trim_end_matches('/')) {
+    if path.starts_with("/-/")
+        || ["/config", "/probe", "/style.css"].contains(&path.trim_end_matches('/'))
+    {
         return Err("is a path of the exporter's own; choose another, such as /metrics");
     }
     Ok(())
@@ -646,6 +653,7 @@ mod tests {
     #[case("metrics", false)]
     #[case("/-/healthy", false)]
     #[case("/config", false)]
+    #[case("/style.css", false)]
     #[case("/{x}", false)]
     fn a_path_for_metrics(#[case] path: &str, #[case] free: bool) {
         assert_eq!(is_free(path).is_ok(), free);
