@@ -145,7 +145,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("exporter.yml");
         std::fs::write(&path, text).expect("a file");
-        let sources = load(Some(&path), Map::new()).map_err(|error| error.to_string())?;
+        let sources = load(Some(&path), Map::new(), &[]).map_err(|error| error.to_string())?;
         Settings::new(sources).map_err(|error| error.to_string())
     }
 

@@ -7,7 +7,8 @@
 //! | module | holds |
 //! |---|---|
 //! | [`cli`], [`settings`] | what the user says: flags, environment and one file, validated once |
-//! | [`figures`], [`collector`] | every figure and every group of them, as data |
+//! | [`figures`], [`old_figures`], [`collector`] | every figure and every group of them, as data |
+//! | [`dialect`], [`asked`], [`names`], [`old_flags`] | the names of older exporters: whose are used and why, and what their settings mean |
 //! | [`endpoints`], [`rows`] | what is asked of Sentry, and what is read of the answers |
 //! | [`visit`], [`collectors`] | one organization as one refresh sees it, and what each group makes of it |
 //! | [`month`], [`memory`] | counts of the month that never fall, and outlive a change of the configuration |
@@ -21,9 +22,11 @@
 //! What keeps a scrape honest: values are the latest that Sentry gave, with their age beside them; what fails keeps its
 //! last values for a while and says so; a refresh goes on when the scrape that began it has been answered.
 
+pub mod asked;
 pub mod cli;
 pub mod collector;
 pub mod collectors;
+pub mod dialect;
 pub mod docs;
 pub mod duration;
 pub mod endpoints;
@@ -35,6 +38,9 @@ pub mod generate;
 pub mod grouping;
 pub mod memory;
 pub mod month;
+pub mod names;
+pub mod old_figures;
+pub mod old_flags;
 pub mod pages;
 pub mod push_args;
 pub mod push_settings;

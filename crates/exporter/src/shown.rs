@@ -1,6 +1,7 @@
 //! Settings as a page may show them: without secrets.
 
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use tap_sentry_serve::log::without_secrets;
 use url::Url;
 
@@ -14,7 +15,11 @@ pub struct Shown {
 }
 
 /// Settings that are in use from the start to the end, whatever is read meanwhile.
-const OF_START: [&str; 4] = [
+const OF_START: [&str; 8] = [
+    "dialect",
+    "basic_auth",
+    "basic_auth_user",
+    "basic_auth_pass",
     "listen_address",
     "telemetry_path",
     "web_config_file",
@@ -39,23 +44,32 @@ const HIDDEN: &str = "[not shown]";
 /// Settings whose values travel in headers.
 const HEADER_VALUES: [&str; 1] = ["user_agent"];
 
-/// The settings of a schema with their values, those of `servers` with `server_schema`.
-pub fn shown(values: &Map<String, Value>, schema: &Value, server_schema: &Value) -> Vec<Shown> {
+/// The settings of a schema with their values, those of `servers` with `server_schema`. `set` are the names of those that
+/// somebody has set.
+pub fn shown(
+    values: &Map<String, Value>,
+    set: &BTreeSet<String>,
+    schema: &Value,
+    server_schema: &Value,
+) -> Vec<Shown> {
     let properties = schema["properties"].as_object().into_iter().flatten();
     let shown = properties.map(|(name, property)| {
-        let set = values.get(name).filter(|value| !value.is_null());
-        let value = set.map(|value| match (name.as_str(), value) {
+        let value = values.get(name).filter(|value| !value.is_null());
+        let value = value.map(|value| match (name.as_str(), value) {
             ("servers", Value::Array(entries)) => {
                 let entries = entries.iter().map(|entry| server(entry, server_schema));
                 Value::Array(entries.collect())
             }
             _ => safe(name, property, value),
         });
-        let default = property.get("default");
+        let default = property
+            .get("default")
+            .map(|value| safe(name, property, value));
+        let value = value.or(default);
         Shown {
             name: name.clone(),
-            is_default: value.is_none() && default.is_some(),
-            value: value.as_ref().or(default).map(text),
+            is_default: value.is_some() && !set.contains(name),
+            value: value.as_ref().map(text),
         }
     });
     shown.collect()
@@ -147,7 +161,8 @@ mod tests {
 
     fn page(values: &Value) -> Vec<Shown> {
         let values = values.as_object().expect("an object");
-        shown(values, &schema(), &server_schema())
+        let set = values.keys().cloned().collect();
+        shown(values, &set, &schema(), &server_schema())
     }
 
     fn value<'s>(page: &'s [Shown], name: &str) -> Option<&'s str> {
