@@ -97,6 +97,11 @@ impl Dialect {
         matches!(self, Self::Italux | Self::Maggotmouth)
     }
 
+    /// Whether nothing is fetched but for probes.
+    pub fn has_probes_only(self) -> bool {
+        matches!(self, Self::Snakecharmer | Self::Zekker6)
+    }
+
     /// The file in the working folder that is read if none is named.
     pub fn file(self) -> Option<&'static str> {
         match self {

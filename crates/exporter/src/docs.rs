@@ -3,6 +3,7 @@
 use crate::cli::EXIT_CODES;
 use crate::collector::Collector;
 use crate::figures::{FIGURES, Figure};
+use crate::probe::figures::{PROBE, SENTRY_PROBE};
 use crate::settings;
 use std::fmt::Write as _;
 use tap_sentry_settings::docs::{self, Setting};
@@ -57,6 +58,16 @@ pub fn figures_tables() -> String {
     }
     out.truncate(out.trim_end().len());
     out.push('\n');
+    out
+}
+
+/// A Markdown table of a probe's figures, under both names.
+pub fn probe_table() -> String {
+    let mut out = String::from("| metric | dialect zekker6 | meaning |\n|---|---|---|\n");
+    for (figure, other) in PROBE.all().into_iter().zip(SENTRY_PROBE.all()) {
+        let (name, help) = (figure.name, figure.help);
+        let _ = writeln!(out, "| `{name}` | `{}` | {help}. |", other.name);
+    }
     out
 }
 

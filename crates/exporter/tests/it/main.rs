@@ -7,6 +7,7 @@ mod figures;
 mod freshness;
 mod months;
 mod pages;
+mod probe;
 mod program;
 mod push;
 mod servers;
