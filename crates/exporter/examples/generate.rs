@@ -3,7 +3,7 @@
 
 use sentry_exporter::docs::{
     collectors_table, dialects_table, example_configuration, exit_codes, figures_tables,
-    names_table, old_figures_tables, settings_table,
+    names_table, old_figures_tables, probe_table, settings_table,
 };
 use std::path::Path;
 use std::process::ExitCode;
@@ -37,6 +37,7 @@ const FILES: &[(&str, Make)] = &[
         let blocks = [
             ("<!-- generated: collectors -->", collectors_table()),
             ("<!-- generated: figures -->", figures_tables()),
+            ("<!-- generated: probe -->", probe_table()),
             ("<!-- generated: settings -->", settings_table()),
             ("<!-- generated: dialects -->", dialects_table()),
             ("<!-- generated: old figures -->", old_figures_tables()),

@@ -111,6 +111,11 @@ impl Dialect {
         matches!(self, Self::Italux | Self::Maggotmouth)
     }
 
+    /// Whether nothing is fetched but for probes.
+    pub fn has_probes_only(self) -> bool {
+        matches!(self, Self::Snakecharmer | Self::Zekker6)
+    }
+
     /// The file in the working folder that is read if none is named.
     pub fn file(self) -> Option<&'static str> {
         match self {
@@ -145,6 +150,15 @@ pub struct Evidence {
 pub struct Decision {
     pub dialect: Dialect,
     pub why: String,
+}
+
+impl Decision {
+    /// Tells it in the first line of the log.
+    pub fn told(&self, what: &str) {
+        let Self { dialect, why } = self;
+        let version = env!("CARGO_PKG_VERSION");
+        log::info!(version, dialect = dialect.name(), why = why.as_str(); "{what}");
+    }
 }
 
 /// Decides by what is configured.

@@ -6,6 +6,12 @@ use crate::collector::Collector;
 use crate::dialect::{Decision, Dialect, Evidence, decide};
 use crate::duration::duration;
 use crate::names;
+use crate::probe::figures::{PROBE, SENTRY_PROBE};
+use crate::probe::modules::{Module, Reading, strangers};
+use crate::probe::probes::Probing;
+use crate::probe::site::Way;
+use crate::push_settings::{self, Push, PushKeys};
+use crate::shown::{Shown, shown};
 use crate::snapshot::Policy;
 use crate::visit::Bounds;
 use ::log::LevelFilter;
@@ -54,6 +60,9 @@ struct Config {
     /// Whose names the figures have: native, italux, maggotmouth, ujamii, snakecharmer or zekker6. Default: by what is configured.
     #[schemars(title = "Dialect")]
     dialect: Option<String>,
+    /// How targets of /probe are asked, by name: each module with `prober`, `timeout` and `http`.
+    #[schemars(title = "Modules", with = "Option<Map<String, Value>>")]
+    modules: Option<Value>,
     /// Addresses to listen on, as `HOST:PORT` or `:PORT`: a list, or text separated by commas.
     #[schemars(title = "Listen addresses", with = "Vec<String>")]
     listen_address: Value,
@@ -102,6 +111,8 @@ struct Config {
     /// Events of single issues.
     #[schemars(title = "Collector issue_events")]
     collector_issue_events: bool,
+    #[serde(flatten)]
+    push: PushKeys,
     /// Dialect italux: count issues that are not older than an hour, and show them one by one.
     #[schemars(title = "Issues of an hour")]
     issues_1h: bool,
@@ -140,6 +151,7 @@ impl Default for Config {
             connection: ConnectionKeys::default(),
             servers: None,
             dialect: None,
+            modules: None,
             listen_address: json!([":9790"]),
             telemetry_path: "/metrics".to_owned(),
             web_config_file: None,
@@ -156,6 +168,7 @@ impl Default for Config {
             collector_monitors: Collector::Monitors.is_default(),
             collector_release_health: Collector::ReleaseHealth.is_default(),
             collector_issue_events: Collector::IssueEvents.is_default(),
+            push: PushKeys::default(),
             issues_1h: true,
             issues_24h: true,
             issues_14d: true,
@@ -184,6 +197,7 @@ struct ServerConfig {
 /// Settings whose form is checked where they are read.
 const OWN_FORM: &[&str] = &[
     "servers",
+    "modules",
     "listen_address",
     "min_age",
     "max_age",
@@ -201,10 +215,16 @@ pub struct Settings {
     pub servers: Vec<(Option<String>, Target)>,
     pub policy: Policy,
     pub web: Web,
+    pub push: Push,
+    /// All of them, as a page may show them.
+    pub shown: Vec<Shown>,
+    pub probing: Probing,
     /// Which dialect, and why.
     pub decision: Decision,
     /// Names that are set and have no meaning any more.
     pub unused: Vec<String>,
+    /// Keys of an old file of modules that nobody knows.
+    pub unknown: Vec<String>,
 }
 
 /// How it is served.
@@ -309,6 +329,8 @@ pub struct Sources {
     /// The name of the file, if there is one.
     file: Option<String>,
     decision: Decision,
+    /// Keys of an old file of modules that nobody knows.
+    unknown: Vec<String>,
     /// The settings that are set by an old name, with it.
     written: BTreeMap<String, String>,
     unused: Vec<String>,
@@ -356,6 +378,17 @@ pub fn load(
     if files.is_empty() {
         files = lying(asked)?;
     }
+    let all = schema();
+    let unknown = match files.first_mut() {
+        Some((_, members)) => strangers(members, |key| {
+            let old = names::KNOWN
+                .iter()
+                .filter_map(|old| old.variable.strip_prefix(PREFIX));
+            let old = old.map(str::to_lowercase).any(|old| old == key);
+            old || key == "auth_token" || all["properties"].get(key).is_some()
+        }),
+        None => Vec::new(),
+    };
     let keys = |(path, members): &(PathBuf, Map<String, Value>)| {
         let set = members.iter().filter(|(_, value)| !value.is_null());
         let keys = set.map(|(key, _)| key.clone());
@@ -415,12 +448,17 @@ pub fn load(
     for key in flags.keys() {
         written.remove(key);
     }
-    values.extend(flags);
+    // As from a file, since flags name files of secrets too.
+    let flags = Some(("the command line", flags));
+    let flags = sources::merge(&program(schema(), decision.dialect), flags, false)?;
+    problems.extend(flags.problems);
+    values.extend(flags.values);
     Ok(Sources {
         values,
         problems,
         file: name,
         decision,
+        unknown,
         written,
         unused,
     })
@@ -487,7 +525,7 @@ fn read(path: &Path) -> Result<Map<String, Value>, FileError> {
 }
 
 impl Settings {
-    /// Tokens, and passwords of proxies: nothing may show them.
+    /// Tokens, and passwords of proxies and of the Pushgateway: nothing may show them.
     pub fn secrets(&self) -> Vec<SecretString> {
         let connections = self.servers.iter().map(|(_, target)| &target.connection);
         let user = self.web.user.iter().filter(|user| !user.is_known());
@@ -497,7 +535,15 @@ impl Settings {
             let password = proxy.and_then(|url| Some(SecretString::from(url.password()?)));
             iter::once(connection.token.clone()).chain(password)
         };
-        connections.flat_map(of).chain(user).collect()
+        let of_push = self.push.secret().into_iter().cloned();
+        let modules = self.probing.modules.values();
+        let of_modules = modules.flat_map(Module::secrets);
+        let of_servers = connections.flat_map(of);
+        of_servers
+            .chain(user)
+            .chain(of_push)
+            .chain(of_modules)
+            .collect()
     }
 
     /// Validates everything and reports all mistakes at once.
@@ -510,6 +556,7 @@ impl Settings {
             problems,
             file,
             decision,
+            mut unknown,
             written,
             unused,
         } = sources;
@@ -531,9 +578,11 @@ impl Settings {
                 values.remove(&key);
             }
         }
+        let set = values.keys().cloned().collect();
         with_defaults(&mut values);
         of_dialect(&mut values, dialect);
-        let own_form = [connection::OWN_FORM, OWN_FORM].concat();
+        let shown = shown(&values, &set, &schema(), &server_schema());
+        let own_form = [connection::OWN_FORM, OWN_FORM, push_settings::OWN_FORM].concat();
         let mut checked = Checked::new(&schema(), values, found, &own_form);
         let config: Config = checked.read();
         if let Some(name) = &config.dialect
@@ -571,20 +620,57 @@ impl Settings {
             "log_format",
             format.map_err(|_| "must be logfmt, json or text"),
         );
-        let servers = if let Some(list) = servers {
+        let mut probing = Probing {
+            names: match dialect {
+                Dialect::Zekker6 => &SENTRY_PROBE,
+                _ => &PROBE,
+            },
+            ..Probing::default()
+        };
+        if let Some(modules) = &config.modules {
+            let reading = Reading::of(modules);
+            probing.modules = reading.modules;
+            for problem in reading.problems {
+                checked.problem(&problem.key, problem.text);
+            }
+            if dialect.has_probes_only() {
+                unknown.extend(reading.unknown);
+            } else {
+                for key in reading.unknown {
+                    checked.problem(&key, "is not a setting: correct or remove it");
+                }
+            }
+        } else if dialect.has_probes_only() {
+            let text = format!("is required in the dialect {dialect}, which has probes only");
+            checked.problem("modules", text);
+        }
+        let is_scraped = !dialect.has_probes_only()
+            && (checked.is_set("api_token") || !checked.is_set("modules"));
+        let mut servers = if let Some(list) = servers {
             several(&list, file.as_deref(), dialect, &mut checked)
         } else {
-            if !checked.is_set("api_token") {
+            if is_scraped && !checked.is_set("api_token") {
                 let text =
                     "is required: set it, `api_token_file` or the variable SENTRY_AUTH_TOKEN";
                 checked.problem("api_token", text);
             }
             let target = config.connection.check(USER_AGENT, &mut checked);
             if let Some(target) = &target {
-                check_organizations(target, dialect, &mut checked);
+                if is_scraped {
+                    check_organizations(target, dialect, &mut checked);
+                }
+                probing.way = Way {
+                    ca_certificate: target.connection.ca_certificate.clone(),
+                    proxy_url: target.connection.proxy_url.clone(),
+                };
             }
+            let target = target.filter(|_| is_scraped);
             target.into_iter().map(|target| (None, target)).collect()
         };
+        let push = config.push.check(&mut checked);
+        if dialect.has_probes_only() {
+            servers = Vec::new();
+        }
         let by_written = |problem: Problem| match written.get(&problem.key) {
             Some(name) => Problem::new(name, problem.text),
             None => problem,
@@ -592,7 +678,7 @@ impl Settings {
         checked.finish().map_err(|problems| {
             SettingsError::Problems(problems.into_iter().map(by_written).collect())
         })?;
-        let Some(listen_addresses) = listen_addresses else {
+        let (Some(listen_addresses), Some(push)) = (listen_addresses, push) else {
             unreachable!("what is wrong is a mistake");
         };
         Ok(Self {
@@ -608,8 +694,10 @@ impl Settings {
                 min_age,
                 max_age,
             },
+            probing,
             decision,
             unused,
+            unknown,
             web: Web {
                 listen_addresses,
                 telemetry_path,
@@ -618,6 +706,8 @@ impl Settings {
                 dialect,
                 user,
             },
+            push,
+            shown,
         })
     }
 }
@@ -830,7 +920,9 @@ fn is_free(path: &str) -> Result<(), &'static str> {
     if !path.starts_with('/') || path.len() < 2 || !path.bytes().all(plain) {
         return Err("must be a path such as /metrics");
     }
-    if path.starts_with("/-/") || ["/config", "/probe"].contains(&path.trim_end_matches('/')) {
+    if path.starts_with("/-/")
+        || ["/config", "/probe", "/style.css"].contains(&path.trim_end_matches('/'))
+    {
         return Err("is a path of the exporter's own; choose another, such as /metrics");
     }
     Ok(())
@@ -905,6 +997,28 @@ mod tests {
     }
 
     #[test]
+    fn probes_alone_need_no_token_of_their_own() {
+        let modules = json!({"sentry": {"prober": "http", "http": {"prefix": "https://sentry.io/api/0/projects/"}}});
+        for (dialect, port) in [("native", 9790), ("snakecharmer", 9412), ("zekker6", 9412)] {
+            let settings = settings(&json!({"dialect": dialect, "modules": modules}));
+            let settings = settings.expect("settings");
+            assert_eq!(settings.web.listen_addresses, [Address::any(port)]);
+            assert!(
+                settings.servers.is_empty()
+                    && settings.policy.collectors.is_empty() == (port == 9412)
+            );
+            assert_eq!(settings.probing.modules.len(), 1);
+        }
+        let found = problems(&json!({"dialect": "snakecharmer", "api_token": "t"}));
+        assert!(
+            found.len() == 1 && found[0].starts_with("`modules` is required"),
+            "{found:?}"
+        );
+        let both = settings(&json!({"modules": modules, "api_token": "t"})).expect("settings");
+        assert_eq!(both.servers.len(), 1);
+    }
+
+    #[test]
     fn several_servers_have_names_and_tokens_of_their_own() {
         let two = json!([{"name": "eu", "api_token": "a", "base_url": "https://de.sentry.io"}, {"name": "us", "api_token": "b"}]);
         let both = settings(&json!({"servers": two})).expect("settings");
@@ -966,6 +1080,7 @@ mod tests {
     #[case("metrics", false)]
     #[case("/-/healthy", false)]
     #[case("/config", false)]
+    #[case("/style.css", false)]
     #[case("/{x}", false)]
     fn a_path_for_metrics(#[case] path: &str, #[case] free: bool) {
         assert_eq!(is_free(path).is_ok(), free);
