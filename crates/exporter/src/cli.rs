@@ -3,6 +3,8 @@
 use crate::collector::{Collector, Definition};
 use crate::dialect::Dialect;
 use crate::old_flags::OldFlags;
+use crate::push_args::PushArgs;
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{
     Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum,
@@ -37,6 +39,8 @@ pub struct Cli {
     #[command(flatten)]
     pub web: WebArgs,
     #[command(flatten)]
+    pub push: PushArgs,
+    #[command(flatten)]
     pub log: LogArgs,
     #[command(flatten)]
     pub old: OldFlags,
@@ -50,6 +54,9 @@ pub enum Mode {
     /// Answer scrapes until a signal comes (what is done when nothing is said)
     #[value(alias = "listen")]
     Serve,
+    /// Ask Sentry once and push to a Pushgateway, or write a file for `node_exporter`; `push` says the same
+    #[value(alias = "push")]
+    Export,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -67,6 +74,8 @@ pub const EXIT_CODES: &str = "Exit codes:
   0  stopped by a signal, or done what was asked
   1  configuration not usable, address not free, or an unexpected error
   2  invalid command line
+  3  export: the Pushgateway did not take the metrics, or the text file cannot be written
+  4  export: incomplete: something could not be read from Sentry; the log says what was exported
   5  stdout was closed";
 
 /// The command line with a pair of flags for each collector.
@@ -122,6 +131,12 @@ impl Cli {
         let args = arguments(&command, args);
         let matches = command.try_get_matches_from(args)?;
         let mut cli = Self::from_arg_matches(&matches)?;
+        if cli.mode == Mode::Serve
+            && let Some(flag) = PushArgs::given(&matches)
+        {
+            let text = format!("{flag} belongs to `sentry-exporter export`\n");
+            return Err(self::command().error(ErrorKind::ArgumentConflict, text));
+        }
         cli.settings = cli.set_by(&matches);
         Ok(cli)
     }
@@ -129,6 +144,7 @@ impl Cli {
     /// What flags set, as settings.
     fn set_by(&self, matches: &ArgMatches) -> Map<String, Value> {
         let mut settings = self.old.settings();
+        settings.extend(self.push.settings());
         let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
         let mut set = |key: &str, value: Value| settings.insert(key.to_owned(), value);
         let addresses = self.web.listen_addresses.iter();

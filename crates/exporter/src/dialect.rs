@@ -152,6 +152,15 @@ pub struct Decision {
     pub why: String,
 }
 
+impl Decision {
+    /// Tells it in the first line of the log.
+    pub fn told(&self, what: &str) {
+        let Self { dialect, why } = self;
+        let version = env!("CARGO_PKG_VERSION");
+        log::info!(version, dialect = dialect.name(), why = why.as_str(); "{what}");
+    }
+}
+
 /// Decides by what is configured.
 ///
 /// # Errors

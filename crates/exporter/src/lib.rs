@@ -14,6 +14,9 @@
 //! | [`month`], [`memory`] | counts of the month that never fall, and outlive a change of the configuration |
 //! | [`server`], [`snapshot`] | what is kept of a server's answers, and when it is asked anew |
 //! | [`families`], [`render`], [`web`] | values, the two texts that Prometheus reads, and how they are asked for |
+//! | [`report`], [`export`], [`push_args`], [`push_settings`] | what a refresh has brought, and how it is passed on to who does not scrape |
+//! | [`pushgateway`], [`grouping`], [`textfile`] | those who get it |
+//! | [`pages`], [`shown`] | what a person sees of all this in a browser |
 //! | [`probe`] | `/probe`: one organization or project by itself, asked when Prometheus asks |
 //! | [`error`], [`run`], [`generate`], [`docs`] | what ends the program, its modes, and what is generated from all of this |
 //!
@@ -29,20 +32,29 @@ pub mod docs;
 pub mod duration;
 pub mod endpoints;
 pub mod error;
+pub mod export;
 pub mod families;
 pub mod figures;
 pub mod generate;
+pub mod grouping;
 pub mod memory;
 pub mod month;
 pub mod names;
 pub mod old_figures;
 pub mod old_flags;
+pub mod pages;
 pub mod probe;
+pub mod push_args;
+pub mod push_settings;
+pub mod pushgateway;
 pub mod render;
+pub mod report;
 pub mod rows;
 pub mod run;
 pub mod server;
 pub mod settings;
+pub mod shown;
 pub mod snapshot;
+pub mod textfile;
 pub mod visit;
 pub mod web;

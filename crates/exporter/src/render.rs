@@ -2,7 +2,7 @@
 
 use crate::dialect::Dialect;
 use crate::families::{Families, Number};
-use crate::figures::{Figure, Kind};
+use crate::figures::{BUILD_INFO, Figure, Kind};
 use crate::old_figures::figures_of;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
@@ -22,6 +22,18 @@ use tap_sentry_serve::own;
 pub struct Part {
     pub server: Option<String>,
     pub families: Arc<Families>,
+}
+
+impl Part {
+    /// The exporter's version.
+    pub fn build() -> Self {
+        let mut build = Families::default();
+        build.set(&BUILD_INFO, &[env!("CARGO_PKG_VERSION")], true);
+        Self {
+            server: None,
+            families: Arc::new(build),
+        }
+    }
 }
 
 /// What one answer shows.

@@ -1,13 +1,17 @@
 //! What the program does, each as a short story.
 
 use crate::cli::{Cli, Mode};
-use crate::dialect::{Decision, Dialect};
+use crate::dialect::Dialect;
 use crate::error::Error;
+use crate::export::Export;
 use crate::generate;
 use crate::memory::Memory;
+use crate::pages::{self, Pages};
 use crate::probe::probes::Probes;
 use crate::probe::route;
+use crate::push_settings::Receiver;
 use crate::settings::{self, Settings, Sources, Web};
+use crate::shown::Shown;
 use crate::snapshot::Snapshot;
 use crate::web::{self, Metrics};
 use arc_swap::ArcSwap;
@@ -15,9 +19,9 @@ use chrono::Utc;
 use std::io::Write;
 use std::sync::Arc;
 use tap_sentry_serve::reload::{Policy, Reload};
-use tap_sentry_serve::server::Server;
-use tap_sentry_serve::web_config::WebConfig;
+use tap_sentry_serve::server::{self, Server};
 use tap_sentry_settings::problem::SettingsError;
+use tokio::runtime::Runtime;
 
 /// Threads that answer scrapes and read Sentry's answers.
 const THREADS: usize = 2;
@@ -39,7 +43,19 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     }
     match cli.mode {
         Mode::Serve => serve(cli, settings, snapshot, probes, memory),
+        Mode::Export => {
+            settings.decision.told("sentry-exporter starts to export");
+            runtime()?.block_on(Export::new(&settings, snapshot)?.run())
+        }
     }
+}
+
+fn runtime() -> Result<Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Unexpected(format!("there is no runtime: {error}")))
 }
 
 /// Sets the log up as far as can be told before the settings have been checked.
@@ -91,7 +107,10 @@ fn snapshot(settings: &Settings, memory: &Arc<Memory>) -> Result<Snapshot, Error
 /// The settings are sound already; so must be what they name.
 fn check(settings: &Settings) -> Result<(), Error> {
     if let Some(file) = &settings.web.config_file {
-        WebConfig::read(file)?;
+        server::check(file)?;
+    }
+    if let Receiver::Pushgateway(pushgateway) = &settings.push.to {
+        pushgateway.client()?;
     }
     print(b"the configuration is sound\n")
 }
@@ -103,14 +122,16 @@ fn serve(
     probes: Probes,
     memory: Arc<Memory>,
 ) -> Result<(), Error> {
-    let Settings { web, decision, .. } = settings;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(THREADS)
-        .enable_all()
-        .build()
-        .map_err(|error| Error::Unexpected(format!("there is no runtime: {error}")))?;
+    let Settings {
+        web,
+        shown,
+        decision,
+        ..
+    } = settings;
+    let runtime = runtime()?;
     let snapshot = Arc::new(ArcSwap::from_pointee(first));
     let probes = Arc::new(ArcSwap::from_pointee(probes));
+    let shown = Arc::new(ArcSwap::from_pointee(shown));
     let policy = if decision.dialect.has_probes_only() {
         // As it was.
         Policy::Open
@@ -124,6 +145,7 @@ fn serve(
         web: web.clone(),
         memory,
         snapshot: Arc::clone(&snapshot),
+        shown: Arc::clone(&shown),
         probes: Arc::clone(&probes),
     };
     let renewed = Arc::new(renewed);
@@ -131,12 +153,21 @@ fn serve(
         let renewed = Arc::clone(&renewed);
         async move { renewed.renew() }
     });
+    let pages = Pages {
+        snapshot: Arc::clone(&snapshot),
+        settings: shown,
+        probes: Arc::clone(&probes),
+        reload: reload.clone(),
+        telemetry_path: web.telemetry_path.clone(),
+    };
     let metrics = Metrics {
         snapshot,
         probes: Arc::clone(&probes),
         reload: reload.clone(),
     };
-    let router = web::router(&web.paths(), &metrics).merge(route::router(probes));
+    let router = web::router(&web.paths(), &metrics)
+        .merge(route::router(probes))
+        .merge(pages::router(pages));
     let mut server = Server::new(web.listen_addresses);
     server.web_config = web.config_file;
     server.reload = Some(reload);
@@ -154,9 +185,7 @@ fn serve(
             .alias_healthy("/healthz/live")
             .alias_ready("/healthz/ready");
     }
-    let Decision { dialect, why } = decision;
-    let version = env!("CARGO_PKG_VERSION");
-    log::info!(version, dialect = dialect.name(), why = why.as_str(); "sentry-exporter starts");
+    decision.told("sentry-exporter starts");
     let ended: Result<_, Error> = runtime.block_on(async {
         let bound = server.bind(router).await?;
         Ok(bound.serve().await?)
@@ -173,6 +202,7 @@ struct Renewal {
     web: Web,
     memory: Arc<Memory>,
     snapshot: Arc<ArcSwap<Snapshot>>,
+    shown: Arc<ArcSwap<Vec<Shown>>>,
     probes: Arc<ArcSwap<Probes>>,
 }
 
@@ -186,6 +216,8 @@ impl Renewal {
                 "addresses, paths and the web configuration file's name change when the program is started again"
             );
         }
+        let shown = Shown::with_those_of_start(settings.shown, &self.shown.load());
+        self.shown.store(Arc::new(shown));
         snapshot.succeed(&self.snapshot.load());
         self.snapshot.store(Arc::new(snapshot));
         self.probes.store(Arc::new(probes));

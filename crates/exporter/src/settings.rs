@@ -10,6 +10,8 @@ use crate::probe::figures::{PROBE, SENTRY_PROBE};
 use crate::probe::modules::{Module, Reading, strangers};
 use crate::probe::probes::Probing;
 use crate::probe::site::Way;
+use crate::push_settings::{self, Push, PushKeys};
+use crate::shown::{Shown, shown};
 use crate::snapshot::Policy;
 use crate::visit::Bounds;
 use ::log::LevelFilter;
@@ -109,6 +111,8 @@ struct Config {
     /// Events of single issues.
     #[schemars(title = "Collector issue_events")]
     collector_issue_events: bool,
+    #[serde(flatten)]
+    push: PushKeys,
     /// Dialect italux: count issues that are not older than an hour, and show them one by one.
     #[schemars(title = "Issues of an hour")]
     issues_1h: bool,
@@ -164,6 +168,7 @@ impl Default for Config {
             collector_monitors: Collector::Monitors.is_default(),
             collector_release_health: Collector::ReleaseHealth.is_default(),
             collector_issue_events: Collector::IssueEvents.is_default(),
+            push: PushKeys::default(),
             issues_1h: true,
             issues_24h: true,
             issues_14d: true,
@@ -210,6 +215,9 @@ pub struct Settings {
     pub servers: Vec<(Option<String>, Target)>,
     pub policy: Policy,
     pub web: Web,
+    pub push: Push,
+    /// All of them, as a page may show them.
+    pub shown: Vec<Shown>,
     pub probing: Probing,
     /// Which dialect, and why.
     pub decision: Decision,
@@ -440,7 +448,11 @@ pub fn load(
     for key in flags.keys() {
         written.remove(key);
     }
-    values.extend(flags);
+    // As from a file, since flags name files of secrets too.
+    let flags = Some(("the command line", flags));
+    let flags = sources::merge(&program(schema(), decision.dialect), flags, false)?;
+    problems.extend(flags.problems);
+    values.extend(flags.values);
     Ok(Sources {
         values,
         problems,
@@ -513,7 +525,7 @@ fn read(path: &Path) -> Result<Map<String, Value>, FileError> {
 }
 
 impl Settings {
-    /// Tokens, and passwords of proxies: nothing may show them.
+    /// Tokens, and passwords of proxies and of the Pushgateway: nothing may show them.
     pub fn secrets(&self) -> Vec<SecretString> {
         let connections = self.servers.iter().map(|(_, target)| &target.connection);
         let user = self.web.user.iter().filter(|user| !user.is_known());
@@ -523,13 +535,15 @@ impl Settings {
             let password = proxy.and_then(|url| Some(SecretString::from(url.password()?)));
             iter::once(connection.token.clone()).chain(password)
         };
+        let of_push = self.push.secret().into_iter().cloned();
         let modules = self.probing.modules.values();
         let of_proxy = self.probing.way.proxy_url.iter();
         let of_proxy = of_proxy.filter_map(|url| Some(SecretString::from(url.password()?)));
         let of_modules = modules.flat_map(Module::secrets).chain(of_proxy);
-        connections
-            .flat_map(of)
+        let of_servers = connections.flat_map(of);
+        of_servers
             .chain(user)
+            .chain(of_push)
             .chain(of_modules)
             .collect()
     }
@@ -566,9 +580,11 @@ impl Settings {
                 values.remove(&key);
             }
         }
+        let set = values.keys().cloned().collect();
         with_defaults(&mut values);
         of_dialect(&mut values, dialect);
-        let own_form = [connection::OWN_FORM, OWN_FORM].concat();
+        let shown = shown(&values, &set, &schema(), &server_schema());
+        let own_form = [connection::OWN_FORM, OWN_FORM, push_settings::OWN_FORM].concat();
         let mut checked = Checked::new(&schema(), values, found, &own_form);
         let config: Config = checked.read();
         if let Some(name) = &config.dialect
@@ -653,6 +669,7 @@ impl Settings {
             let target = target.filter(|_| is_scraped);
             target.into_iter().map(|target| (None, target)).collect()
         };
+        let push = config.push.check(&mut checked);
         if dialect.has_probes_only() {
             servers = Vec::new();
         }
@@ -663,7 +680,7 @@ impl Settings {
         checked.finish().map_err(|problems| {
             SettingsError::Problems(problems.into_iter().map(by_written).collect())
         })?;
-        let Some(listen_addresses) = listen_addresses else {
+        let (Some(listen_addresses), Some(push)) = (listen_addresses, push) else {
             unreachable!("what is wrong is a mistake");
         };
         Ok(Self {
@@ -691,6 +708,8 @@ impl Settings {
                 dialect,
                 user,
             },
+            push,
+            shown,
         })
     }
 }
@@ -903,7 +922,9 @@ fn is_free(path: &str) -> Result<(), &'static str> {
     if !path.starts_with('/') || path.len() < 2 || !path.bytes().all(plain) {
         return Err("must be a path such as /metrics");
     }
-    if path.starts_with("/-/") || ["/config", "/probe"].contains(&path.trim_end_matches('/')) {
+    if path.starts_with("/-/")
+        || ["/config", "/probe", "/style.css"].contains(&path.trim_end_matches('/'))
+    {
         return Err("is a path of the exporter's own; choose another, such as /metrics");
     }
     Ok(())
@@ -1074,6 +1095,7 @@ mod tests {
     #[case("metrics", false)]
     #[case("/-/healthy", false)]
     #[case("/config", false)]
+    #[case("/style.css", false)]
     #[case("/{x}", false)]
     fn a_path_for_metrics(#[case] path: &str, #[case] free: bool) {
         assert_eq!(is_free(path).is_ok(), free);

@@ -34,6 +34,11 @@ pub struct Probes {
 }
 
 impl Probes {
+    /// The names of all modules.
+    pub fn modules(&self) -> Vec<String> {
+        self.modules.keys().cloned().collect()
+    }
+
     /// `before` are those in use: what is known of their servers stays.
     ///
     /// # Errors

@@ -7,6 +7,8 @@ mod failures;
 mod figures;
 mod freshness;
 mod months;
+mod pages;
 mod probe;
 mod program;
+mod push;
 mod servers;

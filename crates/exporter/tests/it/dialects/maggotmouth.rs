@@ -90,7 +90,7 @@ fn its_file_in_the_working_folder_goes_on() {
          include_projects:\ninclude_queries: received,generated\ninclude_teams:\nttl_teams: 3600\n",
         sandbox.url().trim_end_matches('/')
     );
-    let program = Program::start_in(&[(".sentry-exporter.yaml", file)], &["listen"], &[]);
+    let program = Program::start_in(".sentry-exporter.yaml", &file, &["listen"], &[]);
     let page = program.scrape();
     let world = sandbox.world();
     let active = world
@@ -150,7 +150,7 @@ fn its_variables_and_flags_go_on() {
         "--loglevel",
         "debug",
     ];
-    let program = Program::start_in(&[], &flags, &variables);
+    let program = Program::start_bare(&flags, &variables);
     let page = program.scrape();
     let info = page.all("sentry_project_info");
     assert!(!info.is_empty());

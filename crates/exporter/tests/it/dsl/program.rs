@@ -13,6 +13,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// The file of settings of our own.
+const OWN_FILE: &str = "exporter.yml";
+
 /// The executable with nothing of the tests' own environment.
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sentry-exporter"));
@@ -56,7 +59,9 @@ pub fn settings(sandbox: &Sandbox) -> Value {
 /// The executable, running.
 pub struct Program {
     child: Child,
-    folder: TempDir,
+    file: PathBuf,
+    /// Gone when the test has ended.
+    _folder: TempDir,
     address: String,
     lines: Receiver<String>,
     /// What it has logged so far.
@@ -85,23 +90,40 @@ impl Program {
 
     /// With variables too.
     pub fn start_with(settings: &Value, args: &[&str], variables: &[(&str, &str)]) -> Self {
-        let file = [("exporter.yml", settings.to_string())];
-        let all = [&["--config.file", "exporter.yml"], args].concat();
-        Self::start_in(&file, &all, variables)
+        let args = [&["--config.file", OWN_FILE], args].concat();
+        Self::start_in(OWN_FILE, &settings.to_string(), &args, variables)
     }
 
-    /// As somebody starts it who has these files in the working folder: nothing is named but an address that is free.
-    pub fn start_in(files: &[(&str, String)], args: &[&str], variables: &[(&str, &str)]) -> Self {
+    /// With a file in its working folder, of which nothing is said but by `args`.
+    pub fn start_in(file: &str, text: &str, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let listen = ["--web.listen-address", "127.0.0.1:0"];
+        let mut program = Self::spawn(file, text, &[&listen, args].concat(), variables);
+        let line = program.line_with("127.0.0.1:");
+        let (_, rest) = line.split_once("127.0.0.1:").expect("an address");
+        let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        program.address = format!("127.0.0.1:{port}");
+        program
+    }
+
+    /// By what variables and `args` say: the working folder holds nothing that is read.
+    pub fn start_bare(args: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::start_in("unread", "", args, variables)
+    }
+
+    /// Without a listener.
+    pub fn run(settings: &Value, args: &[&str]) -> Self {
+        let args = [&["--config.file", OWN_FILE], args].concat();
+        Self::spawn(OWN_FILE, &settings.to_string(), &args, &[])
+    }
+
+    fn spawn(file: &str, text: &str, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        for (name, text) in files {
-            let file = folder.path().join(name);
-            std::fs::write(&file, text).expect("a file");
-            // It holds the token.
-            let own = std::fs::Permissions::from_mode(0o600);
-            std::fs::set_permissions(&file, own).expect("its own file");
-        }
+        let file = folder.path().join(file);
+        std::fs::write(&file, text).expect("a file");
+        // It holds the token.
+        let own = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&file, own).expect("its own file");
         let mut child = command()
-            .args(["--web.listen-address", "127.0.0.1:0"])
             .args(args)
             .envs(variables.iter().copied())
             .current_dir(folder.path())
@@ -117,18 +139,14 @@ impl Program {
                 let _ = sender.send(line);
             }
         });
-        let mut program = Self {
+        Self {
             child,
-            folder,
+            file,
+            _folder: folder,
             address: String::new(),
             lines,
             log: String::new(),
-        };
-        let line = program.line_with("127.0.0.1:");
-        let (_, rest) = line.split_once("127.0.0.1:").expect("an address");
-        let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        program.address = format!("127.0.0.1:{port}");
-        program
+        }
     }
 
     /// The next line of the log that holds a text.
@@ -146,12 +164,7 @@ impl Program {
 
     /// Its file of settings.
     pub fn file(&self) -> PathBuf {
-        self.lying("exporter.yml")
-    }
-
-    /// A file in its working folder.
-    pub fn lying(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.file.clone()
     }
 
     /// What it has logged so far, as far as a test has read it.
