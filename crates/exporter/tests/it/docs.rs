@@ -14,6 +14,9 @@ fn what_is_generated_is_as_it_would_be_generated() {
         docs::figures_tables(),
         docs::probe_table(),
         docs::settings_table(),
+        docs::dialects_table(),
+        docs::old_figures_tables(),
+        docs::names_table(),
         docs::exit_codes(),
     ] {
         let block = format!("-->\n{block}<!-- end -->");

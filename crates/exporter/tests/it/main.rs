@@ -1,5 +1,6 @@
 //! The exporter against a small strict Sentry: what it shows is what is there.
 
+mod dialects;
 mod docs;
 mod dsl;
 mod failures;
