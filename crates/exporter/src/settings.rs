@@ -537,9 +537,11 @@ impl Settings {
         };
         let of_push = self.push.secret().into_iter().cloned();
         let modules = self.probing.modules.values();
-        let of_modules = modules.flat_map(Module::secrets);
-        let of_servers = connections.flat_map(of);
-        of_servers
+        let of_proxy = self.probing.way.proxy_url.iter();
+        let of_proxy = of_proxy.filter_map(|url| Some(SecretString::from(url.password()?)));
+        let of_modules = modules.flat_map(Module::secrets).chain(of_proxy);
+        connections
+            .flat_map(of)
             .chain(user)
             .chain(of_push)
             .chain(of_modules)
@@ -933,6 +935,7 @@ mod tests {
     use super::*;
     use rstest::rstest;
     use std::time::Duration;
+    use url::Url;
 
     fn settings(values: &Value) -> Result<Settings, Vec<String>> {
         let values = values.as_object().expect("an object").clone();
@@ -1016,6 +1019,18 @@ mod tests {
         );
         let both = settings(&json!({"modules": modules, "api_token": "t"})).expect("settings");
         assert_eq!(both.servers.len(), 1);
+        let proxy = "http://olive:password@127.0.0.1:3128/";
+        let behind = json!({"modules": modules, "proxy_url": proxy, "ca_certificate": "ca.pem"});
+        let behind = settings(&behind).expect("settings");
+        let way = &behind.probing.way;
+        assert_eq!(way.proxy_url.as_ref().map(Url::as_str), Some(proxy));
+        assert_eq!(way.ca_certificate, Some(PathBuf::from("ca.pem")));
+        let secrets = behind.secrets();
+        assert!(
+            secrets
+                .iter()
+                .any(|secret| secret.expose_secret() == "password")
+        );
     }
 
     #[test]

@@ -430,7 +430,7 @@ fn debug_tells_what_happened_and_no_secret() {
         .add(Fault::once(Match::any(), FaultKind::gateway(403, TOKEN)));
     let text = documented(&sandbox, "projects/").replace("http://", "http://olive:password@");
     let text = text + "        X-Key: my-other-secret\n        Host: inner.example.com\n";
-    let program = Program::start_in(&[(FILE, text.clone())], &["--log.level=trace"], &[]);
+    let program = Program::start_in(&[(FILE, text)], &["--log.level=trace"], &[]);
     let refused = debug(&program, "acme/api");
     assert!(refused.contains("status 403"), "{refused}");
     let page = debug(&program, "acme/api");
@@ -654,7 +654,7 @@ fn modules_are_read_again() {
     let text = documented(&sandbox, "projects/");
     let mut program = start(&text);
     let other = text.replace("  sentry:\n", "  other:\n");
-    std::fs::write(program.file(), &other).expect("a file");
+    std::fs::write(program.lying(FILE), &other).expect("a file");
     assert_eq!(program.get("/-/reload").status, 405);
     assert_eq!(
         program.get("/probe?target=acme/api&module=other").status,
@@ -672,7 +672,7 @@ fn modules_are_read_again() {
         Some(RECEIVED)
     );
     std::fs::write(
-        program.file(),
+        program.lying(FILE),
         other.replace("prober: http", "prober: icmp"),
     )
     .expect("a file");
@@ -694,7 +694,7 @@ fn modules_are_read_again() {
         Some(0.0)
     );
     program.line_with("not reloaded");
-    std::fs::write(program.file(), &text).expect("a file");
+    std::fs::write(program.lying(FILE), &text).expect("a file");
     program.signal(Signal::HUP);
     program.line_with("configuration reloaded");
     assert_eq!(probe(&program, "acme/api").received, Some(RECEIVED));
@@ -733,7 +733,7 @@ fn mistakes_end_the_start() {
 fn the_names_of_the_fork() {
     let sandbox = today();
     let text = documented(&sandbox, "projects/");
-    let program = Program::start_in(&[(FILE, text.clone())], &["--dialect=zekker6"], &[]);
+    let program = Program::start_in(&[(FILE, text)], &["--dialect=zekker6"], &[]);
     let page = Exposition::read(&program.get("/probe?target=acme/api").body);
     let names = [
         "error_received",

@@ -13,9 +13,6 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// The file of settings of our own.
-const OWN_FILE: &str = "exporter.yml";
-
 /// The executable with nothing of the tests' own environment.
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sentry-exporter"));
@@ -59,9 +56,7 @@ pub fn settings(sandbox: &Sandbox) -> Value {
 /// The executable, running.
 pub struct Program {
     child: Child,
-    file: PathBuf,
-    /// Gone when the test has ended.
-    _folder: TempDir,
+    folder: TempDir,
     address: String,
     lines: Receiver<String>,
     /// What it has logged so far.
@@ -90,9 +85,9 @@ impl Program {
 
     /// With variables too.
     pub fn start_with(settings: &Value, args: &[&str], variables: &[(&str, &str)]) -> Self {
-        let file = [(OWN_FILE, settings.to_string())];
-        let args = [&["--config.file", OWN_FILE], args].concat();
-        Self::start_in(&file, &args, variables)
+        let file = [("exporter.yml", settings.to_string())];
+        let all = [&["--config.file", "exporter.yml"], args].concat();
+        Self::start_in(&file, &all, variables)
     }
 
     /// As somebody starts it who has these files in the working folder: nothing is named but an address that is free.
@@ -108,9 +103,9 @@ impl Program {
 
     /// Without a listener.
     pub fn run(settings: &Value, args: &[&str]) -> Self {
-        let file = [(OWN_FILE, settings.to_string())];
-        let args = [&["--config.file", OWN_FILE], args].concat();
-        Self::spawn(&file, &args, &[])
+        let file = [("exporter.yml", settings.to_string())];
+        let all = [&["--config.file", "exporter.yml"], args].concat();
+        Self::spawn(&file, &all, &[])
     }
 
     fn spawn(files: &[(&str, String)], args: &[&str], variables: &[(&str, &str)]) -> Self {
@@ -122,8 +117,6 @@ impl Program {
             let own = std::fs::Permissions::from_mode(0o600);
             std::fs::set_permissions(&file, own).expect("its own file");
         }
-        let name = files.first().map_or(OWN_FILE, |(name, _)| *name);
-        let file = folder.path().join(name);
         let mut child = command()
             .args(args)
             .envs(variables.iter().copied())
@@ -142,8 +135,7 @@ impl Program {
         });
         Self {
             child,
-            file,
-            _folder: folder,
+            folder,
             address: String::new(),
             lines,
             log: String::new(),
@@ -165,7 +157,12 @@ impl Program {
 
     /// Its file of settings.
     pub fn file(&self) -> PathBuf {
-        self.file.clone()
+        self.lying("exporter.yml")
+    }
+
+    /// A file in its working folder.
+    pub fn lying(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// What it has logged so far, as far as a test has read it.
