@@ -64,16 +64,6 @@ pub fn figures_tables() -> String {
     out
 }
 
-/// A Markdown table of a probe's figures, under both names.
-pub fn probe_table() -> String {
-    let mut out = String::from("| metric | dialect zekker6 | meaning |\n|---|---|---|\n");
-    for (figure, other) in PROBE.all().into_iter().zip(SENTRY_PROBE.all()) {
-        let (name, help) = (figure.name, figure.help);
-        let _ = writeln!(out, "| `{name}` | `{}` | {help}. |", other.name);
-    }
-    out
-}
-
 /// A Markdown table of the dialects.
 pub fn dialects_table() -> String {
     let mut out = String::from(
@@ -159,6 +149,16 @@ pub fn names_table() -> String {
             "| `{}` | {} | {sets} | {remark} |",
             known.variable, known.of
         );
+    }
+    out
+}
+
+/// A Markdown table of a probe's figures, under both names.
+pub fn probe_table() -> String {
+    let mut out = String::from("| metric | dialect zekker6 | meaning |\n|---|---|---|\n");
+    for (figure, other) in PROBE.all().into_iter().zip(SENTRY_PROBE.all()) {
+        let (name, help) = (figure.name, figure.help);
+        let _ = writeln!(out, "| `{name}` | `{}` | {help}. |", other.name);
     }
     out
 }

@@ -2,7 +2,7 @@
 
 use crate::dialect::Dialect;
 use serde_json::{Value, json};
-use tap_sentry_settings::program::OldName;
+use tap_sentry_settings::program::{OldName, Reader};
 
 /// A name that an older exporter has for a setting.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct Known {
     pub note: &'static str,
     /// It is read in that dialect only: by its name it might be any program's.
     pub is_common: bool,
-    read: Option<fn(&str) -> Result<Value, &'static str>>,
+    read: Option<Reader>,
 }
 
 const ITALUX: Known = Known {

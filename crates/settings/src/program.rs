@@ -28,9 +28,12 @@ pub struct OldName {
     pub variable: &'static str,
     /// The setting that it sets; `None`: it has no meaning any more.
     pub setting: Option<&'static str>,
-    /// How its text is read, with what is wrong in words that fit behind its name; `None`: as that of the setting.
-    pub read: Option<fn(&str) -> Result<Value, &'static str>>,
+    /// How its text is read; `None`: as that of the setting.
+    pub read: Option<Reader>,
 }
+
+/// Reads a text, or says what is wrong with it in words that fit behind its name.
+pub type Reader = fn(&str) -> Result<Value, &'static str>;
 
 /// Settings of every program whose empty list would widen what is extracted.
 const NARROWING: &[&str] = &["organization", "project_slugs", "exclude_project_slugs"];

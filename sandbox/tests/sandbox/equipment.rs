@@ -156,6 +156,13 @@ fn environments_are_hidden_by_project() {
         [("production".to_owned(), json!(true))]
     );
     assert_eq!(of("other", "").len(), 3, "the one without a name too");
+    // With the projects only those that are shown, and that have a name.
+    let projects = get(&sandbox, "/organizations/acme/projects/").rows();
+    let told: Vec<&Value> = projects.iter().map(|row| &row["environments"]).collect();
+    assert_eq!(
+        told,
+        [&json!([]), &json!(["production", "staging"]), &json!([])]
+    );
     let all = names(get(
         &sandbox,
         "/organizations/acme/environments/?project=-1",

@@ -51,6 +51,26 @@ fn staircase() -> (Sandbox, Vec<String>) {
     (start(world), issues)
 }
 
+/// An old issue that an environment sees for the first time is new there.
+#[test]
+fn an_age_counts_in_the_environment_that_is_asked_for() {
+    let mut world = World::empty(now());
+    let project = world.add_project("api");
+    let issue = world.add_issue(project, "Error: number 1");
+    world.add_event(issue, ago(50));
+    world.add_event(issue, ago(2));
+    let event = world.issue_mut(issue).events.last_mut().expect("an event");
+    event.environment = Some("staging".to_owned());
+    let sandbox = start(world);
+    let count = |more: &str| {
+        let path = format!("{}{more}", path("age:-24h"));
+        get(&sandbox, &path).rows().len()
+    };
+    assert_eq!(count(""), 0);
+    assert_eq!(count("&environment=production"), 0);
+    assert_eq!(count("&environment=staging"), 1);
+}
+
 #[test]
 fn times_are_relative_or_absolute() {
     let (sandbox, issues) = staircase();

@@ -37,7 +37,7 @@ fn start(sandbox: &Sandbox, more: &[(&'static str, &str)]) -> Program {
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
-    Program::start_in(&[], &[], &all)
+    Program::start_bare(&[], &all)
 }
 
 /// Issues of three ages in two environments, a project without any, and a resolved one.

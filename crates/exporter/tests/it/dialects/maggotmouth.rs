@@ -150,7 +150,7 @@ fn its_variables_and_flags_go_on() {
         "--loglevel",
         "debug",
     ];
-    let program = Program::start_in(&[], &flags, &variables);
+    let program = Program::start_bare(&flags, &variables);
     let page = program.scrape();
     let info = page.all("sentry_project_info");
     assert!(!info.is_empty());

@@ -156,7 +156,7 @@ fn what_kubernetes_sets_is_passed_over_in_silence() {
         ("SENTRY_AUTH_TOKEN", TOKEN),
         ("SENTRY_EXPORTER_ORG", ORGANIZATION),
     ];
-    let program = Program::start_in(&[], &[], &[&pod[..], &own].concat());
+    let program = Program::start_bare(&[], &[&pod[..], &own].concat());
     assert_eq!(program.scrape().value("sentry_up", &[]), Some(1.0));
     let (_, log) = program.stop();
     assert!(

@@ -18,7 +18,7 @@ fn open_issues_are_shown_one_by_one() {
         ("USE_THROTTLING", "false"),
         ("SENTRY_EXPORTER_DIALECT", "ujamii"),
     ];
-    let program = Program::start_in(&[], &[], &variables);
+    let program = Program::start_bare(&[], &variables);
     assert_eq!(program.get("/metrics/").status, 200);
     let page = program.scrape();
     let world = sandbox.world();

@@ -101,6 +101,11 @@ impl Program {
         program
     }
 
+    /// By what variables and `args` say: the working folder holds nothing that is read.
+    pub fn start_bare(args: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::start_in(&[], args, variables)
+    }
+
     /// Without a listener.
     pub fn run(settings: &Value, args: &[&str]) -> Self {
         let file = [("exporter.yml", settings.to_string())];
