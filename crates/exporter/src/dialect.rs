@@ -11,15 +11,15 @@ pub enum Dialect {
     /// Our own
     #[default]
     Native,
-    /// Those of italux/sentry-prometheus-exporter
+    /// Those of `italux/sentry-prometheus-exporter`
     Italux,
-    /// Those of MaggotMouth/sentry-exporter
+    /// Those of `MaggotMouth/sentry-exporter`
     Maggotmouth,
-    /// Those of ujamii/prometheus-sentry-exporter
+    /// Those of `ujamii/prometheus-sentry-exporter`
     Ujamii,
-    /// Those of snakecharmer/sentry_exporter
+    /// Those of `snakecharmer/sentry_exporter`
     Snakecharmer,
-    /// Those of zekker6/sentry_exporter
+    /// Those of `zekker6/sentry_exporter`
     Zekker6,
 }
 

@@ -389,7 +389,7 @@ pub fn load(
         }),
         None => Vec::new(),
     };
-    let keys = |(path, members): &(PathBuf, Map<String, Value>)| {
+    let keys = |(path, members): &File| {
         let set = members.iter().filter(|(_, value)| !value.is_null());
         let keys = set.map(|(key, _)| key.clone());
         (path.display().to_string(), keys.collect())
@@ -476,8 +476,11 @@ fn variables() -> Result<Vec<(String, String)>, SettingsError> {
     Ok(all.filter(|(_, value)| !value.trim().is_empty()).collect())
 }
 
+/// A file of settings: where it is, and what stands in it.
+type File = (PathBuf, Map<String, Value>);
+
 /// The files in the working folder that older exporters read when none is named: that of the dialect, if one is asked for.
-fn lying(asked: Option<Dialect>) -> Result<Vec<(PathBuf, Map<String, Value>)>, FileError> {
+fn lying(asked: Option<Dialect>) -> Result<Vec<File>, FileError> {
     let old = [Dialect::Maggotmouth, Dialect::Snakecharmer];
     let names: Vec<&str> = match asked {
         Some(dialect) => dialect.file().into_iter().collect(),

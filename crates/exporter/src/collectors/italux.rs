@@ -163,16 +163,15 @@ async fn environments(visit: &Visit<'_>) -> Result<Environments, ApiError> {
         .readable()
         .map(|(id, project)| Some((id, project.environments.clone()?)))
         .collect();
-    let of_projects = match told {
-        Some(told) => told,
-        None => {
-            let lists = visit.of_each(|place| async move {
-                let request = Request::new(&PROJECT_ENVIRONMENTS, place);
-                let rows: Vec<Environment> = one(visit.client, request).await?;
-                Ok(rows.into_iter().map(|row| row.name).collect())
-            });
-            lists.await?
-        }
+    let of_projects = if let Some(told) = told {
+        told
+    } else {
+        let lists = visit.of_each(|place| async move {
+            let request = Request::new(&PROJECT_ENVIRONMENTS, place);
+            let rows: Vec<Environment> = one(visit.client, request).await?;
+            Ok(rows.into_iter().map(|row| row.name).collect())
+        });
+        lists.await?
     };
     let mut found = Environments {
         named: BTreeMap::new(),
