@@ -543,8 +543,8 @@ impl Settings {
         let of_proxy = self.probing.way.proxy_url.iter();
         let of_proxy = of_proxy.filter_map(|url| Some(SecretString::from(url.password()?)));
         let of_modules = modules.flat_map(Module::secrets).chain(of_proxy);
-        let of_servers = connections.flat_map(of);
-        of_servers
+        connections
+            .flat_map(of)
             .chain(user)
             .chain(of_push)
             .chain(of_modules)

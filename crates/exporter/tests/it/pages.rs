@@ -221,3 +221,17 @@ fn modules_can_be_tried() {
     );
     assert!(!text.contains("Bearer"), "{text}");
 }
+
+#[test]
+fn hostile_names_are_escaped() {
+    let sandbox = today();
+    let mut own = settings(&sandbox);
+    own["organization"] = json!(["acme", "<b>bold&x"]);
+    let program = Program::start(&own, &[]);
+    program.scrape();
+    for path in ["/", "/config"] {
+        let text = page(&program, path).body;
+        assert!(text.contains("bold") && !text.contains("<b>"), "{text}");
+        assert!(!text.contains("&x"), "{text}");
+    }
+}

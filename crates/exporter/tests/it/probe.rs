@@ -56,7 +56,7 @@ fn documented(sandbox: &Sandbox, below: &str) -> String {
 }
 
 fn start(text: &str) -> Program {
-    Program::start_in(FILE, text, &[], &[])
+    Program::start_in(&[(FILE, text.to_owned())], &[], &[])
 }
 
 /// A file of one module `sentry` below `projects/`, with more members.
@@ -188,7 +188,7 @@ fn a_file_may_be_named_as_go_names_it() {
         ["-config.file=other.yml", "-log.level=info"],
         ["--config.file", "other.yml"],
     ] {
-        let program = Program::start_in("other.yml", &text, &args, &[]);
+        let program = Program::start_in(&[("other.yml", text.clone())], &args, &[]);
         assert_eq!(probe(&program, "acme/api").received, Some(RECEIVED));
     }
 }
@@ -430,7 +430,7 @@ fn debug_tells_what_happened_and_no_secret() {
         .add(Fault::once(Match::any(), FaultKind::gateway(403, TOKEN)));
     let text = documented(&sandbox, "projects/").replace("http://", "http://olive:password@");
     let text = text + "        X-Key: my-other-secret\n        Host: inner.example.com\n";
-    let program = Program::start_in(FILE, &text, &["--log.level=trace"], &[]);
+    let program = Program::start_in(&[(FILE, text)], &["--log.level=trace"], &[]);
     let refused = debug(&program, "acme/api");
     assert!(refused.contains("status 403"), "{refused}");
     let page = debug(&program, "acme/api");
@@ -733,7 +733,7 @@ fn mistakes_end_the_start() {
 fn the_names_of_the_fork() {
     let sandbox = today();
     let text = documented(&sandbox, "projects/");
-    let program = Program::start_in(FILE, &text, &["--dialect=zekker6"], &[]);
+    let program = Program::start_in(&[(FILE, text)], &["--dialect=zekker6"], &[]);
     let page = Exposition::read(&program.get("/probe?target=acme/api").body);
     let names = [
         "error_received",

@@ -90,7 +90,7 @@ fn its_file_in_the_working_folder_goes_on() {
          include_projects:\ninclude_queries: received,generated\ninclude_teams:\nttl_teams: 3600\n",
         sandbox.url().trim_end_matches('/')
     );
-    let program = Program::start_in(".sentry-exporter.yaml", &file, &["listen"], &[]);
+    let program = Program::start_in(&[(".sentry-exporter.yaml", file)], &["listen"], &[]);
     let page = program.scrape();
     let world = sandbox.world();
     let active = world

@@ -90,14 +90,15 @@ impl Program {
 
     /// With variables too.
     pub fn start_with(settings: &Value, args: &[&str], variables: &[(&str, &str)]) -> Self {
-        let args = [&["--config.file", OWN_FILE], args].concat();
-        Self::start_in(OWN_FILE, &settings.to_string(), &args, variables)
+        let file = [(OWN_FILE, settings.to_string())];
+        let all = [&["--config.file", OWN_FILE], args].concat();
+        Self::start_in(&file, &all, variables)
     }
 
-    /// With a file in its working folder, of which nothing is said but by `args`.
-    pub fn start_in(file: &str, text: &str, args: &[&str], variables: &[(&str, &str)]) -> Self {
+    /// As somebody starts it who has these files in the working folder: nothing is named but an address that is free.
+    pub fn start_in(files: &[(&str, String)], args: &[&str], variables: &[(&str, &str)]) -> Self {
         let listen = ["--web.listen-address", "127.0.0.1:0"];
-        let mut program = Self::spawn(file, text, &[&listen, args].concat(), variables);
+        let mut program = Self::spawn(files, &[&listen, args].concat(), variables);
         let line = program.line_with("127.0.0.1:");
         let (_, rest) = line.split_once("127.0.0.1:").expect("an address");
         let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
@@ -107,22 +108,25 @@ impl Program {
 
     /// By what variables and `args` say: the working folder holds nothing that is read.
     pub fn start_bare(args: &[&str], variables: &[(&str, &str)]) -> Self {
-        Self::start_in("unread", "", args, variables)
+        Self::start_in(&[], args, variables)
     }
 
     /// Without a listener.
     pub fn run(settings: &Value, args: &[&str]) -> Self {
-        let args = [&["--config.file", OWN_FILE], args].concat();
-        Self::spawn(OWN_FILE, &settings.to_string(), &args, &[])
+        let file = [(OWN_FILE, settings.to_string())];
+        let all = [&["--config.file", OWN_FILE], args].concat();
+        Self::spawn(&file, &all, &[])
     }
 
-    fn spawn(file: &str, text: &str, args: &[&str], variables: &[(&str, &str)]) -> Self {
+    fn spawn(files: &[(&str, String)], args: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join(file);
-        std::fs::write(&file, text).expect("a file");
-        // It holds the token.
-        let own = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(&file, own).expect("its own file");
+        for (name, text) in files {
+            let file = folder.path().join(name);
+            std::fs::write(&file, text).expect("a file");
+            // It holds the token.
+            let own = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(&file, own).expect("its own file");
+        }
         let mut child = command()
             .args(args)
             .envs(variables.iter().copied())
@@ -141,7 +145,9 @@ impl Program {
         });
         Self {
             child,
-            file,
+            file: folder
+                .path()
+                .join(files.first().map_or(OWN_FILE, |(name, _)| *name)),
             _folder: folder,
             address: String::new(),
             lines,
@@ -162,7 +168,7 @@ impl Program {
         }
     }
 
-    /// Its file of settings.
+    /// Its file of settings: the first of those that it was started with.
     pub fn file(&self) -> PathBuf {
         self.file.clone()
     }
