@@ -83,7 +83,8 @@ else
 fi
 
 stage "the exporter, the sandbox"
-check "built" cargo build --locked -p sentry-exporter -p sentry-sandbox
+# The kinds of targets that `cargo test` builds as well: after it there is nothing to do.
+check "built: the exporter, the sandbox" cargo build --workspace --locked --bins --examples
 if grep -q '^FAIL ' "$results"; then exit 1; fi
 run() {
   E2E_WORK=$work E2E_BIN=$target/debug E2E_DEBIAN=$bin E2E_ROOT=$root "$venvs/exporter/bin/python" "$here/exporter/run.py"

@@ -9,12 +9,13 @@ import signal
 import sys
 import threading
 import time
+from datetime import datetime, timezone
 
 import boards
 import lab
 from between import Between
 from lab import Exporter, Prometheus, Program, Sandbox, check, exporter_settings, http, job, promtool, same, samples, until
-from truth import Sentry, events, figures, labels, monitors
+from truth import Sentry, figures, labels, monitors
 
 CLASSIC = "text/plain;version=0.0.4"
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -73,7 +74,8 @@ sentry = Sentry(seeded.url, seeded.token, seeded.organization)
 truth = figures(sentry)
 for figure, expected in truth.items():
     with check(f"{figure}: Prometheus holds what Sentry holds, {len(expected)} series"):
-        assert expected, "the sandbox holds none"
+        # On the first of the month there may be no events yet.
+        assert expected or (figure == "sentry_events_total" and datetime.now(timezone.utc).day == 1), "the sandbox holds none"
 
         def of_prometheus():
             found = {tuple(pair for pair in key if pair[0] != "__name__"): value for key, value in prometheus.query(f'{figure}{{job="plain"}}').items() if value}
@@ -111,11 +113,10 @@ with check("a text file for node_exporter: no timestamps, no EOF, a final line f
 stage("10,000 series")
 with check("Prometheus takes 10,000 series"):
     until(lambda: prometheus.value('scrape_samples_scraped{job="many"}') >= 10000 and prometheus.value('sentry_up{job="many"}') == 1)
-with check("their events are those that Sentry counts"):
-    from datetime import datetime, timezone
-    there = Sentry(bulk.url, bulk.token, bulk.organization)
-    slugs = {str(row["id"]): row["slug"] for row in there.rows(there.below("projects"))}
-    assert prometheus.value('sum(sentry_events_total{job="many"})') == sum(events(there, slugs, datetime.now(timezone.utc)).values()) > 0
+with check("every project is there; of the issues as many as 10 pages hold, and that they are cut is told"):
+    assert prometheus.value('count(sentry_project_info{job="many"})') == 1500
+    assert prometheus.value('sum(sentry_unresolved_issues{job="many"})') == 1000
+    assert prometheus.value('sentry_issues_truncated{job="many"}') == 1
 with check("promtool reads them"):
     promtool("check", "metrics", text=many.scrape(CLASSIC))
 # They cost time that the others need.
@@ -177,8 +178,8 @@ with check("200 scrapes during reloads: all answered, none without values"):
             status, _, text = http(plain.url + "/-/reload", method="POST")
             assert status == 200, f"HTTP {status}: {text}"
 
-    def one(_):
-        found = samples(plain.scrape(OPENMETRICS if _ % 2 else CLASSIC)) if not _ % 2 else lab.of_families(text_string_to_metric_families(plain.scrape(OPENMETRICS)))
+    def one(number):
+        found = lab.of_families(text_string_to_metric_families(plain.scrape(OPENMETRICS))) if number % 2 else samples(plain.scrape(CLASSIC))
         return found[("sentry_up", ())] == 1 and any(name == "sentry_unresolved_issues" for name, _ in found)
 
     with concurrent.futures.ThreadPoolExecutor(9) as pool:
