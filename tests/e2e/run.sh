@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Loads a sandbox Sentry into real Singer targets and compares what arrived with what the server holds.
 #
-#   tests/e2e/run.sh
+#   tests/e2e/run.sh             everything
+#   tests/e2e/run.sh install     only the clients, for a later run
 #
 # Installs clients from PyPI (pinned below, each in a virtualenv of its own that is kept for the next run) and, when it
 # is missing and the user is root, Debian's postgresql. The tap is the wheel that pip builds from this checkout.
@@ -26,19 +27,8 @@ at_end() { if [ -n "$pg" ]; then as_postgres "$bin/pg_ctl" -D "$pg" -m immediate
 # compare NAME TRUTH KIND WHERE [STREAMS]
 compare() { lines "$1" "$python" "$here/compare.py" "$1" --truth "$work/$2" --catalog "$work/catalog.json" --streams "${5:-}" "$3" "$4"; }
 
-stage "clients, and a wheel beside"
+stage "clients"
 ensurepip
-# Files of this checkout, always at one path, so that cargo compiles only what has changed.
-copy=$venvs/checkout
-copied() {
-  rm -rf "$copy" && mkdir "$copy" && git ls-files -coz --exclude-standard >"$work/files" || return
-  while IFS= read -r -d '' file; do [ ! -e "$file" ] || cp -p --parents "$file" "$copy" || return; done <"$work/files"
-}
-check "copied: this checkout" copied
-check "made: a clean virtualenv" "$python" -m venv "$work/clean"
-export MATURIN_PEP517_ARGS="--profile ${E2E_PROFILE:-dev}"
-beside "$work/wheel.log" "$work/clean/bin/pip" wheel --disable-pip-version-check --no-deps --wheel-dir "$work/dist" "$copy"
-building=$group
 uv() { "$venvs/uv/bin/uv" "$@"; }
 # venv NAME PINS…
 venv() {
@@ -80,11 +70,30 @@ postgresql() {
 }
 as_postgres() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
 check "installed: postgresql" postgresql
-if grep -q '^FAIL ' "$results"; then exit 1; fi
+sentry_cli=$venvs/sentry-cli/node_modules/.bin/sentry
+npm_sentry() {
+  local pins
+  pins="$(node --version) sentry@0.49.0"
+  if [ "$(cat "$venvs/sentry-cli/pins" 2>/dev/null)" != "$pins" ]; then
+    rm -rf "${venvs:?}/sentry-cli"
+    npm install --prefix "$venvs/sentry-cli" --ignore-scripts --no-audit --no-fund --loglevel error sentry@0.49.0 && [ -x "$sentry_cli" ] || return
+    echo "$pins" >"$venvs/sentry-cli/pins"
+  fi
+}
+if command -v npm >/dev/null; then check "installed: sentry-cli" npm_sentry; fi
+if grep -q '^FAIL ' "$results" || [ "${1:-}" = install ]; then exit; fi
 
 stage "the tap, the sandbox"
-built() { joined "$building" || { cat "$work/wheel.log"; return 1; }; }
-check "pip wheel ." built
+# Files of this checkout, always at one path, so that cargo compiles only what has changed.
+copy=$venvs/checkout
+copied() {
+  rm -rf "$copy" && mkdir "$copy" && git ls-files -coz --exclude-standard >"$work/files" || return
+  while IFS= read -r -d '' file; do [ ! -e "$file" ] || cp -p --parents "$file" "$copy" || return; done <"$work/files"
+}
+check "copied: this checkout" copied
+check "made: a clean virtualenv" "$python" -m venv "$work/clean"
+export MATURIN_PEP517_ARGS="--profile ${E2E_PROFILE:-dev}"
+check "pip wheel ." "$work/clean/bin/pip" wheel --disable-pip-version-check --no-deps --wheel-dir "$work/dist" "$copy"
 wheel=$(echo "$work"/dist/*.whl) tap=$work/clean/bin/tap-sentry
 check "pip installs the wheel" "$work/clean/bin/pip" install --disable-pip-version-check -q "$wheel"
 check "tap-sentry --version" "$tap" --version
@@ -371,16 +380,6 @@ for version in duckdb duckdb-new; do
 done
 
 stage "Sentry's own command line"
-sentry_cli=$venvs/sentry-cli/node_modules/.bin/sentry
-npm_sentry() {
-  local pins
-  pins="$(node --version) sentry@0.49.0"
-  if [ "$(cat "$venvs/sentry-cli/pins" 2>/dev/null)" != "$pins" ]; then
-    rm -rf "${venvs:?}/sentry-cli"
-    npm install --prefix "$venvs/sentry-cli" --ignore-scripts --no-audit --no-fund --loglevel error sentry@0.49.0 && [ -x "$sentry_cli" ] || return
-    echo "$pins" >"$venvs/sentry-cli/pins"
-  fi
-}
 recent() { "$tap" --config "$work/recent.config.json" --catalog "$work/catalog-bulk.json" >"$work/recent.jsonl"; }
 # Both ask a server of 2026, which alone takes a missing project for all; pedantic, so that no parameter is passed over.
 from_sentry() {
@@ -395,7 +394,6 @@ from_sentry() {
     "$python" "$here/sentry_cli.py" "$work/recent.jsonl" "$start" "$end"
 }
 if command -v npm >/dev/null; then
-  check "installed: sentry-cli" npm_sentry
   from_sentry
 else
   echo "skipped: Sentry's own command line, since npm is not installed"
