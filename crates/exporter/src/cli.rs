@@ -1,6 +1,8 @@
 //! The command line, with flags as the programs of Prometheus write them.
 
 use crate::collector::{Collector, Definition};
+use crate::push_args::PushArgs;
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{
     Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum,
@@ -32,6 +34,8 @@ pub struct Cli {
     #[command(flatten)]
     pub web: WebArgs,
     #[command(flatten)]
+    pub push: PushArgs,
+    #[command(flatten)]
     pub log: LogArgs,
     /// The settings that flags set.
     #[arg(skip)]
@@ -42,6 +46,9 @@ pub struct Cli {
 pub enum Mode {
     /// Answer scrapes until a signal comes (what is done when nothing is said)
     Serve,
+    /// Ask Sentry once and push to a Pushgateway, or write a file for node_exporter; `push` says the same
+    #[value(alias = "push")]
+    Export,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -59,6 +66,8 @@ pub const EXIT_CODES: &str = "Exit codes:
   0  stopped by a signal, or done what was asked
   1  configuration not usable, address not free, or an unexpected error
   2  invalid command line
+  3  export: the Pushgateway did not take the metrics, or the text file cannot be written
+  4  export: incomplete: something could not be read from Sentry; the log says what was exported
   5  stdout was closed";
 
 /// The command line with a pair of flags for each collector.
@@ -114,13 +123,19 @@ impl Cli {
         let args = arguments(&command, args);
         let matches = command.try_get_matches_from(args)?;
         let mut cli = Self::from_arg_matches(&matches)?;
+        if cli.mode == Mode::Serve
+            && let Some(flag) = PushArgs::given(&matches)
+        {
+            let text = format!("{flag} belongs to `sentry-exporter export`\n");
+            return Err(self::command().error(ErrorKind::ArgumentConflict, text));
+        }
         cli.settings = cli.set_by(&matches);
         Ok(cli)
     }
 
     /// What flags set, as settings.
     fn set_by(&self, matches: &ArgMatches) -> Map<String, Value> {
-        let mut settings = Map::new();
+        let mut settings = self.push.settings();
         let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
         let mut set = |key: &str, value: Value| settings.insert(key.to_owned(), value);
         let addresses = self.web.listen_addresses.iter();

@@ -13,6 +13,8 @@
 //! | [`month`], [`memory`] | counts of the month that never fall, and outlive a change of the configuration |
 //! | [`server`], [`snapshot`] | what is kept of a server's answers, and when it is asked anew |
 //! | [`families`], [`render`], [`web`] | values, the two texts that Prometheus reads, and how they are asked for |
+//! | [`report`], [`export`], [`push_args`], [`push_settings`] | what a refresh has brought, and how it is passed on to who does not scrape |
+//! | [`pushgateway`], [`grouping`], [`textfile`] | those who get it |
 //! | [`error`], [`run`], [`generate`], [`docs`] | what ends the program, its modes, and what is generated from all of this |
 //!
 //! What keeps a scrape honest: values are the latest that Sentry gave, with their age beside them; what fails keeps its
@@ -25,16 +27,23 @@ pub mod docs;
 pub mod duration;
 pub mod endpoints;
 pub mod error;
+pub mod export;
 pub mod families;
 pub mod figures;
 pub mod generate;
+pub mod grouping;
 pub mod memory;
 pub mod month;
+pub mod push_args;
+pub mod push_settings;
+pub mod pushgateway;
 pub mod render;
+pub mod report;
 pub mod rows;
 pub mod run;
 pub mod server;
 pub mod settings;
 pub mod snapshot;
+pub mod textfile;
 pub mod visit;
 pub mod web;

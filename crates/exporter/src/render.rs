@@ -1,7 +1,7 @@
 //! Pages of figures, in the two texts that Prometheus reads.
 
 use crate::families::{Families, Number};
-use crate::figures::{FIGURES, Figure, Kind};
+use crate::figures::{BUILD_INFO, FIGURES, Figure, Kind};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeMetric, MetricEncoder, prometheus_text, text,
@@ -20,6 +20,18 @@ use tap_sentry_serve::own;
 pub struct Part {
     pub server: Option<String>,
     pub families: Arc<Families>,
+}
+
+impl Part {
+    /// The exporter's version.
+    pub fn build() -> Self {
+        let mut build = Families::default();
+        build.set(&BUILD_INFO, &[env!("CARGO_PKG_VERSION")], true);
+        Self {
+            server: None,
+            families: Arc::new(build),
+        }
+    }
 }
 
 /// What one answer shows.

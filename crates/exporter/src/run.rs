@@ -2,8 +2,10 @@
 
 use crate::cli::{Cli, Mode};
 use crate::error::Error;
+use crate::export::Export;
 use crate::generate;
 use crate::memory::Memory;
+use crate::push_settings::Receiver;
 use crate::settings::{self, Settings, Web};
 use crate::snapshot::Snapshot;
 use crate::web::{self, Metrics};
@@ -12,9 +14,9 @@ use chrono::Utc;
 use std::io::Write;
 use std::sync::Arc;
 use tap_sentry_serve::reload::{Policy, Reload};
-use tap_sentry_serve::server::Server;
-use tap_sentry_serve::web_config::WebConfig;
+use tap_sentry_serve::server::{self, Server};
 use tap_sentry_settings::problem::SettingsError;
+use tokio::runtime::Runtime;
 
 /// Threads that answer scrapes and read Sentry's answers.
 const THREADS: usize = 2;
@@ -35,7 +37,19 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     }
     match cli.mode {
         Mode::Serve => serve(cli, settings.web, snapshot, memory),
+        Mode::Export => {
+            log::info!(version = env!("CARGO_PKG_VERSION"); "sentry-exporter starts to export");
+            runtime()?.block_on(Export::new(&settings, snapshot)?.run())
+        }
     }
+}
+
+fn runtime() -> Result<Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Unexpected(format!("there is no runtime: {error}")))
 }
 
 /// Sets the log up as far as can be told before the settings have been checked.
@@ -71,17 +85,16 @@ fn snapshot(settings: &Settings, memory: &Arc<Memory>) -> Result<Snapshot, Error
 /// The settings are sound already; so must be what they name.
 fn check(settings: &Settings) -> Result<(), Error> {
     if let Some(file) = &settings.web.config_file {
-        WebConfig::read(file)?;
+        server::check(file)?;
+    }
+    if let Receiver::Pushgateway(pushgateway) = &settings.push.to {
+        pushgateway.client()?;
     }
     print(b"the configuration is sound\n")
 }
 
 fn serve(cli: &Cli, web: Web, first: Snapshot, memory: Arc<Memory>) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(THREADS)
-        .enable_all()
-        .build()
-        .map_err(|error| Error::Unexpected(format!("there is no runtime: {error}")))?;
+    let runtime = runtime()?;
     let snapshot = Arc::new(ArcSwap::from_pointee(first));
     let policy = Policy::Guarded {
         lifecycle: web.enable_lifecycle,

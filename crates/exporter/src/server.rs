@@ -10,6 +10,7 @@ use crate::figures::{
 };
 use crate::memory::Memory;
 use crate::render::Part;
+use crate::report::{self, Crop, Harvest, Organization, Report};
 use crate::visit::{Bounds, Visit, all};
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
@@ -21,10 +22,12 @@ use tap_sentry_api::client::Client;
 use tap_sentry_api::connection::ConnectError;
 use tap_sentry_api::error::ApiError;
 use tap_sentry_api::params::Params;
-use tap_sentry_api::rows::Organization;
-use tap_sentry_api::traffic::Traffic;
+use tap_sentry_api::rows;
+use tap_sentry_api::traffic::{Answers, Traffic};
 use tap_sentry_settings::connection::{ProjectFilter, Target};
 use tokio::time::Instant;
+
+const NO_ORGANIZATION: &str = "the token sees no organization: set `organization`, which the token of an internal integration needs";
 
 /// One Sentry server.
 pub struct Server {
@@ -39,26 +42,38 @@ pub struct Server {
     organizations: Vec<String>,
     filter: ProjectFilter,
     memory: Arc<Memory>,
-    known: Mutex<BTreeMap<String, BTreeMap<Collector, Kept>>>,
+    known: Mutex<BTreeMap<String, Known>>,
     latest: Mutex<Option<Refresh>>,
 }
 
+/// What is known of one organization.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    collectors: BTreeMap<Collector, Kept>,
+    /// Why its projects could not be read in the latest refresh.
+    problem: Option<String>,
+    /// Projects that the latest refresh left out, and why.
+    left_out: BTreeMap<String, String>,
+}
+
 /// What a collector has of one organization.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 struct Kept {
     /// The latest values, and when they were asked for.
     values: Option<(Instant, Arc<Families>)>,
-    /// What became of the latest attempt.
-    is_fresh: bool,
+    /// Why the latest attempt failed, if it did.
+    problem: Option<String>,
     took: Duration,
 }
 
 /// How the latest refresh went.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Refresh {
     began: Instant,
     took: Duration,
     is_complete: bool,
+    /// Why there are no organizations, where they are asked for.
+    problem: Option<String>,
 }
 
 impl Server {
@@ -91,11 +106,12 @@ impl Server {
             return;
         }
         let mut known = before.known.lock().clone();
-        for kept in known.values_mut() {
-            kept.retain(|collector, _| collectors.contains(collector));
+        for one in known.values_mut() {
+            one.collectors
+                .retain(|collector, _| collectors.contains(collector));
         }
         *self.known.lock() = known;
-        *self.latest.lock() = *before.latest.lock();
+        self.latest.lock().clone_from(&before.latest.lock());
     }
 
     /// Asks for everything anew. What fails keeps its last values.
@@ -106,7 +122,7 @@ impl Server {
         now: DateTime<Utc>,
     ) {
         let began = Instant::now();
-        let is_complete = match self.organizations().await {
+        let (is_complete, problem) = match self.organizations().await {
             Ok(organizations) => {
                 self.known
                     .lock()
@@ -115,22 +131,26 @@ impl Server {
                     .iter()
                     .map(|slug| self.organization(slug, collectors, bounds, now));
                 let all_read = join_all(visits).await.into_iter().all(|read| read);
-                all_read && !organizations.is_empty()
+                let none = organizations.is_empty().then(|| NO_ORGANIZATION.to_owned());
+                (all_read && none.is_none(), none)
             }
             Err(error) => {
-                log::error!("the organizations cannot be read: {error}");
-                for kept in self.known.lock().values_mut() {
-                    for kept in kept.values_mut() {
-                        (kept.is_fresh, kept.took) = (false, began.elapsed());
+                let problem = format!("the organizations cannot be read: {error}");
+                log::error!("{problem}");
+                for one in self.known.lock().values_mut() {
+                    one.problem = Some(problem.clone());
+                    for kept in one.collectors.values_mut() {
+                        (kept.problem, kept.took) = (Some(problem.clone()), began.elapsed());
                     }
                 }
-                false
+                (false, Some(problem))
             }
         };
         *self.latest.lock() = Some(Refresh {
             began,
             took: began.elapsed(),
             is_complete,
+            problem,
         });
     }
 
@@ -140,11 +160,10 @@ impl Server {
             return Ok(self.organizations.clone());
         }
         let place = Params::default();
-        let rows = all::<Organization>(&self.client, &ORGANIZATIONS, place, Vec::new()).await?;
+        let rows =
+            all::<rows::Organization>(&self.client, &ORGANIZATIONS, place, Vec::new()).await?;
         if rows.is_empty() {
-            log::error!(
-                "the token sees no organization: set `organization`, which the token of an internal integration needs"
-            );
+            log::error!("{NO_ORGANIZATION}");
         }
         let slugs: BTreeSet<String> = rows.into_iter().map(|row| row.slug).collect();
         Ok(slugs.into_iter().collect())
@@ -166,37 +185,57 @@ impl Server {
         let visit = match visit {
             Ok(visit) => visit,
             Err(error) => {
-                log::error!("the projects of {slug} cannot be read: {error}");
+                let problem = format!("the projects of {slug} cannot be read: {error}");
+                log::error!("{problem}");
                 for collector in collectors {
-                    self.keep(slug, *collector, began, None);
+                    self.keep(slug, *collector, began, Err(problem.clone()));
                 }
+                self.note(slug, Some(problem), BTreeMap::new());
                 return false;
             }
         };
         let collecting = collectors.iter().map(|collector| async {
             let began = Instant::now();
             let values = collect(*collector, &visit).await;
-            let values = values
-                .inspect_err(|error| {
-                    let name = collector.name();
-                    log::error!("the collector {name} of {slug} has failed: {error}");
-                })
-                .ok();
+            let values = values.map_err(|error| {
+                let name = collector.name();
+                log::error!("the collector {name} of {slug} has failed: {error}");
+                error.to_string()
+            });
             self.keep(slug, *collector, began, values);
         });
         join_all(collecting).await;
+        let left_out = std::mem::take(&mut *visit.left_out.lock());
+        self.note(slug, None, left_out);
         true
     }
 
-    /// Keeps new values; without, the old ones stay.
-    fn keep(&self, slug: &str, collector: Collector, began: Instant, values: Option<Families>) {
+    /// Notes what a refresh could not read, aside from collectors that failed.
+    fn note(&self, slug: &str, problem: Option<String>, left_out: BTreeMap<String, String>) {
         let mut known = self.known.lock();
-        let kept = known.entry(slug.to_owned()).or_default();
+        let known = known.entry(slug.to_owned()).or_default();
+        (known.problem, known.left_out) = (problem, left_out);
+    }
+
+    /// Keeps new values; without, the old ones stay.
+    fn keep(
+        &self,
+        slug: &str,
+        collector: Collector,
+        began: Instant,
+        values: Result<Families, String>,
+    ) {
+        let mut known = self.known.lock();
+        let kept = &mut known.entry(slug.to_owned()).or_default().collectors;
         let before = kept.remove(&collector).and_then(|kept| kept.values);
+        let (values, problem) = match values {
+            Ok(values) => (Some((began, Arc::new(values))), None),
+            Err(problem) => (before, Some(problem)),
+        };
         let kept_now = Kept {
-            is_fresh: values.is_some(),
+            values,
+            problem,
             took: began.elapsed(),
-            values: values.map(|values| (began, Arc::new(values))).or(before),
         };
         kept.insert(collector, kept_now);
     }
@@ -204,23 +243,24 @@ impl Server {
     /// All series, those too old aside, and the exporter's own about this server.
     pub fn parts(&self, max_age: Duration) -> Vec<Part> {
         let mut own = Families::default();
-        let latest = *self.latest.lock();
-        let up = latest.is_some_and(|latest| latest.is_complete);
+        let latest = self.latest.lock().clone();
+        let up = latest.as_ref().is_some_and(|latest| latest.is_complete);
         own.set(&UP, &[], up);
         if let Some(latest) = latest {
             own.set(&SNAPSHOT_AGE, &[], latest.began.elapsed().as_secs_f64());
             own.set(&REFRESH_DURATION, &[], latest.took.as_secs_f64());
         }
-        self.requests(&mut own);
+        for (organization, answers) in self.traffic.answers() {
+            requests(&organization, answers, &mut own);
+        }
         let mut fetched = Vec::new();
-        for (slug, collectors) in &*self.known.lock() {
-            for (collector, kept) in collectors {
-                let labels = [slug.as_str(), collector.name()];
-                own.set(&COLLECTOR_SUCCESS, &labels, kept.is_fresh);
-                own.set(&COLLECTOR_DURATION, &labels, kept.took.as_secs_f64());
+        for (slug, known) in &*self.known.lock() {
+            known.attempts(slug, &mut own);
+            for (collector, kept) in &known.collectors {
                 if let Some((asked, families)) = &kept.values
                     && asked.elapsed() <= max_age
                 {
+                    let labels = [slug.as_str(), collector.name()];
                     own.set(&COLLECTOR_AGE, &labels, asked.elapsed().as_secs_f64());
                     fetched.push(Arc::clone(families));
                 }
@@ -234,21 +274,111 @@ impl Server {
         fetched.into_iter().map(part).collect()
     }
 
-    /// What was asked, and what rate limits left.
-    fn requests(&self, own: &mut Families) {
-        for (organization, answers) in self.traffic.answers() {
-            for (status, count) in answers.statuses {
-                let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
-                own.set(&API_REQUESTS, &[&organization, &status], count);
+    /// What the latest refresh has brought, and the exporter's own about it. Ages are not among it: where values stay they
+    /// would be wrong at once.
+    pub fn harvest(&self) -> Harvest {
+        let latest = self.latest.lock().clone();
+        let answers = self.traffic.answers();
+        let known = self.known.lock();
+        let crops = known.iter().map(|(slug, known)| {
+            let mut own = Families::default();
+            known.attempts(slug, &mut own);
+            if let Some(answers) = answers.get(slug) {
+                requests(slug, answers.clone(), &mut own);
             }
-            for (class, left) in answers.remaining {
-                let class = class.name().replace(' ', "_");
-                own.set(
-                    &RATE_LIMIT_REMAINING,
-                    &[&organization, &class],
-                    u64::from(left),
-                );
+            let fresh = known.collectors.values();
+            let fresh = fresh.filter(|kept| kept.problem.is_none());
+            let fetched = fresh.filter_map(|kept| kept.values.as_ref());
+            let fetched = fetched.map(|(_, families)| Arc::clone(families));
+            Crop {
+                organization: slug.clone(),
+                families: fetched.chain([Arc::new(own)]).collect(),
+                is_up: known.problem.is_none(),
+                is_complete: known.is_complete(),
+                left_out: known.left_out.keys().cloned().collect(),
             }
+        });
+        Harvest {
+            server: self.name.clone(),
+            took: latest
+                .as_ref()
+                .map(|latest| latest.took)
+                .unwrap_or_default(),
+            crops: crops.collect(),
+            problem: latest.and_then(|latest| latest.problem),
         }
+    }
+
+    /// How it stands with this server, for a person.
+    pub fn report(&self, max_age: Duration) -> Report {
+        let latest = self.latest.lock().clone();
+        let mut answers = self.traffic.answers();
+        let known = self.known.lock();
+        let organizations = known.iter().map(|(slug, known)| {
+            let answers = answers.remove(slug).unwrap_or_default();
+            known.report(slug, answers, max_age)
+        });
+        Report {
+            server: self.name.clone(),
+            address: self.address.clone(),
+            organizations: organizations.collect(),
+            problem: latest.as_ref().and_then(|latest| latest.problem.clone()),
+            latest: latest.map(|latest| report::Refresh {
+                age: latest.began.elapsed(),
+                took: latest.took,
+                is_complete: latest.is_complete,
+            }),
+        }
+    }
+}
+
+impl Known {
+    fn is_complete(&self) -> bool {
+        let mut kept = self.collectors.values();
+        self.problem.is_none() && kept.all(|kept| kept.problem.is_none())
+    }
+
+    /// How the latest attempts went.
+    fn attempts(&self, slug: &str, own: &mut Families) {
+        for (collector, kept) in &self.collectors {
+            let labels = [slug, collector.name()];
+            own.set(&COLLECTOR_SUCCESS, &labels, kept.problem.is_none());
+            own.set(&COLLECTOR_DURATION, &labels, kept.took.as_secs_f64());
+        }
+    }
+
+    fn report(&self, slug: &str, answers: Answers, max_age: Duration) -> Organization {
+        let collectors = self.collectors.iter().map(|(collector, kept)| {
+            let age = kept.values.as_ref().map(|(asked, _)| asked.elapsed());
+            report::Collector {
+                name: collector.name(),
+                problem: kept.problem.clone(),
+                age: age.filter(|age| *age <= max_age),
+                took: kept.took,
+            }
+        });
+        Organization {
+            slug: slug.to_owned(),
+            problem: self.problem.clone(),
+            collectors: collectors.collect(),
+            left_out: self.left_out.clone(),
+            answers,
+        }
+    }
+}
+
+/// What was asked, and what rate limits left.
+fn requests(organization: &str, answers: Answers, own: &mut Families) {
+    for (status, count) in answers.statuses {
+        let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+        own.set(&API_REQUESTS, &[organization, &status], count);
+    }
+    for (class, left) in answers.remaining {
+        let class = class.name().replace(' ', "_");
+        own.set(
+            &RATE_LIMIT_REMAINING,
+            &[organization, &class],
+            u64::from(left),
+        );
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::collector::Collector;
 use crate::duration::duration;
+use crate::push_settings::{self, Push, PushKeys};
 use crate::snapshot::Policy;
 use crate::visit::Bounds;
 use ::log::LevelFilter;
@@ -94,6 +95,8 @@ struct Config {
     /// Events of single issues.
     #[schemars(title = "Collector issue_events")]
     collector_issue_events: bool,
+    #[serde(flatten)]
+    push: PushKeys,
     /// Least level of log lines: trace, debug, info, warn or error.
     #[schemars(title = "Log level")]
     log_level: String,
@@ -123,6 +126,7 @@ impl Default for Config {
             collector_monitors: Collector::Monitors.is_default(),
             collector_release_health: Collector::ReleaseHealth.is_default(),
             collector_issue_events: Collector::IssueEvents.is_default(),
+            push: PushKeys::default(),
             log_level: "info".to_owned(),
             log_format: "logfmt".to_owned(),
         }
@@ -150,6 +154,7 @@ pub struct Settings {
     pub servers: Vec<(Option<String>, Target)>,
     pub policy: Policy,
     pub web: Web,
+    pub push: Push,
 }
 
 /// How it is served.
@@ -250,12 +255,16 @@ pub fn load(path: Option<&Path>, flags: Map<String, Value>) -> Result<Sources, S
                 .and_then(|name| name.strip_prefix(PREFIX))
                 .is_some_and(|key| key.ends_with("_TOKEN") || key.ends_with("_TOKEN_FILE"))
         });
-    let (mut values, problems) = sources::merge(&program(schema()), members, true)?;
+    let (mut values, mut problems) = sources::merge(&program(schema()), members, true)?;
     if has_servers && !own_token {
         // The token that every tool of Sentry's reads: of which server it is nobody says.
         values.remove("api_token");
     }
+    // As from a file, since flags name files of secrets too.
+    let flags = Some(("the command line", flags));
+    let (flags, of_flags) = sources::merge(&program(schema()), flags, false)?;
     values.extend(flags);
+    problems.extend(of_flags);
     Ok(Sources {
         values,
         problems,
@@ -298,7 +307,7 @@ fn read(path: &Path) -> Result<Map<String, Value>, FileError> {
 }
 
 impl Settings {
-    /// Tokens, and passwords of proxies: nothing may show them.
+    /// Tokens, and passwords of proxies and of the Pushgateway: nothing may show them.
     pub fn secrets(&self) -> Vec<SecretString> {
         let connections = self.servers.iter().map(|(_, target)| &target.connection);
         let of = |connection: &Connection| {
@@ -306,7 +315,8 @@ impl Settings {
             let password = proxy.and_then(|url| Some(SecretString::from(url.password()?)));
             iter::once(connection.token.clone()).chain(password)
         };
-        connections.flat_map(of).collect()
+        let of_push = self.push.secret().into_iter().cloned();
+        connections.flat_map(of).chain(of_push).collect()
     }
 
     /// Validates everything and reports all mistakes at once.
@@ -337,7 +347,7 @@ impl Settings {
             }
         }
         with_defaults(&mut values);
-        let own_form = [connection::OWN_FORM, OWN_FORM].concat();
+        let own_form = [connection::OWN_FORM, OWN_FORM, push_settings::OWN_FORM].concat();
         let mut checked = Checked::new(&schema(), values, found, &own_form);
         let config: Config = checked.read();
         let switches = config.collectors();
@@ -382,8 +392,9 @@ impl Settings {
             let target = config.connection.check(USER_AGENT, &mut checked);
             target.into_iter().map(|target| (None, target)).collect()
         };
+        let push = config.push.check(&mut checked);
         checked.finish().map_err(SettingsError::Problems)?;
-        let Some(listen_addresses) = listen_addresses else {
+        let (Some(listen_addresses), Some(push)) = (listen_addresses, push) else {
             unreachable!("what is wrong is a mistake");
         };
         Ok(Self {
@@ -404,6 +415,7 @@ impl Settings {
                 config_file: config.web_config_file,
                 enable_lifecycle: config.enable_lifecycle,
             },
+            push,
         })
     }
 }

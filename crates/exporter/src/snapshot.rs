@@ -1,10 +1,9 @@
 //! The values that scrapes are answered with: refreshed when somebody asks and they are old, once at a time.
 
 use crate::collector::Collector;
-use crate::families::Families;
-use crate::figures::BUILD_INFO;
 use crate::memory::Memory;
 use crate::render::{Page, Part};
+use crate::report::{Harvest, Report};
 use crate::server::Server;
 use crate::visit::Bounds;
 use chrono::{DateTime, Utc};
@@ -121,6 +120,20 @@ impl Snapshot {
         Some(under_way)
     }
 
+    /// Refreshes, however young the values are, and says what it has brought: for those that are not scraped.
+    pub async fn harvest(&self) -> Vec<Harvest> {
+        self.refresh().await;
+        self.servers.iter().map(Server::harvest).collect()
+    }
+
+    /// How it stands with each server, for a person.
+    pub fn reports(&self) -> Vec<Report> {
+        let servers = self.servers.iter();
+        servers
+            .map(|server| server.report(self.policy.max_age))
+            .collect()
+    }
+
     async fn refresh(&self) {
         let Policy {
             collectors, bounds, ..
@@ -131,16 +144,11 @@ impl Snapshot {
     }
 
     fn current(&self) -> Page {
-        let mut build = Families::default();
-        build.set(&BUILD_INFO, &[env!("CARGO_PKG_VERSION")], true);
         let servers = self.servers.iter();
         let mut parts: Vec<Part> = servers
             .flat_map(|server| server.parts(self.policy.max_age))
             .collect();
-        parts.push(Part {
-            server: None,
-            families: Arc::new(build),
-        });
+        parts.push(Part::build());
         Page {
             parts,
             process: Vec::new(),

@@ -55,6 +55,8 @@ pub struct Visit<'a> {
     /// Every project is chosen.
     everything: bool,
     pub counts: &'a Mutex<Counts>,
+    /// Projects that could not be read, by their slugs, and why.
+    pub left_out: Mutex<BTreeMap<String, String>>,
     unresolved: OnceCell<Result<Arc<Unresolved>, ApiError>>,
 }
 
@@ -83,6 +85,7 @@ impl<'a> Visit<'a> {
             projects: projects.collect(),
             everything: filter.is_everything(),
             counts,
+            left_out: Mutex::default(),
             unresolved: OnceCell::new(),
         })
     }
@@ -121,6 +124,8 @@ impl<'a> Visit<'a> {
                     Ok(answer) => Ok(Some((id, answer))),
                     Err(error) if is_of_one_project(&error) => {
                         log::warn!("the project {} is left out: {error}", project.slug);
+                        let slug = project.slug.clone();
+                        self.left_out.lock().insert(slug, error.to_string());
                         Ok(None)
                     }
                     Err(error) => Err(error),

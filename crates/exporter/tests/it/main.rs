@@ -7,4 +7,5 @@ mod figures;
 mod freshness;
 mod months;
 mod program;
+mod push;
 mod servers;

@@ -56,6 +56,11 @@ impl Exposition {
         self.series.get(&key).copied()
     }
 
+    /// The labels of all series.
+    pub fn labels(&self) -> impl Iterator<Item = &Labels> {
+        self.series.keys().map(|(_, labels)| labels)
+    }
+
     /// The series of one name.
     pub fn all(&self, name: &str) -> BTreeMap<Labels, f64> {
         let own = self.series.iter().filter(|((own, _), _)| own == name);

@@ -2,10 +2,11 @@
 
 mod exposition;
 mod program;
+pub mod pushgateway;
 mod truth;
 mod watch;
 
-pub use exposition::{Exposition, labels};
-pub use program::{Program, command, ended, run, settings};
+pub use exposition::{Exposition, Labels, labels};
+pub use program::{Ended, Program, command, ended, run, settings};
 pub use truth::Truth;
 pub use watch::{Watch, now, of, sentry};

@@ -85,6 +85,22 @@ impl Program {
 
     /// With variables too.
     pub fn start_with(settings: &Value, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let listen = ["--web.listen-address", "127.0.0.1:0"];
+        let args = [&listen, args].concat();
+        let mut program = Self::spawn(settings, &args, variables);
+        let line = program.line_with("127.0.0.1:");
+        let (_, rest) = line.split_once("127.0.0.1:").expect("an address");
+        let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        program.address = format!("127.0.0.1:{port}");
+        program
+    }
+
+    /// Without a listener.
+    pub fn run(settings: &Value, args: &[&str]) -> Self {
+        Self::spawn(settings, args, &[])
+    }
+
+    fn spawn(settings: &Value, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("exporter.yml");
         std::fs::write(&file, settings.to_string()).expect("a file");
@@ -94,7 +110,6 @@ impl Program {
         let mut child = command()
             .arg("--config.file")
             .arg(&file)
-            .args(["--web.listen-address", "127.0.0.1:0"])
             .args(args)
             .envs(variables.iter().copied())
             .current_dir(folder.path())
@@ -110,18 +125,13 @@ impl Program {
                 let _ = sender.send(line);
             }
         });
-        let mut program = Self {
+        Self {
             child,
             folder,
             address: String::new(),
             lines,
             log: String::new(),
-        };
-        let line = program.line_with("127.0.0.1:");
-        let (_, rest) = line.split_once("127.0.0.1:").expect("an address");
-        let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        program.address = format!("127.0.0.1:{port}");
-        program
+        }
     }
 
     /// The next line of the log that holds a text.
