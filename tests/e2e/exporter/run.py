@@ -3,18 +3,24 @@
 exporter.sh starts it, and tells it by its environment where everything is.
 """
 
+import base64
 import concurrent.futures
-import os
+import json
 import signal
+import ssl
+import subprocess
 import sys
 import threading
 import time
 from datetime import datetime, timezone
 
+import bcrypt
+
 import boards
 import lab
 from between import Between
 from lab import Exporter, Prometheus, Program, Sandbox, check, exporter_settings, http, job, promtool, same, samples, until
+from page import Browser
 from truth import Sentry, figures, labels, monitors
 
 CLASSIC = "text/plain;version=0.0.4"
@@ -225,7 +231,7 @@ for file in boards.BOARDS:
     with check(f"{file.name}: windows of rates"):
         boards.rates_fit_the_window(board)
     with check(f"{file.name}: promtool reads each expression"):
-        boards.parse([expression for _, all in boards.expressions(board, VALUES) for expression in all])
+        boards.parse([expression for _, those in boards.expressions(board, VALUES) for expression in those])
     with check(f"{file.name}: the variables have values"):
         for name, query in boards.variables(board):
             query = boards.replaced(query, VALUES)
@@ -233,14 +239,160 @@ for file in boards.BOARDS:
             found = prometheus.api(f"label/{label}/values", **{"match[]": metric})
             # One server has no name.
             assert bool(found) == (name != "server"), (query, found)
-    for title, all in boards.expressions(board, VALUES):
+    for title, those in boards.expressions(board, VALUES):
         with check(f"{file.name}: {title}"):
-            for expression in all:
+            for expression in those:
                 expression = expression.replace("offset 1d", "offset 5s").replace("offset 1w", "offset 6s")
                 if "rate_limit_remaining" not in expression:
                     # A server without limits tells none left.
                     expression = expression.replace('server=~".*"', 'job="grown",server=~".*"')
                 until(lambda: prometheus.query(expression), 20)
+
+stage("push")
+UNRESOLVED = 'sum by (organization, project, level) (sentry_unresolved_issues{%s})'
+
+
+def export(settings, *flags):
+    file = lab.WORK / "export.yml"
+    file.write_text(json.dumps(settings))
+    done = subprocess.run([lab.BIN / "sentry-exporter", "export", "--config.file", file, *flags], capture_output=True, text=True, timeout=60, cwd=lab.WORK)
+    with (lab.WORK / "export.log").open("a") as log:
+        log.write(done.stdout + done.stderr)
+    return done.returncode, done.stdout + done.stderr
+
+
+gateway = f"http://127.0.0.1:{push_port}"
+with check("export: the Pushgateway has what Sentry holds, and so has Prometheus"):
+    code, output = export(exporter_settings(seeded), "--push.url", gateway)
+    assert code == 0, (code, output)
+    pushed = {key: value for (name, key), value in samples(http(gateway + "/metrics")[2]).items() if name == "sentry_unresolved_issues" and value}
+    same({tuple(pair for pair in key if pair[0] != "job"): value for key, value in pushed.items()}, truth["sentry_unresolved_issues"])
+    assert all(("job", "sentry") in key and ("organization", seeded.organization) in key for key in pushed), pushed
+    until(lambda: same({key: value for key, value in prometheus.query(UNRESOLVED % 'job="sentry",instance=""').items() if value}, truth["sentry_unresolved_issues"]) is None)
+with check("export, again: the group is replaced, not doubled"):
+    code, output = export(exporter_settings(seeded), "--push.url", gateway)
+    assert code == 0, (code, output)
+    again = {key for name, key in samples(http(gateway + "/metrics")[2]) if name == "sentry_unresolved_issues"}
+    assert set(pushed) <= again and len({key for key in again if ("project", "api") in key}) == 4, again
+with check("a collector that fails: exit code 4, and the group stays"):
+    code, output = export(exporter_settings(seeded, url=broken.url), "--push.url", gateway)
+    assert code == 4 and "monitors" in output and "403" in output, (code, output)
+    found = samples(http(gateway + "/metrics")[2])
+    assert any(name == "sentry_monitors" for name, _ in found)
+    assert not any(name == "sentry_collector_success" and value == 0 for (name, _), value in found.items())
+with check("the same with --push.failures: the group tells"):
+    code, output = export(exporter_settings(seeded, url=broken.url), "--push.url", gateway, "--push.failures")
+    found = samples(http(gateway + "/metrics")[2])
+    assert code == 4 and [value for (name, key), value in found.items() if name == "sentry_collector_success" and ("collector", "monitors") in key] == [0], (code, output)
+with check("no Pushgateway: exit code 3"):
+    code, output = export(exporter_settings(seeded), "--push.url", f"http://127.0.0.1:{lab.free_port()}")
+    assert code == 3, (code, output)
+with check("a text file as node_exporter reads it"):
+    folder = lab.WORK / "textfiles"
+    folder.mkdir()
+    code, output = export(exporter_settings(seeded), "--textfile", str(folder / "sentry.prom"))
+    assert code == 0, (code, output)
+    assert [file.name for file in folder.iterdir()] == ["sentry.prom"] and (folder / "sentry.prom").stat().st_mode & 0o777 == 0o644
+    text = (folder / "sentry.prom").read_text()
+    same({key: value for (name, key), value in samples(text).items() if name == "sentry_unresolved_issues" and value}, truth["sentry_unresolved_issues"])
+    # node_exporter refuses a file with a timestamp.
+    from prometheus_client.parser import text_string_to_metric_families as families
+    assert all(sample.timestamp is None for family in families(text) for sample in family.samples)
+    promtool("check", "metrics", text=text)
+
+stage("TLS and users, compared with the Pushgateway")
+certificate, key = lab.WORK / "cert.pem", lab.WORK / "key.pem"
+subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", certificate, "-days", "2",
+                "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"], check=True, capture_output=True)
+web = lab.WORK / "web.yml"
+GOOD = {
+    "tls_server_config": {"cert_file": "cert.pem", "key_file": "key.pem", "min_version": "TLS13"},
+    "http_server_config": {"headers": {"X-Frame-Options": "deny", "Strict-Transport-Security": "max-age=31536000"}},
+    "basic_auth_users": {"prometheus": bcrypt.hashpw(b"hunter2", bcrypt.gensalt(4)).decode()},
+}
+web.write_text(json.dumps(GOOD))
+guarded = Exporter("guarded", exporter_settings(seeded), f"--web.config.file={web}")
+theirs_port = lab.free_port()
+theirs = Program("theirs", [lab.DEBIAN / "prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{theirs_port}", "--persistence.file=", f"--web.config.file={web}"])
+until(lambda: theirs.lived() and lab.reachable(theirs_port))
+trusting = ssl.create_default_context(cafile=certificate)
+
+
+def credentials(text):
+    return {"Authorization": "Basic " + base64.b64encode(text.encode()).decode()} if text else {}
+
+
+def answer(port, path, who):
+    status, headers, text = http(f"https://127.0.0.1:{port}{path}", headers=credentials(who), context=trusting)
+    told = {name: headers.get(name) for name in ("WWW-Authenticate", "X-Frame-Options", "Strict-Transport-Security", "X-Content-Type-Options")}
+    return status, told, text if status != 200 else ""
+
+
+def answer_or_refusal(port):
+    """Without an answer, that there was none."""
+    try:
+        return answer(port, "/metrics", "prometheus:hunter2")[0]
+    except OSError:
+        return None
+
+
+with check("the same answers for the same users, on metrics and health"):
+    for path in ("/metrics", "/-/healthy", "/-/ready"):
+        for who in (None, "prometheus:hunter2", "prometheus:hunter3", "nobody:hunter2", "prometheus:", ":"):
+            ours, other = answer(guarded.port, path, who), answer(theirs_port, path, who)
+            assert ours == other, (path, who, ours, other)
+    assert answer(guarded.port, "/metrics", "prometheus:hunter2")[0] == 200
+with check("TLS 1.2 is refused by both"):
+    old = ssl.create_default_context(cafile=certificate)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    for port in (guarded.port, theirs_port):
+        try:
+            http(f"https://127.0.0.1:{port}/metrics", context=old)
+        except OSError as error:
+            assert "version" in str(error).lower() or "alert" in str(error).lower() or "EOF" in str(error), error
+        else:
+            raise AssertionError(f"port {port} took it")
+with check("a web configuration that has gone bad, and is repaired: both alike"):
+    web.write_text(json.dumps({**GOOD, "basic_auth_user": {}}))
+    ours, other = answer_or_refusal(guarded.port), answer_or_refusal(theirs_port)
+    assert ours == other, (ours, other)
+    web.write_text(json.dumps(GOOD))
+    assert answer(guarded.port, "/metrics", "prometheus:hunter2")[0] == answer(theirs_port, "/metrics", "prometheus:hunter2")[0] == 200
+with check("Prometheus scrapes over TLS with a password"):
+    third = Prometheus("third", [job("guarded", guarded.port, scheme="https", tls_config={"ca_file": str(certificate)}, basic_auth={"username": "prometheus", "password": "hunter2"})])
+    scraped(third, "guarded")
+    third.stop()
+
+stage("pages in a browser")
+browser = Browser()
+for width in (360, 1280):
+    for path in ("/", "/config"):
+        with check(f"{path} at {width} px: fits, and says nothing on the console"):
+            console, statuses = browser.open(partly.url + path, width)
+            assert not console, console
+            assert statuses and all(status == 200 for status in statuses.values()), statuses
+            inner, wide = browser.value("innerWidth"), browser.value("document.documentElement.scrollWidth")
+            assert inner == width and wide <= inner, (inner, wide)
+            browser.screenshot(f"page-{width}{path.replace('/', '-')}")
+    with check(f"/ at {width} px: the failing collector and its reason are visible"):
+        browser.open(partly.url + "/", width)
+        text = browser.value("document.body.innerText")
+        assert "monitors" in text and "403" in text, text
+        assert seeded.organization in text
+        hidden = browser.value("""[...document.querySelectorAll('body *')].filter(e => e.children.length === 0 && /403/.test(e.textContent)).filter(e => {
+            const box = e.getBoundingClientRect(); return box.width === 0 || box.height === 0 || box.right > innerWidth }).length""")
+        assert hidden == 0, f"{hidden} elements are not to be seen"
+with check("every link answers 200"):
+    browser.open(partly.url + "/", 1280)
+    links = set(browser.value("[...document.links].map(a => a.href)"))
+    assert len(links) >= 4, links
+    for url in links:
+        assert http(url)[0] == 200, url
+with check("no token on any page"):
+    for path in ("/", "/config"):
+        browser.open(partly.url + path, 1280)
+        assert seeded.token not in browser.value("document.documentElement.outerHTML")
+browser.close()
 
 stage("log and secrets")
 with check("no line of an exporter's log is an error that nothing caused"):
@@ -250,9 +402,8 @@ with check("no line of an exporter's log is an error that nothing caused"):
 with check("the failing collector's log names endpoint and status"):
     assert "403" in partly.log.read_text() and "monitors" in partly.log.read_text(), partly.log.read_text()[-600:]
 with check("no output has a token"):
-    texts = {one.name: one.log.read_text() for one in (plain, grown, many, late, paced, partly)}
-    texts |= {f"{one.name} page": http(one.url + path)[2] for one in (plain, partly) for path in ("/metrics", "/", "/config", "/-/healthy", "/-/ready", "/nothing")}
-    texts["prometheus"] = prometheus.log.read_text()
+    texts = {f"{one.name} {path}": http(one.url + path)[2] for one in (plain, partly) for path in ("/metrics", "/", "/config", "/-/healthy", "/-/ready", "/nothing")}
+    texts |= {file.name: file.read_text() for file in [*lab.WORK.glob("*.log"), *lab.WORK.glob("textfiles/*")] if file.stem not in ("seeded", "hosted", "bulk")}
     for name, text in texts.items():
         assert seeded.token not in text, name
 sys.exit(1 if lab.failed else 0)
