@@ -200,6 +200,7 @@ pub fn load(sources: &[String]) -> Result<(Map<String, Value>, Vec<Problem>), Se
         narrowing: &["mask_fields"],
         other_names: OTHER_NAMES,
         other_parts: &[("mask_fields", &["mask", "anonym", "redact"])],
+        old_names: Vec::new(),
     };
     sources::load(&program, sources)
 }

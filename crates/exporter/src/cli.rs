@@ -1,6 +1,8 @@
 //! The command line, with flags as the programs of Prometheus write them.
 
 use crate::collector::{Collector, Definition};
+use crate::dialect::Dialect;
+use crate::old_flags::OldFlags;
 use crate::push_args::PushArgs;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -28,6 +30,9 @@ pub struct Cli {
     /// Check the settings and all files that they name, ask nothing of Sentry, and end
     #[arg(long = "config.check")]
     pub config_check: bool,
+    /// Whose names, port and paths to use [default: by what is configured]
+    #[arg(long, value_name = "NAME", value_enum)]
+    pub dialect: Option<Dialect>,
     /// Print a man page or a shell's completions
     #[arg(long, value_name = "WHAT", value_enum)]
     pub generate: Option<Artifact>,
@@ -37,6 +42,8 @@ pub struct Cli {
     pub push: PushArgs,
     #[command(flatten)]
     pub log: LogArgs,
+    #[command(flatten)]
+    pub old: OldFlags,
     /// The settings that flags set.
     #[arg(skip)]
     pub settings: Map<String, Value>,
@@ -45,8 +52,9 @@ pub struct Cli {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
     /// Answer scrapes until a signal comes (what is done when nothing is said)
+    #[value(alias = "listen")]
     Serve,
-    /// Ask Sentry once and push to a Pushgateway, or write a file for node_exporter; `push` says the same
+    /// Ask Sentry once and push to a Pushgateway, or write a file for `node_exporter`; `push` says the same
     #[value(alias = "push")]
     Export,
 }
@@ -135,7 +143,8 @@ impl Cli {
 
     /// What flags set, as settings.
     fn set_by(&self, matches: &ArgMatches) -> Map<String, Value> {
-        let mut settings = self.push.settings();
+        let mut settings = self.old.settings();
+        settings.extend(self.push.settings());
         let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
         let mut set = |key: &str, value: Value| settings.insert(key.to_owned(), value);
         let addresses = self.web.listen_addresses.iter();
@@ -162,6 +171,9 @@ impl Cli {
             .filter(|_| given("log.format"))
         {
             set("log_format", json!(format.get_name()));
+        }
+        if let Some(dialect) = self.dialect {
+            set("dialect", json!(dialect.name()));
         }
         for collector in Collector::ALL {
             if let Some(on) = switch(matches, collector) {
@@ -205,6 +217,12 @@ mod tests {
     #[case::one_dash(&["-web.listen-address=:1", "-config.file", "x.yml"], json!({"listen_address": [":1"]}))]
     #[case::switches(&["--no-collector.issues", "--collector.release_health"], json!({"collector_issues": false, "collector_release_health": true}))]
     #[case::the_last_counts(&["--no-collector.issues", "--collector.issues"], json!({"collector_issues": true}))]
+    #[case::a_dialect(&["--dialect", "italux"], json!({"dialect": "italux"}))]
+    #[case::of_maggotmouth(
+        &["listen", "--loglevel=trace", "--logformat", "json", "--token", "t", "--organisation=acme", "--include-projects=a,b", "--include-queries=received", "--include-teams=x"],
+        json!({"log_level": "trace", "log_format": "json", "api_token": "t", "organization": "acme", "project_slugs": "a,b", "include_queries": "received", "include_teams": "x"})
+    )]
+    #[case::ours_before_theirs(&["--loglevel=trace", "--log.level=warn"], json!({"log_level": "warn"}))]
     #[case::all_others(
         &["--web.config.file=w", "--web.telemetry-path=/m", "--web.enable-lifecycle", "--log.level=debug", "--log.format=json"],
         json!({"web_config_file": "w", "telemetry_path": "/m", "log_level": "debug", "log_format": "json", "enable_lifecycle": true})
@@ -227,6 +245,7 @@ mod tests {
     #[case(&["--collector.nothing"])]
     #[case(&["serve", "more"])]
     #[case(&["-x"])]
+    #[case(&["--dialect=other"])]
     #[case(&["--no-web.listen-address=:1"])]
     fn no_command_line(#[case] args: &[&str]) {
         assert_eq!(cli(args).expect_err("a mistake").exit_code(), 2);

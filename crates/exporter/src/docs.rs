@@ -145,7 +145,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("exporter.yml");
         std::fs::write(&path, text).expect("a file");
-        let sources = load(Some(&path), Map::new()).map_err(|error| error.to_string())?;
+        let sources = load(Some(&path), Map::new(), &[]).map_err(|error| error.to_string())?;
         Settings::new(sources).map_err(|error| error.to_string())
     }
 
@@ -165,7 +165,12 @@ mod tests {
             })
             .collect();
         let spelled_out = read(&all.join("\n")).expect("settings");
-        assert_eq!(format!("{settings:?}"), format!("{spelled_out:?}"));
+        // What a page shows tells the two apart.
+        let meant = |settings: Settings| {
+            let shown = Vec::new();
+            format!("{:?}", Settings { shown, ..settings })
+        };
+        assert_eq!(meant(settings), meant(spelled_out));
     }
 
     fn is_key(text: &str) -> bool {

@@ -110,3 +110,66 @@ pub static SESSIONS: Endpoint = Endpoint {
     ],
     ..OBJECT
 };
+
+/// How issues are searched for: in an organization, or on servers without that in a project.
+#[derive(Debug)]
+pub struct Searched {
+    /// `project` is to be added.
+    pub organization: &'static Endpoint,
+    pub project: &'static Endpoint,
+}
+
+/// The unresolved ones.
+pub static UNRESOLVED_SEARCH: Searched = Searched {
+    organization: &UNRESOLVED,
+    project: &PROJECT_UNRESOLVED,
+};
+
+/// Any. `query` is to be added.
+pub static RECENT: Searched = Searched {
+    organization: &ORGANIZATION_RECENT,
+    project: &PROJECT_RECENT,
+};
+
+static ORGANIZATION_RECENT: Endpoint = Endpoint {
+    query: &[
+        ("sort", "date"),
+        ("groupStatsPeriod", ""),
+        ("collapse", "filtered"),
+    ],
+    ..endpoints::ISSUES
+};
+
+static PROJECT_RECENT: Endpoint = Endpoint {
+    query: &[("sort", "date"), ("statsPeriod", "")],
+    ..PROJECT_UNRESOLVED
+};
+
+/// The environments of a project that are not hidden, for servers that do not tell them with the projects.
+pub static PROJECT_ENVIRONMENTS: Endpoint = Endpoint {
+    name: "environments",
+    path: "projects/{organization_slug}/{project_id}/environments/",
+    rows: Rows::Whole,
+    scopes: &["project:read"],
+    ..LIST
+};
+
+/// The newest release of an issue. `environment` may be added.
+pub static CURRENT_RELEASE: Endpoint = Endpoint {
+    name: "current release",
+    path: "organizations/{organization_slug}/issues/{issue_id}/current-release/",
+    scopes: &["event:read"],
+    ..OBJECT
+};
+
+/// The same, where servers before 2025 have it.
+pub static BARE_RELEASE: Endpoint = Endpoint {
+    path: "issues/{issue_id}/current-release/",
+    ..CURRENT_RELEASE
+};
+
+/// One count of a project in points of 10 seconds. `stat`, `since` and `until` are to be added.
+pub static FINE_STATS: Endpoint = Endpoint {
+    query: &[("resolution", "10s")],
+    ..PROJECT_STATS
+};

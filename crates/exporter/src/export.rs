@@ -1,12 +1,15 @@
 //! The values of one refresh, passed on to who does not scrape: once, or again and again until a signal comes.
 
+use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::families::Families;
 use crate::figures::{REFRESH_DURATION, UP};
+use crate::old_figures::MAGGOTMOUTH_CALLS;
 use crate::push_settings::{Push, Receiver};
 use crate::pushgateway::{PushError, Pushgateway};
 use crate::render::{Page, Part};
 use crate::report::{Crop, Harvest};
+use crate::server::CALLS;
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 use crate::textfile::TextFile;
@@ -21,6 +24,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 pub struct Export {
     snapshot: Snapshot,
     push: Push,
+    dialect: Dialect,
     /// Of the Pushgateway.
     client: Option<Client>,
 }
@@ -37,6 +41,7 @@ impl Export {
         Ok(Self {
             snapshot,
             push,
+            dialect: settings.decision.dialect,
             client,
         })
     }
@@ -114,7 +119,7 @@ impl Export {
                 let server = harvest.server.iter();
                 labels.extend(server.map(|name| ("server", name.as_str())));
                 let parts = parts(harvest, std::slice::from_ref(crop), crop.is_up);
-                let text = text(parts.collect())?;
+                let text = self.text(parts.collect())?;
                 match pushgateway.put(client, &labels, &text).await {
                     Ok(()) => log::info!(organization; "pushed"),
                     Err(error) => {
@@ -137,9 +142,21 @@ impl Export {
             let is_up = harvest.problem.is_none() && harvest.crops.iter().all(|crop| crop.is_up);
             parts(harvest, &harvest.crops, is_up)
         });
-        file.replace(&text(all.collect())?)?;
+        file.replace(&self.text(all.collect())?)?;
         log::info!(file:% = file.path().display(); "written");
         Ok(())
+    }
+
+    /// Classic text of series, and of the exporter's version.
+    fn text(&self, mut parts: Vec<Part>) -> Result<String, Error> {
+        parts.push(Part::build());
+        let page = Page {
+            dialect: self.dialect,
+            parts,
+            process: Vec::new(),
+        };
+        page.render(Format::Classic)
+            .map_err(|error| Error::Unexpected(format!("the metrics cannot be written: {error}")))
     }
 }
 
@@ -152,22 +169,14 @@ fn parts<'h>(
     let mut own = Families::default();
     own.set(&UP, &[], is_up);
     own.set(&REFRESH_DURATION, &[], harvest.took.as_secs_f64());
+    for (status, calls) in CALLS.iter().zip(harvest.calls.iter().flatten()) {
+        own.set(&MAGGOTMOUTH_CALLS, &[status], *calls);
+    }
     let fetched = crops.iter().flat_map(|crop| crop.families.iter().cloned());
     fetched.chain([Arc::new(own)]).map(|families| Part {
         server: harvest.server.clone(),
         families,
     })
-}
-
-/// Classic text of series, and of the exporter's version.
-fn text(mut parts: Vec<Part>) -> Result<String, Error> {
-    parts.push(Part::build());
-    let page = Page {
-        parts,
-        process: Vec::new(),
-    };
-    page.render(Format::Classic)
-        .map_err(|error| Error::Unexpected(format!("the metrics cannot be written: {error}")))
 }
 
 /// What a refresh did not bring.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Export")]
 pub struct PushArgs {
-    /// Address of the Pushgateway [default: http://127.0.0.1:9091]
+    /// Address of the Pushgateway [default: `http://127.0.0.1:9091`]
     #[arg(long = "push.url", id = "push.url", value_name = "URL")]
     url: Option<String>,
     /// Label `job` of what is pushed [default: sentry]
@@ -38,24 +38,18 @@ pub struct PushArgs {
     /// Push after a refresh that failed too, with what could be read, such as `sentry_up 0`
     #[arg(long = "push.failures", id = "push.failures")]
     failures: bool,
-    /// Write a file for node_exporter's textfile collector instead of pushing; its name ends in .prom
+    /// Write a file for `node_exporter`'s textfile collector instead of pushing; its name ends in .prom
     #[arg(long, id = "textfile", value_name = "FILE")]
     textfile: Option<PathBuf>,
     /// Stay, and export again and again after this time, until a signal comes
     #[arg(long, id = "interval", value_name = "DURATION")]
     interval: Option<String>,
-    /// As the setting `organization`
-    #[arg(
-        short = 'o',
-        long,
-        id = "organisation",
-        alias = "organization",
-        value_name = "SLUG"
-    )]
-    organisation: Option<String>,
     /// As the setting `project_slugs`
     #[arg(short = 'p', long, id = "project", value_name = "SLUG")]
     project: Vec<String>,
+    /// As the setting `include_teams`
+    #[arg(short = 't', long, id = "team", value_name = "SLUG")]
+    team: Vec<String>,
 }
 
 impl PushArgs {
@@ -71,8 +65,8 @@ impl PushArgs {
             "push.failures",
             "textfile",
             "interval",
-            "organisation",
             "project",
+            "team",
         ];
         let given = |id: &&str| matches.value_source(id) == Some(ValueSource::CommandLine);
         FLAGS.into_iter().find(given).map(|id| format!("--{id}"))
@@ -93,8 +87,8 @@ impl PushArgs {
             ("push_failures", self.failures.then_some(json!(true))),
             ("textfile", path(&self.textfile)),
             ("push_interval", text(&self.interval)),
-            ("organization", text(&self.organisation)),
             ("project_slugs", texts(&self.project)),
+            ("include_teams", texts(&self.team)),
         ];
         let set = all
             .into_iter()

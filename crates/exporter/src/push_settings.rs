@@ -1,8 +1,9 @@
 //! Settings of pushes: as written ([`PushKeys`]) and as used ([`Push`]).
 
+use crate::dialect::Dialect;
 use crate::duration::duration;
-use crate::figures::FIGURES;
 use crate::grouping::is_label;
+use crate::old_figures::figures_of;
 use crate::pushgateway::{Credentials, Pushgateway};
 use crate::textfile::TextFile;
 use schemars::JsonSchema;
@@ -52,7 +53,7 @@ pub struct PushKeys {
     /// `export`: push after a refresh that failed too: `sentry_up` and `sentry_collector_success` tell, and what could not be read is missing. Otherwise the values pushed before stay.
     #[schemars(title = "Push failures")]
     push_failures: bool,
-    /// `export`: file for node_exporter's textfile collector, which takes the Pushgateway's place. Its name ends in `.prom`.
+    /// `export`: file for `node_exporter`'s textfile collector, which takes the Pushgateway's place. Its name ends in `.prom`.
     #[schemars(title = "Text file")]
     textfile: Option<PathBuf>,
     /// `export`: stay, and export again and again after this time, until a signal comes.
@@ -237,8 +238,9 @@ fn grouping(value: &Value) -> Result<Vec<(String, String)>, String> {
 /// Whether a group may have these labels. A label that series have too would make different series one.
 fn usable(pairs: &[(String, String)]) -> Result<(), String> {
     let mut known = Vec::new();
+    let figures = Dialect::ALL.map(figures_of).concat();
     for (name, _) in pairs {
-        let of_series = FIGURES
+        let of_series = figures
             .iter()
             .any(|figure| figure.labels.contains(&name.as_str()));
         if !is_label(name) {
@@ -350,6 +352,7 @@ mod tests {
     #[case(json!({"pushgateway_grouping": {"__a": ""}}), "has `__a`, which is no name of a label")]
     #[case(json!({"pushgateway_grouping": "job=x"}), "has `job`, which every group has by itself")]
     #[case(json!({"pushgateway_grouping": "project=x"}), "has `project`, which is a label of the metrics")]
+    #[case(json!({"pushgateway_grouping": "project_slug=x"}), "has `project_slug`, which is a label of the metrics")]
     #[case(json!({"pushgateway_grouping": "a=x,a=y"}), "has `a` twice")]
     #[case(json!({"pushgateway_password": "hush"}), "`pushgateway_password` needs `pushgateway_user`")]
     #[case(json!({"pushgateway_user": "a", "pushgateway_token": "b"}), "`pushgateway_token` is set together")]

@@ -1,7 +1,9 @@
 //! Pages of figures, in the two texts that Prometheus reads.
 
+use crate::dialect::Dialect;
 use crate::families::{Families, Number};
-use crate::figures::{BUILD_INFO, FIGURES, Figure, Kind};
+use crate::figures::{BUILD_INFO, Figure, Kind};
+use crate::old_figures::figures_of;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeMetric, MetricEncoder, prometheus_text, text,
@@ -37,6 +39,8 @@ impl Part {
 /// What one answer shows.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
+    /// Whose figures are shown.
+    pub dialect: Dialect,
     /// No two of them have a series in common.
     pub parts: Vec<Part>,
     /// The process's own.
@@ -62,7 +66,7 @@ impl Page {
 
 impl Collector for Page {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        for figure in FIGURES {
+        for figure in figures_of(self.dialect) {
             self.figure(figure, &mut encoder)?;
         }
         for figure in &self.process {
@@ -132,6 +136,7 @@ mod tests {
         families.set(&EVENTS, &odd, (1_u64 << 60) + 1);
         families.set(&PROJECT_INFO, &["acme", "web", "4", ""], true);
         Page {
+            dialect: Dialect::Native,
             parts: vec![Part {
                 server: None,
                 families: Arc::new(families),
@@ -181,6 +186,7 @@ mod tests {
         let Page {
             mut parts,
             mut process,
+            ..
         } = page();
         parts.push(parts[0].clone());
         for (part, name) in parts.iter_mut().zip(["eu", "us"]) {
@@ -192,7 +198,11 @@ mod tests {
             counter: true,
             value: 1.5,
         });
-        let page = Page { parts, process };
+        let page = Page {
+            dialect: Dialect::Native,
+            parts,
+            process,
+        };
         let text = page.render(Format::Classic).expect("a text");
         assert!(
             text.ends_with(

@@ -13,6 +13,8 @@ pub struct Harvest {
     pub server: Option<String>,
     /// How long it took.
     pub took: Duration,
+    /// Requests that have succeeded and others, in a dialect that shows them.
+    pub calls: Option<[u64; 2]>,
     /// Why there are no organizations.
     pub problem: Option<String>,
     pub crops: Vec<Crop>,

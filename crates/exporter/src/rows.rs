@@ -1,7 +1,7 @@
 //! Rows of answers, as far as figures are made of them.
 
 use chrono::{DateTime, Utc};
-use serde::de::Error;
+use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -19,7 +19,11 @@ pub struct Project {
     #[serde(deserialize_with = "number")]
     pub id: u64,
     pub slug: String,
+    #[serde(default)]
+    pub name: String,
     pub platform: Option<String>,
+    /// Those that are not hidden, where the answer tells them.
+    pub environments: Option<Vec<String>>,
     #[serde(default)]
     pub teams: Vec<Team>,
     /// The token may read what is in it.
@@ -108,6 +112,83 @@ impl Issue {
         let ever = lifetime.and_then(|lifetime| lifetime.first_seen);
         ever.unwrap_or(self.first_seen)
     }
+}
+
+/// A row of any search for issues.
+pub trait IssueRow: DeserializeOwned {
+    fn id(&self) -> u64;
+    /// The id of its project.
+    fn project(&self) -> u64;
+}
+
+macro_rules! issue_rows {
+    ($($row:ty),*) => {
+        $(impl IssueRow for $row {
+            fn id(&self) -> u64 {
+                self.id
+            }
+
+            fn project(&self) -> u64 {
+                self.project.id
+            }
+        })*
+    };
+}
+
+issue_rows!(Issue, RecentIssue, OpenIssue);
+
+/// A row of the issues, as italux shows it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecentIssue {
+    #[serde(deserialize_with = "number")]
+    pub id: u64,
+    pub logger: Option<String>,
+    pub level: Option<String>,
+    pub status: String,
+    pub platform: Option<String>,
+    /// Events in the window and the environment.
+    #[serde(deserialize_with = "number")]
+    pub count: u64,
+    /// In the environment.
+    pub first_seen: DateTime<Utc>,
+    pub last_seen: DateTime<Utc>,
+    pub is_unhandled: Option<bool>,
+    pub project: IssueProject,
+}
+
+/// A row of the issues, as ujamii shows it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct OpenIssue {
+    #[serde(deserialize_with = "number")]
+    pub id: u64,
+    pub logger: Option<String>,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub permalink: Option<String>,
+    pub level: Option<String>,
+    /// Events in the window.
+    #[serde(deserialize_with = "number")]
+    pub count: u64,
+    pub project: IssueProject,
+}
+
+/// A row of the environments.
+#[derive(Debug, Deserialize)]
+pub struct Environment {
+    pub name: String,
+}
+
+/// The newest release of an issue.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CurrentRelease {
+    pub current_release: Option<SeenRelease>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct SeenRelease {
+    pub release: Release,
 }
 
 /// A row of the client keys, without its secrets.

@@ -1,12 +1,15 @@
 //! What the program does, each as a short story.
 
 use crate::cli::{Cli, Mode};
+use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::export::Export;
 use crate::generate;
 use crate::memory::Memory;
+use crate::pages::{self, Pages};
 use crate::push_settings::Receiver;
-use crate::settings::{self, Settings, Web};
+use crate::settings::{self, Settings, Sources, Web};
+use crate::shown::Shown;
 use crate::snapshot::Snapshot;
 use crate::web::{self, Metrics};
 use arc_swap::ArcSwap;
@@ -36,9 +39,9 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
         return check(&settings);
     }
     match cli.mode {
-        Mode::Serve => serve(cli, settings.web, snapshot, memory),
+        Mode::Serve => serve(cli, settings, snapshot, memory),
         Mode::Export => {
-            log::info!(version = env!("CARGO_PKG_VERSION"); "sentry-exporter starts to export");
+            settings.decision.told("sentry-exporter starts to export");
             runtime()?.block_on(Export::new(&settings, snapshot)?.run())
         }
     }
@@ -55,20 +58,30 @@ fn runtime() -> Result<Runtime, Error> {
 /// Sets the log up as far as can be told before the settings have been checked.
 pub fn log(cli: &Cli) {
     // What is wrong with them is told when they are read once more, with a log to tell it.
-    let read = settings::load(cli.config_file.as_deref(), cli.settings.clone());
+    let read = load(cli);
     let asked = read.ok().map(|sources| settings::log_of(&sources.values));
     let log = asked.unwrap_or_default();
     tap_sentry_serve::log::init(log.level, log.format);
 }
 
+fn load(cli: &Cli) -> Result<Sources, SettingsError> {
+    let file = cli.config_file.as_deref();
+    settings::load(file, cli.settings.clone(), &cli.old.names())
+}
+
 /// The settings in use from now on: no line shows their secrets.
 fn settings(cli: &Cli) -> Result<Settings, SettingsError> {
-    let sources = settings::load(cli.config_file.as_deref(), cli.settings.clone())?;
-    let settings = Settings::new(sources)?;
+    let settings = Settings::new(load(cli)?)?;
     settings
         .secrets()
         .iter()
         .for_each(tap_sentry_serve::log::hide);
+    if !settings.unused.is_empty() {
+        log::warn!(
+            "these have no meaning any more and are passed over: {}",
+            settings.unused.join(", ")
+        );
+    }
     Ok(settings)
 }
 
@@ -93,9 +106,16 @@ fn check(settings: &Settings) -> Result<(), Error> {
     print(b"the configuration is sound\n")
 }
 
-fn serve(cli: &Cli, web: Web, first: Snapshot, memory: Arc<Memory>) -> Result<(), Error> {
+fn serve(cli: &Cli, settings: Settings, first: Snapshot, memory: Arc<Memory>) -> Result<(), Error> {
+    let Settings {
+        web,
+        shown,
+        decision,
+        ..
+    } = settings;
     let runtime = runtime()?;
     let snapshot = Arc::new(ArcSwap::from_pointee(first));
+    let shown = Arc::new(ArcSwap::from_pointee(shown));
     let policy = Policy::Guarded {
         lifecycle: web.enable_lifecycle,
     };
@@ -104,21 +124,42 @@ fn serve(cli: &Cli, web: Web, first: Snapshot, memory: Arc<Memory>) -> Result<()
         web: web.clone(),
         memory,
         snapshot: Arc::clone(&snapshot),
+        shown: Arc::clone(&shown),
     };
     let renewed = Arc::new(renewed);
     let reload = Reload::new(policy, move || {
         let renewed = Arc::clone(&renewed);
         async move { renewed.renew() }
     });
+    let pages = Pages {
+        snapshot: Arc::clone(&snapshot),
+        settings: shown,
+        reload: reload.clone(),
+        telemetry_path: web.telemetry_path.clone(),
+    };
     let metrics = Metrics {
         snapshot,
         reload: reload.clone(),
     };
-    let router = web::router(&web.telemetry_path, metrics);
+    let router = web::router(&web.paths(), &metrics).merge(pages::router(pages));
     let mut server = Server::new(web.listen_addresses);
     server.web_config = web.config_file;
     server.reload = Some(reload);
-    log::info!(version = env!("CARGO_PKG_VERSION"); "sentry-exporter starts");
+    if let Some(user) = web.user {
+        if user.is_known() {
+            log::warn!(
+                "the password is the default, which everybody knows: set `basic_auth_pass` (SENTRY_EXPORTER_BASIC_AUTH_PASS)"
+            );
+        }
+        server.user = Some(user.0);
+    }
+    if web.dialect == Dialect::Italux {
+        let health = server.health;
+        server.health = health
+            .alias_healthy("/healthz/live")
+            .alias_ready("/healthz/ready");
+    }
+    decision.told("sentry-exporter starts");
     let ended: Result<_, Error> = runtime.block_on(async {
         let bound = server.bind(router).await?;
         Ok(bound.serve().await?)
@@ -135,6 +176,7 @@ struct Renewal {
     web: Web,
     memory: Arc<Memory>,
     snapshot: Arc<ArcSwap<Snapshot>>,
+    shown: Arc<ArcSwap<Vec<Shown>>>,
 }
 
 impl Renewal {
@@ -146,6 +188,8 @@ impl Renewal {
                 "addresses, paths and the web configuration file's name change when the program is started again"
             );
         }
+        let shown = Shown::with_those_of_start(settings.shown, &self.shown.load());
+        self.shown.store(Arc::new(shown));
         snapshot.succeed(&self.snapshot.load());
         self.snapshot.store(Arc::new(snapshot));
         Ok(())

@@ -1,7 +1,9 @@
 //! One Sentry server: how it is asked, and what its organizations have answered.
 
+use crate::asked::Asked;
 use crate::collector::Collector;
 use crate::collectors::collect;
+use crate::dialect::Dialect;
 use crate::endpoints::ORGANIZATIONS;
 use crate::families::Families;
 use crate::figures::{
@@ -9,6 +11,7 @@ use crate::figures::{
     REFRESH_DURATION, SNAPSHOT_AGE, UP,
 };
 use crate::memory::Memory;
+use crate::old_figures::MAGGOTMOUTH_CALLS;
 use crate::render::Part;
 use crate::report::{self, Crop, Harvest, Organization, Report};
 use crate::visit::{Bounds, Visit, all};
@@ -28,6 +31,9 @@ use tap_sentry_settings::connection::{ProjectFilter, Target};
 use tokio::time::Instant;
 
 const NO_ORGANIZATION: &str = "the token sees no organization: set `organization`, which the token of an internal integration needs";
+
+/// What counts of requests are called in the dialect that shows them.
+pub const CALLS: [&str; 2] = ["success", "failure"];
 
 /// One Sentry server.
 pub struct Server {
@@ -74,6 +80,8 @@ struct Refresh {
     is_complete: bool,
     /// Why there are no organizations, where they are asked for.
     problem: Option<String>,
+    /// Requests that have succeeded and others, in a dialect that shows them.
+    calls: Option<[u64; 2]>,
 }
 
 impl Server {
@@ -119,9 +127,11 @@ impl Server {
         &self,
         collectors: &BTreeSet<Collector>,
         bounds: Bounds,
+        asked: &Asked,
         now: DateTime<Utc>,
     ) {
         let began = Instant::now();
+        let before = self.calls();
         let (is_complete, problem) = match self.organizations().await {
             Ok(organizations) => {
                 self.known
@@ -129,7 +139,7 @@ impl Server {
                     .retain(|slug, _| organizations.contains(slug));
                 let visits = organizations
                     .iter()
-                    .map(|slug| self.organization(slug, collectors, bounds, now));
+                    .map(|slug| self.organization(slug, collectors, bounds, asked, now));
                 let all_read = join_all(visits).await.into_iter().all(|read| read);
                 let none = organizations.is_empty().then(|| NO_ORGANIZATION.to_owned());
                 (all_read && none.is_none(), none)
@@ -146,12 +156,27 @@ impl Server {
                 (false, Some(problem))
             }
         };
+        let calls = self.calls();
+        let calls = [calls[0] - before[0], calls[1] - before[1]];
         *self.latest.lock() = Some(Refresh {
             began,
             took: began.elapsed(),
             is_complete,
             problem,
+            calls: (asked.dialect == Dialect::Maggotmouth).then_some(calls),
         });
+    }
+
+    /// Requests that have succeeded so far, and others.
+    fn calls(&self) -> [u64; 2] {
+        let mut calls = [0, 0];
+        for answers in self.traffic.answers().values() {
+            for (status, count) in &answers.statuses {
+                let failed = !status.is_some_and(|status| (200..300).contains(&status));
+                calls[usize::from(failed)] += count;
+            }
+        }
+        calls
     }
 
     /// The slugs: those that are configured, or all that the token sees.
@@ -175,13 +200,14 @@ impl Server {
         slug: &str,
         collectors: &BTreeSet<Collector>,
         bounds: Bounds,
+        asked: &Asked,
         now: DateTime<Utc>,
     ) -> bool {
         let (client, filter) = (&self.client, &self.filter);
         let label = self.name.as_deref().unwrap_or_default();
         let counts = self.memory.counts(label, &self.address, slug);
         let began = Instant::now();
-        let visit = Visit::begin(client, slug, filter, bounds, now, &counts).await;
+        let visit = Visit::begin(client, slug, filter, bounds, asked, now, &counts).await;
         let visit = match visit {
             Ok(visit) => visit,
             Err(error) => {
@@ -249,6 +275,9 @@ impl Server {
         if let Some(latest) = latest {
             own.set(&SNAPSHOT_AGE, &[], latest.began.elapsed().as_secs_f64());
             own.set(&REFRESH_DURATION, &[], latest.took.as_secs_f64());
+            for (status, calls) in CALLS.iter().zip(latest.calls.iter().flatten()) {
+                own.set(&MAGGOTMOUTH_CALLS, &[status], *calls);
+            }
         }
         for (organization, answers) in self.traffic.answers() {
             requests(&organization, answers, &mut own);
@@ -304,6 +333,7 @@ impl Server {
                 .as_ref()
                 .map(|latest| latest.took)
                 .unwrap_or_default(),
+            calls: latest.as_ref().and_then(|latest| latest.calls),
             crops: crops.collect(),
             problem: latest.and_then(|latest| latest.problem),
         }

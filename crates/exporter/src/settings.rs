@@ -1,15 +1,19 @@
 //! Settings of the exporter: as written (`Config`, whose JSON Schema is the one source of all documentation) and as used
 //! ([`Settings`], validated).
 
+use crate::asked::{Age, Asked, QUERIES};
 use crate::collector::Collector;
+use crate::dialect::{Decision, Dialect, Evidence, decide};
 use crate::duration::duration;
+use crate::names;
 use crate::push_settings::{self, Push, PushKeys};
+use crate::shown::{Shown, shown};
 use crate::snapshot::Policy;
 use crate::visit::Bounds;
 use ::log::LevelFilter;
 use clap::ValueEnum;
 use schemars::JsonSchema;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use serde_saphyr::UserMessageFormatter;
@@ -20,12 +24,14 @@ use tap_sentry_api::connection::Connection;
 use tap_sentry_api::text::brief;
 use tap_sentry_serve::listen::Address;
 use tap_sentry_serve::log;
+use tap_sentry_serve::users::PlainUser;
 use tap_sentry_settings::connection::{self, ConnectionKeys, Target, texts};
+use tap_sentry_settings::dotenv;
 use tap_sentry_settings::file::{self, FileError};
 use tap_sentry_settings::problem::{Problem, SettingsError};
 use tap_sentry_settings::program::Program;
 use tap_sentry_settings::schema::{self, Checked};
-use tap_sentry_settings::sources;
+use tap_sentry_settings::sources::{self, Found};
 
 /// How variables with settings begin.
 pub const PREFIX: &str = "SENTRY_EXPORTER_";
@@ -47,6 +53,9 @@ struct Config {
     /// Several servers, instead of the settings above: a list in which each has a `name` and those settings of its own. The name is the label `server` of its series, if there is more than one.
     #[schemars(title = "Servers", with = "Option<Vec<Value>>")]
     servers: Option<Value>,
+    /// Whose names the figures have: native, italux, maggotmouth, ujamii, snakecharmer or zekker6. Default: by what is configured.
+    #[schemars(title = "Dialect")]
+    dialect: Option<String>,
     /// Addresses to listen on, as `HOST:PORT` or `:PORT`: a list, or text separated by commas.
     #[schemars(title = "Listen addresses", with = "Vec<String>")]
     listen_address: Value,
@@ -97,6 +106,30 @@ struct Config {
     collector_issue_events: bool,
     #[serde(flatten)]
     push: PushKeys,
+    /// Dialect italux: count issues that are not older than an hour, and show them one by one.
+    #[schemars(title = "Issues of an hour")]
+    issues_1h: bool,
+    /// Dialect italux: count issues that are not older than 24 hours.
+    #[schemars(title = "Issues of a day")]
+    issues_24h: bool,
+    /// Dialect italux: count issues that are not older than 14 days.
+    #[schemars(title = "Issues of 14 days")]
+    issues_14d: bool,
+    /// Dialect maggotmouth: which counts of a project to show, of received, rejected, blacklisted and generated: a list, or text separated by commas. Default: all.
+    #[schemars(title = "Counts", with = "Option<Vec<String>>")]
+    include_queries: Option<Value>,
+    /// Dialect maggotmouth: slugs of the teams whose projects `sentry_project_info` shows, in the same form. Default: all.
+    #[schemars(title = "Teams", with = "Option<Vec<String>>")]
+    include_teams: Option<Value>,
+    /// Ask for a user and a password on every path but those of health. A web configuration file can hold several users, with hashes.
+    #[schemars(title = "Basic authentication")]
+    basic_auth: bool,
+    /// Name of the user.
+    #[schemars(title = "User")]
+    basic_auth_user: String,
+    /// Password of the user. Everybody knows the default.
+    #[schemars(title = "Password", extend("writeOnly" = true, "secret" = true))]
+    basic_auth_pass: String,
     /// Least level of log lines: trace, debug, info, warn or error.
     #[schemars(title = "Log level")]
     log_level: String,
@@ -110,6 +143,7 @@ impl Default for Config {
         Self {
             connection: ConnectionKeys::default(),
             servers: None,
+            dialect: None,
             listen_address: json!([":9790"]),
             telemetry_path: "/metrics".to_owned(),
             web_config_file: None,
@@ -127,6 +161,14 @@ impl Default for Config {
             collector_release_health: Collector::ReleaseHealth.is_default(),
             collector_issue_events: Collector::IssueEvents.is_default(),
             push: PushKeys::default(),
+            issues_1h: true,
+            issues_24h: true,
+            issues_14d: true,
+            include_queries: None,
+            include_teams: None,
+            basic_auth: false,
+            basic_auth_user: KNOWN_PASSWORD.to_owned(),
+            basic_auth_pass: KNOWN_PASSWORD.to_owned(),
             log_level: "info".to_owned(),
             log_format: "logfmt".to_owned(),
         }
@@ -145,7 +187,17 @@ struct ServerConfig {
 }
 
 /// Settings whose form is checked where they are read.
-const OWN_FORM: &[&str] = &["servers", "listen_address", "min_age", "max_age"];
+const OWN_FORM: &[&str] = &[
+    "servers",
+    "listen_address",
+    "min_age",
+    "max_age",
+    "include_queries",
+    "include_teams",
+];
+
+/// The password, and the user, of those who set none.
+const KNOWN_PASSWORD: &str = "prometheus";
 
 /// The settings as the program uses them.
 #[derive(Debug, Clone)]
@@ -155,6 +207,12 @@ pub struct Settings {
     pub policy: Policy,
     pub web: Web,
     pub push: Push,
+    /// All of them, as a page may show them.
+    pub shown: Vec<Shown>,
+    /// Which dialect, and why.
+    pub decision: Decision,
+    /// Names that are set and have no meaning any more.
+    pub unused: Vec<String>,
 }
 
 /// How it is served.
@@ -164,7 +222,44 @@ pub struct Web {
     pub telemetry_path: String,
     pub config_file: Option<PathBuf>,
     pub enable_lifecycle: bool,
+    pub dialect: Dialect,
+    pub user: Option<User>,
 }
+
+impl Web {
+    /// Where the metrics are. Older exporters answer with and without the last slash.
+    pub fn paths(&self) -> Vec<String> {
+        let path = self.telemetry_path.clone();
+        if self.dialect == Dialect::Native {
+            return vec![path];
+        }
+        let twin = match path.strip_suffix('/') {
+            Some(path) => path.to_owned(),
+            None => format!("{path}/"),
+        };
+        vec![path, twin]
+    }
+}
+
+/// Who is let in.
+#[derive(Debug, Clone)]
+pub struct User(pub PlainUser);
+
+impl User {
+    /// Whether everybody knows the password.
+    pub fn is_known(&self) -> bool {
+        self.0.password.expose_secret() == KNOWN_PASSWORD
+    }
+}
+
+impl PartialEq for User {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+            && self.0.password.expose_secret() == other.0.password.expose_secret()
+    }
+}
+
+impl Eq for User {}
 
 /// The JSON Schema of the settings.
 pub fn schema() -> Value {
@@ -202,7 +297,7 @@ fn is_of_connection(key: &str) -> bool {
     key != "name" && server_schema()["properties"].get(key).is_some()
 }
 
-fn program(schema: Value) -> Program {
+fn program(schema: Value, dialect: Dialect) -> Program {
     Program {
         prefix: PREFIX,
         schema,
@@ -210,6 +305,7 @@ fn program(schema: Value) -> Program {
         narrowing: &[],
         other_names: &[],
         other_parts: &[],
+        old_names: names::old_names(dialect),
     }
 }
 
@@ -220,56 +316,152 @@ pub struct Sources {
     pub problems: Vec<Problem>,
     /// The name of the file, if there is one.
     file: Option<String>,
+    decision: Decision,
+    /// The settings that are set by an old name, with it.
+    written: BTreeMap<String, String>,
+    unused: Vec<String>,
 }
 
 impl From<Map<String, Value>> for Sources {
     fn from(values: Map<String, Value>) -> Self {
+        let asked = values.get("dialect").and_then(Value::as_str);
+        let dialect = asked.and_then(Dialect::of).unwrap_or_default();
+        let decision = Decision {
+            dialect,
+            why: "the setting dialect".to_owned(),
+        };
         Self {
             values,
+            decision,
             ..Self::default()
         }
     }
 }
 
-/// Reads the file, if one is named, then `.env` and the environment; `flags` win over all.
+/// Reads the file, if one is named or lies where the dialect wants it, then `.env` and the environment; `flags` win over
+/// all. `old_flags` are those of them that are an older exporter's, by its names.
 ///
 /// # Errors
-/// When a file cannot be read, or is no YAML. Mistakes of single settings are returned beside the others.
-pub fn load(path: Option<&Path>, flags: Map<String, Value>) -> Result<Sources, SettingsError> {
-    let name = path.map(|path| path.display().to_string());
-    let members = path.map(read).transpose()?;
-    let members = name.as_deref().zip(members);
+/// When a file cannot be read, or is no YAML, or when two older exporters are configured at once. Mistakes of single
+/// settings are returned beside the others.
+pub fn load(
+    path: Option<&Path>,
+    flags: Map<String, Value>,
+    old_flags: &[&str],
+) -> Result<Sources, SettingsError> {
+    let variables = variables()?;
+    let asked = |values: &Map<String, Value>| {
+        let text = values.get("dialect").and_then(Value::as_str);
+        text.and_then(Dialect::of)
+    };
+    let named = path.map(|path| Ok::<_, FileError>((path.to_owned(), read(path)?)));
+    let named = named.transpose()?;
+    let by_variable = variables.iter().rev().find(|(name, _)| name == ASKED);
+    let asked = asked(&flags)
+        .or_else(|| Dialect::of(&by_variable?.1))
+        .or_else(|| asked(&named.as_ref()?.1));
+    let mut files: Vec<_> = named.into_iter().collect();
+    if files.is_empty() {
+        files = lying(asked)?;
+    }
+    let keys = |(path, members): &(PathBuf, Map<String, Value>)| {
+        let set = members.iter().filter(|(_, value)| !value.is_null());
+        let keys = set.map(|(key, _)| key.clone());
+        (path.display().to_string(), keys.collect())
+    };
+    let decision = decide(&Evidence {
+        asked,
+        files: files.iter().map(keys).collect(),
+        variables: variables.iter().map(|(name, _)| name.clone()).collect(),
+        flags: old_flags.iter().map(|&flag| flag.to_owned()).collect(),
+    });
+    let decision = decision.map_err(|problem| SettingsError::Problems(vec![problem]))?;
+    let file = files.into_iter().next();
+    let name = file.as_ref().map(|(path, _)| path.display().to_string());
+    let members = name.as_deref().zip(file.map(|(_, members)| members));
     let has_servers = members
         .as_ref()
         .is_some_and(|(_, members)| members.get("servers").is_some_and(|list| !list.is_null()));
     let has_token = |members: &Map<String, Value>| {
-        ["api_token", "api_token_file", "auth_token"]
+        ["api_token", "api_token_file", "auth_token", "token"]
             .iter()
             .any(|key| members.contains_key(*key))
     };
     let own_token = members
         .as_ref()
         .is_some_and(|(_, members)| has_token(members))
-        || std::env::vars_os().any(|(name, _)| {
-            name.to_str()
-                .and_then(|name| name.strip_prefix(PREFIX))
-                .is_some_and(|key| key.ends_with("_TOKEN") || key.ends_with("_TOKEN_FILE"))
+        || variables.iter().any(|(name, _)| {
+            name.strip_prefix(PREFIX)
+                .is_some_and(|key| key.ends_with("TOKEN") || key.ends_with("_TOKEN_FILE"))
         });
-    let (mut values, mut problems) = sources::merge(&program(schema()), members, true)?;
+    let found = sources::merge(&program(schema(), decision.dialect), members, true)?;
+    let Found {
+        mut values,
+        mut problems,
+        mut written,
+        unused,
+    } = found;
     if has_servers && !own_token {
         // The token that every tool of Sentry's reads: of which server it is nobody says.
         values.remove("api_token");
     }
+    let protocol = variables
+        .iter()
+        .rev()
+        .find(|(name, _)| name == names::PROTOCOL);
+    if let Some((name, protocol)) = protocol
+        && written
+            .get("base_url")
+            .is_some_and(|old| old == names::HOST)
+        && let Some(address) = values.get("base_url").and_then(Value::as_str)
+    {
+        match names::with_protocol(address, protocol) {
+            Ok(address) => drop(values.insert("base_url".to_owned(), json!(address))),
+            Err(text) => problems.push(Problem::new(name, text)),
+        }
+    }
+    for key in flags.keys() {
+        written.remove(key);
+    }
     // As from a file, since flags name files of secrets too.
     let flags = Some(("the command line", flags));
-    let (flags, of_flags) = sources::merge(&program(schema()), flags, false)?;
-    values.extend(flags);
-    problems.extend(of_flags);
+    let flags = sources::merge(&program(schema(), decision.dialect), flags, false)?;
+    problems.extend(flags.problems);
+    values.extend(flags.values);
     Ok(Sources {
         values,
         problems,
         file: name,
+        decision,
+        written,
+        unused,
     })
+}
+
+/// The variable that says which dialect is meant.
+const ASKED: &str = "SENTRY_EXPORTER_DIALECT";
+
+/// Variables that have a value: those of `.env`, and then those of the environment, which count more.
+fn variables() -> Result<Vec<(String, String)>, SettingsError> {
+    let file = dotenv::nearest(PREFIX)?.map(|(_, variables)| variables);
+    let outside = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let all = file.into_iter().flatten().chain(outside);
+    Ok(all.filter(|(_, value)| !value.trim().is_empty()).collect())
+}
+
+/// The files in the working folder that older exporters read when none is named: that of the dialect, if one is asked for.
+fn lying(asked: Option<Dialect>) -> Result<Vec<(PathBuf, Map<String, Value>)>, FileError> {
+    let old = [Dialect::Maggotmouth, Dialect::Snakecharmer];
+    let names: Vec<&str> = match asked {
+        Some(dialect) => dialect.file().into_iter().collect(),
+        None => old.into_iter().filter_map(Dialect::file).collect(),
+    };
+    let there = names
+        .into_iter()
+        .map(PathBuf::from)
+        .filter(|path| path.is_file());
+    there.map(|path| Ok((path.clone(), read(&path)?))).collect()
 }
 
 /// How to log, as far as it is set and right.
@@ -310,13 +502,16 @@ impl Settings {
     /// Tokens, and passwords of proxies and of the Pushgateway: nothing may show them.
     pub fn secrets(&self) -> Vec<SecretString> {
         let connections = self.servers.iter().map(|(_, target)| &target.connection);
+        let user = self.web.user.iter().filter(|user| !user.is_known());
+        let user = user.map(|user| user.0.password.clone());
         let of = |connection: &Connection| {
             let proxy = connection.proxy_url.as_ref();
             let password = proxy.and_then(|url| Some(SecretString::from(url.password()?)));
             iter::once(connection.token.clone()).chain(password)
         };
         let of_push = self.push.secret().into_iter().cloned();
-        connections.flat_map(of).chain(of_push).collect()
+        let of_servers = connections.flat_map(of);
+        of_servers.chain(user).chain(of_push).collect()
     }
 
     /// Validates everything and reports all mistakes at once.
@@ -328,7 +523,11 @@ impl Settings {
             mut values,
             problems,
             file,
+            decision,
+            written,
+            unused,
         } = sources;
+        let dialect = decision.dialect;
         let servers = values
             .get("servers")
             .filter(|list| !list.is_null())
@@ -346,15 +545,22 @@ impl Settings {
                 values.remove(&key);
             }
         }
+        let set = values.keys().cloned().collect();
         with_defaults(&mut values);
+        of_dialect(&mut values, dialect);
+        let shown = shown(&values, &set, &schema(), &server_schema());
         let own_form = [connection::OWN_FORM, OWN_FORM, push_settings::OWN_FORM].concat();
         let mut checked = Checked::new(&schema(), values, found, &own_form);
         let config: Config = checked.read();
-        let switches = config.collectors();
-        let collectors: BTreeSet<Collector> = Collector::ALL
-            .into_iter()
-            .filter(|collector| switches[collector])
-            .collect();
+        if let Some(name) = &config.dialect
+            && Dialect::of(name).is_none()
+        {
+            let names = Dialect::ALL.map(Dialect::name).join(", ");
+            checked.problem("dialect", format!("must be one of {names}"));
+        }
+        let collectors = config.chosen(dialect, &mut checked);
+        let asked = config.asked(dialect, &mut checked);
+        let user = config.user(&mut checked);
         let mut age =
             |key: &str, value: &Value| checked.keep(key, duration(value)).unwrap_or_default();
         let (min_age, max_age) = (
@@ -382,7 +588,7 @@ impl Settings {
             format.map_err(|_| "must be logfmt, json or text"),
         );
         let servers = if let Some(list) = servers {
-            several(&list, file.as_deref(), &mut checked)
+            several(&list, file.as_deref(), dialect, &mut checked)
         } else {
             if !checked.is_set("api_token") {
                 let text =
@@ -390,10 +596,19 @@ impl Settings {
                 checked.problem("api_token", text);
             }
             let target = config.connection.check(USER_AGENT, &mut checked);
+            if let Some(target) = &target {
+                check_organizations(target, dialect, &mut checked);
+            }
             target.into_iter().map(|target| (None, target)).collect()
         };
         let push = config.push.check(&mut checked);
-        checked.finish().map_err(SettingsError::Problems)?;
+        let by_written = |problem: Problem| match written.get(&problem.key) {
+            Some(name) => Problem::new(name, problem.text),
+            None => problem,
+        };
+        checked.finish().map_err(|problems| {
+            SettingsError::Problems(problems.into_iter().map(by_written).collect())
+        })?;
         let (Some(listen_addresses), Some(push)) = (listen_addresses, push) else {
             unreachable!("what is wrong is a mistake");
         };
@@ -406,21 +621,119 @@ impl Settings {
                     issue_series: config.max_issue_series as usize,
                     releases: config.max_releases as usize,
                 },
+                asked,
                 min_age,
                 max_age,
             },
+            decision,
+            unused,
             web: Web {
                 listen_addresses,
                 telemetry_path,
                 config_file: config.web_config_file,
                 enable_lifecycle: config.enable_lifecycle,
+                dialect,
+                user,
             },
             push,
+            shown,
         })
     }
 }
 
+/// Notes a mistake where a dialect needs to know the organization, or can show one only.
+fn check_organizations(target: &Target, dialect: Dialect, checked: &mut Checked) {
+    let count = target.organizations.len();
+    if count == 0 && dialect.needs_organization() {
+        let text =
+            format!("is required in the dialect {dialect}: set the slug of the organization");
+        checked.problem("organization", text);
+    } else if count > 1 && dialect.has_one_organization() {
+        let text = format!(
+            "must be one slug in the dialect {dialect}, whose series do not tell organizations apart: run one exporter for each"
+        );
+        checked.problem("organization", text);
+    }
+}
+
 impl Config {
+    /// The groups of figures that are on.
+    fn chosen(&self, dialect: Dialect, checked: &mut Checked) -> BTreeSet<Collector> {
+        let switches = self.collectors();
+        let there: BTreeSet<Collector> = dialect
+            .collectors()
+            .into_iter()
+            .map(|(collector, _)| collector)
+            .collect();
+        let mut on: BTreeSet<Collector> = Collector::ALL
+            .into_iter()
+            .filter(|collector| switches[collector])
+            .collect();
+        for collector in on.difference(&there) {
+            let names: Vec<&str> = there.iter().map(|collector| collector.name()).collect();
+            let text = format!(
+                "cannot be on in the dialect {dialect}, which has {}: remove it, or set `dialect` to native",
+                if names.is_empty() {
+                    "none".to_owned()
+                } else {
+                    names.join(", ")
+                }
+            );
+            checked.problem(collector.definition().setting, text);
+        }
+        on.retain(|collector| there.contains(collector));
+        on
+    }
+
+    fn asked(&self, dialect: Dialect, checked: &mut Checked) -> Asked {
+        let ages = [
+            (Age::Hour, self.issues_1h),
+            (Age::Day, self.issues_24h),
+            (Age::Fortnight, self.issues_14d),
+        ];
+        let mut list = |key: &str, value: &Option<Value>| {
+            let form = "must be a list, or text separated by commas";
+            let list = value.as_ref().map(|value| texts(value).ok_or(form));
+            list.and_then(|list| checked.keep(key, list))
+        };
+        let (queries, teams) = (
+            list("include_queries", &self.include_queries),
+            list("include_teams", &self.include_teams),
+        );
+        let queries = queries.filter(|queries| !queries.is_empty());
+        let known = |query: &String| QUERIES.into_iter().find(|known| known == query);
+        let chosen = queries.map_or_else(
+            || Some(QUERIES.to_vec()),
+            |queries| queries.iter().map(known).collect(),
+        );
+        let text = format!("must be of {}", QUERIES.join(", "));
+        Asked {
+            dialect,
+            ages: ages
+                .into_iter()
+                .filter_map(|(age, on)| on.then_some(age))
+                .collect(),
+            queries: checked
+                .keep("include_queries", chosen.ok_or(text))
+                .unwrap_or_default(),
+            teams: teams.unwrap_or_default(),
+        }
+    }
+
+    fn user(&self, checked: &mut Checked) -> Option<User> {
+        let name = self.basic_auth_user.trim().to_owned();
+        if name.is_empty() || name.contains(':') {
+            checked.problem("basic_auth_user", "must be a name without a colon");
+        }
+        self.basic_auth.then(|| {
+            User(PlainUser {
+                name,
+                password: SecretString::from(self.basic_auth_pass.clone()),
+                realm: Some("Authentication Required".to_owned()),
+            })
+        })
+    }
+
     fn collectors(&self) -> BTreeMap<Collector, bool> {
         let switch = |collector| match collector {
             Collector::Events => self.collector_events,
@@ -449,10 +762,28 @@ fn with_defaults(values: &mut Map<String, Value>) {
     }
 }
 
+/// The defaults of a dialect.
+fn of_dialect(values: &mut Map<String, Value>, dialect: Dialect) {
+    let mut default = |key: &str, value: Value| {
+        if values.get(key).is_none_or(Value::is_null) {
+            values.insert(key.to_owned(), value);
+        }
+    };
+    default("listen_address", json!([format!(":{}", dialect.port())]));
+    default("telemetry_path", json!(dialect.telemetry_path()));
+    for (collector, _) in Dialect::Native.collectors() {
+        let mut own = dialect.collectors().into_iter();
+        let own = own.find(|(known, _)| *known == collector);
+        let is_on = own.is_some_and(|(_, on)| on);
+        default(collector.definition().setting, json!(is_on));
+    }
+}
+
 /// The servers of `servers`. Mistakes are noted in `checked` under the name of their place.
 fn several(
     list: &Value,
     file: Option<&str>,
+    dialect: Dialect,
     checked: &mut Checked,
 ) -> Vec<(Option<String>, Target)> {
     const FORM: &str = "must be a list of servers, each with a `name` and an `api_token`";
@@ -460,7 +791,7 @@ fn several(
         checked.problem("servers", FORM);
         return Vec::new();
     };
-    let program = program(server_schema());
+    let program = program(server_schema(), dialect);
     let (mut servers, mut names) = (Vec::new(), BTreeSet::new());
     for (number, entry) in entries.iter().enumerate() {
         let place = format!("servers[{number}]");
@@ -470,11 +801,16 @@ fn several(
         };
         let source = file.unwrap_or("`servers`");
         let merged = sources::merge(&program, Some((source, members.clone())), false);
-        let Ok((mut values, found)) = merged else {
+        let Ok(Found {
+            mut values,
+            problems,
+            ..
+        }) = merged
+        else {
             unreachable!("no file is read but those with secrets, whose failures are mistakes");
         };
         with_defaults(&mut values);
-        let mut own = Checked::new(&program.schema, values, found, connection::OWN_FORM);
+        let mut own = Checked::new(&program.schema, values, problems, connection::OWN_FORM);
         let config: ServerConfig = own.read();
         let name = config.name.trim().to_owned();
         if name.is_empty() && entries.len() > 1 {
@@ -483,6 +819,9 @@ fn several(
             own.problem("name", "is that of another server too");
         }
         let target = config.connection.check(USER_AGENT, &mut own);
+        if let Some(target) = &target {
+            check_organizations(target, dialect, &mut own);
+        }
         if let Err(problems) = own.finish() {
             for problem in problems {
                 checked.problem(&format!("{place}.{}", problem.key), problem.text);
@@ -510,7 +849,9 @@ fn is_free(path: &str) -> Result<(), &'static str> {
     if !path.starts_with('/') || path.len() < 2 || !path.bytes().all(plain) {
         return Err("must be a path such as /metrics");
     }
-    if path.starts_with("/-/") || ["/config", "/probe"].contains(&path.trim_end_matches('/')) {
+    if path.starts_with("/-/")
+        || ["/config", "/probe", "/style.css"].contains(&path.trim_end_matches('/'))
+    {
         return Err("is a path of the exporter's own; choose another, such as /metrics");
     }
     Ok(())
@@ -646,6 +987,7 @@ mod tests {
     #[case("metrics", false)]
     #[case("/-/healthy", false)]
     #[case("/config", false)]
+    #[case("/style.css", false)]
     #[case("/{x}", false)]
     fn a_path_for_metrics(#[case] path: &str, #[case] free: bool) {
         assert_eq!(is_free(path).is_ok(), free);

@@ -1,5 +1,6 @@
 //! The values that scrapes are answered with: refreshed when somebody asks and they are old, once at a time.
 
+use crate::asked::Asked;
 use crate::collector::Collector;
 use crate::memory::Memory;
 use crate::render::{Page, Part};
@@ -26,6 +27,7 @@ pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 pub struct Policy {
     pub collectors: BTreeSet<Collector>,
     pub bounds: Bounds,
+    pub asked: Asked,
     /// Values that are younger are not asked for again.
     pub min_age: Duration,
     /// Values of what fails that are older are not shown any more.
@@ -74,7 +76,9 @@ impl Snapshot {
     /// Takes the place of another one: shows its values until there are new ones, and ends its refresh, so that no two are
     /// under way.
     pub fn succeed(&self, before: &Self) {
-        for server in &self.servers {
+        // Values that were fetched for other names are of no use.
+        let same = self.policy.asked == before.policy.asked;
+        for server in self.servers.iter().filter(|_| same) {
             for known in &before.servers {
                 server.inherit(known, &self.policy.collectors);
             }
@@ -136,11 +140,14 @@ impl Snapshot {
 
     async fn refresh(&self) {
         let Policy {
-            collectors, bounds, ..
+            collectors,
+            bounds,
+            asked,
+            ..
         } = &self.policy;
         let now = (self.clock)();
         let servers = self.servers.iter();
-        join_all(servers.map(|server| server.refresh(collectors, *bounds, now))).await;
+        join_all(servers.map(|server| server.refresh(collectors, *bounds, asked, now))).await;
     }
 
     fn current(&self) -> Page {
@@ -150,6 +157,7 @@ impl Snapshot {
             .collect();
         parts.push(Part::build());
         Page {
+            dialect: self.policy.asked.dialect,
             parts,
             process: Vec::new(),
         }

@@ -1,4 +1,4 @@
-//! A file of metrics for node_exporter's textfile collector, which is never seen half written.
+//! A file of metrics for `node_exporter`'s textfile collector, which is never seen half written.
 
 use std::fs::Permissions;
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ pub struct TextFileError {
 
 impl TextFile {
     /// # Errors
-    /// When node_exporter would pass the file over.
+    /// When `node_exporter` would pass the file over.
     pub fn new(path: PathBuf) -> Result<Self, &'static str> {
         let has_name = path.file_stem().is_some_and(|stem| !stem.is_empty());
         if has_name && path.extension().is_some_and(|end| end == "prom") {

@@ -1,13 +1,14 @@
 //! One organization as one refresh sees it: what its collectors share.
 
-use crate::endpoints::{PROJECT_UNRESOLVED, PROJECTS, UNRESOLVED};
+use crate::asked::Asked;
+use crate::endpoints::{PROJECTS, Searched, UNRESOLVED_SEARCH};
 use crate::month::Counts;
-use crate::rows::{Issue, Project};
+use crate::rows::{Issue, IssueRow, Project};
 use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use tap_sentry_api::client::Client;
 use tap_sentry_api::endpoint::Endpoint;
@@ -20,7 +21,7 @@ use tap_sentry_settings::connection::ProjectFilter;
 use tokio::sync::OnceCell;
 
 /// How many projects are asked about side by side; how many requests really go is the client's affair.
-const SIDE_BY_SIDE: usize = 16;
+pub const SIDE_BY_SIDE: usize = 16;
 
 /// More ids than this make an address too long for some servers.
 const NAMED: usize = 100;
@@ -36,12 +37,28 @@ pub struct Bounds {
     pub releases: usize,
 }
 
-/// The unresolved issues, the latest first.
-#[derive(Debug, Clone, Default)]
-pub struct Unresolved {
-    pub issues: Vec<Issue>,
+/// Issues that a search has found, the latest first.
+#[derive(Debug, Clone)]
+pub struct Found<T> {
+    pub issues: Vec<T>,
     /// There are more.
     pub truncated: bool,
+}
+
+impl<T> Default for Found<T> {
+    fn default() -> Self {
+        Self {
+            issues: Vec::new(),
+            truncated: false,
+        }
+    }
+}
+
+/// A search for issues.
+pub struct Search {
+    pub endpoints: &'static Searched,
+    /// Parameters beside those of the endpoint.
+    pub more: Vec<(&'static str, String)>,
 }
 
 /// One organization as one refresh sees it.
@@ -49,6 +66,7 @@ pub struct Visit<'a> {
     pub client: &'a Client,
     pub organization: &'a str,
     pub bounds: Bounds,
+    pub asked: &'a Asked,
     pub now: DateTime<Utc>,
     /// Those that are chosen, by their ids.
     pub projects: BTreeMap<u64, Project>,
@@ -57,7 +75,7 @@ pub struct Visit<'a> {
     pub counts: &'a Mutex<Counts>,
     /// Projects that could not be read, by their slugs, and why.
     pub left_out: Mutex<BTreeMap<String, String>>,
-    unresolved: OnceCell<Result<Arc<Unresolved>, ApiError>>,
+    unresolved: OnceCell<Result<Arc<Found<Issue>>, ApiError>>,
 }
 
 impl<'a> Visit<'a> {
@@ -70,6 +88,7 @@ impl<'a> Visit<'a> {
         organization: &'a str,
         filter: &ProjectFilter,
         bounds: Bounds,
+        asked: &'a Asked,
         now: DateTime<Utc>,
         counts: &'a Mutex<Counts>,
     ) -> Result<Self, ApiError> {
@@ -81,6 +100,7 @@ impl<'a> Visit<'a> {
             client,
             organization,
             bounds,
+            asked,
             now,
             projects: projects.collect(),
             everything: filter.is_everything(),
@@ -113,7 +133,17 @@ impl<'a> Visit<'a> {
         &self,
         ask: impl Fn(Params) -> F,
     ) -> Result<Vec<(u64, T)>, ApiError> {
-        let asked = self.readable().map(|(id, project)| {
+        self.of_these(|_| true, ask).await
+    }
+
+    /// The same of some of them.
+    async fn of_these<T, F: Future<Output = Result<T, ApiError>>>(
+        &self,
+        these: impl Fn(u64) -> bool,
+        ask: impl Fn(Params) -> F,
+    ) -> Result<Vec<(u64, T)>, ApiError> {
+        let these = self.readable().filter(|(id, _)| these(*id));
+        let asked = these.map(|(id, project)| {
             let place = self.place().with(&[
                 (PROJECT_ID, id.to_string()),
                 (PROJECT_SLUG, project.slug.clone()),
@@ -144,45 +174,73 @@ impl<'a> Visit<'a> {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn unresolved(&self) -> Result<Arc<Unresolved>, ApiError> {
-        let read = self
-            .unresolved
-            .get_or_init(|| async { self.read_unresolved().await.map(Arc::new) });
+    pub async fn unresolved(&self) -> Result<Arc<Found<Issue>>, ApiError> {
+        let read = self.unresolved.get_or_init(|| async {
+            let search = Search {
+                endpoints: &UNRESOLVED_SEARCH,
+                more: Vec::new(),
+            };
+            let projects = self.readable().map(|(id, _)| id).collect();
+            self.search(&search, &projects).await.map(Arc::new)
+        });
         read.await.clone()
     }
 
-    async fn read_unresolved(&self) -> Result<Unresolved, ApiError> {
-        let ids: Vec<String> = self.readable().map(|(id, _)| id.to_string()).collect();
-        if ids.is_empty() {
-            return Ok(Unresolved::default());
+    /// What a search finds in these projects, up to the pages that may be read.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn search<T: IssueRow>(
+        &self,
+        search: &Search,
+        projects: &BTreeSet<u64>,
+    ) -> Result<Found<T>, ApiError> {
+        if projects.is_empty() {
+            return Ok(Found::default());
         }
+        let ids: Vec<String> = projects.iter().map(u64::to_string).collect();
         let wide = vec!["-1".to_owned()];
-        let named = !self.everything && ids.len() <= NAMED;
-        let first = self.search(if named { &ids } else { &wide }).await;
-        match first {
+        let is_part = !self.everything || projects.len() < self.readable().count();
+        let named = is_part && ids.len() <= NAMED;
+        let asked = if named { &ids } else { &wide };
+        let mut found = match self.search_organization(search, asked).await {
             // One that has just gone spoils a list of names.
-            Err(error) if named && error.status() == Some(403) => self.search(&wide).await,
-            Err(error) if lacks(&error) => self.search_each().await,
-            other => other,
-        }
+            Err(error) if named && error.status() == Some(403) => {
+                self.search_organization(search, &wide).await?
+            }
+            Err(error) if lacks(&error) => self.search_each(search, projects).await?,
+            other => other?,
+        };
+        found
+            .issues
+            .retain(|row: &T| projects.contains(&row.project()));
+        Ok(found)
     }
 
-    async fn search(&self, projects: &[String]) -> Result<Unresolved, ApiError> {
-        let place = self.place();
-        let mut query = place.query(&UNRESOLVED, &[], &[]);
-        query.extend(projects.iter().map(|id| ("project", id.clone())));
-        self.issues(&UNRESOLVED, place, query).await
+    async fn search_organization<T: IssueRow>(
+        &self,
+        search: &Search,
+        projects: &[String],
+    ) -> Result<Found<T>, ApiError> {
+        let projects = projects.iter().map(|id| ("project", id.clone()));
+        let endpoint = search.endpoints.organization;
+        self.issues(endpoint, self.place(), search, projects).await
     }
 
     /// For servers that have no search of an organization.
-    async fn search_each(&self) -> Result<Unresolved, ApiError> {
+    async fn search_each<T: IssueRow>(
+        &self,
+        search: &Search,
+        projects: &BTreeSet<u64>,
+    ) -> Result<Found<T>, ApiError> {
+        let endpoint = search.endpoints.project;
         let lists = self
-            .of_each(|place| async move {
-                let query = place.query(&PROJECT_UNRESOLVED, &[], &[]);
-                self.issues(&PROJECT_UNRESOLVED, place, query).await
-            })
+            .of_these(
+                |id| projects.contains(&id),
+                |place| self.issues::<T>(endpoint, place, search, None),
+            )
             .await?;
-        let mut all = Unresolved::default();
+        let mut all = Found::default();
         for (_, list) in lists {
             all.issues.extend(list.issues);
             all.truncated |= list.truncated;
@@ -190,25 +248,29 @@ impl<'a> Visit<'a> {
         Ok(all)
     }
 
-    async fn issues(
+    async fn issues<T: IssueRow>(
         &self,
         endpoint: &'static Endpoint,
         place: Params,
-        query: Vec<(&'static str, String)>,
-    ) -> Result<Unresolved, ApiError> {
+        search: &Search,
+        projects: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Found<T>, ApiError> {
+        let mut query = place.query(endpoint, &[], &[]);
+        query.extend(search.more.iter().cloned());
+        query.extend(projects);
         let mut pages = Pages::new(self.client, endpoint, place, query, None);
-        let (mut known, mut found) = (HashSet::new(), Unresolved::default());
+        let (mut known, mut found) = (HashSet::new(), Found::default());
         let most = self.bounds.issue_pages * PAGE_SIZE;
-        while let Some(rows) = pages.rows::<Issue>().await? {
+        while let Some(rows) = pages.rows::<T>().await? {
             if known.len() >= most && !rows.is_empty() {
                 found.truncated = true;
                 break;
             }
             // An issue that has got an event meanwhile moves, and may come twice.
-            let rows = rows.into_iter().filter(|row| known.insert(row.id));
+            let rows = rows.into_iter().filter(|row| known.insert(row.id()));
             found
                 .issues
-                .extend(rows.filter(|row| self.slug(row.project.id).is_some()));
+                .extend(rows.filter(|row| self.slug(row.project()).is_some()));
         }
         Ok(found)
     }

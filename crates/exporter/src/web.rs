@@ -33,9 +33,11 @@ pub struct Metrics {
     pub reload: Reload,
 }
 
-/// The route of the metrics.
-pub fn router(path: &str, metrics: Metrics) -> Router {
-    Router::new().route(path, get(scrape)).with_state(metrics)
+/// The routes of the metrics.
+pub fn router(paths: &[String], metrics: &Metrics) -> Router {
+    let with = |router: Router<_>, path: &String| router.route(path, get(scrape));
+    let router = paths.iter().fold(Router::new(), with);
+    router.with_state(metrics.clone())
 }
 
 async fn scrape(State(metrics): State<Metrics>, headers: HeaderMap) -> Response<Body> {

@@ -41,7 +41,8 @@ pub fn hide(secret: &SecretString) {
     }
 }
 
-fn without_secrets(mut text: String) -> String {
+/// The text as a line would show it: for pages and answers that repeat what others said.
+pub fn without_secrets(mut text: String) -> String {
     for secret in HIDDEN.read().iter() {
         if text.contains(secret.expose_secret()) {
             text = text.replace(secret.expose_secret(), "[secret]");

@@ -5,10 +5,11 @@ use crate::dotenv;
 use crate::file;
 use crate::names::meant;
 use crate::problem::{Problem, SettingsError};
-use crate::program::Program;
+use crate::program::{OldName, Program};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tap_sentry_api::text::brief;
 
@@ -34,6 +35,8 @@ struct Merged<'p> {
     values: Map<String, Value>,
     from: Map<String, Value>,
     problems: Vec<Problem>,
+    written: BTreeMap<String, String>,
+    unused: Vec<String>,
 }
 
 impl<'p> Merged<'p> {
@@ -43,6 +46,48 @@ impl<'p> Merged<'p> {
             values: Map::new(),
             from: Map::new(),
             problems: Vec::new(),
+            written: BTreeMap::new(),
+            unused: Vec::new(),
+        }
+    }
+
+    /// One setting of a source by an old name.
+    fn set_old(&mut self, source: &str, name: &str, old: OldName, value: Value) {
+        if is_unset(&value) {
+            return;
+        }
+        let Some(key) = old.setting else {
+            if !self.unused.iter().any(|known| known == name) {
+                self.unused.push(name.to_owned());
+            }
+            return;
+        };
+        let value = match (old.read, &value) {
+            (None, _) => Ok(value),
+            (Some(read), Value::String(text)) => read(text.trim()),
+            (Some(read), other) => read(&other.to_string()),
+        };
+        match value {
+            Ok(value) => {
+                self.set(source, name, key, value);
+                self.written.insert(key.to_owned(), name.to_owned());
+            }
+            Err(text) => self.problems.push(Problem::new(name, text)),
+        }
+    }
+
+    /// A setting must not be given twice in one source, by an old name and by another: which of both is meant nobody can
+    /// tell.
+    fn check_twice(&mut self, source: &str, set: &[(&str, &str, &Value)]) {
+        for (place, (key, name, value)) in set.iter().enumerate() {
+            let mut earlier = set[..place].iter();
+            let other = earlier.find(|(known, _, text)| known == key && text != value);
+            if let Some((_, other, _)) = other {
+                let text = format!(
+                    "in {source} says something else than `{other}`, which means the same; remove one of them"
+                );
+                self.problems.push(Problem::new(name, text));
+            }
         }
     }
 
@@ -108,6 +153,7 @@ impl<'p> Merged<'p> {
         };
         self.values.insert(key.to_owned(), value);
         self.from.insert(key.to_owned(), json!(source));
+        self.written.remove(key);
     }
 
     /// A secret must not be given twice in one source: which of both is meant nobody can tell.
@@ -198,6 +244,16 @@ fn holds_nothing(value: &Value) -> bool {
     }
 }
 
+/// The last of each name.
+fn distinct<'a>(pairs: &[(&'a str, &'a str, &'a Value)]) -> Vec<(&'a str, &'a str, &'a Value)> {
+    let is_last = |(place, (_, name, _)): &(usize, &(&str, &str, &Value))| {
+        let mut later = pairs[place + 1..].iter();
+        later.all(|(_, other, _)| other != name)
+    };
+    let kept = pairs.iter().enumerate().filter(is_last);
+    kept.map(|(_, pair)| *pair).collect()
+}
+
 /// The token's other name counts in the source where its own is not set.
 fn canonical(name: &str) -> &str {
     if name == "auth_token" {
@@ -240,15 +296,13 @@ pub fn load(
 /// Settings of one file whose content is read already, and then of `.env` and the environment if `environment`, which
 /// win. `source` is the file's name.
 ///
-/// Returns the settings, and what is wrong with the sources of single ones.
-///
 /// # Errors
 /// When `.env` cannot be read.
 pub fn merge(
     program: &Program,
     file: Option<(&str, Map<String, Value>)>,
     environment: bool,
-) -> Result<(Map<String, Value>, Vec<Problem>), SettingsError> {
+) -> Result<Found, SettingsError> {
     let mut merged = Merged::new(program);
     if let Some((source, members)) = file {
         merged.members(source, &members.into_iter().collect::<Vec<_>>());
@@ -256,7 +310,25 @@ pub fn merge(
     if environment {
         merged.environment()?;
     }
-    Ok((merged.values, merged.problems))
+    Ok(Found {
+        values: merged.values,
+        problems: merged.problems,
+        written: merged.written,
+        unused: merged.unused,
+    })
+}
+
+/// What was found in the sources.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The settings.
+    pub values: Map<String, Value>,
+    /// What is wrong with the sources of single ones.
+    pub problems: Vec<Problem>,
+    /// The settings that are set by an old name, with it.
+    pub written: BTreeMap<String, String>,
+    /// Old names that are set and have no meaning any more.
+    pub unused: Vec<String>,
 }
 
 /// Sentry's own variable, for where no other token is given.
@@ -277,18 +349,33 @@ impl Merged<'_> {
 
     /// The settings of a file, in its order.
     fn members(&mut self, source: &str, members: &[(String, Value)]) {
-        if members
-            .iter()
-            .any(|(name, _)| canonical(name) == "api_token")
-        {
+        let is_token = |name: &str| {
+            let old = self.program.old_key(name);
+            canonical(name) == "api_token"
+                || old.is_some_and(|old| old.setting == Some("api_token"))
+        };
+        if members.iter().any(|(name, _)| is_token(name)) {
             warn_if_readable(Path::new(source));
         }
         let set = members.iter().filter(|(_, value)| !is_unset(value));
-        let keys: Vec<&str> = set.map(|(name, _)| name.as_str()).collect();
+        let mut keys = Vec::new();
+        let mut pairs = Vec::new();
+        for (name, value) in set {
+            let old = self.program.old_key(name);
+            let key = old.map_or(Some(name.as_str()), |old| old.setting);
+            keys.extend(key);
+            if let Some(key) = key {
+                pairs.push((canonical(key), name.as_str(), value));
+            }
+        }
         self.check_secrets(source, &keys);
         let own_name = keys.contains(&"api_token");
+        pairs.retain(|(_, name, _)| !(own_name && *name == "auth_token"));
+        self.check_twice(source, &distinct(&pairs));
         for (name, value) in members {
-            if !(own_name && name == "auth_token") {
+            if let Some(old) = self.program.old_key(name) {
+                self.set_old(source, name, old, value.clone());
+            } else if !(own_name && name == "auth_token") {
                 self.set(source, name, canonical(name), value.clone());
             }
         }
@@ -301,7 +388,9 @@ impl Merged<'_> {
         if let Some((path, variables)) = dotenv::nearest(prefix)? {
             let holds_token = |name: &str| {
                 let setting = name.strip_prefix(prefix).map(str::to_lowercase);
+                let old = self.program.old_variable(name);
                 name == FALLBACK_TOKEN
+                    || old.is_some_and(|old| old.setting == Some("api_token"))
                     || setting.is_some_and(|name| canonical(&name) == "api_token")
             };
             if variables.iter().any(|(name, _)| holds_token(name)) {
@@ -312,7 +401,8 @@ impl Merged<'_> {
         let mut variables = Vec::new();
         for (name, value) in std::env::vars_os() {
             let Some(name) = name.to_str() else { continue };
-            if !name.starts_with(prefix) && name != FALLBACK_TOKEN {
+            let is_old = self.program.old_variable(name).is_some();
+            if !name.starts_with(prefix) && name != FALLBACK_TOKEN && !is_old {
                 self.check_spelling("the environment", name);
                 continue;
             }
@@ -349,7 +439,12 @@ impl Merged<'_> {
             last.push((name, value));
         }
         let mut settings = Vec::new();
+        let mut olds = Vec::new();
         for (name, value) in &last {
+            if let Some(old) = self.program.old_variable(name) {
+                olds.push((old, name, json!(value)));
+                continue;
+            }
             if name == FALLBACK_TOKEN {
                 *fallback = Some(value.clone());
             }
@@ -361,15 +456,33 @@ impl Merged<'_> {
                 settings.push((setting.to_lowercase(), name, value));
             }
         }
-        let keys: Vec<&str> = settings.iter().map(|(key, ..)| key.as_str()).collect();
+        let mut keys: Vec<&str> = settings.iter().map(|(key, ..)| key.as_str()).collect();
+        keys.extend(olds.iter().filter_map(|(old, ..)| old.setting));
         self.check_secrets(source, &keys);
         let own_name = keys.contains(&"api_token");
+        settings.retain(|(setting, ..)| !(own_name && setting == "auth_token"));
+        let texts: Vec<Value> = settings.iter().map(|(_, _, value)| json!(value)).collect();
+        let own = settings.iter().zip(&texts);
+        let mut pairs: Vec<(&str, &str, &Value)> = own
+            .map(|((key, name, _), text)| (canonical(key), name.as_str(), text))
+            .collect();
+        let of_old = olds
+            .iter()
+            .filter_map(|(old, name, text)| Some((old.setting?, name.as_str(), text)));
+        pairs.extend(of_old);
+        self.check_twice(source, &pairs);
+        for (old, name, value) in &olds {
+            let kind = old.setting.map(|key| self.program.kind(key));
+            let value = match (old.read, kind, value.as_str()) {
+                (None, Some(kind), Some(text)) => typed(text, kind),
+                _ => value.clone(),
+            };
+            self.set_old(source, name, *old, value);
+        }
         for (setting, name, value) in &settings {
-            if !(own_name && setting == "auth_token") {
-                let key = canonical(setting);
-                let value = typed(value, self.program.kind(key));
-                self.set(source, name, key, value);
-            }
+            let key = canonical(setting);
+            let value = typed(value, self.program.kind(key));
+            self.set(source, name, key, value);
         }
     }
 }
@@ -443,6 +556,7 @@ mod tests {
                 ("end_date", &[]),
             ],
             other_parts: &[("mask_fields", &["mask"])],
+            old_names: Vec::new(),
         }
     }
 
@@ -683,7 +797,9 @@ mod tests {
             let merged = merge(&program, Some(("a.yml", members())), false);
             merged.expect("no file is read")
         };
-        let (values, problems) = read(true);
+        let Found {
+            values, problems, ..
+        } = read(true);
         assert_eq!(values["concurrency"], 3);
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(
@@ -693,6 +809,6 @@ mod tests {
                 "`organisation` in a.yml is not a setting, but `organization` is: rename or remove it"
             ]
         );
-        assert_eq!(read(false).1.len(), 1, "the other is warned about");
+        assert_eq!(read(false).problems.len(), 1, "the other is warned about");
     }
 }

@@ -85,7 +85,11 @@ fn appearance(mut record: Value) -> Value {
 /// A row of the organization's list.
 pub fn row(world: &World, caller: &Caller, project: &Project, collapse: &[String]) -> Value {
     let mut record = extended(world, caller, project);
-    record["environments"] = json!(world.environments);
+    let environments = world.environments_of(project.id);
+    let visible = environments
+        .iter()
+        .filter(|(name, hidden)| !**hidden && !name.is_empty());
+    record["environments"] = json!(visible.map(|(name, _)| name).collect::<Vec<_>>());
     record["hasUserReports"] = json!(false);
     if !collapse.iter().any(|field| field == "latestDeploys") {
         record["latestDeploys"] = json!({

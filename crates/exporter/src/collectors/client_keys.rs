@@ -7,14 +7,18 @@ use crate::rows::Key;
 use crate::visit::{Visit, all, lacks};
 use tap_sentry_api::error::ApiError;
 
-pub async fn collect(visit: &Visit<'_>) -> Result<Families, ApiError> {
+/// The keys, of each project the newest first.
+pub async fn keys(visit: &Visit<'_>) -> Result<Vec<Key>, ApiError> {
     let keys: Result<Vec<Key>, _> = all(visit.client, &KEYS, visit.place(), Vec::new()).await;
-    let keys = match keys {
-        Err(error) if lacks(&error) => of_projects(visit).await?,
-        keys => keys?,
-    };
+    match keys {
+        Err(error) if lacks(&error) => of_projects(visit).await,
+        keys => keys,
+    }
+}
+
+pub async fn collect(visit: &Visit<'_>) -> Result<Families, ApiError> {
     let mut families = Families::default();
-    for key in keys {
+    for key in keys(visit).await? {
         let (Some(slug), Some(limit)) = (visit.slug(key.project_id), key.rate_limit) else {
             continue;
         };

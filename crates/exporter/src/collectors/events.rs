@@ -24,9 +24,9 @@ const OLD: [(&str, &str, &str); 3] = [
 ];
 
 /// What was counted, and of which projects.
-struct Read {
-    projects: BTreeSet<u64>,
-    counts: Vec<(CountKey, u64)>,
+pub struct Read {
+    pub projects: BTreeSet<u64>,
+    pub counts: Vec<(CountKey, u64)>,
 }
 
 pub async fn collect(visit: &Visit<'_>) -> Result<Families, ApiError> {
@@ -34,7 +34,7 @@ pub async fn collect(visit: &Visit<'_>) -> Result<Families, ApiError> {
     let (read, zeros) = match of_organization(visit, month).await {
         Ok(read) => (read, ALWAYS.map(|outcome| ("error", outcome))),
         Err(error) if lacks(&error) => {
-            let read = of_projects(visit, month).await?;
+            let read = of_projects(visit, month, &OLD).await?;
             (read, OLD.map(|(_, category, outcome)| (category, outcome)))
         }
         Err(error) => return Err(error),
@@ -65,7 +65,10 @@ fn key(project: u64, category: &str, outcome: &str, reason: &str) -> CountKey {
 }
 
 /// All projects in one answer; in several, if it is full.
-async fn of_organization(visit: &Visit<'_>, month: DateTime<Utc>) -> Result<Read, ApiError> {
+///
+/// # Errors
+/// When they cannot be read.
+pub async fn of_organization(visit: &Visit<'_>, month: DateTime<Utc>) -> Result<Read, ApiError> {
     let projects: BTreeSet<u64> = visit.readable().map(|(id, _)| id).collect();
     let mut counts = Vec::new();
     // A server refuses to count nothing.
@@ -138,12 +141,20 @@ async fn outcomes(
     .await
 }
 
-/// One count of one project after another, on servers before 21.4.
-async fn of_projects(visit: &Visit<'_>, month: DateTime<Utc>) -> Result<Read, ApiError> {
+/// One count of one project after another, on servers before 21.4: each with the category and the outcome that it stands
+/// for.
+///
+/// # Errors
+/// When they cannot be read.
+pub async fn of_projects(
+    visit: &Visit<'_>,
+    month: DateTime<Utc>,
+    stats: &[(&str, &'static str, &'static str)],
+) -> Result<Read, ApiError> {
     let counts = visit
         .of_each(|place| async move {
             let mut sums = Vec::new();
-            for (stat, category, outcome) in OLD {
+            for &(stat, category, outcome) in stats {
                 let range = [
                     ("stat", stat.to_owned()),
                     // Midnight, since points go back in whole days from their end.

@@ -4,11 +4,15 @@ mod client_keys;
 mod events;
 mod issue_events;
 mod issues;
+mod italux;
+mod maggotmouth;
 mod monitors;
 mod projects;
 mod release_health;
+mod ujamii;
 
 use crate::collector::Collector;
+use crate::dialect::Dialect;
 use crate::families::Families;
 use crate::visit::Visit;
 use tap_sentry_api::error::ApiError;
@@ -18,13 +22,19 @@ use tap_sentry_api::error::ApiError;
 /// # Errors
 /// What kept it from having all of them, but for what concerns a single project.
 pub async fn collect(collector: Collector, visit: &Visit<'_>) -> Result<Families, ApiError> {
-    match collector {
-        Collector::Events => events::collect(visit).await,
-        Collector::Issues => issues::collect(visit).await,
-        Collector::Projects => Ok(projects::collect(visit)),
-        Collector::ClientKeys => client_keys::collect(visit).await,
-        Collector::Monitors => monitors::collect(visit).await,
-        Collector::ReleaseHealth => release_health::collect(visit).await,
-        Collector::IssueEvents => issue_events::collect(visit).await,
+    match (visit.asked.dialect, collector) {
+        (Dialect::Italux, Collector::Events) => italux::events(visit).await,
+        (Dialect::Italux, Collector::Issues) => italux::issues(visit).await,
+        (Dialect::Italux, Collector::ClientKeys) => italux::limits(visit).await,
+        (Dialect::Maggotmouth, Collector::Events) => maggotmouth::events(visit).await,
+        (Dialect::Maggotmouth, Collector::Projects) => Ok(maggotmouth::projects(visit)),
+        (Dialect::Ujamii, Collector::IssueEvents) => ujamii::issues(visit).await,
+        (_, Collector::Events) => events::collect(visit).await,
+        (_, Collector::Issues) => issues::collect(visit).await,
+        (_, Collector::Projects) => Ok(projects::collect(visit)),
+        (_, Collector::ClientKeys) => client_keys::collect(visit).await,
+        (_, Collector::Monitors) => monitors::collect(visit).await,
+        (_, Collector::ReleaseHealth) => release_health::collect(visit).await,
+        (_, Collector::IssueEvents) => issue_events::collect(visit).await,
     }
 }

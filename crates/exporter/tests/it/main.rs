@@ -6,6 +6,7 @@ mod failures;
 mod figures;
 mod freshness;
 mod months;
+mod pages;
 mod program;
 mod push;
 mod servers;

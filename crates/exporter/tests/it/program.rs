@@ -399,6 +399,15 @@ fn settings_are_checked_without_a_server() {
     );
     assert_eq!(web.code, Some(1));
     assert!(web.stderr.contains("nowhere.yml"), "{}", web.stderr);
+    let tls = folder.path().join("tls.yml");
+    let names = "tls_server_config: {cert_file: nowhere.crt, key_file: nowhere.key}\n";
+    std::fs::write(&tls, names).expect("a file");
+    let tls = check(
+        "api_token: sntryu_abcdef0\n",
+        &["--web.config.file=tls.yml"],
+    );
+    assert_eq!(tls.code, Some(1), "certificates are read too");
+    assert!(tls.stderr.contains("nowhere.crt"), "{}", tls.stderr);
     let certificate = check(
         "api_token: sntryu_abcdef0\nca_certificate: nowhere.pem\n",
         &[],
@@ -432,6 +441,10 @@ fn exit_codes_are_as_documented() {
         "--log.format",
         "--collector.events",
         "--generate",
+        "--push.url",
+        "--push.grouping",
+        "--textfile",
+        "--interval",
         "Exit codes:",
     ] {
         assert!(help.stdout.contains(flag), "{flag}");
@@ -453,7 +466,13 @@ fn exit_codes_are_as_documented() {
 fn the_man_page_and_completions_are_generated() {
     let man = run(&["--generate", "man"]);
     assert_eq!(man.code, Some(0));
-    for text in ["SENTRY_EXPORTER_MIN_AGE", "EXIT STATUS", "web.listen"] {
+    for text in [
+        "SENTRY_EXPORTER_MIN_AGE",
+        "SENTRY_EXPORTER_PUSHGATEWAY_URL",
+        "EXIT STATUS",
+        "web.listen",
+        "push.url",
+    ] {
         assert!(man.stdout.replace('\\', "").contains(text), "{text}");
     }
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

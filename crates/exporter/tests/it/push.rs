@@ -390,7 +390,7 @@ fn flags_of_one_mode_are_refused_in_the_other() {
         "--textfile=a.prom",
         "--push.url=x",
         "--interval=5m",
-        "-oacme",
+        "-papi",
     ] {
         let run = crate::dsl::run(&[flag]);
         assert_eq!(run.code, Some(2), "{flag} {}", run.stderr);

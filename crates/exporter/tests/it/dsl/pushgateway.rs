@@ -30,7 +30,6 @@ pub enum Mood {
 /// One request that arrived.
 #[derive(Debug, Clone)]
 pub struct Request {
-    pub path: String,
     pub authorization: Option<String>,
     pub status: u16,
 }
@@ -156,7 +155,7 @@ async fn receive(
             Err(problem) => (400, None, problem),
         },
     };
-    inside.lock().note(&uri, &headers, status);
+    inside.lock().note(&headers, status);
     if status == 0 {
         return std::future::pending().await;
     }
@@ -169,10 +168,9 @@ async fn receive(
 }
 
 impl Inside {
-    fn note(&mut self, uri: &Uri, headers: &HeaderMap, status: u16) {
+    fn note(&mut self, headers: &HeaderMap, status: u16) {
         let authorization = headers.get("authorization");
         let request = Request {
-            path: uri.path().to_owned(),
             authorization: authorization.map(|value| value.to_str().expect("text").to_owned()),
             status,
         };
