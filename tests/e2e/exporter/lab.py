@@ -25,6 +25,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 # No proxy of the machine's for loopback.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 failed = 0
+began = time.monotonic()
+
+
+def stage(name):
+    print(f"\n== {name} ({time.monotonic() - began:.0f} s)", flush=True)
 
 
 def report(name, problem=None):
@@ -96,15 +101,15 @@ def http(url, *, method="GET", headers=None, body=None, context=None, seconds=20
 class Program:
     """A program that runs until it is stopped; its output goes to a file."""
 
-    def __init__(self, name, command, environment=None):
-        self.name, self.command, self.environment = name, [str(part) for part in command], environment
+    def __init__(self, name, command, environment=None, folder=WORK):
+        self.name, self.command, self.environment, self.folder = name, [str(part) for part in command], environment, folder
         self.log = WORK / f"{name}.log"
         self.start()
         atexit.register(self.stop)
 
     def start(self):
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment, cwd=WORK)
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment, cwd=self.folder)
 
     def send(self, number):
         self.process.send_signal(number)

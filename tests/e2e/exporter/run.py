@@ -11,7 +11,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from datetime import datetime, timezone
 
 import bcrypt
@@ -19,19 +18,13 @@ import bcrypt
 import boards
 import lab
 from between import Between
-from lab import Exporter, Prometheus, Program, Sandbox, check, exporter_settings, http, job, promtool, same, samples, until
+from lab import Exporter, Prometheus, Program, Sandbox, check, exporter_settings, http, job, promtool, same, samples, stage, until
 from page import Browser
 from truth import Sentry, figures, labels, monitors
 
 CLASSIC = "text/plain;version=0.0.4"
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 HOSTILE = 'a "quoted" back\\slash\nline {x="y"}, é 🙂 # HELP'
-started = time.monotonic()
-
-
-def stage(name):
-    print(f"\n== {name} ({time.monotonic() - started:.0f} s)", flush=True)
-
 
 stage("programs")
 seeded = Sandbox("seeded")
