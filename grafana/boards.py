@@ -208,6 +208,8 @@ ONE = 'server=~"$server",organization="$organization",project="$project"'
 ANY_ORGANIZATION = variable("organization", "Organization", 'label_values(sentry_project_info{server=~"$server"}, organization)', several=True)
 ORGANIZATION = variable("organization", "Organization", 'label_values(sentry_project_info{server=~"$server"}, organization)', several=False)
 PROJECT = variable("project", "Project", 'label_values(sentry_project_info{server=~"$server",organization="$organization"}, project)', several=False)
+# Ages are not pushed; the Pushgateway knows when that was.
+PUSHED = 'max(time() - push_time_seconds{job="sentry"})'
 KEPT = ["${datasource:queryparam}", "${server:queryparam}"]
 
 
@@ -229,8 +231,8 @@ def overview():
     now = [
         stat("Sentry", "Whether the last refresh could read the projects of every organization.",
              'min(sentry_up{server=~"$server"})', steps=[(None, "red"), (1, "green")], mappings=up),
-        stat("Age of the values", "How long ago the last refresh began. The exporter refreshes when it is scraped; 15 minutes are the most that old values are shown.",
-             'max(sentry_snapshot_age_seconds{server=~"$server"})', "s", above(180, 600)),
+        stat("Age of the values", "How long ago the last refresh began, or the last push was. The exporter refreshes when it is scraped; 15 minutes are the most that old values are shown.",
+             f'max(sentry_snapshot_age_seconds{{server=~"$server"}}) or {PUSHED}', "s", above(180, 600)),
         stat("Collectors that fail", "Collectors that did not succeed in the last refresh; their values are those of before. The last row says which.",
              f"count(sentry_collector_success{{{ALL}}} == 0) or vector(0)", steps=above(1)),
         stat("Errors", "Errors a second that Sentry stored.", f"sum({errors(ALL)})", "eps"),
@@ -308,8 +310,8 @@ def project():
         stat("Regressed issues", "Unresolved issues that had been resolved before.", f"sum(sentry_regressed_issues{{{ONE}}})", steps=above(1)),
         stat("Scheduled jobs unwell", "Monitors whose last check-in failed, came too late or not at all.",
              f'sum(sentry_monitors{{{ONE},status=~"error|timeout|missed_checkin"}}) or vector(0)', steps=above(1)),
-        stat("Age of the values", "How long ago the exporter asked for these events.",
-             'max(sentry_collector_age_seconds{server=~"$server",organization="$organization",collector="events"})', "s", above(180, 600)),
+        stat("Age of the values", "How long ago the exporter asked for these events, or pushed them.",
+             f'max(sentry_collector_age_seconds{{server=~"$server",organization="$organization",collector="events"}}) or {PUSHED}', "s", above(180, 600)),
     ]
     events = [
         row("Events"),

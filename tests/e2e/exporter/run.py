@@ -163,9 +163,9 @@ with check("a restart: the counter goes on, without a reset"):
     grown.start()
     until(lambda: prometheus.query(f"{counted} > {seen}"))
     assert prometheus.value('sum(resets(sentry_events_total{job="grown"}[5m]))') == 0
-with check("two Prometheus servers see it rise alike"):
-    first, other = (until(lambda server=server: server.value(counted) > seen and server.value(counted)) for server in (prometheus, second))
-    assert abs(first - other) <= 0.5 * max(first, other), (first, other)
+with check("the second Prometheus server saw no reset either, and the rise"):
+    until(lambda: second.query(f"{counted} > {seen}"))
+    assert second.value('sum(resets(sentry_events_total{job="grown"}[5m]))') == 0
 
 stage("reload under load")
 with check("200 scrapes during reloads: all answered, none without values"):
