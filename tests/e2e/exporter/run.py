@@ -248,6 +248,7 @@ UNRESOLVED = 'sum by (organization, project, level) (sentry_unresolved_issues{%s
 def export(settings, *flags):
     file = lab.WORK / "export.yml"
     file.write_text(json.dumps(settings))
+    file.chmod(0o600)
     done = subprocess.run([lab.BIN / "sentry-exporter", "export", "--config.file", file, *flags], capture_output=True, text=True, timeout=60, cwd=lab.WORK)
     with (lab.WORK / "export.log").open("a") as log:
         log.write(done.stdout + done.stderr)
