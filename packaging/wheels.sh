@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds wheels with the binaries, tap-sentry and sentry-exporter, for Linux into dist/: manylinux 2014 (glibc 2.17 and later) and musllinux 1.2 (Alpine).
+# Builds wheels with the binaries, tap-sentry and sentry-exporter, for Linux into dist/: manylinux 2014 (glibc 2.17 and
+# later) and musllinux 1.2 (Alpine).
 #
 #   packaging/wheels.sh [ARCHITECTURE…]     x86_64, aarch64; default: this machine's
 #
