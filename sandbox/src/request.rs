@@ -21,6 +21,8 @@ pub struct Request {
     pub class: Class,
     pub user_agent: Option<String>,
     pub authorization: Option<String>,
+    /// The name under which the server was asked for.
+    pub host: Option<String>,
     serial: u64,
 }
 
@@ -60,6 +62,7 @@ impl Log {
             class,
             user_agent: text(&parts.headers, &header::USER_AGENT).map(str::to_owned),
             authorization: head.authorization.map(str::to_owned),
+            host: text(&parts.headers, &header::HOST).map(str::to_owned),
             serial,
         });
         serial

@@ -8,7 +8,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use tap_sentry_api::client::Client;
-use tap_sentry_api::connection::Connection;
+use tap_sentry_api::connection::{Connection, HeaderMap};
 use tap_sentry_api::endpoint::Endpoint;
 use tap_sentry_api::endpoints::{ACCEPTED_ERRORS, ISSUES, PROJECTS, total_quantity};
 use tap_sentry_api::pages::Pages;
@@ -36,6 +36,7 @@ async fn print_figures(url: &str) -> Result<(), Box<dyn Error>> {
     let connection = Connection {
         base_url: format!("{url}/api/0/").parse()?,
         token: SecretString::from(TOKEN.to_owned()),
+        headers: HeaderMap::new(),
         user_agent: "figures/1".to_owned(),
         ca_certificate: None,
         proxy_url: None,

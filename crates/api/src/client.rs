@@ -9,7 +9,7 @@ use crate::exchange::{Answer, Exchange};
 use crate::memory::{Memory, MemoryPermit};
 use crate::page_size::PageSizes;
 use crate::params::{ORGANIZATION, Params};
-use crate::request::{Page, Request};
+use crate::request::{Page, Request, Seen};
 use crate::retry::{Patience, back_off};
 use crate::route::Route;
 use crate::throttle::Throttle;
@@ -190,13 +190,49 @@ impl Client {
         self.scopes.lock()
     }
 
-    /// One request, in a task of its own: what reads the answers may stall, and must not starve requests in flight.
+    /// Asks once and takes whatever comes: for those who want to know what a server answers, and not what it holds. It waits
+    /// for rate limits as other requests do.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn see(&self, request: &Request) -> Result<Seen, ApiError> {
+        let mut fresh = self.dropped.load(Ordering::Relaxed) >= DROPS;
+        loop {
+            let (exchange, _memory) = self.exchange(request, false, fresh).await;
+            match in_task(exchange.see()).await {
+                Ok(seen) => return Ok(seen),
+                // Most likely the server had closed a kept connection.
+                Err(Kind::Dropped(_)) if !fresh => {
+                    fresh = true;
+                    self.dropped.fetch_add(1, Ordering::Relaxed);
+                    self.traffic.retried(request.endpoint);
+                }
+                Err(kind) => {
+                    let url = self.url(request, false);
+                    return Err(self.failed(request.endpoint, &url, kind));
+                }
+            }
+        }
+    }
+
     async fn fetch(
         &self,
         request: &Request,
         by_slug: bool,
         fresh: bool,
     ) -> Result<(Answer, MemoryPermit), Kind> {
+        let (exchange, memory) = self.exchange(request, by_slug, fresh).await;
+        let answer = in_task(exchange.run()).await?;
+        Ok((answer, memory))
+    }
+
+    /// A request that may go now.
+    async fn exchange(
+        &self,
+        request: &Request,
+        by_slug: bool,
+        fresh: bool,
+    ) -> (Exchange, MemoryPermit) {
         let endpoint = request.endpoint;
         self.traffic.waiting(endpoint, 1);
         let memory = || self.memory.reserve(endpoint.name);
@@ -204,7 +240,7 @@ impl Client {
         self.traffic.waiting(endpoint, -1);
         self.traffic.waited(endpoint, permit.waited);
         let http = if fresh { &*self.fresh } else { &self.http };
-        let task = Exchange {
+        let exchange = Exchange {
             http: http.clone(),
             route: Arc::clone(&self.route),
             met: Arc::clone(&self.met),
@@ -217,11 +253,17 @@ impl Client {
             timeout: self.timeout,
             permit,
         };
-        AbortOnDropHandle::new(tokio::spawn(task.run()))
-            .await
-            .unwrap_or_else(|e| Err(Kind::Transport(format!("the request's task failed: {e}"))))
-            .map(|answer| (answer, memory))
+        (exchange, memory)
     }
+}
+
+/// In a task of its own: what reads the answers may stall, and must not starve requests in flight.
+async fn in_task<T: Send + 'static>(
+    exchange: impl Future<Output = Result<T, Kind>> + Send + 'static,
+) -> Result<T, Kind> {
+    AbortOnDropHandle::new(tokio::spawn(exchange))
+        .await
+        .unwrap_or_else(|e| Err(Kind::Transport(format!("the request's task failed: {e}"))))
 }
 
 /// Path and query, as the log and errors name a request.

@@ -1,6 +1,7 @@
 //! How to reach one server, and the HTTP client that does.
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+pub use reqwest::header::HeaderMap;
+use reqwest::header::{AUTHORIZATION, HOST, HeaderValue};
 use reqwest::redirect::Policy;
 use secrecy::{ExposeSecret, SecretString};
 use std::path::PathBuf;
@@ -26,7 +27,11 @@ struct Astray(String);
 pub struct Connection {
     /// Ends with `/api/0/`.
     pub base_url: Url,
+    /// Sent as a bearer's; empty: no token is sent.
     pub token: SecretString,
+    /// Sent with each request. An `Authorization` or `User-Agent` among them takes the place of the other settings'; with a
+    /// `Host` HTTP/1.1 is spoken.
+    pub headers: HeaderMap,
     pub user_agent: String,
     /// A PEM file of authorities that are trusted beside the system's.
     pub ca_certificate: Option<PathBuf>,
@@ -57,22 +62,27 @@ pub enum ConnectError {
 /// An HTTP client that keeps at most so many connections.
 pub fn http(connection: &Connection, idle: usize) -> Result<reqwest::Client, ConnectError> {
     let setup = |what: &str, e: &dyn std::fmt::Display| ConnectError::Setup(format!("{what}: {e}"));
-    let mut authorization =
-        HeaderValue::from_str(&format!("Bearer {}", connection.token.expose_secret())).map_err(
-            |_| {
+    let mut headers = connection.headers.clone();
+    let token = connection.token.expose_secret();
+    if !token.is_empty() && !headers.contains_key(AUTHORIZATION) {
+        let mut authorization =
+            HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
                 setup(
                     "`api_token`",
                     &"contains characters that are not allowed in an HTTP header",
                 )
-            },
-        )?;
-    authorization.set_sensitive(true);
+            })?;
+        authorization.set_sensitive(true);
+        headers.insert(AUTHORIZATION, authorization);
+    }
+    // HTTP/2 has another way to name the host, which comes from the URL.
+    let http1 = headers.contains_key(HOST);
     let origin = connection.base_url.origin();
     // Fails only when one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .user_agent(&connection.user_agent)
-        .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization)]))
+        .default_headers(headers)
         .timeout(connection.request_timeout)
         .connect_timeout((connection.request_timeout / 2).min(CONNECT))
         .pool_max_idle_per_host(idle)
@@ -97,6 +107,9 @@ pub fn http(connection: &Connection, idle: usize) -> Result<reqwest::Client, Con
                 attempt.follow()
             }
         }));
+    if http1 {
+        builder = builder.http1_only();
+    }
     if let Some(path) = &connection.ca_certificate {
         let pem = std::fs::read(path).map_err(|source| ConnectError::Read {
             path: path.clone(),

@@ -7,7 +7,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Kind, MAX_BODY};
 use crate::html;
 use crate::link::{Next, next_page};
-use crate::request::INDEXED_DEPTH;
+use crate::request::{INDEXED_DEPTH, Seen};
 use crate::retry::LONGEST_REFUSAL;
 use crate::route::Route;
 use crate::throttle::{Permit, RateHeaders};
@@ -56,65 +56,96 @@ pub struct Answer {
     pub clock: Option<Reading>,
 }
 
+/// An answer before it is judged.
+struct Raw {
+    sent: Instant,
+    status: StatusCode,
+    headers: HeaderMap,
+    content_length: Option<u64>,
+    rate: RateHeaders,
+    body: Body,
+}
+
 impl Exchange {
+    /// The answer, if its status is 200 and it is no page for people.
     pub async fn run(mut self) -> Result<Answer, Kind> {
-        let started = Instant::now();
-        let response = self.http.get(self.url.clone()).send().await.map_err(|e| {
-            match self.transport(&e, started) {
-                Kind::Transport(text) => Kind::Dropped(text),
-                kind => kind,
-            }
+        let raw = self.raw().await?;
+        if raw.status != StatusCode::OK {
+            return Err(self.refused(&raw));
+        }
+        let mut links = raw.headers.get_all("link").iter();
+        let next = links.find_map(|v| next_page(v.to_str().ok()?));
+        let hits = raw.headers.get("x-hits");
+        let hits = hits.and_then(|v| v.to_str().ok()?.parse().ok());
+        match html::page(raw.body.bytes()) {
+            Some(html) => Err(Kind::Page(html)),
+            None => Ok(Answer {
+                sent: raw.sent,
+                next,
+                hits,
+                clock: Reading::of(&raw.headers),
+                body: raw.body,
+            }),
+        }
+    }
+
+    /// Whatever is answered.
+    pub async fn see(mut self) -> Result<Seen, Kind> {
+        let mut raw = self.raw().await?;
+        let refusal = (raw.status != StatusCode::OK).then(|| self.refused(&raw));
+        Ok(Seen {
+            status: raw.status.as_u16(),
+            content_length: raw.content_length,
+            refusal,
+            body: raw.body.take(),
+        })
+    }
+
+    async fn raw(&mut self) -> Result<Raw, Kind> {
+        let sent = Instant::now();
+        let response = self.http.get(self.url.clone()).send().await;
+        let mut response = response.map_err(|e| match self.transport(&e, sent) {
+            Kind::Transport(text) => Kind::Dropped(text),
+            kind => kind,
         })?;
         let status = response.status();
-        let headers = rate_headers(response.headers());
+        let headers = std::mem::take(response.headers_mut());
+        let rate = rate_headers(&headers);
         // A gateway's refusals bear no headers, on a limited server too: only a page without them tells of no limits.
-        if !headers.absent() || status == StatusCode::OK {
-            self.permit.learn(headers);
+        if !rate.absent() || status == StatusCode::OK {
+            self.permit.learn(rate);
         }
-        let told = if status == StatusCode::OK {
-            HeaderMap::new()
-        } else {
-            response.headers().clone()
-        };
-        let clock = Reading::of(response.headers());
-        let next = response
-            .headers()
-            .get_all("link")
-            .iter()
-            .find_map(|v| next_page(v.to_str().ok()?));
-        let hits = response
-            .headers()
-            .get("x-hits")
-            .and_then(|v| v.to_str().ok()?.parse().ok());
-        let body = match self.body(response, started).await {
+        let content_length = response.content_length();
+        let body = match self.body(response, sent).await {
             Ok(body) => body,
             Err(kind) => {
                 // What breaks off has been told by `transport`.
                 if matches!(kind, Kind::BodyTooLarge) {
-                    self.log(status, started, 0, headers);
+                    self.log(status, sent, 0, rate);
                 }
                 return Err(kind);
             }
         };
-        self.log(status, started, body.bytes().len(), headers);
-        if status == StatusCode::OK {
-            return match html::page(body.bytes()) {
-                Some(html) => Err(Kind::Page(html)),
-                None => Ok(Answer {
-                    sent: started,
-                    body,
-                    next,
-                    hits,
-                    clock,
-                }),
-            };
-        }
-        let Refusal { kind, own_words } = answer::refusal(status, &told, body.bytes(), headers);
+        self.log(status, sent, body.bytes().len(), rate);
+        Ok(Raw {
+            sent,
+            status,
+            headers,
+            content_length,
+            rate,
+            body,
+        })
+    }
+
+    /// What an answer with another status than 200 means.
+    fn refused(&self, raw: &Raw) -> Kind {
+        let Refusal { kind, own_words } =
+            answer::refusal(raw.status, &raw.headers, raw.body.bytes(), raw.rate);
         if own_words {
-            self.clock.heard(clock);
+            self.clock.heard(Reading::of(&raw.headers));
         }
         // A 429 of Sentry's may be plain text, and is known by its headers.
-        if own_words || !headers.absent() {
+        if own_words || !raw.rate.absent() {
             self.met.store(true, Ordering::Relaxed);
         }
         if matches!(kind, Kind::Gateway { status: 407, .. })
@@ -124,7 +155,7 @@ impl Exchange {
                 .as_ref()
                 .filter(|_| self.url.scheme() == "http")
         {
-            return Err(Kind::Unreachable(proxy.wants_login()));
+            return Kind::Unreachable(proxy.wants_login());
         }
         // What is asked meanwhile would be refused too.
         if matches!(
@@ -133,7 +164,7 @@ impl Exchange {
         ) {
             self.permit.refused(kind.told().unwrap_or_default());
         }
-        Err(kind)
+        kind
     }
 
     async fn body(&self, mut response: Response, started: Instant) -> Result<Body, Kind> {

@@ -2,6 +2,7 @@
 
 use crate::clock::Reading;
 use crate::endpoint::Endpoint;
+use crate::error::Kind;
 use crate::link::Next;
 use crate::memory::MemoryPermit;
 use crate::params::Params;
@@ -64,4 +65,15 @@ pub struct Page {
     pub hits: Option<u64>,
     /// What it tells of the server's clock.
     pub(crate) clock: Option<Reading>,
+}
+
+/// What a server answered, whatever the status.
+#[derive(Debug)]
+pub struct Seen {
+    pub status: u16,
+    /// Bytes, as the answer announced them; `None`: it did not, or they were compressed.
+    pub content_length: Option<u64>,
+    pub body: Vec<u8>,
+    /// What a status other than 200 means.
+    pub refusal: Option<Kind>,
 }

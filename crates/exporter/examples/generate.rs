@@ -2,7 +2,8 @@
 //! exporter.example.yml. With `--check` writes nothing and fails when one of them differs.
 
 use sentry_exporter::docs::{
-    collectors_table, example_configuration, exit_codes, figures_tables, settings_table,
+    collectors_table, dialects_table, example_configuration, exit_codes, figures_tables,
+    names_table, old_figures_tables, probe_table, settings_table,
 };
 use std::path::Path;
 use std::process::ExitCode;
@@ -36,7 +37,11 @@ const FILES: &[(&str, Make)] = &[
         let blocks = [
             ("<!-- generated: collectors -->", collectors_table()),
             ("<!-- generated: figures -->", figures_tables()),
+            ("<!-- generated: probe -->", probe_table()),
             ("<!-- generated: settings -->", settings_table()),
+            ("<!-- generated: dialects -->", dialects_table()),
+            ("<!-- generated: old figures -->", old_figures_tables()),
+            ("<!-- generated: names -->", names_table()),
             ("<!-- generated: exit codes -->", exit_codes()),
         ];
         blocks

@@ -16,7 +16,7 @@ use tap_sentry_serve::flags::{LogArgs, WebArgs, arguments};
 
 /// Sentry's numbers for Prometheus.
 ///
-/// Serves /metrics. Settings are read from flags, from the environment (`SENTRY_EXPORTER_<SETTING>`) and .env, and from one
+/// Serves /metrics, /probe and a status page, or exports the metrics to a Pushgateway or a file. Settings are read from flags, from the environment (`SENTRY_EXPORTER_<SETTING>`) and .env, and from one
 /// YAML file; the earlier of these wins.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "sentry-exporter", version = concat!("v", env!("CARGO_PKG_VERSION")), after_help = EXIT_CODES)]

@@ -45,6 +45,20 @@ impl Dialect {
         }
     }
 
+    /// Whose names these are.
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::Native => "this program",
+            Self::Italux => "italux/sentry-prometheus-exporter",
+            Self::Maggotmouth => "MaggotMouth/sentry-exporter",
+            Self::Ujamii => {
+                "ujamii/prometheus-sentry-exporter, mgazza/go-prometheus-sentry-exporter"
+            }
+            Self::Snakecharmer => "snakecharmer/sentry_exporter",
+            Self::Zekker6 => "zekker6/sentry_exporter",
+        }
+    }
+
     /// The dialect of that name.
     pub fn of(name: &str) -> Option<Self> {
         let name = name.trim().to_lowercase();
@@ -95,6 +109,11 @@ impl Dialect {
     /// Whether the organization must be named: nothing else is ever shown there.
     pub fn needs_organization(self) -> bool {
         matches!(self, Self::Italux | Self::Maggotmouth)
+    }
+
+    /// Whether nothing is fetched but for probes.
+    pub fn has_probes_only(self) -> bool {
+        matches!(self, Self::Snakecharmer | Self::Zekker6)
     }
 
     /// The file in the working folder that is read if none is named.

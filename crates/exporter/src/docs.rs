@@ -2,8 +2,12 @@
 
 use crate::cli::EXIT_CODES;
 use crate::collector::Collector;
+use crate::dialect::Dialect;
 use crate::figures::{FIGURES, Figure};
-use crate::settings;
+use crate::names::KNOWN;
+use crate::old_figures::GROUPS;
+use crate::probe::figures::{PROBE, SENTRY_PROBE};
+use crate::settings::{self, PREFIX};
 use std::fmt::Write as _;
 use tap_sentry_settings::docs::{self, Setting};
 
@@ -57,6 +61,105 @@ pub fn figures_tables() -> String {
     }
     out.truncate(out.trim_end().len());
     out.push('\n');
+    out
+}
+
+/// A Markdown table of a probe's figures, under both names.
+pub fn probe_table() -> String {
+    let mut out = String::from("| metric | dialect zekker6 | meaning |\n|---|---|---|\n");
+    for (figure, other) in PROBE.all().into_iter().zip(SENTRY_PROBE.all()) {
+        let (name, help) = (figure.name, figure.help);
+        let _ = writeln!(out, "| `{name}` | `{}` | {help}. |", other.name);
+    }
+    out
+}
+
+/// A Markdown table of the dialects.
+pub fn dialects_table() -> String {
+    let mut out = String::from(
+        "| dialect | names of | port | path | file that is read if none is named |\n|---|---|---|---|---|\n",
+    );
+    for dialect in Dialect::ALL {
+        let file = dialect.file().map(|file| format!("`{file}`"));
+        let _ = writeln!(
+            out,
+            "| `{dialect}` | {} | {} | `{}` | {} |",
+            dialect.program(),
+            dialect.port(),
+            dialect.telemetry_path(),
+            file.unwrap_or_default(),
+        );
+    }
+    out
+}
+
+/// A Markdown section for each dialect that has figures of its own.
+pub fn old_figures_tables() -> String {
+    let mut out = String::new();
+    for dialect in Dialect::ALL {
+        let mut groups = GROUPS
+            .iter()
+            .filter(|group| group.dialect == dialect)
+            .peekable();
+        if groups.peek().is_none() {
+            continue;
+        }
+        let _ = writeln!(out, "### Metrics of the dialect {dialect}\n");
+        out.push_str("| metric | type | labels | meaning | collector |\n|---|---|---|---|---|\n");
+        let mut asks = String::new();
+        for group in groups {
+            let name = group.collector.name();
+            for figure in group.figures {
+                let _ = writeln!(out, "{} `{name}` |", row(figure));
+            }
+            let on = dialect.collectors().contains(&(group.collector, true));
+            let default = if on { "" } else { ", off by default" };
+            let _ = writeln!(
+                asks,
+                "- `{name}`{default}: {}; scope {}",
+                group.cost, group.scopes
+            );
+        }
+        let _ = writeln!(out, "\nWhat the collectors ask:\n\n{asks}");
+    }
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    out
+}
+
+/// A Markdown table of all variables: ours, and those of older exporters.
+pub fn names_table() -> String {
+    let mut out = String::from("| variable | of | sets | remark |\n|---|---|---|---|\n");
+    let new = settings().into_iter().map(|setting| {
+        (
+            format!("{PREFIX}{}", setting.name.to_uppercase()),
+            setting.name,
+        )
+    });
+    for (variable, setting) in new {
+        let _ = writeln!(out, "| `{variable}` | ours | `{setting}` | |");
+    }
+    let token = "if no other token is set; every tool of Sentry's reads it";
+    let _ = writeln!(out, "| `SENTRY_AUTH_TOKEN` | all | `api_token` | {token} |");
+    for known in KNOWN {
+        let sets = known.setting.map(|setting| format!("`{setting}`"));
+        let sets = sets.unwrap_or_else(|| "nothing".to_owned());
+        let only = if known.is_common {
+            "in that dialect only"
+        } else {
+            ""
+        };
+        let remarks: Vec<&str> = [known.note, only]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect();
+        let remark = remarks.join("; ");
+        let _ = writeln!(
+            out,
+            "| `{}` | {} | {sets} | {remark} |",
+            known.variable, known.of
+        );
+    }
     out
 }
 
@@ -131,6 +234,19 @@ mod tests {
     use super::*;
     use crate::settings::{Settings, load};
     use serde_json::Map;
+
+    #[test]
+    fn each_variable_stands_in_the_table_once() {
+        let text = names_table();
+        for known in KNOWN {
+            let begin = format!("| `{}` |", known.variable);
+            assert_eq!(text.matches(&begin).count(), 1, "{begin}");
+        }
+        for setting in settings() {
+            let begin = format!("| `{PREFIX}{}` |", setting.name.to_uppercase());
+            assert_eq!(text.matches(&begin).count(), 1, "{begin}");
+        }
+    }
 
     #[test]
     fn each_figure_stands_in_the_tables_once() {

@@ -18,6 +18,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tap_sentry_serve::negotiate::Format;
+use tap_sentry_settings::problem::{Problem, SettingsError};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 /// Refreshes and passes on.
@@ -31,8 +32,13 @@ pub struct Export {
 
 impl Export {
     /// # Errors
-    /// When the certificate of the Pushgateway cannot be used.
+    /// When there is nothing to export, or the certificate of the Pushgateway cannot be used.
     pub fn new(settings: &Settings, snapshot: Snapshot) -> Result<Self, Error> {
+        if settings.servers.is_empty() {
+            let text = "has nothing to export, since modules are for /probe: set `api_token` and `organization`";
+            let problem = Problem::new("modules", text);
+            return Err(SettingsError::Problems(vec![problem]).into());
+        }
         let push = settings.push.clone();
         let client = match &push.to {
             Receiver::Pushgateway(pushgateway) => Some(pushgateway.client()?),

@@ -59,6 +59,19 @@ impl Families {
         }
     }
 
+    /// Adds the counts of others to these.
+    pub fn add_all(&mut self, others: &Self) {
+        for (name, series) in &others.0 {
+            let own = self.0.entry(name).or_default();
+            for (labels, more) in series {
+                let value = own.entry(labels.clone()).or_insert(Number::Whole(0));
+                if let (Number::Whole(number), Number::Whole(more)) = (value, more) {
+                    *number = number.saturating_add(*more);
+                }
+            }
+        }
+    }
+
     fn entry(
         &mut self,
         figure: &'static Figure,
@@ -99,5 +112,12 @@ mod tests {
         assert_eq!(families.len(), 2);
         let monitors = families.of(&MONITORS).expect("a series");
         assert_eq!(monitors.values().next(), Some(&Number::Whole(4)));
+        let mut others = Families::default();
+        others.add(&MONITORS, &["acme", "api", "ok"], 3);
+        others.add(&MONITORS, &["acme", "web", "ok"], 1);
+        families.add_all(&others);
+        let monitors = families.of(&MONITORS).expect("series");
+        let counts: Vec<_> = monitors.values().copied().collect();
+        assert_eq!(counts, [Number::Whole(7), Number::Whole(1)]);
     }
 }

@@ -266,7 +266,7 @@ pub static COLLECTOR_AGE: Figure = Figure {
 pub static API_REQUESTS: Figure = Figure {
     name: "sentry_api_requests_total",
     kind: Kind::Counter,
-    help: "Requests to Sentry by the status of the answer (none: there was no answer), further tries included; the organization is empty for the list of organizations",
+    help: "Requests to Sentry by the status of the answer (none: there was no answer), further tries included; the organization is empty for the list of organizations and for probes",
     source: "",
     labels: &["organization", "status"],
     collector: None,

@@ -2,6 +2,7 @@
 
 use crate::cli::{Artifact, EXIT_CODES, command};
 use crate::docs;
+use crate::names::KNOWN;
 use crate::settings::PREFIX;
 use clap_complete::Shell;
 use roff::{Roff, bold, roman};
@@ -54,7 +55,15 @@ fn man(out: &mut Vec<u8>) -> std::io::Result<()> {
     });
     let token = "The token, if no other is set.";
     let others = [("SENTRY_AUTH_TOKEN".to_owned(), token.to_owned())];
-    terms(&mut more, "ENVIRONMENT", settings.chain(others));
+    let old = KNOWN.iter().map(|known| {
+        let of = known.of.program();
+        let text = match known.setting {
+            Some(setting) => format!("As {of} has it: sets {setting}."),
+            None => format!("As {of} has it: no meaning any more."),
+        };
+        (known.variable.to_owned(), text)
+    });
+    terms(&mut more, "ENVIRONMENT", settings.chain(others).chain(old));
     more.to_writer(out)?;
     page.render_version_section(out)
 }

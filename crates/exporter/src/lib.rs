@@ -17,6 +17,7 @@
 //! | [`report`], [`export`], [`push_args`], [`push_settings`] | what a refresh has brought, and how it is passed on to who does not scrape |
 //! | [`pushgateway`], [`grouping`], [`textfile`] | those who get it |
 //! | [`pages`], [`shown`] | what a person sees of all this in a browser |
+//! | [`probe`] | `/probe`: one organization or project by itself, asked when Prometheus asks |
 //! | [`error`], [`run`], [`generate`], [`docs`] | what ends the program, its modes, and what is generated from all of this |
 //!
 //! What keeps a scrape honest: values are the latest that Sentry gave, with their age beside them; what fails keeps its
@@ -42,6 +43,7 @@ pub mod names;
 pub mod old_figures;
 pub mod old_flags;
 pub mod pages;
+pub mod probe;
 pub mod push_args;
 pub mod push_settings;
 pub mod pushgateway;

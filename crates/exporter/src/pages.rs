@@ -1,5 +1,6 @@
 //! Pages for a person: how it stands, and the settings in use.
 
+use crate::probe::probes::Probes;
 use crate::report::{self, Report};
 use crate::shown::Shown;
 use crate::snapshot::Snapshot;
@@ -47,6 +48,8 @@ pub struct Pages {
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// Replaced with it.
     pub settings: Arc<ArcSwap<Vec<Shown>>>,
+    /// Replaced with it.
+    pub probes: Arc<ArcSwap<Probes>>,
     pub reload: Reload,
     pub telemetry_path: String,
 }
@@ -69,7 +72,7 @@ async fn status(State(pages): State<Pages>) -> Response<Body> {
         version: VERSION,
         telemetry_path: &pages.telemetry_path,
         servers: servers.collect(),
-        modules: Vec::new(),
+        modules: pages.probes.load().modules(),
         reload: ReloadView {
             successful: reload.successful,
             at: instant(reload.succeeded_at.into()),

@@ -218,6 +218,12 @@ fn address(text: &str) -> Result<Url, &'static str> {
 /// A mapping of labels, or texts `NAME=VALUE`.
 fn grouping(value: &Value) -> Result<Vec<(String, String)>, String> {
     const FORM: &str = "must be a mapping of labels, or text such as region=eu,stage=live";
+    // As a variable holds a mapping.
+    let read = value
+        .as_str()
+        .filter(|text| text.trim_start().starts_with('{'))
+        .and_then(|text| serde_json::from_str(text).ok());
+    let value = read.as_ref().unwrap_or(value);
     if let Value::Object(members) = value {
         let pairs = members.iter().map(|(name, value)| match value {
             Value::String(text) => Ok((name.clone(), text.clone())),
@@ -309,6 +315,7 @@ mod tests {
 
     #[rstest]
     #[case(json!({"region": "eu", "zone": 3}))]
+    #[case(json!(" {\"region\": \"eu\", \"zone\": 3}"))]
     #[case(json!("region=eu, zone=3"))]
     #[case(json!(["region=eu", "zone=3"]))]
     fn a_grouping_in_any_form(#[case] value: Value) {

@@ -6,7 +6,7 @@ use crate::figures::{BUILD_INFO, Figure, Kind};
 use crate::old_figures::figures_of;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeMetric, MetricEncoder, prometheus_text, text,
+    DescriptorEncoder, EncodeMetric, MetricEncoder, prometheus_text, text as openmetrics,
 };
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
@@ -53,21 +53,29 @@ impl Page {
     /// # Errors
     /// Only what writing to memory can fail with.
     pub fn render(self, format: Format) -> Result<String, fmt::Error> {
-        let mut registry = Registry::default();
-        registry.register_collector(Box::new(self));
-        let mut out = String::new();
-        match format {
-            Format::Classic => prometheus_text::encode(&mut out, &registry)?,
-            Format::OpenMetrics => text::encode(&mut out, &registry)?,
-        }
-        Ok(out)
+        text(Box::new(self), format)
     }
+}
+
+/// What is collected, as text.
+///
+/// # Errors
+/// Only what writing to memory can fail with.
+pub fn text(collector: Box<dyn Collector>, format: Format) -> Result<String, fmt::Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(collector);
+    let mut out = String::new();
+    match format {
+        Format::Classic => prometheus_text::encode(&mut out, &registry)?,
+        Format::OpenMetrics => openmetrics::encode(&mut out, &registry)?,
+    }
+    Ok(out)
 }
 
 impl Collector for Page {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         for figure in figures_of(self.dialect) {
-            self.figure(figure, &mut encoder)?;
+            family(figure, &self.parts, &mut encoder)?;
         }
         for figure in &self.process {
             let (kind, stem) = match figure.name.strip_suffix("_total") {
@@ -81,26 +89,31 @@ impl Collector for Page {
     }
 }
 
-impl Page {
-    fn figure(&self, figure: &Figure, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
-        let with = |part: &Part| part.families.of(figure).is_some();
-        if !self.parts.iter().any(with) {
-            return Ok(());
-        }
-        let kind = metric_type(figure.kind);
-        let mut encoder =
-            encoder.encode_descriptor(figure.stem(), &figure.help_text(), None, kind)?;
-        for Part { server, families } in &self.parts {
-            for (values, number) in families.of(figure).into_iter().flatten() {
-                let server = server.iter().map(|name| ("server", name.as_str()));
-                let names = figure.labels.iter().copied();
-                let labels = names.zip(values.iter().map(String::as_str));
-                let labels: Vec<(&str, &str)> = server.chain(labels).collect();
-                value(figure.kind, *number, encoder.encode_family(&labels)?)?;
-            }
-        }
-        Ok(())
+/// Writes the series of one figure, if it has any.
+///
+/// # Errors
+/// Only what writing to memory can fail with.
+pub fn family(
+    figure: &Figure,
+    parts: &[Part],
+    encoder: &mut DescriptorEncoder,
+) -> Result<(), fmt::Error> {
+    let with = |part: &Part| part.families.of(figure).is_some();
+    if !parts.iter().any(with) {
+        return Ok(());
     }
+    let kind = metric_type(figure.kind);
+    let mut encoder = encoder.encode_descriptor(figure.stem(), &figure.help_text(), None, kind)?;
+    for Part { server, families } in parts {
+        for (values, number) in families.of(figure).into_iter().flatten() {
+            let server = server.iter().map(|name| ("server", name.as_str()));
+            let names = figure.labels.iter().copied();
+            let labels = names.zip(values.iter().map(String::as_str));
+            let labels: Vec<(&str, &str)> = server.chain(labels).collect();
+            value(figure.kind, *number, encoder.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
 }
 
 fn metric_type(kind: Kind) -> MetricType {

@@ -7,6 +7,8 @@ use crate::export::Export;
 use crate::generate;
 use crate::memory::Memory;
 use crate::pages::{self, Pages};
+use crate::probe::probes::Probes;
+use crate::probe::route;
 use crate::push_settings::Receiver;
 use crate::settings::{self, Settings, Sources, Web};
 use crate::shown::Shown;
@@ -35,11 +37,12 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     let settings = settings(cli)?;
     let memory = Arc::default();
     let snapshot = snapshot(&settings, &memory)?;
+    let probes = Probes::new(&settings.probing, None)?;
     if cli.config_check {
         return check(&settings);
     }
     match cli.mode {
-        Mode::Serve => serve(cli, settings, snapshot, memory),
+        Mode::Serve => serve(cli, settings, snapshot, probes, memory),
         Mode::Export => {
             settings.decision.told("sentry-exporter starts to export");
             runtime()?.block_on(Export::new(&settings, snapshot)?.run())
@@ -82,6 +85,12 @@ fn settings(cli: &Cli) -> Result<Settings, SettingsError> {
             settings.unused.join(", ")
         );
     }
+    if !settings.unknown.is_empty() {
+        log::warn!(
+            "these keys are known to nobody and passed over: {}",
+            settings.unknown.join(", ")
+        );
+    }
     Ok(settings)
 }
 
@@ -106,7 +115,13 @@ fn check(settings: &Settings) -> Result<(), Error> {
     print(b"the configuration is sound\n")
 }
 
-fn serve(cli: &Cli, settings: Settings, first: Snapshot, memory: Arc<Memory>) -> Result<(), Error> {
+fn serve(
+    cli: &Cli,
+    settings: Settings,
+    first: Snapshot,
+    probes: Probes,
+    memory: Arc<Memory>,
+) -> Result<(), Error> {
     let Settings {
         web,
         shown,
@@ -115,9 +130,15 @@ fn serve(cli: &Cli, settings: Settings, first: Snapshot, memory: Arc<Memory>) ->
     } = settings;
     let runtime = runtime()?;
     let snapshot = Arc::new(ArcSwap::from_pointee(first));
+    let probes = Arc::new(ArcSwap::from_pointee(probes));
     let shown = Arc::new(ArcSwap::from_pointee(shown));
-    let policy = Policy::Guarded {
-        lifecycle: web.enable_lifecycle,
+    let policy = if decision.dialect.has_probes_only() {
+        // As it was.
+        Policy::Open
+    } else {
+        Policy::Guarded {
+            lifecycle: web.enable_lifecycle,
+        }
     };
     let renewed = Renewal {
         cli: cli.clone(),
@@ -125,6 +146,7 @@ fn serve(cli: &Cli, settings: Settings, first: Snapshot, memory: Arc<Memory>) ->
         memory,
         snapshot: Arc::clone(&snapshot),
         shown: Arc::clone(&shown),
+        probes: Arc::clone(&probes),
     };
     let renewed = Arc::new(renewed);
     let reload = Reload::new(policy, move || {
@@ -134,14 +156,18 @@ fn serve(cli: &Cli, settings: Settings, first: Snapshot, memory: Arc<Memory>) ->
     let pages = Pages {
         snapshot: Arc::clone(&snapshot),
         settings: shown,
+        probes: Arc::clone(&probes),
         reload: reload.clone(),
         telemetry_path: web.telemetry_path.clone(),
     };
     let metrics = Metrics {
         snapshot,
+        probes: Arc::clone(&probes),
         reload: reload.clone(),
     };
-    let router = web::router(&web.paths(), &metrics).merge(pages::router(pages));
+    let router = web::router(&web.paths(), &metrics)
+        .merge(route::router(probes))
+        .merge(pages::router(pages));
     let mut server = Server::new(web.listen_addresses);
     server.web_config = web.config_file;
     server.reload = Some(reload);
@@ -177,12 +203,14 @@ struct Renewal {
     memory: Arc<Memory>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     shown: Arc<ArcSwap<Vec<Shown>>>,
+    probes: Arc<ArcSwap<Probes>>,
 }
 
 impl Renewal {
     fn renew(&self) -> Result<(), Error> {
         let settings = settings(&self.cli)?;
         let snapshot = snapshot(&settings, &self.memory)?;
+        let probes = Probes::new(&settings.probing, Some(&*self.probes.load()))?;
         if settings.web != self.web {
             log::warn!(
                 "addresses, paths and the web configuration file's name change when the program is started again"
@@ -192,6 +220,7 @@ impl Renewal {
         self.shown.store(Arc::new(shown));
         snapshot.succeed(&self.snapshot.load());
         self.snapshot.store(Arc::new(snapshot));
+        self.probes.store(Arc::new(probes));
         Ok(())
     }
 }

@@ -6,6 +6,10 @@ use crate::collector::Collector;
 use crate::dialect::{Decision, Dialect, Evidence, decide};
 use crate::duration::duration;
 use crate::names;
+use crate::probe::figures::{PROBE, SENTRY_PROBE};
+use crate::probe::modules::{Module, Reading, strangers};
+use crate::probe::probes::Probing;
+use crate::probe::site::Way;
 use crate::push_settings::{self, Push, PushKeys};
 use crate::shown::{Shown, shown};
 use crate::snapshot::Policy;
@@ -56,6 +60,9 @@ struct Config {
     /// Whose names the figures have: native, italux, maggotmouth, ujamii, snakecharmer or zekker6. Default: by what is configured.
     #[schemars(title = "Dialect")]
     dialect: Option<String>,
+    /// How targets of /probe are asked, by name: each module with `prober`, `timeout` and `http`.
+    #[schemars(title = "Modules", with = "Option<Map<String, Value>>")]
+    modules: Option<Value>,
     /// Addresses to listen on, as `HOST:PORT` or `:PORT`: a list, or text separated by commas.
     #[schemars(title = "Listen addresses", with = "Vec<String>")]
     listen_address: Value,
@@ -144,6 +151,7 @@ impl Default for Config {
             connection: ConnectionKeys::default(),
             servers: None,
             dialect: None,
+            modules: None,
             listen_address: json!([":9790"]),
             telemetry_path: "/metrics".to_owned(),
             web_config_file: None,
@@ -189,6 +197,7 @@ struct ServerConfig {
 /// Settings whose form is checked where they are read.
 const OWN_FORM: &[&str] = &[
     "servers",
+    "modules",
     "listen_address",
     "min_age",
     "max_age",
@@ -209,10 +218,13 @@ pub struct Settings {
     pub push: Push,
     /// All of them, as a page may show them.
     pub shown: Vec<Shown>,
+    pub probing: Probing,
     /// Which dialect, and why.
     pub decision: Decision,
     /// Names that are set and have no meaning any more.
     pub unused: Vec<String>,
+    /// Keys of an old file of modules that nobody knows.
+    pub unknown: Vec<String>,
 }
 
 /// How it is served.
@@ -317,6 +329,8 @@ pub struct Sources {
     /// The name of the file, if there is one.
     file: Option<String>,
     decision: Decision,
+    /// Keys of an old file of modules that nobody knows.
+    unknown: Vec<String>,
     /// The settings that are set by an old name, with it.
     written: BTreeMap<String, String>,
     unused: Vec<String>,
@@ -364,6 +378,17 @@ pub fn load(
     if files.is_empty() {
         files = lying(asked)?;
     }
+    let all = schema();
+    let unknown = match files.first_mut() {
+        Some((_, members)) => strangers(members, |key| {
+            let old = names::KNOWN
+                .iter()
+                .filter_map(|old| old.variable.strip_prefix(PREFIX));
+            let old = old.map(str::to_lowercase).any(|old| old == key);
+            old || key == "auth_token" || all["properties"].get(key).is_some()
+        }),
+        None => Vec::new(),
+    };
     let keys = |(path, members): &(PathBuf, Map<String, Value>)| {
         let set = members.iter().filter(|(_, value)| !value.is_null());
         let keys = set.map(|(key, _)| key.clone());
@@ -433,6 +458,7 @@ pub fn load(
         problems,
         file: name,
         decision,
+        unknown,
         written,
         unused,
     })
@@ -510,8 +536,16 @@ impl Settings {
             iter::once(connection.token.clone()).chain(password)
         };
         let of_push = self.push.secret().into_iter().cloned();
-        let of_servers = connections.flat_map(of);
-        of_servers.chain(user).chain(of_push).collect()
+        let modules = self.probing.modules.values();
+        let of_proxy = self.probing.way.proxy_url.iter();
+        let of_proxy = of_proxy.filter_map(|url| Some(SecretString::from(url.password()?)));
+        let of_modules = modules.flat_map(Module::secrets).chain(of_proxy);
+        connections
+            .flat_map(of)
+            .chain(user)
+            .chain(of_push)
+            .chain(of_modules)
+            .collect()
     }
 
     /// Validates everything and reports all mistakes at once.
@@ -524,6 +558,7 @@ impl Settings {
             problems,
             file,
             decision,
+            mut unknown,
             written,
             unused,
         } = sources;
@@ -587,21 +622,57 @@ impl Settings {
             "log_format",
             format.map_err(|_| "must be logfmt, json or text"),
         );
-        let servers = if let Some(list) = servers {
+        let mut probing = Probing {
+            names: match dialect {
+                Dialect::Zekker6 => &SENTRY_PROBE,
+                _ => &PROBE,
+            },
+            ..Probing::default()
+        };
+        if let Some(modules) = &config.modules {
+            let reading = Reading::of(modules);
+            probing.modules = reading.modules;
+            for problem in reading.problems {
+                checked.problem(&problem.key, problem.text);
+            }
+            if dialect.has_probes_only() {
+                unknown.extend(reading.unknown);
+            } else {
+                for key in reading.unknown {
+                    checked.problem(&key, "is not a setting: correct or remove it");
+                }
+            }
+        } else if dialect.has_probes_only() {
+            let text = format!("is required in the dialect {dialect}, which has probes only");
+            checked.problem("modules", text);
+        }
+        let is_scraped = !dialect.has_probes_only()
+            && (checked.is_set("api_token") || !checked.is_set("modules"));
+        let mut servers = if let Some(list) = servers {
             several(&list, file.as_deref(), dialect, &mut checked)
         } else {
-            if !checked.is_set("api_token") {
+            if is_scraped && !checked.is_set("api_token") {
                 let text =
                     "is required: set it, `api_token_file` or the variable SENTRY_AUTH_TOKEN";
                 checked.problem("api_token", text);
             }
             let target = config.connection.check(USER_AGENT, &mut checked);
             if let Some(target) = &target {
-                check_organizations(target, dialect, &mut checked);
+                if is_scraped {
+                    check_organizations(target, dialect, &mut checked);
+                }
+                probing.way = Way {
+                    ca_certificate: target.connection.ca_certificate.clone(),
+                    proxy_url: target.connection.proxy_url.clone(),
+                };
             }
+            let target = target.filter(|_| is_scraped);
             target.into_iter().map(|target| (None, target)).collect()
         };
         let push = config.push.check(&mut checked);
+        if dialect.has_probes_only() {
+            servers = Vec::new();
+        }
         let by_written = |problem: Problem| match written.get(&problem.key) {
             Some(name) => Problem::new(name, problem.text),
             None => problem,
@@ -625,8 +696,10 @@ impl Settings {
                 min_age,
                 max_age,
             },
+            probing,
             decision,
             unused,
+            unknown,
             web: Web {
                 listen_addresses,
                 telemetry_path,
@@ -862,6 +935,7 @@ mod tests {
     use super::*;
     use rstest::rstest;
     use std::time::Duration;
+    use url::Url;
 
     fn settings(values: &Value) -> Result<Settings, Vec<String>> {
         let values = values.as_object().expect("an object").clone();
@@ -922,6 +996,40 @@ mod tests {
         assert!(
             found.len() == 1 && found[0].starts_with("`api_token` is required"),
             "{found:?}"
+        );
+    }
+
+    #[test]
+    fn probes_alone_need_no_token_of_their_own() {
+        let modules = json!({"sentry": {"prober": "http", "http": {"prefix": "https://sentry.io/api/0/projects/"}}});
+        for (dialect, port) in [("native", 9790), ("snakecharmer", 9412), ("zekker6", 9412)] {
+            let settings = settings(&json!({"dialect": dialect, "modules": modules}));
+            let settings = settings.expect("settings");
+            assert_eq!(settings.web.listen_addresses, [Address::any(port)]);
+            assert!(
+                settings.servers.is_empty()
+                    && settings.policy.collectors.is_empty() == (port == 9412)
+            );
+            assert_eq!(settings.probing.modules.len(), 1);
+        }
+        let found = problems(&json!({"dialect": "snakecharmer", "api_token": "t"}));
+        assert!(
+            found.len() == 1 && found[0].starts_with("`modules` is required"),
+            "{found:?}"
+        );
+        let both = settings(&json!({"modules": modules, "api_token": "t"})).expect("settings");
+        assert_eq!(both.servers.len(), 1);
+        let proxy = "http://olive:password@127.0.0.1:3128/";
+        let behind = json!({"modules": modules, "proxy_url": proxy, "ca_certificate": "ca.pem"});
+        let behind = settings(&behind).expect("settings");
+        let way = &behind.probing.way;
+        assert_eq!(way.proxy_url.as_ref().map(Url::as_str), Some(proxy));
+        assert_eq!(way.ca_certificate, Some(PathBuf::from("ca.pem")));
+        let secrets = behind.secrets();
+        assert!(
+            secrets
+                .iter()
+                .any(|secret| secret.expose_secret() == "password")
         );
     }
 

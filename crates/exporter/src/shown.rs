@@ -184,12 +184,12 @@ mod tests {
     #[test]
     fn no_secret_is_shown() {
         let page = page(&json!({
-            "api_token": "word1", "proxy_url": "http://a:word2@b", "pushgateway_password": "word3",
-            "user_agent": "word4", "api_token_file": "/etc/token",
-            "servers": [{"name": "eu", "api_token": "word5", "organization": "acme", "user_agent": "word6", "pass": "word7"}, "word8"],
+            "api_token": "hush1", "proxy_url": "http://a:hush2@b", "pushgateway_passhush": "hush3",
+            "user_agent": "hush4", "api_token_file": "/etc/token",
+            "servers": [{"name": "eu", "api_token": "hush5", "organization": "acme", "user_agent": "hush6", "pass": "hush7"}, "hush8"],
         }));
         let text = format!("{page:?}");
-        assert!(!text.contains("word"), "{text}");
+        assert!(!text.contains("hush"), "{text}");
         assert!(
             text.contains("acme") && text.contains("/etc/token"),
             "{text}"

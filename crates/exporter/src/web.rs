@@ -1,7 +1,8 @@
 //! The route of the metrics.
 
 use crate::families::Families;
-use crate::figures::{RELOAD_SUCCESSFUL, RELOAD_TIME};
+use crate::figures::{API_REQUESTS, RELOAD_SUCCESSFUL, RELOAD_TIME};
+use crate::probe::probes::Probes;
 use crate::render::Part;
 use crate::snapshot::Snapshot;
 use arc_swap::ArcSwap;
@@ -30,6 +31,7 @@ const OFFSET: Duration = Duration::from_millis(500);
 pub struct Metrics {
     /// Replaced when the configuration is.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
+    pub probes: Arc<ArcSwap<Probes>>,
     pub reload: Reload,
 }
 
@@ -41,7 +43,7 @@ pub fn router(paths: &[String], metrics: &Metrics) -> Router {
 }
 
 async fn scrape(State(metrics): State<Metrics>, headers: HeaderMap) -> Response<Body> {
-    let Some(patience) = patience(&headers) else {
+    let Some(patience) = patience(&headers, DEFAULT_TIMEOUT) else {
         let text = format!("Bad Request: {TIMEOUT} must be a number of seconds");
         return answer::text(StatusCode::BAD_REQUEST, &text);
     };
@@ -51,6 +53,7 @@ async fn scrape(State(metrics): State<Metrics>, headers: HeaderMap) -> Response<
         server: None,
         families: Arc::new(reloads(&metrics.reload)),
     });
+    add_requests(&mut page.parts, metrics.probes.load().requests());
     page.process = Process::read().figures();
     let accepted = negotiate(&headers);
     match page.render(accepted.format) {
@@ -67,20 +70,34 @@ async fn scrape(State(metrics): State<Metrics>, headers: HeaderMap) -> Response<
     }
 }
 
-/// How long a refresh is waited for; `None`: what the reader says is no time-out. Half of a time-out that is too short to
-/// leave anything.
-fn patience(headers: &HeaderMap) -> Option<Duration> {
+/// How long an answer may be waited for; `None`: what the reader says is no time-out. Half of a time-out that is too short
+/// to leave anything; `default` is for those who do not say.
+pub fn patience(headers: &HeaderMap, default: Duration) -> Option<Duration> {
     let timeout = match headers.get(TIMEOUT) {
-        None => DEFAULT_TIMEOUT,
+        None => default,
         Some(value) => {
             let seconds = value.to_str().ok()?.trim().parse().ok()?;
             match Duration::try_from_secs_f64(seconds).ok()? {
-                Duration::ZERO => DEFAULT_TIMEOUT,
+                Duration::ZERO => default,
                 timeout => timeout,
             }
         }
     };
     Some(timeout.saturating_sub(OFFSET).max(timeout / 2))
+}
+
+/// Adds the requests of probes: to the series that are there, so that none comes twice.
+fn add_requests(parts: &mut Vec<Part>, requests: Families) {
+    let mut own = parts.iter_mut();
+    let counted =
+        |part: &&mut Part| part.server.is_none() && part.families.of(&API_REQUESTS).is_some();
+    match own.find(counted) {
+        Some(part) => Arc::make_mut(&mut part.families).add_all(&requests),
+        None => parts.push(Part {
+            server: None,
+            families: Arc::new(requests),
+        }),
+    }
 }
 
 fn reloads(reload: &Reload) -> Families {
@@ -121,6 +138,9 @@ mod tests {
         if let Some(told) = told {
             headers.insert(TIMEOUT, HeaderValue::from_str(told).expect("a value"));
         }
-        assert_eq!(patience(&headers), left.map(Duration::from_secs_f64));
+        assert_eq!(
+            patience(&headers, DEFAULT_TIMEOUT),
+            left.map(Duration::from_secs_f64)
+        );
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
-use tap_sentry_api::connection::Connection;
+use tap_sentry_api::connection::{Connection, HeaderMap};
 use url::Url;
 use wildmatch::WildMatch;
 
@@ -142,6 +142,7 @@ impl ConnectionKeys {
             connection: Connection {
                 base_url,
                 token: SecretString::from(token),
+                headers: HeaderMap::new(),
                 user_agent,
                 ca_certificate: self.ca_certificate,
                 proxy_url,

@@ -772,6 +772,90 @@ mod tests {
         }
     }
 
+    /// Settings and mistakes of a file and of variables, with old names.
+    fn with_old_names(file: &Value, variables: &[(&str, &str)]) -> Found {
+        let old = |variable, setting| OldName {
+            variable,
+            setting,
+            read: None,
+        };
+        let program = Program {
+            old_names: vec![
+                old("OLD_URL", Some("base_url")),
+                old("TAP_SENTRY_ORG", Some("organization")),
+                old("TAP_SENTRY_TOKEN", Some("api_token")),
+                old("TAP_SENTRY_TTL", None),
+                OldName {
+                    read: Some(|text| match text {
+                        "two" => Ok(json!(2)),
+                        _ => Err("must be two"),
+                    }),
+                    ..old("OLD_COUNT", Some("concurrency"))
+                },
+            ],
+            ..program()
+        };
+        let mut merged = Merged::new(&program);
+        let members = file.as_object().expect("an object");
+        let members: Vec<_> = members.clone().into_iter().collect();
+        merged.members("a.yml", &members);
+        let variables = variables.iter();
+        let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        merged.variables("the environment", variables.collect(), &mut None);
+        Found {
+            values: merged.values,
+            problems: merged.problems,
+            written: merged.written,
+            unused: merged.unused,
+        }
+    }
+
+    #[test]
+    fn old_names_set_what_they_mean_now() {
+        let file = json!({"org": "a", "token": "t", "ttl": 5, "old_url": "x"});
+        let found = with_old_names(&file, &[("OLD_URL", "https://a"), ("OLD_COUNT", "two")]);
+        assert_eq!(
+            Value::Object(found.values),
+            json!({"organization": "a", "api_token": "t", "base_url": "https://a", "concurrency": 2})
+        );
+        assert_eq!(found.written["organization"], "org");
+        assert_eq!(found.written["base_url"], "OLD_URL");
+        assert_eq!(found.unused, ["ttl"]);
+        let found = with_old_names(&json!({"org": "a"}), &[("TAP_SENTRY_ORGANIZATION", "b")]);
+        assert_eq!(found.values["organization"], "b", "a later source wins");
+        assert!(found.written.is_empty() && found.problems.is_empty());
+        let found = with_old_names(
+            &json!({"organization": "a", "org": ""}),
+            &[("OLD_URL", " ")],
+        );
+        assert_eq!(Value::Object(found.values), json!({"organization": "a"}));
+    }
+
+    #[test]
+    fn old_names_are_as_strict_as_new_ones() {
+        let told = |file: &Value, variables: &[(&str, &str)]| {
+            let problems = with_old_names(file, variables).problems;
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let twice = told(&json!({"org": "a", "organization": "b"}), &[]);
+        assert!(twice[0].contains("remove one of them"), "{twice:?}");
+        assert!(told(&json!({"org": "a", "organization": "a"}), &[]).is_empty());
+        let twice = told(&json!({"token": "t", "api_token_file": "/x"}), &[]);
+        assert!(
+            twice[0].contains("is set together with `api_token`"),
+            "{twice:?}"
+        );
+        let empty = told(&json!({"organization": "a"}), &[("TAP_SENTRY_ORG", ",")]);
+        assert!(
+            empty[0].starts_with("`TAP_SENTRY_ORG` is empty in the environment"),
+            "{empty:?}"
+        );
+        assert_eq!(
+            told(&json!({}), &[("OLD_COUNT", "one")]),
+            ["`OLD_COUNT` must be two"]
+        );
+    }
+
     #[test]
     fn a_secret_and_its_file_in_one_source_are_refused() {
         let program = program();

@@ -347,9 +347,9 @@ impl Term {
                 .project(issue.project)
                 .is_some_and(|project| one_of(list, &project.slug)),
             Self::ShortId(list) => one_of(list, &issue.short_id),
-            // Kept with the issue: of all time, whatever the window.
+            // Kept with the issue, and with it in each environment: of all time, whatever the window.
             Self::FirstSeen(period) => issue
-                .seen(Seconds::ALL, &[])
+                .seen(Seconds::ALL, &call.all("environment"))
                 .is_some_and(|ever| period.holds(issue::first_seen(issue, ever))),
             // Counted from events: of the window.
             Self::LastSeen(period) => period.holds(window::at(seen.last)),

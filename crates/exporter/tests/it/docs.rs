@@ -12,7 +12,11 @@ fn what_is_generated_is_as_it_would_be_generated() {
     for block in [
         docs::collectors_table(),
         docs::figures_tables(),
+        docs::probe_table(),
         docs::settings_table(),
+        docs::dialects_table(),
+        docs::old_figures_tables(),
+        docs::names_table(),
         docs::exit_codes(),
     ] {
         let block = format!("-->\n{block}<!-- end -->");
@@ -33,7 +37,7 @@ fn the_configurations_that_are_shown_are_sound() {
     };
     let blocks = PAGE.split("```yaml\n").skip(1);
     let blocks: Vec<&str> = blocks.filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(blocks.len(), 2);
+    assert_eq!(blocks.len(), 3);
     let example = EXAMPLE.replace("YOUR_TOKEN", "sntryu_0123456789");
     let shown = blocks.into_iter().map(|block| {
         let word = |line: &str| match line.split_once("api_token_file: ") {

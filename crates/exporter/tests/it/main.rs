@@ -1,5 +1,6 @@
 //! The exporter against a small strict Sentry: what it shows is what is there.
 
+mod dialects;
 mod docs;
 mod dsl;
 mod failures;
@@ -7,6 +8,7 @@ mod figures;
 mod freshness;
 mod months;
 mod pages;
+mod probe;
 mod program;
 mod push;
 mod servers;

@@ -186,3 +186,52 @@ fn users_guard_the_pages() {
         assert_eq!(program.ask("GET", path, &olive).status, 200, "{path}");
     }
 }
+
+#[test]
+fn modules_can_be_tried() {
+    let sandbox = today();
+    let mut own = settings(&sandbox);
+    own["modules"] = json!({"backend": {
+        "prober": "http",
+        "http": {
+            "prefix": format!("{}/api/0/projects/", sandbox.url()),
+            "headers": {"Authorization": format!("Bearer {TOKEN}")},
+        },
+    }});
+    let program = Program::start(&own, &[]);
+    let text = page(&program, "/").body;
+    assert!(
+        text.contains("<form action=\"/probe\" method=\"get\">"),
+        "{text}"
+    );
+    assert!(text.contains("<option>backend</option>"), "{text}");
+    for debug in ["false", "true"] {
+        // As a browser sends the form.
+        let answer = program.get(&format!(
+            "/probe?module=backend&target=acme%2Fapi&debug={debug}"
+        ));
+        assert_eq!(answer.status, 200);
+        assert!(answer.body.contains("probe_success 1"), "{}", answer.body);
+        assert!(!answer.body.contains(TOKEN));
+    }
+    let text = page(&program, "/config").body;
+    assert!(
+        text.contains("Authorization") && text.contains("[not shown]"),
+        "{text}"
+    );
+    assert!(!text.contains("Bearer"), "{text}");
+}
+
+#[test]
+fn hostile_names_are_escaped() {
+    let sandbox = today();
+    let mut own = settings(&sandbox);
+    own["organization"] = json!(["acme", "<b>bold&x"]);
+    let program = Program::start(&own, &[]);
+    program.scrape();
+    for path in ["/", "/config"] {
+        let text = page(&program, path).body;
+        assert!(text.contains("bold") && !text.contains("<b>"), "{text}");
+        assert!(!text.contains("&x"), "{text}");
+    }
+}

@@ -424,3 +424,82 @@ fn a_check_reads_the_files_of_a_push() {
     );
     assert!(sandbox.requests().is_empty() && pushgateway.requests().is_empty());
 }
+
+#[test]
+fn the_older_program_is_configured_as_it_was() {
+    let (sandbox, pushgateway) = (today(), Pushgateway::start());
+    let url = format!("{}/api/0/", sandbox.url());
+    let export = |folder: &TempDir, args: &[&str], variables: &[(&str, &str)]| {
+        let run = ended(
+            command()
+                .arg("export")
+                .args(args)
+                .envs(variables.iter().copied())
+                .env("SENTRY_EXPORTER_PUSHGATEWAY_URL", &pushgateway.url)
+                .current_dir(folder.path()),
+        );
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert!(!run.stderr.contains(TOKEN), "{}", run.stderr);
+        pushgateway.group(&acme()).expect("a group")
+    };
+    let file = format!(
+        "api_url: \"{url}\"\norganisation_name: \"{ORGANIZATION}\"\ntimeout: \"3\"\ntoken: \"{TOKEN}\"\n"
+    );
+    let place = |name: &str, text: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        let own = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&path, own).expect("its own file");
+        folder
+    };
+    let lying = export(&place(".sentry-exporter.yaml", &file), &[], &[]);
+    let named = export(
+        &place("other.yaml", &file),
+        &["--config", "other.yaml"],
+        &[],
+    );
+    let variables = [
+        ("SENTRY_EXPORTER_API_URL", url.as_str()),
+        ("SENTRY_EXPORTER_ORGANISATION_NAME", ORGANIZATION),
+        ("SENTRY_EXPORTER_TIMEOUT", "3"),
+        ("SENTRY_EXPORTER_TOKEN", TOKEN),
+    ];
+    let told = export(&place("nothing", ""), &[], &variables);
+    for page in [lying, named, told] {
+        for query in ["received", "rejected", "blacklisted", "generated"] {
+            let series = [
+                ("organisation", ORGANIZATION),
+                ("project", "api"),
+                ("query", query),
+            ];
+            let value = page.value("sentry_project_errors", &series);
+            assert!(value.is_some(), "{query}: {}", page.text);
+        }
+        let teams = page.all("sentry_project_info");
+        assert!(!teams.is_empty(), "{}", page.text);
+        assert!(teams.keys().all(|labels| labels.contains_key("team")));
+        assert_eq!(page.all("sentry_api_calls").len(), 2, "{}", page.text);
+        assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+        assert!(page.all("sentry_events_total").is_empty());
+    }
+    let flags = ["-o", ORGANIZATION, "-p", "web", "-t", "frontend"];
+    let page = export(&place(".sentry-exporter.yaml", &file), &flags, &[]);
+    let errors = page.all("sentry_project_errors");
+    assert!(!errors.is_empty());
+    assert!(errors.keys().all(|labels| labels["project"] == "web"));
+    let teams = page.all("sentry_project_info");
+    assert!(teams.keys().all(|labels| labels["team"] == "frontend"));
+}
+
+#[test]
+fn modules_alone_have_nothing_to_export() {
+    let (sandbox, pushgateway) = (today(), Pushgateway::start());
+    let mut desk = Desk::new(&sandbox, &pushgateway);
+    let prefix = format!("{}/api/0/projects/", sandbox.url());
+    desk.settings = json!({"modules": {"sentry": {"prober": "http", "http": {"prefix": prefix}}}});
+    let run = desk.export(&[]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("nothing to export"), "{}", run.stderr);
+    assert!(pushgateway.requests().is_empty());
+}

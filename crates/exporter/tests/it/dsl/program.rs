@@ -85,9 +85,15 @@ impl Program {
 
     /// With variables too.
     pub fn start_with(settings: &Value, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let file = [("exporter.yml", settings.to_string())];
+        let all = [&["--config.file", "exporter.yml"], args].concat();
+        Self::start_in(&file, &all, variables)
+    }
+
+    /// As somebody starts it who has these files in the working folder: nothing is named but an address that is free.
+    pub fn start_in(files: &[(&str, String)], args: &[&str], variables: &[(&str, &str)]) -> Self {
         let listen = ["--web.listen-address", "127.0.0.1:0"];
-        let args = [&listen, args].concat();
-        let mut program = Self::spawn(settings, &args, variables);
+        let mut program = Self::spawn(files, &[&listen, args].concat(), variables);
         let line = program.line_with("127.0.0.1:");
         let (_, rest) = line.split_once("127.0.0.1:").expect("an address");
         let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
@@ -97,19 +103,21 @@ impl Program {
 
     /// Without a listener.
     pub fn run(settings: &Value, args: &[&str]) -> Self {
-        Self::spawn(settings, args, &[])
+        let file = [("exporter.yml", settings.to_string())];
+        let all = [&["--config.file", "exporter.yml"], args].concat();
+        Self::spawn(&file, &all, &[])
     }
 
-    fn spawn(settings: &Value, args: &[&str], variables: &[(&str, &str)]) -> Self {
+    fn spawn(files: &[(&str, String)], args: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("exporter.yml");
-        std::fs::write(&file, settings.to_string()).expect("a file");
-        // It holds the token.
-        let own = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(&file, own).expect("its own file");
+        for (name, text) in files {
+            let file = folder.path().join(name);
+            std::fs::write(&file, text).expect("a file");
+            // It holds the token.
+            let own = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(&file, own).expect("its own file");
+        }
         let mut child = command()
-            .arg("--config.file")
-            .arg(&file)
             .args(args)
             .envs(variables.iter().copied())
             .current_dir(folder.path())
@@ -149,7 +157,17 @@ impl Program {
 
     /// Its file of settings.
     pub fn file(&self) -> PathBuf {
-        self.folder.path().join("exporter.yml")
+        self.lying("exporter.yml")
+    }
+
+    /// A file in its working folder.
+    pub fn lying(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What it has logged so far, as far as a test has read it.
+    pub fn log(&self) -> &str {
+        &self.log
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {
@@ -157,38 +175,14 @@ impl Program {
         rustix::process::kill_process(id, signal).expect("it lives");
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Asks with a method and headers.
     pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_global(Some(Duration::from_secs(60)))
-            .build()
-            .into();
-        let mut request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path}", self.address));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(()).expect("a request");
-        let mut response = agent.run(request).expect("an answer");
-        let headers = response
-            .headers()
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("?").to_owned()))
-            .collect();
-        let mut body = String::new();
-        response
-            .body_mut()
-            .as_reader()
-            .read_to_string(&mut body)
-            .expect("a body");
-        Answer {
-            status: response.status().as_u16(),
-            headers,
-            body,
-        }
+        ask(&self.address, method, path, headers)
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -216,5 +210,39 @@ impl Drop for Program {
         // A test that failed must not leave it behind.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Asks the program at an address.
+pub fn ask(address: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_global(Some(Duration::from_secs(60)))
+        .build()
+        .into();
+    let mut request = ureq::http::Request::builder()
+        .method(method)
+        .uri(format!("http://{address}{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(()).expect("a request");
+    let mut response = agent.run(request).expect("an answer");
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("?").to_owned()))
+        .collect();
+    let mut body = String::new();
+    response
+        .body_mut()
+        .as_reader()
+        .read_to_string(&mut body)
+        .expect("a body");
+    Answer {
+        status: response.status().as_u16(),
+        headers,
+        body,
     }
 }
