@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds wheels with the binary for Linux into dist/: manylinux 2014 (glibc 2.17 and later) and musllinux 1.2 (Alpine).
+# Builds wheels with the binaries, tap-sentry and sentry-exporter, for Linux into dist/: manylinux 2014 (glibc 2.17 and
+# later) and musllinux 1.2 (Alpine).
 #
 #   packaging/wheels.sh [ARCHITECTURE…]     x86_64, aarch64; default: this machine's
 #
@@ -8,6 +9,7 @@
 #
 #   PYTHON     default python3
 #   DIST       default dist
+#   PROFILE    cargo's profile, default release
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 dist=${DIST:-dist}
@@ -28,20 +30,24 @@ for architecture in "$@"; do
       lacking+=("$triple: rustup cannot add this target here")
       continue
     fi
-    echo "== $triple, $tag"
-    VIRTUAL_ENV=$tools/venv PATH=$tools/venv/bin:$PATH \
-      maturin build --release --locked --zig --target "$triple" --compatibility "$tag" --out "$tools/$triple" || {
-      lacking+=("$triple: did not build")
-      continue
-    }
-    wheel=$(echo "$tools/$triple"/*.whl)
-    # Unpacked, not installed: pip refuses the other libc, while a binary for musl is static and runs on any Linux.
-    if [ "$architecture" = "$(uname -m)" ]; then
-      "$tools/venv/bin/python" -m zipfile -e "$wheel" "$tools/$triple/unpacked"
-      chmod +x "$tools/$triple"/unpacked/*.data/scripts/tap-sentry
-      echo "$(basename "$wheel"): $("$tools/$triple"/unpacked/*.data/scripts/tap-sentry --version)"
-    fi
-    mv "$wheel" "$dist/"
+    for program in tap-sentry sentry-exporter; do
+      case $program in tap-sentry) manifest=Cargo.toml ;; sentry-exporter) manifest=crates/exporter/Cargo.toml ;; esac
+      echo "== $program, $triple, $tag"
+      VIRTUAL_ENV=$tools/venv PATH=$tools/venv/bin:$PATH maturin build --manifest-path "$manifest" --profile "${PROFILE:-release}" --locked --zig \
+        --target "$triple" --compatibility "$tag" --out "$tools/$triple/$program" || {
+        lacking+=("$program, $triple: did not build")
+        continue
+      }
+      wheel=$(echo "$tools/$triple/$program"/*.whl)
+      # Unpacked, not installed: pip refuses the other libc, while a binary for musl is static and runs on any Linux.
+      if [ "$architecture" = "$(uname -m)" ]; then
+        unpacked=$tools/$triple/$program/unpacked
+        "$tools/venv/bin/python" -m zipfile -e "$wheel" "$unpacked"
+        chmod +x "$unpacked"/*.data/scripts/"$program"
+        echo "$(basename "$wheel"): $("$unpacked"/*.data/scripts/"$program" --version)"
+      fi
+      mv "$wheel" "$dist/"
+    done
   done
 done
 ls -l "$dist"

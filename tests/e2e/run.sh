@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Loads a sandbox Sentry into real Singer targets and compares what arrived with what the server holds.
 #
-#   tests/e2e/run.sh
+#   tests/e2e/run.sh             everything
+#   tests/e2e/run.sh install     only the clients, for a later run
 #
 # Installs clients from PyPI (pinned below, each in a virtualenv of its own that is kept for the next run) and, when it
 # is missing and the user is root, Debian's postgresql. The tap is the wheel that pip builds from this checkout.
@@ -16,114 +17,18 @@
 #   E2E_KEEP=1    leave the temporary folder
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-root=$PWD here=$PWD/tests/e2e
-python=${PYTHON:-python3.11}
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
-target=$CARGO_TARGET_DIR
-venvs=${E2E_VENVS:-$target/e2e}
-work=$(mktemp -d "${TMPDIR:-/tmp}/tap-sentry-e2e.XXXXXX")
-chmod 755 "$work"
-results=$work/results log=$work/log
-: >"$results"
-mkdir -p "$venvs"
-# Clients start a hundred times: without compiled files each takes seconds.
-unset PYTHONDONTWRITEBYTECODE
+root=$PWD name=tap-sentry-e2e
+# shellcheck source=tests/e2e/lib.sh
+. tests/e2e/lib.sh
 export UV_COMPILE_BYTECODE=1
 
-pids=() groups=() pg=
-exec 3>&1
-finish() {
-  local code=$?
-  # A signal may find the output in the log of a check.
-  exec >&3
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  for group in "${groups[@]}"; do kill -- "-$group" 2>/dev/null || true; done
-  if [ -n "$pg" ]; then as_postgres "$bin/pg_ctl" -D "$pg" -m immediate -w stop >/dev/null 2>&1 || true; fi
-  local passed failed
-  passed=$(grep -c '^ok ' "$results" || true)
-  failed=$(grep -c '^FAIL ' "$results" || true)
-  # A script that broke off has not passed.
-  if [ "$code" -ne 0 ] && [ "$failed" -eq 0 ]; then echo "FAIL the script ended early, exit code $code"; failed=1; fi
-  if [ -z "${E2E_KEEP:-}" ]; then rm -rf "$work"; else echo "left: $work"; fi
-  echo "$passed passed, $failed failed, in $SECONDS s"
-  [ "$failed" -eq 0 ] || exit 1
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-
-# beside FILE COMMAND…: starts it in a process group of its own, so that its children end with it; sets `group`.
-beside() {
-  local out=$1
-  shift
-  set -m
-  "$@" >"$out" 2>&1 &
-  group=$!
-  set +m
-  groups+=("$group")
-}
-# joined: waits for that group; what has ended is not to be killed, since its id may be another's by then.
-joined() {
-  local code=0 left=()
-  wait "$1" || code=$?
-  for group in "${groups[@]}"; do [ "$group" = "$1" ] || left+=("$group"); done
-  groups=("${left[@]}")
-  return $code
-}
-stage() { printf '\n== %s (%s s)\n' "$*" "$SECONDS"; }
-report() { echo "$*" | tee -a "$results"; }
-# check NAME COMMAND…: passes when the command does.
-check() {
-  local name=$1 code=0
-  shift
-  "$@" >"$log" 2>&1 || code=$?
-  cat "$log" >>"$log.all"
-  if [ "$code" = 0 ]; then report "ok $name"; else
-    report "FAIL $name"
-    tail -n 20 "$log" | sed 's/^/    /' | cut -c1-400
-  fi
-}
-# lines NAME COMMAND…: the command reports its own checks.
-lines() {
-  local name=$1
-  shift
-  if ! "$@" >"$log.lines" 2>"$log" && ! grep -q '^FAIL ' "$log.lines"; then echo "FAIL $name: $(tail -n 1 "$log")" >>"$log.lines"; fi
-  tee -a "$results" <"$log.lines"
-}
+pg=
+at_end() { if [ -n "$pg" ]; then as_postgres "$bin/pg_ctl" -D "$pg" -m immediate -w stop >/dev/null 2>&1 || true; fi; }
 # compare NAME TRUTH KIND WHERE [STREAMS]
 compare() { lines "$1" "$python" "$here/compare.py" "$1" --truth "$work/$2" --catalog "$work/catalog.json" --streams "${5:-}" "$3" "$4"; }
-fails() { ! "$@"; }
-# says PATTERN COMMAND…: the command succeeds, and its output has a line like that.
-says() { "${@:2}" >"$log.said" 2>&1 && cat "$log.said" && grep -qi -- "$1" "$log.said"; }
-free_port() { "$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-# json KEY=VALUE…: an object; a value that is JSON stays what it is.
-json() {
-  "$python" - "$@" <<'PY'
-import json, sys
-def value(text):
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-print(json.dumps({k: value(v) for k, v in (pair.split("=", 1) for pair in sys.argv[1:])}))
-PY
-}
 
-stage "clients, and a wheel beside"
-# Debian's python3 comes without what makes virtualenvs.
-if ! "$python" -c 'import ensurepip' 2>/dev/null && [ "$(id -u)" = 0 ]; then
-  check "installed: python3-venv" eval 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv'
-fi
-# Files of this checkout, always at one path, so that cargo compiles only what has changed.
-copy=$venvs/checkout
-copied() {
-  rm -rf "$copy" && mkdir "$copy" && git ls-files -coz --exclude-standard >"$work/files" || return
-  while IFS= read -r -d '' file; do [ ! -e "$file" ] || cp -p --parents "$file" "$copy" || return; done <"$work/files"
-}
-check "copied: this checkout" copied
-check "made: a clean virtualenv" "$python" -m venv "$work/clean"
-export MATURIN_PEP517_ARGS="--profile ${E2E_PROFILE:-dev}"
-beside "$work/wheel.log" "$work/clean/bin/pip" wheel --disable-pip-version-check --no-deps --wheel-dir "$work/dist" "$copy"
-building=$group
+stage "clients"
+ensurepip
 uv() { "$venvs/uv/bin/uv" "$@"; }
 # venv NAME PINS…
 venv() {
@@ -155,22 +60,40 @@ check "installed: meltano" venv meltano meltano==4.4.1
 postgresql() {
   bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
   if [ -z "$bin" ] && [ "$(id -u)" = 0 ]; then
-    export DEBIAN_FRONTEND=noninteractive
     # No cluster of the system's own.
-    apt-get update -qq && apt-get install -y -qq postgresql-common &&
+    apt update && apt install -y postgresql-common &&
       sed -i "s/^#\?create_main_cluster.*/create_main_cluster = false/" /etc/postgresql-common/createcluster.conf &&
-      apt-get install -y -qq postgresql || return
+      apt install -y postgresql || return
     bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
   fi
   [ -x "$bin/initdb" ]
 }
 as_postgres() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
 check "installed: postgresql" postgresql
-if grep -q '^FAIL ' "$results"; then exit 1; fi
+sentry_cli=$venvs/sentry-cli/node_modules/.bin/sentry
+npm_sentry() {
+  local pins
+  pins="$(node --version) sentry@0.49.0"
+  if [ "$(cat "$venvs/sentry-cli/pins" 2>/dev/null)" != "$pins" ]; then
+    rm -rf "${venvs:?}/sentry-cli"
+    npm install --prefix "$venvs/sentry-cli" --ignore-scripts --no-audit --no-fund --loglevel error sentry@0.49.0 && [ -x "$sentry_cli" ] || return
+    echo "$pins" >"$venvs/sentry-cli/pins"
+  fi
+}
+if command -v npm >/dev/null; then check "installed: sentry-cli" npm_sentry; fi
+if grep -q '^FAIL ' "$results" || [ "${1:-}" = install ]; then exit; fi
 
 stage "the tap, the sandbox"
-built() { joined "$building" || { cat "$work/wheel.log"; return 1; }; }
-check "pip wheel ." built
+# Files of this checkout, always at one path, so that cargo compiles only what has changed.
+copy=$venvs/checkout
+copied() {
+  rm -rf "$copy" && mkdir "$copy" && git ls-files -coz --exclude-standard >"$work/files" || return
+  while IFS= read -r -d '' file; do [ ! -e "$file" ] || cp -p --parents "$file" "$copy" || return; done <"$work/files"
+}
+check "copied: this checkout" copied
+check "made: a clean virtualenv" "$python" -m venv "$work/clean"
+export MATURIN_PEP517_ARGS="--profile ${E2E_PROFILE:-dev}"
+check "pip wheel ." "$work/clean/bin/pip" wheel --disable-pip-version-check --no-deps --wheel-dir "$work/dist" "$copy"
 wheel=$(echo "$work"/dist/*.whl) tap=$work/clean/bin/tap-sentry
 check "pip installs the wheel" "$work/clean/bin/pip" install --disable-pip-version-check -q "$wheel"
 check "tap-sentry --version" "$tap" --version
@@ -179,20 +102,6 @@ check "built: the sandbox" cargo build --workspace --locked --bins --examples
 if grep -q '^FAIL ' "$results"; then exit 1; fi
 sandbox=$target/debug/sentry-sandbox
 
-# serve NAME OPTIONS…: sets url_NAME, token
-serve() {
-  local name=$1
-  shift
-  "$sandbox" "$@" >"$work/$name.sandbox" 2>&1 &
-  pids+=($!)
-  for _ in $(seq 100); do
-    grep -q '^token: ' "$work/$name.sandbox" && break
-    sleep 0.1
-  done
-  printf -v "url_$name" '%s' "$(sed -n 's/^url: //p' "$work/$name.sandbox")"
-  organization=$(sed -n 's/^organization: //p' "$work/$name.sandbox")
-  token=$(sed -n 's/^token: //p' "$work/$name.sandbox")
-}
 serve seeded
 # Enough for batches, pages and windows; event bodies are small, since it is rows that count here.
 serve bulk --bulk 3,12,110,400
@@ -471,16 +380,6 @@ for version in duckdb duckdb-new; do
 done
 
 stage "Sentry's own command line"
-sentry_cli=$venvs/sentry-cli/node_modules/.bin/sentry
-npm_sentry() {
-  local pins
-  pins="$(node --version) sentry@0.49.0"
-  if [ "$(cat "$venvs/sentry-cli/pins" 2>/dev/null)" != "$pins" ]; then
-    rm -rf "${venvs:?}/sentry-cli"
-    npm install --prefix "$venvs/sentry-cli" --ignore-scripts --no-audit --no-fund --loglevel error sentry@0.49.0 && [ -x "$sentry_cli" ] || return
-    echo "$pins" >"$venvs/sentry-cli/pins"
-  fi
-}
 recent() { "$tap" --config "$work/recent.config.json" --catalog "$work/catalog-bulk.json" >"$work/recent.jsonl"; }
 # Both ask a server of 2026, which alone takes a missing project for all; pedantic, so that no parameter is passed over.
 from_sentry() {
@@ -495,7 +394,6 @@ from_sentry() {
     "$python" "$here/sentry_cli.py" "$work/recent.jsonl" "$start" "$end"
 }
 if command -v npm >/dev/null; then
-  check "installed: sentry-cli" npm_sentry
   from_sentry
 else
   echo "skipped: Sentry's own command line, since npm is not installed"
