@@ -229,10 +229,10 @@ def overview():
                   "url": "/d/sentry-project?${__url_time_range}&" + "&".join(KEPT) + "&var-organization=${__data.fields.organization}&var-project=${__value.text}"}
     by_project = "by (server, organization, project) "
     now = [
-        stat("Sentry", "Whether the last refresh could read the projects of every organization.",
-             'min(sentry_up{server=~"$server"})', steps=[(None, "red"), (1, "green")], mappings=up),
+        stat("Sentry", "Whether the last refresh could read the projects of the chosen organizations.",
+             f"min(sentry_up{{{ALL}}})", steps=[(None, "red"), (1, "green")], mappings=up),
         stat("Age of the values", "How long ago the last refresh began, or the last push was. The exporter refreshes when it is scraped; 15 minutes are the most that old values are shown.",
-             f'max(sentry_snapshot_age_seconds{{server=~"$server"}}) or {PUSHED}', "s", above(180, 600)),
+             f'max(sentry_snapshot_age_seconds{{{ALL}}}) or {PUSHED}', "s", above(180, 600)),
         stat("Collectors that fail", "Collectors that did not succeed in the last refresh; their values are those of before. The last row says which.",
              f"count(sentry_collector_success{{{ALL}}} == 0) or vector(0)", steps=above(1)),
         stat("Errors", "Errors a second that Sentry stored.", f"sum({errors(ALL)})", "eps"),
@@ -284,8 +284,8 @@ def overview():
         timeline("Collectors", "Whether each group of figures could be refreshed; if not, its old values are shown for up to 15 minutes. The exporter's log and page name the reason.",
                  12, f"sentry_collector_success{{{ALL}}}", "{{server}} {{organization}} {{collector}}", [("0", "failed", "red"), ("1", "refreshed", "green")]),
         graph("Refreshes", "How long the last refresh took, and how old its values were when they were scraped.",
-              12, [('max by (server) (sentry_refresh_duration_seconds{server=~"$server"})', "duration {{server}}"),
-                   ('max by (server) (sentry_snapshot_age_seconds{server=~"$server"})', "age {{server}}")], "s"),
+              12, [(f"sentry_refresh_duration_seconds{{{ALL}}}", "duration {{server}} {{organization}}"),
+                   (f"sentry_snapshot_age_seconds{{{ALL}}}", "age {{server}} {{organization}}")], "s"),
         graph("Requests to Sentry", "Requests a second by the status of the answer; none: there was no answer. 429 means that others use up the same limits.",
               12, [('sum by (status) (rate(sentry_api_requests_total{server=~"$server"}[$__rate_interval]))', "{{status}}")], "reqps",
               colors={"200": "green", "429": "orange", "none": "red"}),

@@ -3,7 +3,7 @@
 use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::families::Families;
-use crate::figures::{REFRESH_DURATION, UP};
+use crate::figures::UP;
 use crate::old_figures::MAGGOTMOUTH_CALLS;
 use crate::push_settings::{Push, Receiver};
 use crate::pushgateway::{PushError, Pushgateway};
@@ -124,7 +124,7 @@ impl Export {
                 let mut labels = vec![("organization", organization)];
                 let server = harvest.server.iter();
                 labels.extend(server.map(|name| ("server", name.as_str())));
-                let parts = parts(harvest, std::slice::from_ref(crop), crop.is_up);
+                let parts = parts(harvest, std::slice::from_ref(crop));
                 let text = self.text(parts.collect())?;
                 match pushgateway.put(client, &labels, &text).await {
                     Ok(()) => log::info!(organization; "pushed"),
@@ -144,10 +144,9 @@ impl Export {
         if lacking.is_failure() && !self.push.failures {
             return Ok(());
         }
-        let all = harvests.iter().flat_map(|harvest| {
-            let is_up = harvest.problem.is_none() && harvest.crops.iter().all(|crop| crop.is_up);
-            parts(harvest, &harvest.crops, is_up)
-        });
+        let all = harvests
+            .iter()
+            .flat_map(|harvest| parts(harvest, &harvest.crops));
         file.replace(&self.text(all.collect())?)?;
         log::info!(file:% = file.path().display(); "written");
         Ok(())
@@ -167,14 +166,11 @@ impl Export {
 }
 
 /// The series of crops, and the exporter's own about their server.
-fn parts<'h>(
-    harvest: &'h Harvest,
-    crops: &'h [Crop],
-    is_up: bool,
-) -> impl Iterator<Item = Part> + 'h {
+fn parts<'h>(harvest: &'h Harvest, crops: &'h [Crop]) -> impl Iterator<Item = Part> + 'h {
     let mut own = Families::default();
-    own.set(&UP, &[], is_up);
-    own.set(&REFRESH_DURATION, &[], harvest.took.as_secs_f64());
+    if crops.is_empty() {
+        own.set(&UP, &[""], false);
+    }
     for (status, calls) in CALLS.iter().zip(harvest.calls.iter().flatten()) {
         own.set(&MAGGOTMOUTH_CALLS, &[status], *calls);
     }

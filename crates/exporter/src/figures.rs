@@ -212,27 +212,27 @@ pub static ISSUE_SERIES_TRUNCATED: Figure = Figure {
 pub static UP: Figure = Figure {
     name: "sentry_up",
     kind: Kind::Gauge,
-    help: "Whether the latest refresh could read the projects of every organization; 0 before the first has ended",
+    help: "Whether the latest refresh could read the projects of the organization; 0 before the first has ended, without an organization where none is known",
     source: "",
-    labels: &[],
+    labels: &["organization"],
     collector: None,
 };
 
 pub static SNAPSHOT_AGE: Figure = Figure {
     name: "sentry_snapshot_age_seconds",
     kind: Kind::Gauge,
-    help: "How long ago the latest refresh began; absent before the first has ended",
+    help: "How long ago the latest refresh of the organization began; absent before the first has ended",
     source: "",
-    labels: &[],
+    labels: &["organization"],
     collector: None,
 };
 
 pub static REFRESH_DURATION: Figure = Figure {
     name: "sentry_refresh_duration_seconds",
     kind: Kind::Gauge,
-    help: "How long the latest refresh took; absent before the first has ended",
+    help: "How long the latest refresh of the organization took; absent before the first has ended",
     source: "",
-    labels: &[],
+    labels: &["organization"],
     collector: None,
 };
 

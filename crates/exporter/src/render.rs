@@ -143,8 +143,8 @@ mod tests {
 
     fn page() -> Page {
         let mut families = Families::default();
-        families.set(&UP, &[], true);
-        families.set(&SNAPSHOT_AGE, &[], 1.5);
+        families.set(&UP, &["acme"], true);
+        families.set(&SNAPSHOT_AGE, &["acme"], 1.5);
         let odd = ["acme", "web", "error", "filtered", "a\"b\\c\nd é"];
         families.set(&EVENTS, &odd, (1_u64 << 60) + 1);
         families.set(&PROJECT_INFO, &["acme", "web", "4", ""], true);
@@ -175,9 +175,9 @@ mod tests {
                 "# TYPE sentry_project_info gauge",
                 "sentry_project_info{organization=\"acme\",project=\"web\",project_id=\"4\",platform=\"\"} 1",
                 "# TYPE sentry_up gauge",
-                "sentry_up 1",
+                "sentry_up{organization=\"acme\"} 1",
                 "# TYPE sentry_snapshot_age_seconds gauge",
-                "sentry_snapshot_age_seconds 1.5",
+                "sentry_snapshot_age_seconds{organization=\"acme\"} 1.5",
             ]
         );
         assert!(text.ends_with('\n'));
@@ -224,7 +224,9 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("\nsentry_up{server=\"eu\"} 1\nsentry_up{server=\"us\"} 1\n"),
+            text.contains(
+                "\nsentry_up{server=\"eu\",organization=\"acme\"} 1\nsentry_up{server=\"us\",organization=\"acme\"} 1\n"
+            ),
             "{text}"
         );
         assert_eq!(text.matches("# TYPE sentry_up gauge").count(), 1);

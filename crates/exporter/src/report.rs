@@ -11,8 +11,6 @@ use tap_sentry_api::traffic::Answers;
 pub struct Harvest {
     /// Its label, where there are several.
     pub server: Option<String>,
-    /// How long it took.
-    pub took: Duration,
     /// Requests that have succeeded and others, in a dialect that shows them.
     pub calls: Option<[u64; 2]>,
     /// Why there are no organizations.
@@ -27,9 +25,7 @@ pub struct Crop {
     pub organization: String,
     /// What this refresh has read, and nothing older. No two of them have a series in common.
     pub families: Vec<Arc<Families>>,
-    /// Its projects could be read.
-    pub is_up: bool,
-    /// They could, and no collector failed.
+    /// Its projects could be read, and no collector failed.
     pub is_complete: bool,
     /// Slugs of projects that could not be read, though the others could.
     pub left_out: Vec<String>,

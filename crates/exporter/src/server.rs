@@ -60,6 +60,8 @@ struct Known {
     problem: Option<String>,
     /// Projects that the latest refresh left out, and why.
     left_out: BTreeMap<String, String>,
+    /// When its latest refresh began, and how long it took.
+    refreshed: Option<(Instant, Duration)>,
 }
 
 /// What a collector has of one organization.
@@ -149,6 +151,7 @@ impl Server {
                 log::error!("{problem}");
                 for one in self.known.lock().values_mut() {
                     one.problem = Some(problem.clone());
+                    one.refreshed = Some((began, began.elapsed()));
                     for kept in one.collectors.values_mut() {
                         (kept.problem, kept.took) = (Some(problem.clone()), began.elapsed());
                     }
@@ -216,7 +219,7 @@ impl Server {
                 for collector in collectors {
                     self.keep(slug, *collector, began, Err(problem.clone()));
                 }
-                self.note(slug, Some(problem), BTreeMap::new());
+                self.note(slug, began, Some(problem), BTreeMap::new());
                 return false;
             }
         };
@@ -232,15 +235,22 @@ impl Server {
         });
         join_all(collecting).await;
         let left_out = std::mem::take(&mut *visit.left_out.lock());
-        self.note(slug, None, left_out);
+        self.note(slug, began, None, left_out);
         true
     }
 
-    /// Notes what a refresh could not read, aside from collectors that failed.
-    fn note(&self, slug: &str, problem: Option<String>, left_out: BTreeMap<String, String>) {
+    /// Notes how the refresh of an organization went, aside from collectors that failed.
+    fn note(
+        &self,
+        slug: &str,
+        began: Instant,
+        problem: Option<String>,
+        left_out: BTreeMap<String, String>,
+    ) {
         let mut known = self.known.lock();
         let known = known.entry(slug.to_owned()).or_default();
         (known.problem, known.left_out) = (problem, left_out);
+        known.refreshed = Some((began, began.elapsed()));
     }
 
     /// Keeps new values; without, the old ones stay.
@@ -270,11 +280,7 @@ impl Server {
     pub fn parts(&self, max_age: Duration) -> Vec<Part> {
         let mut own = Families::default();
         let latest = self.latest.lock().clone();
-        let up = latest.as_ref().is_some_and(|latest| latest.is_complete);
-        own.set(&UP, &[], up);
         if let Some(latest) = latest {
-            own.set(&SNAPSHOT_AGE, &[], latest.began.elapsed().as_secs_f64());
-            own.set(&REFRESH_DURATION, &[], latest.took.as_secs_f64());
             for (status, calls) in CALLS.iter().zip(latest.calls.iter().flatten()) {
                 own.set(&MAGGOTMOUTH_CALLS, &[status], *calls);
             }
@@ -283,8 +289,20 @@ impl Server {
             requests(&organization, answers, &mut own);
         }
         let mut fetched = Vec::new();
-        for (slug, known) in &*self.known.lock() {
+        let all_known = self.known.lock();
+        let waiting = self.organizations.iter();
+        let waiting = waiting.filter(|slug| !all_known.contains_key(*slug));
+        for slug in waiting {
+            own.set(&UP, &[slug.as_str()], false);
+        }
+        if all_known.is_empty() && self.organizations.is_empty() {
+            own.set(&UP, &[""], false);
+        }
+        for (slug, known) in &*all_known {
             known.attempts(slug, &mut own);
+            if let Some((began, _)) = known.refreshed {
+                own.set(&SNAPSHOT_AGE, &[slug], began.elapsed().as_secs_f64());
+            }
             for (collector, kept) in &known.collectors {
                 if let Some((asked, families)) = &kept.values
                     && asked.elapsed() <= max_age
@@ -295,6 +313,7 @@ impl Server {
                 }
             }
         }
+        drop(all_known);
         fetched.push(Arc::new(own));
         let part = |families| Part {
             server: self.name.clone(),
@@ -322,17 +341,12 @@ impl Server {
             Crop {
                 organization: slug.clone(),
                 families: fetched.chain([Arc::new(own)]).collect(),
-                is_up: known.problem.is_none(),
                 is_complete: known.is_complete(),
                 left_out: known.left_out.keys().cloned().collect(),
             }
         });
         Harvest {
             server: self.name.clone(),
-            took: latest
-                .as_ref()
-                .map(|latest| latest.took)
-                .unwrap_or_default(),
             calls: latest.as_ref().and_then(|latest| latest.calls),
             crops: crops.collect(),
             problem: latest.and_then(|latest| latest.problem),
@@ -368,8 +382,16 @@ impl Known {
         self.problem.is_none() && kept.all(|kept| kept.problem.is_none())
     }
 
+    fn is_up(&self) -> bool {
+        self.refreshed.is_some() && self.problem.is_none()
+    }
+
     /// How the latest attempts went.
     fn attempts(&self, slug: &str, own: &mut Families) {
+        own.set(&UP, &[slug], self.is_up());
+        if let Some((_, took)) = self.refreshed {
+            own.set(&REFRESH_DURATION, &[slug], took.as_secs_f64());
+        }
         for (collector, kept) in &self.collectors {
             let labels = [slug, collector.name()];
             own.set(&COLLECTOR_SUCCESS, &labels, kept.problem.is_none());

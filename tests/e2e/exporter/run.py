@@ -179,7 +179,7 @@ with check("200 scrapes during reloads: all answered, none without values"):
 
     def one(number):
         found = lab.of_families(text_string_to_metric_families(plain.scrape(OPENMETRICS))) if number % 2 else samples(plain.scrape(CLASSIC))
-        return found[("sentry_up", ())] == 1 and any(name == "sentry_unresolved_issues" for name, _ in found)
+        return found[("sentry_up", (("organization", "acme"),))] == 1 and any(name == "sentry_unresolved_issues" for name, _ in found)
 
     with concurrent.futures.ThreadPoolExecutor(9) as pool:
         reloading = pool.submit(reloads)

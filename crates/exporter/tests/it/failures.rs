@@ -1,10 +1,11 @@
 //! What fails, and what stays.
 
-use crate::dsl::{Exposition, Watch, now, of, sentry};
+use crate::dsl::{Exposition, Watch, labels, now, of, sentry};
 use sentry_sandbox::{
     Fault, FaultKind, INTEGRATION_TOKEN, Match, NARROW_TOKEN, ORGANIZATION, Sandbox, Version, World,
 };
 use serde_json::json;
+use std::collections::BTreeMap;
 
 fn success(page: &Exposition, collector: &str) -> Option<f64> {
     page.value(
@@ -30,7 +31,7 @@ fn a_collector_that_fails_keeps_its_last_values() {
     let page = watch.look();
     assert_eq!(success(&page, "events"), Some(0.0));
     assert_eq!(success(&page, "issues"), Some(1.0));
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
     assert_eq!(
         page.all("sentry_events_total"),
         before.all("sentry_events_total")
@@ -75,7 +76,7 @@ fn an_id_that_is_no_number_makes_the_answer_wrong_and_not_shorter() {
         FaultKind::Body(projects.to_owned()),
     ));
     let page = watch.look();
-    assert_eq!(page.value("sentry_up", &[]), Some(0.0));
+    assert_eq!(page.up(), Some(0.0));
     assert_eq!(success(&page, "projects"), Some(0.0));
     assert_eq!(
         page.all("sentry_project_info"),
@@ -93,7 +94,7 @@ fn without_the_projects_nothing_is_new() {
         FaultKind::Reset,
     ));
     let page = watch.look();
-    assert_eq!(page.value("sentry_up", &[]), Some(0.0));
+    assert_eq!(page.up(), Some(0.0));
     for collector in ["events", "issues", "projects", "client_keys", "monitors"] {
         assert_eq!(success(&page, collector), Some(0.0), "{collector}");
     }
@@ -120,31 +121,43 @@ fn a_missing_scope_costs_the_collector_that_needs_it() {
 #[test]
 fn a_refused_token_and_an_unknown_organization_are_not_up() {
     let sandbox = sentry(World::seeded(now()));
-    for more in [
-        json!({"api_token": "sntryu_wrong"}),
-        json!({"organization": "nope"}),
+    for (slug, more) in [
+        (ORGANIZATION, json!({"api_token": "sntryu_wrong"})),
+        ("nope", json!({"organization": "nope"})),
     ] {
         let page = Watch::with(&sandbox, &more).look();
-        assert_eq!(page.value("sentry_up", &[]), Some(0.0));
+        let up = labels(&[("organization", slug)]);
+        assert_eq!(page.all("sentry_up"), BTreeMap::from([(up, 0.0)]));
         assert!(page.all("sentry_events_total").is_empty());
     }
+}
+
+#[test]
+fn an_organization_that_cannot_be_read_is_told_from_others() {
+    let sandbox = sentry(World::seeded(now()));
+    let both = json!({"organization": [ORGANIZATION, "nope"]});
+    let page = Watch::with(&sandbox, &both).look();
+    assert_eq!(page.up(), Some(1.0));
+    assert_eq!(
+        page.value("sentry_up", &[("organization", "nope")]),
+        Some(0.0)
+    );
+    assert!(!page.all("sentry_events_total").is_empty());
 }
 
 #[test]
 fn organizations_are_found_or_missed() {
     let sandbox = sentry(World::seeded(now()));
     let page = Watch::with(&sandbox, &json!({"organization": null})).look();
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
     assert!(page.sum("sentry_api_requests_total", &[("organization", "")]) > 0.9);
     let watch = Watch::with(
         &sandbox,
         &json!({"organization": null, "api_token": INTEGRATION_TOKEN}),
     );
-    assert_eq!(
-        watch.look().value("sentry_up", &[]),
-        Some(0.0),
-        "it sees none"
-    );
+    let nameless = labels(&[("organization", "")]);
+    let up = watch.look().all("sentry_up");
+    assert_eq!(up, BTreeMap::from([(nameless, 0.0)]), "it sees none");
     let watch = Watch::with(&sandbox, &json!({"organization": null}));
     watch.look();
     sandbox.faults().add(Fault::always(
@@ -152,7 +165,7 @@ fn organizations_are_found_or_missed() {
         FaultKind::Status(502),
     ));
     let page = watch.look();
-    assert_eq!(page.value("sentry_up", &[]), Some(0.0));
+    assert_eq!(page.up(), Some(0.0));
     assert_eq!(success(&page, "events"), Some(0.0));
     assert!(!page.all("sentry_events_total").is_empty());
 }
@@ -216,7 +229,7 @@ fn a_project_deleted_while_it_is_read_is_left_out() {
             world.delete_project(2);
         });
     let page = Watch::new(&sandbox).look();
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
     for collector in ["events", "issues", "client_keys", "monitors"] {
         assert_eq!(success(&page, collector), Some(1.0), "{collector}");
     }

@@ -33,7 +33,7 @@ fn events_are_those_of_the_month() {
         ];
         assert_eq!(page.value("sentry_events_total", &quiet), Some(0.0));
     }
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn hostile_names_do_no_harm() {
     ];
     assert_eq!(page.value("sentry_unresolved_issues", &series), Some(1.0));
     assert!((page.sum("sentry_events_total", &[("reason", "x\"\\\ny")]) - 3.0).abs() < 0.1);
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
 }
 
 #[test]

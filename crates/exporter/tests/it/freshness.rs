@@ -1,7 +1,7 @@
 //! When Sentry is asked, and what a scrape sees that does not wait.
 
 use crate::dsl::{Watch, now, sentry};
-use sentry_sandbox::{Fault, FaultKind, Gate, Match, Sandbox, World};
+use sentry_sandbox::{Fault, FaultKind, Gate, Match, ORGANIZATION, Sandbox, World};
 use serde_json::json;
 use std::time::Duration;
 
@@ -22,8 +22,16 @@ fn young_values_are_not_asked_for_again() {
         first.all("sentry_unresolved_issues"),
         second.all("sentry_unresolved_issues")
     );
-    let age = second.value("sentry_snapshot_age_seconds", &[]);
-    assert!(age > first.value("sentry_snapshot_age_seconds", &[]) && age < Some(600.0));
+    let age = second.value(
+        "sentry_snapshot_age_seconds",
+        &[("organization", ORGANIZATION)],
+    );
+    assert!(
+        age > first.value(
+            "sentry_snapshot_age_seconds",
+            &[("organization", ORGANIZATION)]
+        ) && age < Some(600.0)
+    );
 }
 
 #[test]
@@ -42,7 +50,7 @@ fn two_readers_at_once_are_one_refresh() {
     let watch = Watch::new(&sandbox);
     let (one, two) = watch.both_look(|| gate.open());
     assert_eq!(asked(&sandbox), alone);
-    assert_eq!(one.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(one.up(), Some(1.0));
     assert_eq!(
         one.all("sentry_events_total"),
         two.all("sentry_events_total")
@@ -58,13 +66,13 @@ fn a_refresh_outlives_the_scrape_that_began_it() {
         .add(Fault::always(Match::any(), FaultKind::Hold(gate.clone())));
     let watch = Watch::with(&sandbox, &json!({"min_age": "10m"}));
     let page = watch.glance(Duration::ZERO);
-    assert_eq!(page.value("sentry_up", &[]), Some(0.0));
+    assert_eq!(page.up(), Some(0.0));
     assert!(page.all("sentry_events_total").is_empty());
     assert!(page.all("sentry_snapshot_age_seconds").is_empty());
     assert_eq!(page.all("sentry_exporter_build_info").len(), 1);
     gate.open();
     let page = watch.look();
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
     assert!(!page.all("sentry_events_total").is_empty());
     let projects = |one: &sentry_sandbox::Request| one.path.ends_with("/projects/");
     assert_eq!(
@@ -91,10 +99,6 @@ fn a_held_server_leaves_the_values_that_are_there() {
         meanwhile.all("sentry_events_total"),
         before.all("sentry_events_total")
     );
-    assert_eq!(
-        meanwhile.value("sentry_up", &[]),
-        Some(1.0),
-        "the latest refresh that ended"
-    );
+    assert_eq!(meanwhile.up(), Some(1.0), "the latest refresh that ended");
     gate.open();
 }

@@ -57,7 +57,7 @@ fn counts_begin_anew_with_the_month_and_stay() {
     watch.at(first);
     let page = watch.look();
     assert_eq!(counts(&page), (0.0, 0.0));
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
     let reason = [
         ("organization", ORGANIZATION),
         ("project", "api"),
@@ -125,5 +125,5 @@ fn a_project_keeps_its_count_under_another_name_and_loses_it_with_its_end() {
     let page = watch.look();
     assert!(!page.text.contains("project=\"backend\""));
     assert!(page.text.contains("project=\"other\""));
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
 }

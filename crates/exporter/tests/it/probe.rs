@@ -760,7 +760,7 @@ fn modules_may_stand_beside_our_own_settings() {
     let program = Program::start(&own, &[]);
     assert_eq!(probe(&program, "acme/api").received, Some(RECEIVED));
     let page = program.scrape();
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
     let asked = page.value(
         "sentry_api_requests_total",
         &[("organization", ""), ("status", "200")],

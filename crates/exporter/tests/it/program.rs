@@ -34,7 +34,7 @@ fn a_scrape_shows_what_is_there() {
     let mut shown = page.all("sentry_unresolved_issues");
     shown.retain(|_, value| *value > 0.0);
     assert_eq!(shown, Truth(&sandbox.world()).issues(|_, _| true));
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
     assert_eq!(
         page.value("sentry_exporter_config_last_reload_successful", &[]),
         Some(1.0)
@@ -109,20 +109,17 @@ fn a_server_that_is_held_never_holds_a_scrape() {
     let page = program.ask("GET", "/metrics", &second);
     assert_eq!(page.status, 200);
     assert!(
-        page.body.contains("\nsentry_up 0\n") && !page.body.contains("sentry_events_total"),
+        page.body.contains("\nsentry_up{organization=\"acme\"} 0\n")
+            && !page.body.contains("sentry_events_total"),
         "{}",
         page.body
     );
     gate.open();
     let page = program.scrape();
-    assert_eq!(
-        page.value("sentry_up", &[]),
-        Some(1.0),
-        "the refresh had gone on"
-    );
+    assert_eq!(page.up(), Some(1.0), "the refresh had gone on");
     drop(sandbox);
     let page = program.scrape();
-    assert_eq!(page.value("sentry_up", &[]), Some(0.0), "killed");
+    assert_eq!(page.up(), Some(0.0), "killed");
     assert!(
         !page.all("sentry_events_total").is_empty(),
         "the last values stay"
@@ -174,11 +171,7 @@ fn a_good_file_is_taken_on_a_signal_and_a_bad_one_is_not() {
     assert_eq!(page.value(successful, &[]), Some(0.0));
     let time = "sentry_exporter_config_last_reload_success_timestamp_seconds";
     assert_eq!(page.value(time, &[]), before.value(time, &[]));
-    assert_eq!(
-        page.value("sentry_up", &[]),
-        Some(1.0),
-        "the old one is in use"
-    );
+    assert_eq!(page.up(), Some(1.0), "the old one is in use");
     assert!(
         page.sum("sentry_api_requests_total", &[]) > before.sum("sentry_api_requests_total", &[])
     );
@@ -205,7 +198,7 @@ fn a_reload_while_sentry_is_slow_leaves_the_values() {
     let page = hasty(&program);
     let events = "sentry_events_total";
     assert_eq!(page.all(events), before.all(events));
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
     assert!(page.all("sentry_monitors").is_empty());
     // What was seen of other projects is not shown when they are not wanted any more.
     let chosen = with(&sandbox, &json!({"project_slugs": "web"}));
@@ -220,7 +213,7 @@ fn a_reload_while_sentry_is_slow_leaves_the_values() {
             .keys()
             .all(|labels| labels["project"] == "web")
     );
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
 }
 
 #[test]
@@ -298,7 +291,7 @@ fn a_pod_may_set_what_it_likes() {
         ("SENTRY_EXPORTER_SERVICE_PORT_HTTP", "9790"),
     ];
     let program = Program::start_with(&settings(&sandbox), &[], &pod);
-    assert_eq!(program.scrape().value("sentry_up", &[]), Some(1.0));
+    assert_eq!(program.scrape().up(), Some(1.0));
     let (_, log) = program.stop();
     assert!(
         !log.contains("SENTRY_EXPORTER_") && !log.contains("WARN"),

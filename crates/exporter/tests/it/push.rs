@@ -76,7 +76,7 @@ fn an_organization_is_a_group() {
     let mut shown = page.all("sentry_events_total");
     shown.retain(|_, value| *value > 0.0);
     assert_eq!(shown, Truth(&sandbox.world()).events(chrono::Utc::now()));
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
     assert_eq!(page.all("sentry_exporter_build_info").len(), 1);
     assert!(page.sum("sentry_api_requests_total", &[]) > 1.0);
     for gone in [
@@ -213,7 +213,7 @@ fn a_refresh_that_failed_leaves_what_was_pushed() {
     let run = desk.with(&json!({"push_failures": true})).export(&[]);
     assert_eq!(run.code, Some(4), "{}", run.stderr);
     let page = pushgateway.group(&acme()).expect("a group");
-    assert_eq!(page.value("sentry_up", &[]), Some(0.0));
+    assert_eq!(page.up(), Some(0.0));
     assert!(page.all("sentry_events_total").is_empty());
 }
 
@@ -298,7 +298,7 @@ fn servers_and_their_organizations_do_not_mix() {
     assert_eq!(desk.export(&["--push.failures"]).code, Some(4));
     let up = |name| {
         let page = pushgateway.group(&group(name)).expect("a group");
-        page.value("sentry_up", &[("server", name)])
+        page.up_of(name)
     };
     assert_eq!((up("eu"), up("us")), (Some(1.0), Some(0.0)));
     let file = desk.path().join("sentry.prom");
@@ -309,7 +309,7 @@ fn servers_and_their_organizations_do_not_mix() {
     assert_eq!(run.code, Some(4), "{}", run.stderr);
     let page = Exposition::read(&std::fs::read_to_string(&file).expect("a file"));
     for (name, up) in [("eu", 1.0), ("us", 0.0)] {
-        assert_eq!(page.value("sentry_up", &[("server", name)]), Some(up));
+        assert_eq!(page.up_of(name), Some(up));
     }
     assert!(page.sum("sentry_events_total", &[("server", "eu")]) > 0.0);
 }
@@ -328,7 +328,7 @@ fn a_text_file_is_written_whole() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let text = std::fs::read_to_string(&file).expect("a file");
     let page = Exposition::read(&text);
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
     assert!(!page.all("sentry_events_total").is_empty());
     let mode = std::fs::metadata(&file)
         .expect("a file")
@@ -480,7 +480,7 @@ fn the_older_program_is_configured_as_it_was() {
         assert!(!teams.is_empty(), "{}", page.text);
         assert!(teams.keys().all(|labels| labels.contains_key("team")));
         assert_eq!(page.all("sentry_api_calls").len(), 2, "{}", page.text);
-        assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+        assert_eq!(page.up(), Some(1.0));
         assert!(page.all("sentry_events_total").is_empty());
     }
     let flags = ["-o", ORGANIZATION, "-p", "web", "-t", "frontend"];

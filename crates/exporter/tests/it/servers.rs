@@ -14,7 +14,7 @@ fn old_servers_are_asked_what_they_can_tell() {
     ] {
         let sandbox = of(version, World::seeded(now()));
         let page = Watch::new(&sandbox).look();
-        assert_eq!(page.value("sentry_up", &[]), Some(1.0), "{version:?}");
+        assert_eq!(page.up(), Some(1.0), "{version:?}");
         for collector in ["events", "issues", "projects", "client_keys", "monitors"] {
             let series = [("organization", ORGANIZATION), ("collector", collector)];
             assert_eq!(
@@ -90,7 +90,7 @@ fn several_servers_have_a_label() {
     let servers = json!([server("eu", one.url()), server("us", two.url())]);
     let page = Watch::of(&json!({"servers": servers})).look();
     for name in ["eu", "us"] {
-        assert_eq!(page.value("sentry_up", &[("server", name)]), Some(1.0));
+        assert_eq!(page.up_of(name), Some(1.0));
         assert!(
             page.sum(
                 "sentry_unresolved_issues",
@@ -109,9 +109,9 @@ fn several_servers_have_a_label() {
     drop(two);
     let page = Watch::of(&json!({"servers": servers})).look();
     assert_eq!(
-        page.value("sentry_up", &[("server", "eu")]),
+        page.up_of("eu"),
         Some(1.0),
         "one does not wait for the other's health"
     );
-    assert_eq!(page.value("sentry_up", &[("server", "us")]), Some(0.0));
+    assert_eq!(page.up_of("us"), Some(0.0));
 }

@@ -197,7 +197,7 @@ fn the_set_up_of_its_readme_goes_on() {
     let limit = |slug| page.value("sentry_rate_limit_events_sec", &[("project_slug", slug)]);
     assert_eq!(limit("backend"), Some(1.666_667));
     assert_eq!(limit("worker"), Some(0.0));
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
     drop(world);
     let (_, log) = program.stop();
     let mut lines = log.lines();
@@ -465,7 +465,7 @@ fn a_large_organization_costs_few_requests_and_no_429() {
     .expect("a free port");
     let more = json!({"dialect": "italux", "collector_client_keys": true});
     let page = Watch::with(&sandbox, &more).look();
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
     assert_eq!(page.all("sentry_issues_bucket").len(), 100 * 2 * 3);
     assert_eq!(page.all("sentry_open_issue_events").len(), pairs);
     assert_eq!(

@@ -117,7 +117,7 @@ fn its_file_in_the_working_folder_goes_on() {
         page.value("sentry_api_calls", &[("status", "failure")]),
         Some(0.0)
     );
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
     let (_, log) = program.stop();
     let line = |text: &str| {
         log.lines()

@@ -157,7 +157,7 @@ fn what_kubernetes_sets_is_passed_over_in_silence() {
         ("SENTRY_EXPORTER_ORG", ORGANIZATION),
     ];
     let program = Program::start_bare(&[], &[&pod[..], &own].concat());
-    assert_eq!(program.scrape().value("sentry_up", &[]), Some(1.0));
+    assert_eq!(program.scrape().up(), Some(1.0));
     let (_, log) = program.stop();
     assert!(
         log.contains("italux") && !log.contains("10.0.0.") && !log.contains("WARN"),

@@ -53,7 +53,7 @@ fn open_issues_are_shown_one_by_one() {
     }
     assert!(truth.len() > 10);
     assert_eq!(page.all("sentry_open_issue_events"), truth);
-    assert_eq!(page.value("sentry_up", &[]), Some(1.0));
+    assert_eq!(page.up(), Some(1.0));
     drop(world);
     let (_, log) = program.stop();
     assert!(

@@ -1,5 +1,6 @@
 //! A page of metrics, read strictly.
 
+use sentry_sandbox::ORGANIZATION;
 use std::collections::BTreeMap;
 
 pub type Labels = BTreeMap<String, String>;
@@ -54,6 +55,17 @@ impl Exposition {
     pub fn value(&self, name: &str, pairs: &[(&str, &str)]) -> Option<f64> {
         let key = (name.to_owned(), labels(pairs));
         self.series.get(&key).copied()
+    }
+
+    /// Whether the organization could be read.
+    pub fn up(&self) -> Option<f64> {
+        self.value("sentry_up", &[("organization", ORGANIZATION)])
+    }
+
+    /// The same of one server of several.
+    pub fn up_of(&self, server: &str) -> Option<f64> {
+        let labels = [("organization", ORGANIZATION), ("server", server)];
+        self.value("sentry_up", &labels)
     }
 
     /// The labels of all series.
