@@ -221,7 +221,7 @@ pub static UP: Figure = Figure {
 pub static SNAPSHOT_AGE: Figure = Figure {
     name: "sentry_snapshot_age_seconds",
     kind: Kind::Gauge,
-    help: "How long ago the latest refresh of the organization began; absent before the first has ended",
+    help: "How long ago the latest refresh began that could read the projects of the organization; absent before the first",
     source: "",
     labels: &["organization"],
     collector: None,

@@ -28,7 +28,7 @@ use tap_sentry_api::params::Params;
 use tap_sentry_api::rows;
 use tap_sentry_api::traffic::{Answers, Traffic};
 use tap_sentry_settings::connection::{ProjectFilter, Target};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 const NO_ORGANIZATION: &str = "the token sees no organization: set `organization`, which the token of an internal integration needs";
 
@@ -60,8 +60,10 @@ struct Known {
     problem: Option<String>,
     /// Projects that the latest refresh left out, and why.
     left_out: BTreeMap<String, String>,
-    /// When its latest refresh began, and how long it took.
-    refreshed: Option<(Instant, Duration)>,
+    /// How long its latest refresh took.
+    took: Option<Duration>,
+    /// When the latest refresh began that could read its projects.
+    read: Option<Instant>,
 }
 
 /// What a collector has of one organization.
@@ -72,6 +74,13 @@ struct Kept {
     /// Why the latest attempt failed, if it did.
     problem: Option<String>,
     took: Duration,
+}
+
+/// How long a refresh may take: a part that takes longer has failed, so that it does not hold the others back.
+#[derive(Debug, Clone, Copy)]
+struct Limit {
+    until: Instant,
+    length: Duration,
 }
 
 /// How the latest refresh went.
@@ -110,10 +119,11 @@ impl Server {
         })
     }
 
-    /// Takes over what the same server had answered before the configuration changed, of these collectors.
-    pub fn inherit(&self, before: &Self, collectors: &BTreeSet<Collector>) {
+    /// Takes over what the same server had answered before the configuration changed, of these collectors. Returns whether
+    /// it is the same, and its latest refresh lacked no organization.
+    pub fn inherit(&self, before: &Self, collectors: &BTreeSet<Collector>) -> bool {
         if (&self.name, &self.target) != (&before.name, &before.target) {
-            return;
+            return false;
         }
         let mut known = before.known.lock().clone();
         for one in known.values_mut() {
@@ -121,27 +131,35 @@ impl Server {
                 .retain(|collector, _| collectors.contains(collector));
         }
         *self.known.lock() = known;
-        self.latest.lock().clone_from(&before.latest.lock());
+        let latest = before.latest.lock().clone();
+        let was_complete = latest.as_ref().is_some_and(|latest| latest.is_complete);
+        *self.latest.lock() = latest;
+        was_complete
     }
 
-    /// Asks for everything anew. What fails keeps its last values.
+    /// Asks for everything anew, each part for no longer than `limit`. What fails keeps its last values.
     pub async fn refresh(
         &self,
         collectors: &BTreeSet<Collector>,
         bounds: Bounds,
         asked: &Asked,
+        limit: Duration,
         now: DateTime<Utc>,
     ) {
         let began = Instant::now();
+        let limit = Limit {
+            until: began + limit,
+            length: limit,
+        };
         let before = self.calls();
-        let (is_complete, problem) = match self.organizations().await {
+        let (is_complete, problem) = match limit.on(self.organizations()).await {
             Ok(organizations) => {
                 self.known
                     .lock()
                     .retain(|slug, _| organizations.contains(slug));
                 let visits = organizations
                     .iter()
-                    .map(|slug| self.organization(slug, collectors, bounds, asked, now));
+                    .map(|slug| self.organization(slug, collectors, bounds, asked, limit, now));
                 let all_read = join_all(visits).await.into_iter().all(|read| read);
                 let none = organizations.is_empty().then(|| NO_ORGANIZATION.to_owned());
                 (all_read && none.is_none(), none)
@@ -151,7 +169,7 @@ impl Server {
                 log::error!("{problem}");
                 for one in self.known.lock().values_mut() {
                     one.problem = Some(problem.clone());
-                    one.refreshed = Some((began, began.elapsed()));
+                    one.took = Some(began.elapsed());
                     for kept in one.collectors.values_mut() {
                         (kept.problem, kept.took) = (Some(problem.clone()), began.elapsed());
                     }
@@ -204,14 +222,15 @@ impl Server {
         collectors: &BTreeSet<Collector>,
         bounds: Bounds,
         asked: &Asked,
+        limit: Limit,
         now: DateTime<Utc>,
     ) -> bool {
         let (client, filter) = (&self.client, &self.filter);
         let label = self.name.as_deref().unwrap_or_default();
         let counts = self.memory.counts(label, &self.address, slug);
         let began = Instant::now();
-        let visit = Visit::begin(client, slug, filter, bounds, asked, now, &counts).await;
-        let visit = match visit {
+        let visit = Visit::begin(client, slug, filter, bounds, asked, now, &counts);
+        let visit = match limit.on(visit).await {
             Ok(visit) => visit,
             Err(error) => {
                 let problem = format!("the projects of {slug} cannot be read: {error}");
@@ -225,11 +244,10 @@ impl Server {
         };
         let collecting = collectors.iter().map(|collector| async {
             let began = Instant::now();
-            let values = collect(*collector, &visit).await;
-            let values = values.map_err(|error| {
+            let values = limit.on(collect(*collector, &visit)).await;
+            let values = values.inspect_err(|error| {
                 let name = collector.name();
                 log::error!("the collector {name} of {slug} has failed: {error}");
-                error.to_string()
             });
             self.keep(slug, *collector, began, values);
         });
@@ -249,8 +267,11 @@ impl Server {
     ) {
         let mut known = self.known.lock();
         let known = known.entry(slug.to_owned()).or_default();
+        if problem.is_none() {
+            known.read = Some(began);
+        }
         (known.problem, known.left_out) = (problem, left_out);
-        known.refreshed = Some((began, began.elapsed()));
+        known.took = Some(began.elapsed());
     }
 
     /// Keeps new values; without, the old ones stay.
@@ -299,13 +320,13 @@ impl Server {
             own.set(&UP, &[""], false);
         }
         for (slug, known) in &*all_known {
-            known.attempts(slug, &mut own);
-            if let Some((began, _)) = known.refreshed {
-                own.set(&SNAPSHOT_AGE, &[slug], began.elapsed().as_secs_f64());
+            known.attempts(slug, max_age, &mut own);
+            if let Some(read) = known.read {
+                own.set(&SNAPSHOT_AGE, &[slug], read.elapsed().as_secs_f64());
             }
             for (collector, kept) in &known.collectors {
                 if let Some((asked, families)) = &kept.values
-                    && asked.elapsed() <= max_age
+                    && kept.asked_within(max_age)
                 {
                     let labels = [slug.as_str(), collector.name()];
                     own.set(&COLLECTOR_AGE, &labels, asked.elapsed().as_secs_f64());
@@ -330,7 +351,7 @@ impl Server {
         let known = self.known.lock();
         let crops = known.iter().map(|(slug, known)| {
             let mut own = Families::default();
-            known.attempts(slug, &mut own);
+            known.attempts(slug, Duration::MAX, &mut own);
             if let Some(answers) = answers.get(slug) {
                 requests(slug, answers.clone(), &mut own);
             }
@@ -376,6 +397,26 @@ impl Server {
     }
 }
 
+impl Limit {
+    /// What a part brings, or why it brings nothing.
+    async fn on<T>(&self, part: impl Future<Output = Result<T, ApiError>>) -> Result<T, String> {
+        match timeout_at(self.until, part).await {
+            Ok(brought) => brought.map_err(|error| error.to_string()),
+            Err(_) => Err(format!(
+                "Sentry has not answered within {} s",
+                self.length.as_secs_f64()
+            )),
+        }
+    }
+}
+
+impl Kept {
+    fn asked_within(&self, max_age: Duration) -> bool {
+        let asked = self.values.as_ref().map(|(asked, _)| asked.elapsed());
+        asked.is_some_and(|age| age <= max_age)
+    }
+}
+
 impl Known {
     fn is_complete(&self) -> bool {
         let mut kept = self.collectors.values();
@@ -383,18 +424,23 @@ impl Known {
     }
 
     fn is_up(&self) -> bool {
-        self.refreshed.is_some() && self.problem.is_none()
+        self.took.is_some() && self.problem.is_none()
     }
 
-    /// How the latest attempts went.
-    fn attempts(&self, slug: &str, own: &mut Families) {
+    /// How the latest attempts went. One whose values are older than `max_age`, and shown no more, is no success.
+    fn attempts(&self, slug: &str, max_age: Duration, own: &mut Families) {
         own.set(&UP, &[slug], self.is_up());
-        if let Some((_, took)) = self.refreshed {
+        if let Some(took) = self.took {
             own.set(&REFRESH_DURATION, &[slug], took.as_secs_f64());
         }
         for (collector, kept) in &self.collectors {
             let labels = [slug, collector.name()];
-            own.set(&COLLECTOR_SUCCESS, &labels, kept.problem.is_none());
+            let has_values = kept.asked_within(max_age);
+            own.set(
+                &COLLECTOR_SUCCESS,
+                &labels,
+                kept.problem.is_none() && has_values,
+            );
             own.set(&COLLECTOR_DURATION, &labels, kept.took.as_secs_f64());
         }
     }
@@ -432,5 +478,23 @@ fn requests(organization: &str, answers: Answers, own: &mut Families) {
             &[organization, &class],
             u64::from(left),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::{pending, ready};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_that_takes_too_long_has_failed() {
+        let began = Instant::now();
+        let length = Duration::from_secs(450);
+        let until = began + length;
+        let limit = Limit { until, length };
+        assert_eq!(limit.on(ready(Ok(7))).await, Ok(7));
+        let late = limit.on(pending::<Result<u8, ApiError>>()).await;
+        assert_eq!(late, Err("Sentry has not answered within 450 s".to_owned()));
+        assert_eq!(began.elapsed(), length);
     }
 }

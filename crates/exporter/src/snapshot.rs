@@ -19,6 +19,10 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 
+/// A part of a refresh may take half of `max_age`, so that what it holds up is shown until then; and as long as this in
+/// any case.
+const LEAST_LIMIT: Duration = Duration::from_secs(60);
+
 /// Tells the time: which month it is.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
@@ -36,19 +40,20 @@ pub struct Policy {
 
 /// The values of all servers.
 pub struct Snapshot {
-    servers: Vec<Server>,
+    servers: Vec<(Server, Mutex<Flight>)>,
     policy: Policy,
     clock: Clock,
-    flight: Mutex<Flight>,
 }
 
-/// The refresh that is under way, or was the latest.
+/// The refresh of a server that is under way, or was the latest.
 #[derive(Default)]
 struct Flight {
     began: Option<Instant>,
     /// Its other end is dropped when the refresh has ended.
     under_way: Option<watch::Receiver<()>>,
     task: Option<AbortHandle>,
+    /// Another snapshot has taken the place of this one.
+    is_retired: bool,
 }
 
 impl Snapshot {
@@ -62,98 +67,113 @@ impl Snapshot {
         memory: &Arc<Memory>,
         clock: Clock,
     ) -> Result<Self, ConnectError> {
-        let servers = targets
-            .iter()
-            .map(|(name, target)| Server::new(name.clone(), target, Arc::clone(memory)));
+        let servers = targets.iter().map(|(name, target)| {
+            let server = Server::new(name.clone(), target, Arc::clone(memory))?;
+            Ok((server, Mutex::default()))
+        });
         Ok(Self {
             servers: servers.collect::<Result<_, _>>()?,
             policy,
             clock,
-            flight: Mutex::default(),
         })
     }
 
-    /// Takes the place of another one: shows its values until there are new ones, and ends its refresh, so that no two are
-    /// under way.
+    /// Takes the place of another one: shows its values until there are new ones, and ends its refreshes, so that no two of
+    /// a server are under way. What was refreshed just now is not asked for again.
     pub fn succeed(&self, before: &Self) {
         // Values that were fetched for other names are of no use.
         let same = self.policy.asked == before.policy.asked;
-        for server in self.servers.iter().filter(|_| same) {
-            for known in &before.servers {
-                server.inherit(known, &self.policy.collectors);
+        let same_collectors = self.policy.collectors == before.policy.collectors;
+        for (old, old_flight) in &before.servers {
+            let mut old_flight = old_flight.lock();
+            old_flight.is_retired = true;
+            let was_under_way = old_flight.is_under_way();
+            if let Some(task) = &old_flight.task {
+                task.abort();
             }
-        }
-        if let Some(task) = &before.flight.lock().task {
-            task.abort();
+            for (server, flight) in self.servers.iter().filter(|_| same) {
+                let was_complete = server.inherit(old, &self.policy.collectors);
+                if was_complete && same_collectors && !was_under_way {
+                    flight.lock().began = old_flight.began;
+                }
+            }
         }
     }
 
-    /// What to answer a scrape with. Waits `patience` for a refresh, if one is due or under way; it goes on after that, and
-    /// the next scrape has what it brings.
+    /// What to answer a scrape with. Waits `patience` for refreshes that are due or under way; they go on after that, and
+    /// the next scrape has what they bring. A server that is slow keeps no other one back.
     pub async fn page(self: &Arc<Self>, patience: Duration) -> Page {
-        if let Some(mut under_way) = self.refresh_if_due() {
+        let all = 0..self.servers.len();
+        let under_way = all.filter_map(|server| self.refresh_if_due(server));
+        let ends = under_way.map(|mut under_way| async move {
             // An error is the end of the refresh.
-            let _ = timeout(patience, under_way.changed()).await;
-        }
+            let _ = under_way.changed().await;
+        });
+        // What is not there by then is waited for by the next scrape.
+        let _ = timeout(patience, join_all(ends)).await;
         self.current()
     }
 
-    /// Begins a refresh if one is due. Returns what ends with the one that is under way.
-    fn refresh_if_due(self: &Arc<Self>) -> Option<watch::Receiver<()>> {
-        let mut flight = self.flight.lock();
-        if let Some(under_way) = &flight.under_way
-            && under_way.has_changed().is_ok()
-        {
-            return Some(under_way.clone());
+    /// Begins a refresh of a server if one is due. Returns what ends with the one that is under way.
+    fn refresh_if_due(self: &Arc<Self>, index: usize) -> Option<watch::Receiver<()>> {
+        let (_, flight) = &self.servers[index];
+        let mut flight = flight.lock();
+        if flight.is_under_way() {
+            return flight.under_way.clone();
         }
         let young = |began: Instant| began.elapsed() < self.policy.min_age;
-        if flight.began.is_some_and(young) {
+        if flight.is_retired || flight.began.is_some_and(young) {
             return None;
         }
         let (end, under_way) = watch::channel(());
         let snapshot = Arc::clone(self);
         let task = tokio::spawn(async move {
-            snapshot.refresh().await;
+            let (server, _) = &snapshot.servers[index];
+            snapshot.refresh(server).await;
             drop(end);
         });
-        *flight = Flight {
-            began: Some(Instant::now()),
-            under_way: Some(under_way.clone()),
-            task: Some(task.abort_handle()),
-        };
+        flight.began = Some(Instant::now());
+        flight.under_way = Some(under_way.clone());
+        flight.task = Some(task.abort_handle());
         Some(under_way)
     }
 
     /// Refreshes, however young the values are, and says what it has brought: for those that are not scraped.
     pub async fn harvest(&self) -> Vec<Harvest> {
-        self.refresh().await;
-        self.servers.iter().map(Server::harvest).collect()
+        let servers = self.servers.iter();
+        join_all(servers.map(|(server, _)| async {
+            self.refresh(server).await;
+            server.harvest()
+        }))
+        .await
     }
 
     /// How it stands with each server, for a person.
     pub fn reports(&self) -> Vec<Report> {
         let servers = self.servers.iter();
         servers
-            .map(|server| server.report(self.policy.max_age))
+            .map(|(server, _)| server.report(self.policy.max_age))
             .collect()
     }
 
-    async fn refresh(&self) {
+    async fn refresh(&self, server: &Server) {
         let Policy {
             collectors,
             bounds,
             asked,
+            max_age,
             ..
         } = &self.policy;
-        let now = (self.clock)();
-        let servers = self.servers.iter();
-        join_all(servers.map(|server| server.refresh(collectors, *bounds, asked, now))).await;
+        let limit = (*max_age / 2).max(LEAST_LIMIT);
+        server
+            .refresh(collectors, *bounds, asked, limit, (self.clock)())
+            .await;
     }
 
     fn current(&self) -> Page {
         let servers = self.servers.iter();
         let mut parts: Vec<Part> = servers
-            .flat_map(|server| server.parts(self.policy.max_age))
+            .flat_map(|(server, _)| server.parts(self.policy.max_age))
             .collect();
         parts.push(Part::build());
         Page {
@@ -161,5 +181,12 @@ impl Snapshot {
             parts,
             process: Vec::new(),
         }
+    }
+}
+
+impl Flight {
+    fn is_under_way(&self) -> bool {
+        let under_way = self.under_way.as_ref();
+        under_way.is_some_and(|under_way| under_way.has_changed().is_ok())
     }
 }

@@ -1,8 +1,9 @@
 //! Old servers, and several.
 
 use crate::dsl::{Truth, Watch, labels, now, of, sentry};
-use sentry_sandbox::{ORGANIZATION, TOKEN, Version, World};
+use sentry_sandbox::{Fault, FaultKind, Gate, Match, ORGANIZATION, TOKEN, Version, World};
 use serde_json::json;
+use std::time::Duration;
 
 #[test]
 fn old_servers_are_asked_what_they_can_tell() {
@@ -114,4 +115,27 @@ fn several_servers_have_a_label() {
         "one does not wait for the other's health"
     );
     assert_eq!(page.up_of("us"), Some(0.0));
+}
+
+#[test]
+fn a_server_that_hangs_keeps_no_other_back() {
+    let (hung, well) = (sentry(World::seeded(now())), sentry(World::seeded(now())));
+    let gate = Gate::closed();
+    hung.faults()
+        .add(Fault::always(Match::any(), FaultKind::Hold(gate.clone())));
+    let server = |name: &str, url: String| json!({"name": name, "api_token": TOKEN, "organization": ORGANIZATION, "base_url": url});
+    let servers = json!([server("hung", hung.url()), server("well", well.url())]);
+    let watch = Watch::of(&json!({"servers": servers, "min_age": 0}));
+    let refreshes = || {
+        let asked = well.requests();
+        let lists = asked.iter().filter(|one| one.path.ends_with("/projects/"));
+        lists.count()
+    };
+    let mut page = watch.glance(Duration::ZERO);
+    while refreshes() < 3 || page.up_of("well") != Some(1.0) {
+        page = watch.glance(Duration::from_millis(10));
+    }
+    assert_eq!(page.up_of("hung"), Some(0.0));
+    assert!(page.sum("sentry_events_total", &[("server", "well")]) > 0.0);
+    gate.open();
 }
