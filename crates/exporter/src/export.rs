@@ -218,6 +218,9 @@ impl Lacking {
 
     fn told(self, failures: bool, to: &Receiver) -> Result<(), Error> {
         let kept = match (failures, to) {
+            (true, Receiver::Pushgateway(_)) if self.everything.is_some() => {
+                "no group can be pushed without the name of an organization"
+            }
             (true, _) => "what could be read is exported",
             (false, Receiver::Pushgateway(_)) => {
                 "nothing of it is pushed, and what was pushed before stays (--push.failures pushes what could be read)"

@@ -77,6 +77,9 @@ enum Try {
     Refused(String),
 }
 
+/// Of what a refusal says, in bytes: no more than that is read.
+const MOST_WORDS: usize = 4096;
+
 impl Pushgateway {
     /// The client for all pushes.
     ///
@@ -195,7 +198,7 @@ impl Pushgateway {
         }
     }
 
-    async fn judge(&self, response: Response) -> Try {
+    async fn judge(&self, mut response: Response) -> Try {
         let status = response.status();
         if status.is_success() {
             return Try::Done;
@@ -209,7 +212,13 @@ impl Pushgateway {
         let told = response.headers().get(RETRY_AFTER);
         let told = told.and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let told = told.map(Duration::from_secs);
-        let words = response.text().await.unwrap_or_default();
+        let mut words = Vec::new();
+        while words.len() < MOST_WORDS
+            && let Ok(Some(more)) = response.chunk().await
+        {
+            words.extend_from_slice(&more);
+        }
+        let words = String::from_utf8_lossy(&words);
         let remedy = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 "; check `pushgateway_user` and `pushgateway_password_file`, or `pushgateway_token_file`"

@@ -20,7 +20,7 @@ use std::io::Write;
 use std::sync::Arc;
 use tap_sentry_serve::reload::{Policy, Reload};
 use tap_sentry_serve::server::{self, Server};
-use tap_sentry_settings::problem::SettingsError;
+use tap_sentry_settings::problem::{Problem, SettingsError};
 use tokio::runtime::Runtime;
 
 /// Threads that answer scrapes and read Sentry's answers.
@@ -209,6 +209,13 @@ struct Renewal {
 impl Renewal {
     fn renew(&self) -> Result<(), Error> {
         let settings = settings(&self.cli)?;
+        if settings.web.dialect != self.web.dialect {
+            let text = format!(
+                "would be {} and not {} now, with other paths too: start the program again",
+                settings.web.dialect, self.web.dialect
+            );
+            return Err(SettingsError::Problems(vec![Problem::new("dialect", text)]).into());
+        }
         let snapshot = snapshot(&settings, &self.memory)?;
         let probes = Probes::new(&settings.probing, Some(&*self.probes.load()))?;
         if settings.web != self.web {

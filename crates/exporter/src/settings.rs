@@ -47,6 +47,9 @@ const USER_AGENT: &str = concat!("sentry-exporter/", env!("CARGO_PKG_VERSION"));
 const TIMEOUT_SECONDS: u32 = 30;
 const RETRIES: u32 = 3;
 
+/// What the token of Sentry is called in a file and, in capitals, in a variable.
+const TOKENS: [&str; 4] = ["api_token", "api_token_file", "auth_token", "token"];
+
 /// The settings as a user writes them. Titles and descriptions become documentation.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "sentry-exporter settings")]
@@ -407,17 +410,14 @@ pub fn load(
     let has_servers = members
         .as_ref()
         .is_some_and(|(_, members)| members.get("servers").is_some_and(|list| !list.is_null()));
-    let has_token = |members: &Map<String, Value>| {
-        ["api_token", "api_token_file", "auth_token", "token"]
-            .iter()
-            .any(|key| members.contains_key(*key))
-    };
+    let has_token =
+        |members: &Map<String, Value>| TOKENS.iter().any(|key| members.contains_key(*key));
     let own_token = members
         .as_ref()
         .is_some_and(|(_, members)| has_token(members))
         || variables.iter().any(|(name, _)| {
             name.strip_prefix(PREFIX)
-                .is_some_and(|key| key.ends_with("TOKEN") || key.ends_with("_TOKEN_FILE"))
+                .is_some_and(|key| TOKENS.contains(&key.to_lowercase().as_str()))
         });
     let found = sources::merge(&program(schema(), decision.dialect), members, true)?;
     let Found {
@@ -584,8 +584,8 @@ impl Settings {
             }
         }
         let set = values.keys().cloned().collect();
-        with_defaults(&mut values);
         of_dialect(&mut values, dialect);
+        with_defaults(&mut values);
         let shown = shown(&values, &set, &schema(), &server_schema());
         let own_form = [connection::OWN_FORM, OWN_FORM, push_settings::OWN_FORM].concat();
         let mut checked = Checked::new(&schema(), values, found, &own_form);
@@ -845,6 +845,9 @@ fn of_dialect(values: &mut Map<String, Value>, dialect: Dialect) {
             values.insert(key.to_owned(), value);
         }
     };
+    if dialect == Dialect::Maggotmouth {
+        default("request_timeout_seconds", json!(60));
+    }
     default("listen_address", json!([format!(":{}", dialect.port())]));
     default("telemetry_path", json!(dialect.telemetry_path()));
     for (collector, _) in Dialect::Native.collectors() {

@@ -15,7 +15,7 @@ pub struct Shown {
 }
 
 /// Settings that are in use from the start to the end, whatever is read meanwhile.
-const OF_START: [&str; 8] = [
+const OF_START: [&str; 10] = [
     "dialect",
     "basic_auth",
     "basic_auth_user",
@@ -24,6 +24,8 @@ const OF_START: [&str; 8] = [
     "telemetry_path",
     "web_config_file",
     "enable_lifecycle",
+    "log_level",
+    "log_format",
 ];
 
 impl Shown {

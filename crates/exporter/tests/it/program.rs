@@ -166,6 +166,10 @@ fn a_good_file_is_taken_on_a_signal_and_a_bad_one_is_not() {
         line.contains("colour") && line.contains("min_age"),
         "{line}"
     );
+    write(&with(&sandbox, &json!({"dialect": "ujamii"})));
+    program.signal(Signal::HUP);
+    let line = program.line_with("not reloaded");
+    assert!(line.contains("would be ujamii and not native"), "{line}");
     let page = program.scrape();
     let successful = "sentry_exporter_config_last_reload_successful";
     assert_eq!(page.value(successful, &[]), Some(0.0));
@@ -493,4 +497,16 @@ fn ten_thousand_series_come_whole() {
         &[("outcome", "filtered"), ("organization", ORGANIZATION)],
     );
     assert!((filtered - 9_900.0).abs() < 0.1, "{filtered}");
+}
+
+#[test]
+fn the_token_of_every_tool_is_of_no_server_whatever_a_pushgateway_needs() {
+    let sandbox = today();
+    let server = json!({"name": "eu", "api_token": TOKEN, "organization": ORGANIZATION, "base_url": sandbox.url()});
+    let variables = [
+        ("SENTRY_AUTH_TOKEN", "sntryu_of_somewhere"),
+        ("SENTRY_EXPORTER_PUSHGATEWAY_TOKEN", "word"),
+    ];
+    let program = Program::start_with(&json!({"servers": [server]}), &[], &variables);
+    assert_eq!(program.scrape().up(), Some(1.0));
 }
