@@ -7,13 +7,14 @@ use crate::figures::{FIGURES, Figure};
 use crate::names::KNOWN;
 use crate::old_figures::GROUPS;
 use crate::probe::figures::{PROBE, SENTRY_PROBE};
-use crate::settings::{self, PREFIX};
+use crate::settings::config::schema;
+use crate::settings::load::PREFIX;
 use std::fmt::Write as _;
 use tap_sentry_settings::docs::{self, Setting};
 
 /// The settings, from their JSON Schema.
 pub fn settings() -> Vec<Setting> {
-    docs::settings(&settings::schema())
+    docs::settings(&schema())
 }
 
 /// A Markdown table of the settings.
@@ -232,7 +233,8 @@ fn yaml(setting: &Setting) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Settings, load};
+    use crate::settings::Settings;
+    use crate::settings::load::load;
     use serde_json::Map;
 
     #[test]

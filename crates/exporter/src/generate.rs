@@ -3,7 +3,7 @@
 use crate::cli::{Artifact, EXIT_CODES, command};
 use crate::docs;
 use crate::names::KNOWN;
-use crate::settings::PREFIX;
+use crate::settings::load::PREFIX;
 use clap_complete::Shell;
 use roff::{Roff, bold, roman};
 

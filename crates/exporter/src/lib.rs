@@ -6,7 +6,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`cli`], [`settings`] | what the user says: flags, environment and one file, validated once |
+//! | [`cli`], [`settings`] | what the user says: flags, environment and one file, as written, as loaded and validated once |
 //! | [`figures`], [`old_figures`], [`collector`] | every figure and every group of them, as data |
 //! | [`dialect`], [`asked`], [`names`], [`old_flags`] | the names of older exporters: whose are used and why, and what their settings mean |
 //! | [`endpoints`], [`rows`] | what is asked of Sentry, and what is read of the answers |

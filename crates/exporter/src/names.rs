@@ -135,7 +135,7 @@ fn throttling(text: &str) -> Result<Value, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::schema;
+    use crate::settings::config::schema;
     use rstest::rstest;
     use std::collections::BTreeSet;
 

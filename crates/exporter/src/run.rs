@@ -10,7 +10,8 @@ use crate::pages::{self, Pages};
 use crate::probe::probes::Probes;
 use crate::probe::route;
 use crate::push_settings::Receiver;
-use crate::settings::{self, Settings, Sources, Web};
+use crate::settings::load::{self, Sources};
+use crate::settings::{Settings, Web};
 use crate::shown::Shown;
 use crate::snapshot::Snapshot;
 use crate::web::{self, Metrics};
@@ -62,14 +63,14 @@ fn runtime() -> Result<Runtime, Error> {
 pub fn log(cli: &Cli) {
     // What is wrong with them is told when they are read once more, with a log to tell it.
     let read = load(cli);
-    let asked = read.ok().map(|sources| settings::log_of(&sources.values));
+    let asked = read.ok().map(|sources| load::log_of(&sources.values));
     let log = asked.unwrap_or_default();
     tap_sentry_serve::log::init(log.level, log.format);
 }
 
 fn load(cli: &Cli) -> Result<Sources, SettingsError> {
     let file = cli.config_file.as_deref();
-    settings::load(file, cli.settings.clone(), &cli.old.names())
+    load::load(file, cli.settings.clone(), &cli.old.names())
 }
 
 /// The settings in use from now on: no line shows their secrets.

@@ -158,7 +158,7 @@ fn text(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{schema, server_schema};
+    use crate::settings::config::{schema, server_schema};
     use rstest::rstest;
 
     fn page(values: &Value) -> Vec<Shown> {
