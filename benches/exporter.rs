@@ -5,7 +5,7 @@
 //! process, so the CPU time of the child is the exporter's alone.
 
 use chrono::{Datelike, NaiveTime, TimeDelta, Utc};
-use sentry_sandbox::{Bulk, Limits, ORGANIZATION, Options, Sandbox, TOKEN, World};
+use sentry_sandbox::{Bulk, Limits, ORGANIZATION, Options, Sandbox, TOKEN, Version, World};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -424,7 +424,8 @@ fn rows<'a>(rows: &'a Value, name: &'a str) -> impl Iterator<Item = String> + 'a
     rows.map(move |row| row[name].as_str().expect(name).to_owned())
 }
 
-/// How long the same takes one after another, without limits and with them, at the same time.
+/// How long the same takes one after another, without limits and with them, at the same time. Sentry is a version that still
+/// answers all of its requests: the hosted service of today refuses those for releases, and with them the scrape.
 fn serial() {
     head(&[
         "as italux asks, 100 ms a request",
@@ -434,7 +435,10 @@ fn serial() {
     ]);
     let run = |adapt: fn(Options) -> Options| -> JoinHandle<[String; 3]> {
         spawn(move || {
-            let sandbox = sandbox(world(), |options| far(adapt(options)));
+            let sandbox = sandbox(world(), |options| Options {
+                version: Version::V21_4,
+                ..far(adapt(options))
+            });
             let serial = Serial {
                 agent: agent(),
                 base: sandbox.url(),
