@@ -246,7 +246,14 @@ fn links_between_the_pages_lead_somewhere() {
     let docs = std::fs::read_dir(root.join("docs")).expect("docs/");
     let docs = docs.map(|entry| entry.expect("an entry").path());
     let pages = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    let anchor = |heading: &str| heading.trim().to_lowercase().replace(' ', "-");
+    // As GitHub makes them.
+    let anchor = |heading: &str| {
+        let lower = heading.trim().to_lowercase().replace(' ', "-");
+        lower.replace(
+            |letter: char| !letter.is_alphanumeric() && !"-_".contains(letter),
+            "",
+        )
+    };
     let mut dead = Vec::new();
     for page in pages.chain([root.join("README.md")]) {
         let text = std::fs::read_to_string(&page).expect("a page");
@@ -260,7 +267,8 @@ fn links_between_the_pages_lead_somewhere() {
             let target = if file.is_empty() { &page } else { &path };
             let found = section.is_empty()
                 || std::fs::read_to_string(target).is_ok_and(|text| {
-                    let headings = text.lines().filter_map(|line| line.strip_prefix("## "));
+                    let headings = text.lines().filter(|line| line.starts_with("##"));
+                    let headings = headings.map(|line| line.trim_start_matches('#'));
                     headings.map(anchor).any(|heading| heading == section)
                 });
             if !(target.exists() && found) {

@@ -48,6 +48,8 @@ pub struct Pages<'a> {
     /// Pages without a row, up to the latest.
     empty: usize,
     done: bool,
+    /// A list of more pages is wrong.
+    most: usize,
     /// The question for the page under way.
     asking: Option<Asking<'a>>,
 }
@@ -83,8 +85,16 @@ impl<'a> Pages<'a> {
             page: 0,
             empty: 0,
             done: false,
+            most: usize::MAX,
             asking: None,
         }
+    }
+
+    /// A list that goes on after so many pages is a wrong answer: for those who keep all of its rows in memory.
+    #[must_use]
+    pub fn at_most(mut self, pages: usize) -> Self {
+        self.most = pages;
+        self
     }
 
     /// Asks for so many rows, to see whether there is any.
@@ -110,6 +120,11 @@ impl<'a> Pages<'a> {
     /// Counted from 1: the page that came last.
     pub fn page(&self) -> usize {
         self.page
+    }
+
+    /// Whether nothing follows the page that came last, by the server's word.
+    pub fn is_at_end(&self) -> bool {
+        self.done
     }
 
     /// Whether the server cannot answer pages of the usual size.
@@ -303,6 +318,9 @@ impl<'a> Pages<'a> {
                 Err(Kind::Paging(format!(
                     "{EMPTY_PAGES} empty pages in a row, and the next cursor is `{cursor}`"
                 )))
+            }
+            Some(Next::Page(_)) if self.page >= self.most => {
+                Err(Kind::Paging(format!("more than {} pages", self.most)))
             }
             Some(Next::Page(cursor)) if self.followed.contains(cursor) => Err(Kind::Paging(
                 format!("the next cursor `{}` was already followed", cursor.0),

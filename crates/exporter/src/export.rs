@@ -26,8 +26,13 @@ pub struct Export {
     snapshot: Snapshot,
     push: Push,
     dialect: Dialect,
-    /// Of the Pushgateway.
-    client: Option<Client>,
+    sender: Sender,
+}
+
+/// How they reach who gets them.
+enum Sender {
+    Pushgateway(Pushgateway, Client),
+    TextFile(TextFile),
 }
 
 impl Export {
@@ -40,15 +45,15 @@ impl Export {
             return Err(SettingsError::Problems(vec![problem]).into());
         }
         let push = settings.push.clone();
-        let client = match &push.to {
-            Receiver::Pushgateway(pushgateway) => Some(pushgateway.client()?),
-            Receiver::TextFile(_) => None,
+        let sender = match &push.to {
+            Receiver::Pushgateway(to) => Sender::Pushgateway(to.clone(), to.client()?),
+            Receiver::TextFile(file) => Sender::TextFile(file.clone()),
         };
         Ok(Self {
             snapshot,
             push,
             dialect: settings.decision.dialect,
-            client,
+            sender,
         })
     }
 
@@ -90,12 +95,11 @@ impl Export {
     async fn once(&self) -> Result<(), Error> {
         let harvests = self.snapshot.harvest().await;
         let lacking = Lacking::of(&harvests);
-        let passed = match (&self.push.to, &self.client) {
-            (Receiver::Pushgateway(pushgateway), Some(client)) => {
+        let passed = match &self.sender {
+            Sender::Pushgateway(pushgateway, client) => {
                 self.push(pushgateway, client, &harvests).await
             }
-            (Receiver::TextFile(file), _) => self.write(file, &harvests, &lacking),
-            (Receiver::Pushgateway(_), None) => unreachable!("it was made with its client"),
+            Sender::TextFile(file) => self.write(file, &harvests, &lacking),
         };
         let lacked = lacking.told(self.push.failures, &self.push.to);
         match (passed, lacked) {

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use tap_sentry_api::client::Client;
 use tap_sentry_api::endpoint::Endpoint;
 use tap_sentry_api::error::{ApiError, Kind};
-use tap_sentry_api::page_size::PAGE_SIZE;
 use tap_sentry_api::pages::Pages;
 use tap_sentry_api::params::{PROJECT_ID, PROJECT_SLUG, Params};
 use tap_sentry_api::request::Request;
@@ -24,7 +23,7 @@ use tokio::sync::OnceCell;
 pub const SIDE_BY_SIDE: usize = 16;
 
 /// More ids than this make an address too long for some servers.
-const NAMED: usize = 100;
+pub const NAMED: usize = 100;
 
 /// How much is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +127,7 @@ impl<'a> Visit<'a> {
     /// Asks for something of each project. A project that is gone, or must not be read, costs itself alone.
     ///
     /// # Errors
-    /// The first that is of no single project.
+    /// The first that is of no single project, or of all.
     pub async fn of_each<T, F: Future<Output = Result<T, ApiError>>>(
         &self,
         ask: impl Fn(Params) -> F,
@@ -151,12 +150,12 @@ impl<'a> Visit<'a> {
             let answer = ask(place);
             async move {
                 match answer.await {
-                    Ok(answer) => Ok(Some((id, answer))),
+                    Ok(answer) => Ok(Ok((id, answer))),
                     Err(error) if is_of_one_project(&error) => {
                         log::warn!("the project {} is left out: {error}", project.slug);
                         let slug = project.slug.clone();
                         self.left_out.lock().insert(slug, error.to_string());
-                        Ok(None)
+                        Ok(Err(error))
                     }
                     Err(error) => Err(error),
                 }
@@ -164,10 +163,20 @@ impl<'a> Visit<'a> {
         });
         let asked: Vec<_> = asked.collect();
         let answers = stream::iter(asked).buffer_unordered(SIDE_BY_SIDE);
-        answers
-            .try_filter_map(|answer| async { Ok(answer) })
-            .try_collect()
-            .await
+        let answers: Vec<_> = answers.try_collect().await?;
+        let mut read = Vec::new();
+        let mut refused = None;
+        for answer in answers {
+            match answer {
+                Ok(answer) => read.push(answer),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        match refused {
+            // What no project allows is nothing of a single one's.
+            Some(error) if read.is_empty() => Err(error),
+            _ => Ok(read),
+        }
     }
 
     /// The unresolved issues of the chosen projects, read once for all collectors.
@@ -260,26 +269,30 @@ impl<'a> Visit<'a> {
         query.extend(projects);
         let mut pages = Pages::new(self.client, endpoint, place, query, None);
         let (mut known, mut found) = (HashSet::new(), Found::default());
-        let most = self.bounds.issue_pages * PAGE_SIZE;
         while let Some(rows) = pages.rows::<T>().await? {
-            if known.len() >= most && !rows.is_empty() {
-                found.truncated = true;
-                break;
-            }
             // An issue that has got an event meanwhile moves, and may come twice.
             let rows = rows.into_iter().filter(|row| known.insert(row.id()));
             found
                 .issues
                 .extend(rows.filter(|row| self.slug(row.project()).is_some()));
+            if pages.page() >= self.bounds.issue_pages {
+                found.truncated = !pages.is_at_end();
+                break;
+            }
         }
+        // Without rows that the server cannot give, counts are lower bounds too.
+        found.truncated |= !pages.unreadable().is_empty();
         Ok(found)
     }
 }
 
+/// Pages of a list that is kept whole. More than 100,000 projects, keys or monitors are no honest list.
+const MOST_PAGES: usize = 1_000;
+
 /// All rows of a list.
 ///
 /// # Errors
-/// When a page cannot be read.
+/// When a page, or a row of one, cannot be read, and when the list does not end.
 pub async fn all<T: DeserializeOwned>(
     client: &Client,
     endpoint: &'static Endpoint,
@@ -288,12 +301,15 @@ pub async fn all<T: DeserializeOwned>(
 ) -> Result<Vec<T>, ApiError> {
     let mut query = place.query(endpoint, &[], &[]);
     query.extend(more);
-    let mut pages = Pages::new(client, endpoint, place, query, None);
+    let mut pages = Pages::new(client, endpoint, place, query, None).at_most(MOST_PAGES);
     let mut all = Vec::new();
     while let Some(rows) = pages.rows().await? {
         all.extend(rows);
     }
-    Ok(all)
+    match pages.unreadable().first() {
+        Some(error) => Err(error.clone()),
+        None => Ok(all),
+    }
 }
 
 /// One answer.
@@ -301,15 +317,28 @@ pub async fn all<T: DeserializeOwned>(
 /// # Errors
 /// When it cannot be had, or is not what was asked for.
 pub async fn one<T: DeserializeOwned>(client: &Client, request: Request) -> Result<T, ApiError> {
+    one_that(client, request, |_| Ok(())).await
+}
+
+/// One answer that passes a check, which says what is wrong with it otherwise.
+///
+/// # Errors
+/// When it cannot be had, or is not what was asked for.
+pub async fn one_that<T: DeserializeOwned>(
+    client: &Client,
+    request: Request,
+    check: impl Fn(&T) -> Result<(), String>,
+) -> Result<T, ApiError> {
     let mut asking = client.ask(request);
     loop {
         let page = asking.answer().await?;
-        match serde_json::from_slice(page.body.bytes()) {
+        let answer = serde_json::from_slice(page.body.bytes()).map_err(|error| error.to_string());
+        match answer.and_then(|answer| check(&answer).map(|()| answer)) {
             Ok(answer) => {
                 asking.accept(&page);
                 return Ok(answer);
             }
-            Err(error) => asking.reject(Kind::Body(error.to_string())).await?,
+            Err(wrong) => asking.reject(Kind::Body(wrong)).await?,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::families::Families;
 use crate::figures::EVENTS;
 use crate::month::{self, CountKey};
 use crate::rows::Outcomes;
-use crate::visit::{Visit, lacks, one};
+use crate::visit::{NAMED, Visit, lacks, one, one_that};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeSet;
 use tap_sentry_api::error::ApiError;
@@ -64,7 +64,7 @@ fn key(project: u64, category: &str, outcome: &str, reason: &str) -> CountKey {
     )
 }
 
-/// All projects in one answer; in several, if it is full.
+/// All projects in one answer; in several, if it is full, each of which names no more than an address can hold.
 ///
 /// # Errors
 /// When they cannot be read.
@@ -75,10 +75,8 @@ pub async fn of_organization(visit: &Visit<'_>, month: DateTime<Utc>) -> Result<
     let mut parts = Vec::from_iter((!projects.is_empty()).then_some(Part::All));
     while let Some(part) = parts.pop() {
         let groups = outcomes(visit, month, &part).await?.groups;
-        if groups.len() >= ROWS
-            && let Some(halves) = part.halves(&projects)
-        {
-            parts.extend(halves);
+        if groups.len() >= ROWS {
+            parts.extend(part.parts(&projects));
             continue;
         }
         counts.extend(groups.into_iter().map(|group| {
@@ -106,13 +104,18 @@ enum Part {
 }
 
 impl Part {
-    fn halves(&self, all: &BTreeSet<u64>) -> Option<[Self; 2]> {
+    /// What to ask for instead of a part whose answer is full.
+    fn parts(&self, all: &BTreeSet<u64>) -> Vec<Self> {
         let ids: Vec<u64> = match self {
             Self::All => all.iter().copied().collect(),
             Self::Some(ids) => ids.clone(),
         };
-        let (one, other) = ids.split_at(ids.len() / 2);
-        (!one.is_empty()).then(|| [one, other].map(|ids| Self::Some(ids.to_vec())))
+        let parts = ids.chunks(ids.len().div_ceil(2).clamp(1, NAMED));
+        parts.map(|ids| Self::Some(ids.to_vec())).collect()
+    }
+
+    fn is_one_project(&self) -> bool {
+        matches!(self, Self::Some(ids) if ids.len() < 2)
     }
 
     fn query(&self) -> Vec<(&'static str, String)> {
@@ -134,10 +137,15 @@ async fn outcomes(
         end: visit.now.max(month + TimeDelta::seconds(1)),
     };
     let request = Request::new(&OUTCOMES, visit.place());
-    one(
-        visit.client,
-        request.with(part.query()).with(window.query()),
-    )
+    let request = request.with(part.query()).with(window.query());
+    one_that(visit.client, request, |outcomes: &Outcomes| {
+        if part.is_one_project() && outcomes.groups.len() >= ROWS {
+            return Err(format!(
+                "{ROWS} counts of one project, the most that are told: there may be more"
+            ));
+        }
+        Ok(())
+    })
     .await
 }
 

@@ -8,8 +8,11 @@ use crate::visit::{Visit, all};
 use std::collections::HashSet;
 use tap_sentry_api::error::ApiError;
 
-/// The statuses of environments, the worst first. One that is not here is worse than all.
-const STATUSES: [&str; 5] = ["error", "timeout", "missed_checkin", "ok", "active"];
+/// Statuses of environments that are not well, the worst first.
+const BAD: [&str; 3] = ["error", "timeout", "missed_checkin"];
+
+/// Those of which nothing is to be said. One that is neither here nor there is told rather than these.
+const GOOD: [&str; 2] = ["ok", "active"];
 
 pub async fn collect(visit: &Visit<'_>) -> Result<Families, ApiError> {
     let monitors = all(
@@ -42,7 +45,12 @@ fn status(monitor: &Monitor) -> &str {
     if monitor.status != "active" {
         return &monitor.status;
     }
-    let place = |status: &str| STATUSES.iter().position(|one| *one == status);
+    let place = |status: &str| {
+        let bad = BAD.iter().position(|one| *one == status);
+        let good = GOOD.iter().position(|one| *one == status);
+        bad.or(good.map(|place| BAD.len() + 1 + place))
+            .unwrap_or(BAD.len())
+    };
     let all = monitor.environments.iter().map(|one| one.status.as_str());
     all.min_by_key(|status| place(status)).unwrap_or("active")
 }
@@ -59,7 +67,8 @@ mod tests {
     #[case::well("active", &["active", "ok"], "ok")]
     #[case::not_well("active", &["ok", "missed_checkin", "timeout"], "timeout")]
     #[case::in_error("active", &["ok", "error", "timeout"], "error")]
-    #[case::of_tomorrow("active", &["error", "on_fire"], "on_fire")]
+    #[case::of_tomorrow("active", &["ok", "on_fire", "active"], "on_fire")]
+    #[case::what_is_known_is_bad("active", &["disabled", "missed_checkin"], "missed_checkin")]
     fn the_worst_counts(#[case] own: &str, #[case] statuses: &[&str], #[case] expected: &str) {
         let environments = statuses.iter().map(|&status| MonitorEnvironment {
             status: status.to_owned(),

@@ -1,11 +1,20 @@
 //! What fails, and what stays.
 
 use crate::dsl::{Exposition, Watch, labels, now, of, sentry};
+use sentry_exporter::endpoints::PROJECTS;
+use sentry_exporter::settings::Settings;
+use sentry_sandbox::world::Status;
 use sentry_sandbox::{
-    Fault, FaultKind, INTEGRATION_TOKEN, Match, NARROW_TOKEN, ORGANIZATION, Sandbox, Version, World,
+    Fault, FaultKind, INTEGRATION_TOKEN, Match, NARROW_TOKEN, ORGANIZATION, Sandbox, TOKEN,
+    Version, World,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use tap_sentry_api::client::Client;
+use tap_sentry_api::pages::Pages;
+use tap_sentry_api::params::Params;
+use tokio::runtime::Builder;
 
 fn success(page: &Exposition, collector: &str) -> Option<f64> {
     page.value(
@@ -219,6 +228,80 @@ fn one_project_that_is_gone_or_closed_costs_itself_alone() {
         Some(0.0),
         "a server that is not well"
     );
+}
+
+#[test]
+fn what_every_project_refuses_has_failed() {
+    let mut world = World::empty(now());
+    for slug in ["api", "web"] {
+        world.add_project(slug);
+    }
+    let sandbox = of(Version::V21_1, world);
+    let stats = Match::path_end("/stats/");
+    sandbox
+        .faults()
+        .add(Fault::always(stats, FaultKind::Status(403)));
+    let page = Watch::new(&sandbox).look();
+    assert_eq!(success(&page, "events"), Some(0.0));
+    assert_eq!(page.up(), Some(1.0));
+}
+
+#[test]
+fn a_row_that_the_server_cannot_give_is_told() {
+    let unreadable = |list: &'static str, row: String| {
+        let sandbox = sentry(World::seeded(now()));
+        let fault = FaultKind::Unreadable { row, status: 502 };
+        sandbox
+            .faults()
+            .add(Fault::always(Match::path_end(list), fault));
+        Watch::new(&sandbox).look()
+    };
+    let page = unreadable("/projects/", "web".to_owned());
+    assert_eq!(page.up(), Some(0.0), "without one of the projects");
+    let world = World::seeded(now());
+    let issue = world
+        .issues
+        .values()
+        .find(|issue| issue.status == Status::Unresolved);
+    let page = unreadable("/issues/", issue.expect("an issue").id.to_string());
+    assert_eq!(success(&page, "issues"), Some(1.0));
+    let here = [("organization", ORGANIZATION)];
+    assert_eq!(page.value("sentry_issues_truncated", &here), Some(1.0));
+}
+
+#[test]
+fn a_list_that_does_not_end_is_wrong() {
+    let mut world = World::empty(now());
+    for number in 0..250 {
+        world.add_project(&format!("project-{number}"));
+    }
+    let sandbox = sentry(world);
+    let settings = json!({"api_token": TOKEN, "base_url": sandbox.url(), "max_retries": 0});
+    let settings = Settings::new(settings.as_object().expect("an object").clone().into());
+    let settings = settings.expect("settings");
+    let (_, target) = &settings.servers[0];
+    let client = Client::new(&target.connection, Arc::default()).expect("a client");
+    let list = || {
+        let place = Params::organization(ORGANIZATION);
+        let query = place.query(&PROJECTS, &[], &[]);
+        Pages::new(&client, &PROJECTS, place, query, None)
+    };
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    for (most, ends) in [(2, false), (3, true)] {
+        let mut pages = list().at_most(most);
+        let error = runtime.block_on(async {
+            loop {
+                match pages.rows::<Value>().await {
+                    Ok(Some(_)) => {}
+                    Ok(None) => break None,
+                    Err(error) => break Some(error.to_string()),
+                }
+            }
+        });
+        assert_eq!(error.is_none(), ends, "{error:?}");
+        assert!(error.is_none_or(|error| error.contains("more than 2 pages")));
+    }
 }
 
 #[test]
