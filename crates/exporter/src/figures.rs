@@ -68,7 +68,7 @@ const PLACE: &[&str] = &["organization", "project", "level"];
 pub static EVENTS: Figure = Figure {
     name: "sentry_events_total",
     kind: Kind::Counter,
-    help: "Events that reached Sentry since the first of the month (UTC) by what became of them, in bytes for attachments; within a month never less than was told before",
+    help: "Events that reached Sentry since the first of the month (UTC) by what became of them, in bytes for attachments; within a month never less than was told before; of each project, category and outcome 20 reasons have a series each, and all others have the reason other",
     source: "organizations/{organization}/stats_v2/, or projects/{organization}/{project}/stats/ on servers before 21.4",
     labels: &["organization", "project", "category", "outcome", "reason"],
     collector: Some(Collector::Events),

@@ -365,3 +365,89 @@ fn more_counts_than_one_answer_holds_are_read_in_parts() {
         .filter(|one| one.path.ends_with("/stats_v2/"));
     assert_eq!(statistics.count(), 3, "all, and both halves");
 }
+
+#[test]
+fn parts_name_no_more_projects_than_an_address_holds() {
+    let mut world = World::empty(now());
+    for slug in 0..250 {
+        let project = world.add_project(&format!("project-{slug}"));
+        for number in 0..50 {
+            world.add_outcomes(project, now(), "filtered", &format!("reason {number}"), 1);
+        }
+    }
+    let sandbox = sentry(world);
+    let page = Watch::new(&sandbox).look();
+    let filtered = page.sum("sentry_events_total", &[]);
+    assert!((filtered - 12_500.0).abs() < 0.1, "{filtered}");
+    let named: Vec<usize> = sandbox
+        .requests()
+        .iter()
+        .filter(|one| one.path.ends_with("/stats_v2/"))
+        .map(|one| one.query.iter().filter(|(key, _)| key == "project").count())
+        .collect();
+    assert_eq!(named.len(), 4, "all, and three parts: {named:?}");
+    assert!(named.iter().all(|named| *named <= 100), "{named:?}");
+}
+
+#[test]
+fn a_project_with_more_counts_than_an_answer_holds_is_an_error() {
+    let mut world = World::empty(now());
+    let project = world.add_project("api");
+    world.add_project("web");
+    for number in 0..10_001 {
+        world.add_outcomes(project, now(), "filtered", &format!("reason {number}"), 1);
+    }
+    let sandbox = sentry(world);
+    let page = Watch::new(&sandbox).look();
+    let events = [("organization", ORGANIZATION), ("collector", "events")];
+    assert_eq!(page.value("sentry_collector_success", &events), Some(0.0));
+    assert!(page.all("sentry_events_total").is_empty());
+    assert_eq!(page.up(), Some(1.0));
+}
+
+/// Reasons are words of clients: anybody who has the address of a project may invent some.
+#[test]
+fn reasons_without_number_are_few_series() {
+    let mut world = World::empty(now());
+    let project = world.add_project("api");
+    for number in 0..30 {
+        let quantity = 1_000 - number;
+        world.add_outcomes(
+            project,
+            now(),
+            "client_discard",
+            &format!("reason {number}"),
+            quantity,
+        );
+    }
+    let sandbox = sentry(world);
+    let watch = Watch::new(&sandbox);
+    let discarded = |page: &crate::dsl::Exposition| {
+        let mut shown = page.all("sentry_events_total");
+        shown.retain(|labels, _| labels["outcome"] == "client_discard");
+        shown
+    };
+    let before = watch.look();
+    assert_eq!(discarded(&before).len(), 21);
+    let other = [("outcome", "client_discard"), ("reason", "other")];
+    let sum = before.sum("sentry_events_total", &other);
+    assert!((sum - 9_755.0).abs() < 0.1, "the ten smallest: {sum}");
+    for look in 0..3 {
+        for number in 0..100 {
+            let reason = format!("invented {look} {number}");
+            let mut world = sandbox.world();
+            world.add_outcomes(project, now(), "client_discard", &reason, 5_000);
+        }
+        let page = watch.look();
+        let mut own = discarded(&page);
+        own.retain(|labels, _| labels["reason"] != "other");
+        let mut same = discarded(&before);
+        same.retain(|labels, _| labels["reason"] != "other");
+        assert_eq!(own, same, "within the month, the same reasons");
+        let more = page.sum("sentry_events_total", &other) - sum;
+        assert!(
+            (more - 500_000.0 * f64::from(look + 1)).abs() < 0.1,
+            "{more}"
+        );
+    }
+}
