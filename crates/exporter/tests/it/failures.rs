@@ -112,6 +112,13 @@ fn without_the_projects_nothing_is_new() {
         page.all("sentry_project_info"),
         before.all("sentry_project_info")
     );
+    let age = page.value(
+        "sentry_snapshot_age_seconds",
+        &[("organization", ORGANIZATION)],
+    );
+    let of_events = [("organization", ORGANIZATION), ("collector", "events")];
+    let age_of_events = page.value("sentry_collector_age_seconds", &of_events);
+    assert!(age >= age_of_events, "projects are read before all else");
     let requests = page.all("sentry_api_requests_total");
     assert!(
         requests.keys().any(|labels| labels["status"] == "none"),
