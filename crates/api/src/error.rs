@@ -119,6 +119,9 @@ pub enum Kind {
     /// In a circle, or too often.
     #[error("{0}")]
     Astray(String),
+    /// A right answer that holds all it can, where there may be more.
+    #[error("{0}")]
+    Full(String),
 }
 
 impl Kind {
@@ -144,7 +147,8 @@ impl Kind {
             | Self::BodyTooLarge
             | Self::Certificate(_)
             | Self::Redirect(_)
-            | Self::Astray(_) => false,
+            | Self::Astray(_)
+            | Self::Full(_) => false,
         }
     }
 }

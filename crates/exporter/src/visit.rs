@@ -327,18 +327,19 @@ pub async fn one<T: DeserializeOwned>(client: &Client, request: Request) -> Resu
 pub async fn one_that<T: DeserializeOwned>(
     client: &Client,
     request: Request,
-    check: impl Fn(&T) -> Result<(), String>,
+    check: impl Fn(&T) -> Result<(), Kind>,
 ) -> Result<T, ApiError> {
     let mut asking = client.ask(request);
     loop {
         let page = asking.answer().await?;
-        let answer = serde_json::from_slice(page.body.bytes()).map_err(|error| error.to_string());
+        let answer = serde_json::from_slice(page.body.bytes());
+        let answer = answer.map_err(|error| Kind::Body(error.to_string()));
         match answer.and_then(|answer| check(&answer).map(|()| answer)) {
             Ok(answer) => {
                 asking.accept(&page);
                 return Ok(answer);
             }
-            Err(wrong) => asking.reject(Kind::Body(wrong)).await?,
+            Err(wrong) => asking.reject(wrong).await?,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::rows::Outcomes;
 use crate::visit::{NAMED, Visit, lacks, one, one_that};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeSet;
-use tap_sentry_api::error::ApiError;
+use tap_sentry_api::error::{ApiError, Kind};
 use tap_sentry_api::request::Request;
 use tap_sentry_api::window::Window;
 
@@ -140,9 +140,9 @@ async fn outcomes(
     let request = request.with(part.query()).with(window.query());
     one_that(visit.client, request, |outcomes: &Outcomes| {
         if part.is_one_project() && outcomes.groups.len() >= ROWS {
-            return Err(format!(
+            return Err(Kind::Full(format!(
                 "{ROWS} counts of one project, the most that are told: there may be more"
-            ));
+            )));
         }
         Ok(())
     })
