@@ -236,6 +236,15 @@ pub static REFRESH_DURATION: Figure = Figure {
     collector: None,
 };
 
+pub static PROJECTS_LEFT_OUT: Figure = Figure {
+    name: "sentry_projects_left_out",
+    kind: Kind::Gauge,
+    help: "Chosen projects that the latest refresh could not read: closed to the token, or gone meanwhile",
+    source: "",
+    labels: &["organization"],
+    collector: None,
+};
+
 pub static COLLECTOR_SUCCESS: Figure = Figure {
     name: "sentry_collector_success",
     kind: Kind::Gauge,
@@ -329,6 +338,7 @@ pub static FIGURES: &[&Figure] = &[
     &UP,
     &SNAPSHOT_AGE,
     &REFRESH_DURATION,
+    &PROJECTS_LEFT_OUT,
     &COLLECTOR_SUCCESS,
     &COLLECTOR_DURATION,
     &COLLECTOR_AGE,

@@ -14,7 +14,7 @@
 //! | [`month`], [`memory`] | counts of the month that never fall, and outlive a change of the configuration |
 //! | [`server`], [`snapshot`] | what is kept of a server's answers, and when it is asked anew |
 //! | [`families`], [`render`], [`web`] | values, the two texts that Prometheus reads, and how they are asked for |
-//! | [`report`], [`export`], [`push_args`], [`push_settings`] | what a refresh has brought, and how it is passed on to who does not scrape |
+//! | [`requests`], [`report`], [`export`], [`push_args`], [`push_settings`] | what a refresh has brought, and how it is passed on to who does not scrape |
 //! | [`pushgateway`], [`grouping`], [`textfile`] | those who get it |
 //! | [`pages`], [`shown`] | what a person sees of all this in a browser |
 //! | [`probe`] | `/probe`: one organization or project by itself, asked when Prometheus asks |
@@ -49,6 +49,7 @@ pub mod push_settings;
 pub mod pushgateway;
 pub mod render;
 pub mod report;
+pub mod requests;
 pub mod rows;
 pub mod run;
 pub mod server;

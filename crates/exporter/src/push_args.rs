@@ -1,7 +1,7 @@
 //! Flags of `export`.
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args};
+use clap::{ArgMatches, Args, Command};
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
@@ -55,21 +55,10 @@ pub struct PushArgs {
 impl PushArgs {
     /// A flag of these that was given.
     pub fn given(matches: &ArgMatches) -> Option<String> {
-        const FLAGS: [&str; 11] = [
-            "push.url",
-            "push.job",
-            "push.grouping",
-            "push.user",
-            "push.password-file",
-            "push.token-file",
-            "push.failures",
-            "textfile",
-            "interval",
-            "project",
-            "team",
-        ];
+        let flags = Self::augment_args(Command::new("export"));
+        let mut flags = flags.get_arguments().map(|arg| arg.get_id().as_str());
         let given = |id: &&str| matches.value_source(id) == Some(ValueSource::CommandLine);
-        FLAGS.into_iter().find(given).map(|id| format!("--{id}"))
+        flags.find(given).map(|id| format!("--{id}"))
     }
 
     /// What flags set, as settings.

@@ -7,13 +7,14 @@ use crate::dialect::Dialect;
 use crate::endpoints::ORGANIZATIONS;
 use crate::families::Families;
 use crate::figures::{
-    API_REQUESTS, COLLECTOR_AGE, COLLECTOR_DURATION, COLLECTOR_SUCCESS, RATE_LIMIT_REMAINING,
-    REFRESH_DURATION, SNAPSHOT_AGE, UP,
+    COLLECTOR_AGE, COLLECTOR_DURATION, COLLECTOR_SUCCESS, PROJECTS_LEFT_OUT, REFRESH_DURATION,
+    SNAPSHOT_AGE, UP,
 };
 use crate::memory::Memory;
 use crate::old_figures::MAGGOTMOUTH_CALLS;
 use crate::render::Part;
 use crate::report::{self, Crop, Harvest, Organization, Report};
+use crate::requests::{left, requests};
 use crate::visit::{Bounds, Visit, all};
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
@@ -60,6 +61,8 @@ struct Known {
     problem: Option<String>,
     /// Projects that the latest refresh left out, and why.
     left_out: BTreeMap<String, String>,
+    /// How many are closed to the token, as far as is known.
+    closed: usize,
     /// How long its latest refresh took.
     took: Option<Duration>,
     /// When the latest refresh began that could read its projects.
@@ -253,6 +256,8 @@ impl Server {
         });
         join_all(collecting).await;
         let left_out = std::mem::take(&mut *visit.left_out.lock());
+        let closed = visit.projects.len() - visit.readable().count();
+        self.known.lock().entry(slug.to_owned()).or_default().closed = closed;
         self.note(slug, began, None, left_out);
         true
     }
@@ -307,7 +312,8 @@ impl Server {
             }
         }
         for (organization, answers) in self.traffic.answers() {
-            requests(&organization, answers, &mut own);
+            requests(&organization, &answers, &mut own);
+            left(&organization, &answers, &mut own);
         }
         let mut fetched = Vec::new();
         let all_known = self.known.lock();
@@ -353,7 +359,8 @@ impl Server {
             let mut own = Families::default();
             known.attempts(slug, Duration::MAX, &mut own);
             if let Some(answers) = answers.get(slug) {
-                requests(slug, answers.clone(), &mut own);
+                requests(slug, answers, &mut own);
+                left(slug, answers, &mut own);
             }
             let fresh = known.collectors.values();
             let fresh = fresh.filter(|kept| kept.problem.is_none());
@@ -433,6 +440,10 @@ impl Known {
         if let Some(took) = self.took {
             own.set(&REFRESH_DURATION, &[slug], took.as_secs_f64());
         }
+        if self.read.is_some() {
+            let left_out = self.left_out.len() + self.closed;
+            own.set(&PROJECTS_LEFT_OUT, &[slug], left_out as u64);
+        }
         for (collector, kept) in &self.collectors {
             let labels = [slug, collector.name()];
             let has_values = kept.asked_within(max_age);
@@ -462,22 +473,6 @@ impl Known {
             left_out: self.left_out.clone(),
             answers,
         }
-    }
-}
-
-/// What was asked, and what rate limits left.
-fn requests(organization: &str, answers: Answers, own: &mut Families) {
-    for (status, count) in answers.statuses {
-        let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
-        own.set(&API_REQUESTS, &[organization, &status], count);
-    }
-    for (class, left) in answers.remaining {
-        let class = class.name().replace(' ', "_");
-        own.set(
-            &RATE_LIMIT_REMAINING,
-            &[organization, &class],
-            u64::from(left),
-        );
     }
 }
 

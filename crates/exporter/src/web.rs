@@ -12,10 +12,11 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::routing::get;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 use tap_sentry_serve::answer;
-use tap_sentry_serve::negotiate::negotiate;
+use tap_sentry_serve::negotiate::{Accepted, negotiate};
 use tap_sentry_serve::own::Process;
 use tap_sentry_serve::reload::Reload;
 
@@ -56,7 +57,12 @@ async fn scrape(State(metrics): State<Metrics>, headers: HeaderMap) -> Response<
     add_requests(&mut page.parts, metrics.probes.load().requests());
     page.process = Process::read().figures();
     let accepted = negotiate(&headers);
-    match page.render(accepted.format) {
+    exposition(page.render(accepted.format), accepted)
+}
+
+/// An answer with metrics, in the form that the reader likes best.
+pub fn exposition(text: Result<String, fmt::Error>, accepted: Accepted) -> Response<Body> {
+    match text {
         Ok(text) => {
             let mut response = Response::new(Body::from(text));
             let headers = response.headers_mut();

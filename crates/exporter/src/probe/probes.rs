@@ -1,10 +1,10 @@
 //! All modules in use, with the servers that they share.
 
 use crate::families::Families;
-use crate::figures::API_REQUESTS;
 use crate::probe::figures::{Names, PROBE};
 use crate::probe::modules::{Module, Modules};
 use crate::probe::site::{Site, Way};
+use crate::requests::requests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tap_sentry_api::connection::ConnectError;
@@ -84,12 +84,8 @@ impl Probes {
             }
             counted.push(site);
             for answers in site.traffic.answers().into_values() {
-                for (status, count) in answers.statuses {
-                    let status =
-                        status.map_or_else(|| "none".to_owned(), |status| status.to_string());
-                    // Targets are named by strangers, and are no labels.
-                    families.add(&API_REQUESTS, &["", &status], count);
-                }
+                // Targets are named by strangers, and are no labels.
+                requests("", &answers, &mut families);
             }
         }
         families

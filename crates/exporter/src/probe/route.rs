@@ -6,12 +6,11 @@ use crate::probe::prober::probe;
 use crate::probe::probes::Probes;
 use crate::probe::report::report;
 use crate::probe::site::LONGEST;
-use crate::web::patience;
+use crate::web::{exposition, patience};
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::routing::get;
 use std::collections::HashMap;
@@ -67,16 +66,7 @@ async fn answer(
             let page = debug::page(name, module, &story, &text);
             answer::text(StatusCode::OK, &page)
         }
-        Ok(text) => {
-            let mut response = Response::new(Body::from(text));
-            let headers = response.headers_mut();
-            headers.insert(CONTENT_TYPE, accepted.content_type());
-            response
-        }
-        Err(error) => {
-            log::error!("the figures of a probe cannot be written: {error}");
-            answer::plain(StatusCode::INTERNAL_SERVER_ERROR)
-        }
+        text => exposition(text, accepted),
     }
 }
 

@@ -385,6 +385,18 @@ mod tests {
     }
 
     #[test]
+    fn maggotmouth_waits_for_a_minute_as_it_always_has() {
+        let values = json!({"api_token": "t", "organization": "acme", "dialect": "maggotmouth"});
+        let timeout = |values: &Value| {
+            let settings = settings(values).expect("settings");
+            settings.servers[0].1.connection.request_timeout
+        };
+        assert_eq!(timeout(&values), Duration::from_mins(1));
+        let native = json!({"api_token": "t"});
+        assert_eq!(timeout(&native), Duration::from_secs(30));
+    }
+
+    #[test]
     fn a_token_is_enough() {
         let settings = settings(&json!({"api_token": "sntryu_abc"})).expect("settings");
         assert!(

@@ -16,6 +16,11 @@ use tap_sentry_api::pages::Pages;
 use tap_sentry_api::params::Params;
 use tokio::runtime::Builder;
 
+fn left_out(page: &Exposition) -> Option<f64> {
+    let labels = [("organization", ORGANIZATION)];
+    page.value("sentry_projects_left_out", &labels)
+}
+
 fn success(page: &Exposition, collector: &str) -> Option<f64> {
     page.value(
         "sentry_collector_success",
@@ -211,6 +216,7 @@ fn one_project_that_is_gone_or_closed_costs_itself_alone() {
     ] {
         let (page, _sandbox) = without_one(kind.clone());
         assert_eq!(success(&page, "events"), Some(1.0), "{kind:?}");
+        assert_eq!(left_out(&page), Some(1.0), "{kind:?}");
         let filtered = |project| {
             page.sum(
                 "sentry_events_total",
@@ -309,6 +315,24 @@ fn a_list_that_does_not_end_is_wrong() {
         assert_eq!(error.is_none(), ends, "{error:?}");
         assert!(error.is_none_or(|error| error.contains("more than 2 pages")));
     }
+}
+
+#[test]
+fn a_project_that_is_closed_to_the_token_is_counted() {
+    let sandbox = sentry(World::seeded(now()));
+    let page = Watch::new(&sandbox).look();
+    assert_eq!(left_out(&page), Some(0.0));
+    let projects = json!([
+        {"id": "2", "slug": "api", "hasAccess": true, "teams": []},
+        {"id": "3", "slug": "closed", "hasAccess": false, "teams": []},
+    ]);
+    sandbox.faults().add(Fault::always(
+        Match::path_end("/organizations/acme/projects/"),
+        FaultKind::Body(projects.to_string()),
+    ));
+    let page = Watch::new(&sandbox).look();
+    assert_eq!(page.up(), Some(1.0));
+    assert_eq!(left_out(&page), Some(1.0));
 }
 
 #[test]
