@@ -1,0 +1,1 @@
+//! The configuration file, in the layout of the OpenTelemetry collector.

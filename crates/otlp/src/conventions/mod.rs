@@ -1,0 +1,1 @@
+//! What attributes mean in Sentry's terms.

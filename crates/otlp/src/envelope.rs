@@ -1,0 +1,1 @@
+//! The envelope, in which events and transactions travel.
