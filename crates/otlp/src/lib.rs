@@ -5,10 +5,16 @@
 //! ```
 
 pub mod attributes;
+pub mod check;
 pub mod config;
 pub mod conventions;
+pub mod delivery;
 pub mod envelope;
 pub mod errors;
+pub mod privacy;
+pub mod receive;
+pub mod rejection;
+pub mod sample;
 pub mod seen;
 pub mod terms;
 pub mod transactions;

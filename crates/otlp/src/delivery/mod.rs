@@ -1,0 +1,1 @@
+//! From what was taken to Sentry.

@@ -1,0 +1,7 @@
+//! OTLP as it comes in.
+
+pub mod answer;
+pub mod body;
+pub mod fields;
+pub mod json;
+pub mod request;
