@@ -11,6 +11,7 @@ pub mod conventions;
 pub mod delivery;
 pub mod envelope;
 pub mod errors;
+pub mod figures;
 pub mod privacy;
 pub mod receive;
 pub mod rejection;

@@ -16,10 +16,8 @@ pub enum Reason {
     TooLarge,
     /// Left out by `sample_rate`.
     Sampled,
-    /// Sentry answered that it is wrong (400 and the like).
+    /// Sentry answered that it is wrong (400 and the like), or has refused the key for too long.
     Refused,
-    /// The key or token is refused, or the project is not there.
-    Unauthorized,
     /// Sentry could not be reached, or limited it, for longer than `retry_on_failure` allows.
     Expired,
     /// The time to end in order was over.
@@ -37,7 +35,6 @@ pub const REASONS: &[Reason] = &[
     Reason::TooLarge,
     Reason::Sampled,
     Reason::Refused,
-    Reason::Unauthorized,
     Reason::Expired,
     Reason::Shutdown,
     Reason::TooManyProjects,
@@ -54,7 +51,6 @@ impl Reason {
             Self::TooLarge => "too_large",
             Self::Sampled => "sampled",
             Self::Refused => "refused",
-            Self::Unauthorized => "unauthorized",
             Self::Expired => "expired",
             Self::Shutdown => "shutdown",
             Self::TooManyProjects => "too_many_projects",
