@@ -22,8 +22,8 @@ pub enum Reason {
     Expired,
     /// The time to end in order was over.
     Shutdown,
-    /// More slugs than are looked after at a time.
-    TooManyProjects,
+    /// Nothing names a project for it, and there is no default one.
+    NoProject,
 }
 
 /// All of them, so that each has a series from the start.
@@ -37,7 +37,7 @@ pub const REASONS: &[Reason] = &[
     Reason::Refused,
     Reason::Expired,
     Reason::Shutdown,
-    Reason::TooManyProjects,
+    Reason::NoProject,
 ];
 
 impl Reason {
@@ -53,7 +53,7 @@ impl Reason {
             Self::Refused => "refused",
             Self::Expired => "expired",
             Self::Shutdown => "shutdown",
-            Self::TooManyProjects => "too_many_projects",
+            Self::NoProject => "no_project",
         }
     }
 }

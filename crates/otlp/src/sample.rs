@@ -14,7 +14,7 @@ pub fn is_kept(trace_id: &[u8], rate: f64) -> bool {
         clippy::cast_sign_loss,
         reason = "between 0 and 2^56"
     )]
-    let threshold = ((1.0 - rate.max(0.0)) * (1_u64 << 56) as f64) as u64;
+    let threshold = ((1.0 - rate.max(0.0)) * 2_f64.powi(56)) as u64;
     random >= threshold
 }
 

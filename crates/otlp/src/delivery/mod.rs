@@ -1,10 +1,16 @@
 //! From what was taken to Sentry.
 
 pub mod budget;
+pub mod exporter;
 pub mod intake;
 pub mod limits;
+pub mod lookup;
 pub mod mode;
 pub mod payload;
+pub mod project;
 pub mod queue;
 pub mod retry;
+pub mod route;
 pub mod sender;
+pub mod source;
+pub mod spans;

@@ -3,5 +3,6 @@
 pub mod answer;
 pub mod body;
 pub mod fields;
+pub mod http;
 pub mod json;
 pub mod request;

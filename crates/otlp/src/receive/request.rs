@@ -13,15 +13,15 @@ use prost::Message;
 pub const SPAN_LIMIT: usize = 10 << 20;
 
 /// Field 1 of the request: `resource_spans`.
-const RESOURCE_SPANS: u32 = 1;
+pub const RESOURCE_SPANS: u32 = 1;
 /// Of `ResourceSpans`.
-const RESOURCE: u32 = 1;
-const SCOPE_SPANS: u32 = 2;
+pub const RESOURCE: u32 = 1;
+pub const SCOPE_SPANS: u32 = 2;
 /// Of `ScopeSpans`.
-const SCOPE: u32 = 1;
-const SPANS: u32 = 2;
+pub const SCOPE: u32 = 1;
+pub const SPANS: u32 = 2;
 /// Of both.
-const SCHEMA_URL: u32 = 3;
+pub const SCHEMA_URL: u32 = 3;
 
 /// Why a span cannot be read where the request around it can.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,12 +56,15 @@ pub enum Request {
 
 /// Why a body is no request. The text is for the client.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("the body cannot be read as an ExportTraceServiceRequest: {0}")]
-pub struct Unreadable(String);
+#[error("{0}")]
+pub struct Unreadable(pub String);
 
 impl Unreadable {
-    pub fn new(text: impl ToString) -> Self {
-        Self(text.to_string())
+    pub fn new(error: &dyn std::error::Error) -> Self {
+        Self(format!(
+            "the body cannot be read as an ExportTraceServiceRequest: {}",
+            error
+        ))
     }
 }
 
@@ -76,7 +79,7 @@ impl Request {
             bytes: body.len(),
         };
         let mut count = |counted: Result<usize, Broken>| -> Result<(), Unreadable> {
-            outline.spans += counted.map_err(Unreadable::new)?;
+            outline.spans += counted.map_err(|error| Unreadable::new(&error))?;
             Ok(())
         };
         for field in Fields(body.clone()) {
@@ -96,7 +99,7 @@ impl Request {
     /// # Errors
     /// When it is no JSON, or what stands around the spans cannot be read.
     pub fn json(body: &[u8]) -> Result<(Self, Outline), Unreadable> {
-        let read = json::Body::read(body).map_err(Unreadable::new)?;
+        let read = json::Body::read(body).map_err(|error| Unreadable::new(&error))?;
         let outline = Outline {
             spans: read.spans(),
             bytes: body.len(),

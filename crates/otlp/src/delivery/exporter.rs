@@ -1,0 +1,156 @@
+//! One exporter of the configuration: what it takes of a request, and what becomes of it.
+
+use crate::attributes::Attributes;
+use crate::check::{self, Mended};
+use crate::delivery::budget::{Budget, Slot};
+use crate::delivery::mode::Mode;
+use crate::delivery::payload::{Kind, Payload};
+use crate::delivery::project::Project;
+use crate::delivery::route::Route;
+use crate::delivery::spans::Writer;
+use crate::figures::Figures;
+use crate::privacy::Privacy;
+use crate::receive::answer::Rejected;
+use crate::receive::request::{Outline, Request, SpanError, Take};
+use crate::rejection::Reason;
+use crate::sample::is_kept;
+use crate::terms::Terms;
+use chrono::Utc;
+use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// An exporter, shared by all receivers that feed it.
+pub struct Exporter {
+    /// As the configuration has it: `sentry` or `sentry/NAME`.
+    pub name: String,
+    pub terms: Terms,
+    pub privacy: Privacy,
+    pub budget: Budget,
+    pub route: Route,
+    pub figures: Figures,
+}
+
+impl Exporter {
+    /// A place in the queue for a request; none: it has to be sent again later.
+    pub fn reserve(&self, outline: Outline) -> Option<Arc<Slot>> {
+        self.budget.reserve(outline)
+    }
+
+    /// Takes what is in a request. What is not taken is added to `rejected`.
+    pub fn take(&self, request: &Request, slot: &Arc<Slot>, rejected: &mut Rejected) {
+        let mut intake = Taking {
+            exporter: self,
+            slot,
+            rejected,
+            now: u64::try_from(Utc::now().timestamp_nanos_opt().unwrap_or_default())
+                .unwrap_or_default(),
+            since: Instant::now(),
+            oldest: 0,
+            project: None,
+            writer: Writer::default(),
+            mended: Vec::new(),
+        };
+        request.visit(&mut intake);
+        intake.end_resource();
+        for what in intake.mended {
+            self.figures.mended(what, 1);
+        }
+    }
+}
+
+/// A request that is being taken.
+struct Taking<'a> {
+    exporter: &'a Exporter,
+    slot: &'a Arc<Slot>,
+    rejected: &'a mut Rejected,
+    /// Nanoseconds since 1970.
+    now: u64,
+    since: Instant,
+    /// Spans that started before are too old.
+    oldest: u64,
+    /// That of the resource; none: there is none for it.
+    project: Option<Arc<Project>>,
+    writer: Writer,
+    mended: Vec<Mended>,
+}
+
+impl Taking<'_> {
+    /// Hands over what has been written for a project.
+    fn end_resource(&mut self) {
+        let (body, spans) = self.writer.finish();
+        let Some(project) = self.project.take() else {
+            return;
+        };
+        if spans > 0 {
+            project.push(Payload {
+                kind: Kind::Traces,
+                event_id: String::new(),
+                body,
+                spans,
+                since: self.since,
+                slots: vec![Arc::clone(self.slot)],
+            });
+        }
+    }
+
+    fn reject(&mut self, reason: Reason, what: impl FnOnce() -> String) {
+        self.exporter.figures.rejected(reason, 1);
+        self.rejected.add(reason, what);
+    }
+}
+
+impl Take for Taking<'_> {
+    fn resource(&mut self, mut resource: Resource, schema_url: String) {
+        self.end_resource();
+        self.exporter.privacy.clean(&mut resource.attributes);
+        self.project = self
+            .exporter
+            .route
+            .project(Attributes(&resource.attributes));
+        let mode = self.project.as_ref().and_then(|project| project.mode());
+        let oldest = mode.unwrap_or(Mode::Otlp).oldest();
+        let oldest = u64::try_from(oldest.as_nanos()).unwrap_or(u64::MAX);
+        self.oldest = self.now.saturating_sub(oldest);
+        self.writer.resource(resource, schema_url);
+    }
+
+    fn scope(&mut self, mut scope: Option<InstrumentationScope>, schema_url: String) {
+        if let Some(scope) = &mut scope {
+            self.exporter.privacy.clean(&mut scope.attributes);
+        }
+        self.writer.scope(scope, schema_url);
+    }
+
+    fn span(&mut self, span: Result<Span, SpanError>) {
+        let mut span = match span {
+            Ok(span) => span,
+            Err(error) => {
+                let reason = match error {
+                    SpanError::Malformed(_) => Reason::Malformed,
+                    SpanError::TooLarge => Reason::TooLarge,
+                };
+                return self.reject(reason, || error.to_string());
+            }
+        };
+        let mended = &mut self.mended;
+        let fit = check::check(&mut span, self.now, self.oldest, |what| mended.push(what));
+        if let Err(unfit) = fit {
+            return self.reject(unfit.reason, || unfit.what);
+        }
+        if self.project.is_none() {
+            return self.reject(Reason::NoProject, || {
+                "no project: set `routing.default_project`".to_owned()
+            });
+        }
+        let rate = self.exporter.terms.sample_rate;
+        if !is_kept(&span.trace_id, rate) {
+            // Asked for, and no failure of the client's: it is counted, and not told.
+            return self.exporter.figures.rejected(Reason::Sampled, 1);
+        }
+        self.exporter.privacy.clean_span(&mut span);
+        self.writer.span(&span);
+    }
+}
