@@ -7,6 +7,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 /// Upper bounds of the buckets of durations, in seconds.
@@ -107,6 +108,8 @@ impl Figures {
 
     /// Under their names, of which the registry's prefix is a part.
     pub fn register(&self, registry: &mut Registry) {
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Which program this is", version);
         registry.register(
             "received",
             "Spans that clients sent, well-formed or not",

@@ -19,3 +19,4 @@ pub mod sample;
 pub mod seen;
 pub mod terms;
 pub mod transactions;
+pub mod web;

@@ -3,6 +3,7 @@
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
+use std::collections::HashMap;
 use wildmatch::WildMatch;
 
 /// What stands in the place of a masked value.
@@ -20,9 +21,46 @@ pub fn pattern(text: &str) -> WildMatch {
     WildMatch::new_case_insensitive(text)
 }
 
+/// What becomes of an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Kept,
+    Dropped,
+    Masked,
+}
+
 impl Privacy {
+    fn fate(&self, name: &str) -> Fate {
+        if any(&self.drop, name) {
+            Fate::Dropped
+        } else if any(&self.mask, name) {
+            Fate::Masked
+        } else {
+            Fate::Kept
+        }
+    }
+}
+
+/// So many names are remembered: a request has few, unless it is hostile.
+const NAMES: usize = 1000;
+
+/// Cleans the attributes of one request. Names come again and again, so that what becomes of each is remembered.
+#[derive(Debug)]
+pub struct Cleaner<'a> {
+    privacy: &'a Privacy,
+    fates: HashMap<String, Fate>,
+}
+
+impl<'a> Cleaner<'a> {
+    pub fn new(privacy: &'a Privacy) -> Self {
+        Self {
+            privacy,
+            fates: HashMap::new(),
+        }
+    }
+
     /// Cleans everything in a span.
-    pub fn clean_span(&self, span: &mut Span) {
+    pub fn clean_span(&mut self, span: &mut Span) {
         self.clean(&mut span.attributes);
         for event in &mut span.events {
             self.clean(&mut event.attributes);
@@ -33,21 +71,32 @@ impl Privacy {
     }
 
     /// Drops and masks attributes, and takes names and passwords out of URLs.
-    pub fn clean(&self, attributes: &mut Vec<KeyValue>) {
-        attributes.retain(|pair| !any(&self.drop, &pair.key));
-        for pair in attributes {
-            let is_masked = any(&self.mask, &pair.key);
-            if let Some(value) = &mut pair.value {
-                if is_masked {
+    pub fn clean(&mut self, attributes: &mut Vec<KeyValue>) {
+        attributes.retain_mut(|pair| {
+            let fate = self.fate(&pair.key);
+            match (fate, &mut pair.value) {
+                (Fate::Kept, Some(value)) => self.clean_value(value),
+                (Fate::Masked, Some(value)) => {
                     value.value = Some(Value::StringValue(MASK.to_owned()));
-                } else {
-                    self.clean_value(value);
                 }
+                _ => {}
             }
-        }
+            fate != Fate::Dropped
+        });
     }
 
-    fn clean_value(&self, value: &mut AnyValue) {
+    fn fate(&mut self, name: &str) -> Fate {
+        if let Some(fate) = self.fates.get(name) {
+            return *fate;
+        }
+        let fate = self.privacy.fate(name);
+        if self.fates.len() < NAMES {
+            self.fates.insert(name.to_owned(), fate);
+        }
+        fate
+    }
+
+    fn clean_value(&mut self, value: &mut AnyValue) {
         match &mut value.value {
             Some(Value::StringValue(text)) => {
                 if let Some(clean) = without_userinfo(text) {
@@ -129,7 +178,7 @@ mod tests {
             pair("db.query.text", "select 1"),
             pair("a", "b"),
         ];
-        privacy.clean(&mut attributes);
+        Cleaner::new(&privacy).clean(&mut attributes);
         let left: Vec<_> = Attributes(&attributes)
             .iter()
             .map(|(name, _)| name)

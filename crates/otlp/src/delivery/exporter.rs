@@ -9,7 +9,7 @@ use crate::delivery::project::Project;
 use crate::delivery::route::Route;
 use crate::delivery::spans::Writer;
 use crate::figures::Figures;
-use crate::privacy::Privacy;
+use crate::privacy::{Cleaner, Privacy};
 use crate::receive::answer::Rejected;
 use crate::receive::request::{Outline, Request, SpanError, Take};
 use crate::rejection::Reason;
@@ -39,12 +39,13 @@ impl Exporter {
         self.budget.reserve(outline)
     }
 
-    /// Takes what is in a request. What is not taken is added to `rejected`.
-    pub fn take(&self, request: &Request, slot: &Arc<Slot>, rejected: &mut Rejected) {
-        let mut intake = Taking {
+    /// Takes what is in a request, and tells what is not taken.
+    pub fn take(&self, request: &Request, slot: &Arc<Slot>) -> Rejected {
+        let mut taking = Taking {
             exporter: self,
+            cleaner: Cleaner::new(&self.privacy),
             slot,
-            rejected,
+            rejected: Rejected::default(),
             now: u64::try_from(Utc::now().timestamp_nanos_opt().unwrap_or_default())
                 .unwrap_or_default(),
             since: Instant::now(),
@@ -53,19 +54,21 @@ impl Exporter {
             writer: Writer::default(),
             mended: Vec::new(),
         };
-        request.visit(&mut intake);
-        intake.end_resource();
-        for what in intake.mended {
+        request.visit(&mut taking);
+        taking.end_resource();
+        for what in taking.mended {
             self.figures.mended(what, 1);
         }
+        taking.rejected
     }
 }
 
 /// A request that is being taken.
 struct Taking<'a> {
     exporter: &'a Exporter,
+    cleaner: Cleaner<'a>,
     slot: &'a Arc<Slot>,
-    rejected: &'a mut Rejected,
+    rejected: Rejected,
     /// Nanoseconds since 1970.
     now: u64,
     since: Instant,
@@ -105,7 +108,7 @@ impl Taking<'_> {
 impl Take for Taking<'_> {
     fn resource(&mut self, mut resource: Resource, schema_url: String) {
         self.end_resource();
-        self.exporter.privacy.clean(&mut resource.attributes);
+        self.cleaner.clean(&mut resource.attributes);
         self.project = self
             .exporter
             .route
@@ -119,7 +122,7 @@ impl Take for Taking<'_> {
 
     fn scope(&mut self, mut scope: Option<InstrumentationScope>, schema_url: String) {
         if let Some(scope) = &mut scope {
-            self.exporter.privacy.clean(&mut scope.attributes);
+            self.cleaner.clean(&mut scope.attributes);
         }
         self.writer.scope(scope, schema_url);
     }
@@ -150,7 +153,7 @@ impl Take for Taking<'_> {
             // Asked for, and no failure of the client's: it is counted, and not told.
             return self.exporter.figures.rejected(Reason::Sampled, 1);
         }
-        self.exporter.privacy.clean_span(&mut span);
+        self.cleaner.clean_span(&mut span);
         self.writer.span(&span);
     }
 }

@@ -47,15 +47,13 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case::first(1, 0.5, 5.0)]
-    #[case::third(3, 0.5, 11.25)]
-    #[case::bounded(1000, 0.5, 30.0)]
-    #[case::shortest(1, 0.0, 2.5)]
-    #[case::longest(u32::MAX, 1.0, 45.0)]
-    fn waits_grow(#[case] failures: u32, #[case] random: f64, #[case] seconds: f64) {
-        assert_eq!(
-            Retry::default().wait(failures, random).as_secs_f64(),
-            seconds
-        );
+    #[case::first(1, 0.5, 5_000)]
+    #[case::third(3, 0.5, 11_250)]
+    #[case::bounded(1000, 0.5, 30_000)]
+    #[case::shortest(1, 0.0, 2_500)]
+    #[case::longest(u32::MAX, 1.0, 45_000)]
+    fn waits_grow(#[case] failures: u32, #[case] random: f64, #[case] milliseconds: u64) {
+        let wait = Retry::default().wait(failures, random);
+        assert_eq!(wait, Duration::from_millis(milliseconds));
     }
 }

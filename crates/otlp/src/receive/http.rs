@@ -80,10 +80,12 @@ async fn spans(State(receiver): State<Receiver>, headers: HeaderMap, body: Body)
                     "the queue is full: Sentry takes less at the moment than comes in",
                 );
             };
-            let mut rejected = Rejected::default();
-            for (exporter, slot) in receiver.exporters.iter().zip(&slots) {
-                exporter.take(&request, slot, &mut rejected);
-            }
+            let exporters = receiver.exporters.iter().zip(&slots);
+            let rejected = exporters
+                .map(|(exporter, slot)| exporter.take(&request, slot))
+                // What one of them has rejected is no less so because another one has taken it.
+                .max_by_key(Rejected::spans)
+                .unwrap_or_default();
             receiver.count(outline.spans as u64, &rejected);
             taken(form, &rejected)
         }

@@ -62,8 +62,7 @@ pub struct Unreadable(pub String);
 impl Unreadable {
     pub fn new(error: &dyn std::error::Error) -> Self {
         Self(format!(
-            "the body cannot be read as an ExportTraceServiceRequest: {}",
-            error
+            "the body cannot be read as an ExportTraceServiceRequest: {error}"
         ))
     }
 }
