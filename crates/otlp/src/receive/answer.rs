@@ -58,8 +58,14 @@ impl Rejected {
         self.0.values().map(|(spans, _)| spans).sum()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> {
-        self.0.iter().map(|(reason, (spans, _))| (*reason, *spans))
+    /// What the client is told.
+    pub fn response(&self) -> ExportTraceServiceResponse {
+        let spans = i64::try_from(self.spans()).unwrap_or(i64::MAX);
+        let partial_success = (spans > 0).then(|| ExportTracePartialSuccess {
+            rejected_spans: spans,
+            error_message: self.to_string(),
+        });
+        ExportTraceServiceResponse { partial_success }
     }
 }
 
@@ -77,15 +83,9 @@ impl std::fmt::Display for Rejected {
 
 /// 200, with what was not taken.
 pub fn taken(form: Form, rejected: &Rejected) -> Response<Body> {
-    let spans = i64::try_from(rejected.spans()).unwrap_or(i64::MAX);
-    let partial_success = (spans > 0).then(|| ExportTracePartialSuccess {
-        rejected_spans: spans,
-        error_message: rejected.to_string(),
-    });
-    let body = match (form, partial_success) {
-        (Form::Protobuf, partial_success) => {
-            ExportTraceServiceResponse { partial_success }.encode_to_vec()
-        }
+    let response = rejected.response();
+    let body = match (form, &response.partial_success) {
+        (Form::Protobuf, _) => response.encode_to_vec(),
         (Form::Json, None) => b"{}".to_vec(),
         // 64-bit numbers are texts in the mapping of OTLP to JSON, and what serde makes of the message has numbers.
         (Form::Json, Some(partial)) => json!({

@@ -3,6 +3,8 @@
 pub mod answer;
 pub mod body;
 pub mod fields;
+pub mod grpc;
 pub mod http;
 pub mod json;
+pub mod receiver;
 pub mod request;
