@@ -53,6 +53,8 @@ pub struct Server {
     pub body_limit: usize,
     /// What is being answered when the server stops may take so long.
     pub grace: Duration,
+    /// Whether HTTP/2 is spoken without TLS too, with clients that begin with it, as those of gRPC do.
+    pub cleartext_http2: bool,
 }
 
 /// Why there is no server.
@@ -90,6 +92,7 @@ impl Server {
             reload: None,
             body_limit: 64 << 10,
             grace: Duration::from_secs(10),
+            cleartext_http2: false,
         }
     }
 
@@ -107,7 +110,10 @@ impl Server {
             Some(Checked { config, file, tls }) => (Some(config), Some(file), tls),
             None => (None, None, None),
         };
-        let http2 = tls.is_some() && config.as_ref().is_some_and(|config| config.http2);
+        let http2 = match &config {
+            Some(config) if tls.is_some() => config.http2,
+            _ => self.cleartext_http2,
+        };
         let mut listeners = Vec::with_capacity(self.listen.len());
         for address in &self.listen {
             listeners.push(address.open().await?);
