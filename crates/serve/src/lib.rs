@@ -25,3 +25,4 @@ mod signals;
 mod tls;
 pub mod users;
 pub mod web_config;
+pub mod yaml;
