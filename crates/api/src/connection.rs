@@ -37,6 +37,8 @@ pub struct Connection {
     pub ca_certificate: Option<PathBuf>,
     /// Comes before what the environment names.
     pub proxy_url: Option<Url>,
+    /// Whether any certificate of the server is taken.
+    pub insecure_skip_verify: bool,
     /// Maximum number of requests at the same time.
     pub concurrency: usize,
     /// Requests a second at most, where the user sets a limit.
@@ -109,6 +111,9 @@ pub fn http(connection: &Connection, idle: usize) -> Result<reqwest::Client, Con
         }));
     if http1 {
         builder = builder.http1_only();
+    }
+    if connection.insecure_skip_verify {
+        builder = builder.tls_danger_accept_invalid_certs(true);
     }
     if let Some(path) = &connection.ca_certificate {
         let pem = std::fs::read(path).map_err(|source| ConnectError::Read {

@@ -4,13 +4,14 @@ use crate::ciphers;
 use crate::duration;
 use crate::problem::Problem;
 use crate::rate_limit::RateLimit;
+use crate::users::is_hash;
+use crate::yaml;
 use axum::http::{HeaderName, HeaderValue};
 use parking_lot::Mutex;
 use rustls::crypto::SupportedKxGroup;
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
-use serde_saphyr::UserMessageFormatter;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -54,7 +55,7 @@ pub enum ClientAuth {
     RequireAndVerify,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TlsSettings {
     pub certificate: Pem,
     pub key: Pem,
@@ -130,12 +131,9 @@ impl WebConfig {
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, WebConfigError> {
-        let options = serde_saphyr::options! { with_snippet: false };
-        let value: Value = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-            WebConfigError::Yaml {
-                path: path.to_owned(),
-                message: error.render_with_formatter(&UserMessageFormatter),
-            }
+        let value = yaml::parse(text).map_err(|message| WebConfigError::Yaml {
+            path: path.to_owned(),
+            message,
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut problems = Vec::new();
@@ -372,6 +370,23 @@ fn read_tls(value: Value, folder: &Path, problems: &mut Vec<Problem>) -> Option<
     })
 }
 
+impl TlsSettings {
+    /// What `tls_server_config` of a web configuration file would mean, for programs whose own files say it. Names of files
+    /// are relative to the working folder. None where nothing is said.
+    ///
+    /// # Errors
+    /// All mistakes; their keys begin with `tls_server_config.`.
+    pub fn of(tls_server_config: Value) -> Result<Option<Self>, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let settings = read_tls(tls_server_config, Path::new(""), &mut problems);
+        if problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(problems)
+        }
+    }
+}
+
 fn read_client_auth(section: &mut Section<'_>, has_ca: bool) -> ClientAuth {
     const KEY: &str = "client_auth_type";
     let name = section.text(KEY).unwrap_or_default();
@@ -561,8 +576,7 @@ fn read_users(
     };
     let users = section.values.into_iter().map(|(name, hash)| {
         let hash = hash.as_str().unwrap_or_default().to_owned();
-        let parts = hash.parse::<bcrypt::HashParts>();
-        if !parts.is_ok_and(|parts| (4..=31).contains(&parts.get_cost())) {
+        if !is_hash(&hash) {
             let key = format!("{}{name}", section.prefix);
             let text =
                 "needs a bcrypt hash of the password; `htpasswd -nB` with the name makes one";
