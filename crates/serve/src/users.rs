@@ -165,6 +165,25 @@ pub fn htpasswd(text: &str) -> Result<BTreeMap<String, String>, String> {
     }
 }
 
+/// Whether a request brings the token as a bearer's. Takes as long for any token.
+pub(crate) fn is_borne(headers: &HeaderMap, token: &SecretString) -> bool {
+    let value = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    let said = value.and_then(|value| value.split_at_checked(7));
+    said.is_some_and(|(scheme, said)| {
+        let said = Sha256::digest(said.trim_ascii());
+        let own = Sha256::digest(token.expose_secret().as_bytes());
+        scheme.eq_ignore_ascii_case(b"bearer ") && bool::from(said.ct_eq(&own))
+    })
+}
+
+/// The answer to who does not bring the token.
+pub(crate) fn bearer_refusal() -> Response<Body> {
+    let mut response = plain(StatusCode::UNAUTHORIZED);
+    let scheme = HeaderValue::from_static("Bearer");
+    response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+    response
+}
+
 /// The answer to who is not let in.
 pub(crate) fn refusal(realm: Option<&str>) -> Response<Body> {
     let mut response = plain(StatusCode::UNAUTHORIZED);

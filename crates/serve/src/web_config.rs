@@ -120,6 +120,18 @@ impl WebConfig {
         Self::parse(&text(path)?, path)?.strict(path)
     }
 
+    /// What a program's own file says instead. `users` are names and bcrypt hashes.
+    pub fn given(tls: Option<TlsSettings>, users: BTreeMap<String, String>) -> Self {
+        Self {
+            tls,
+            http2: true,
+            headers: Vec::new(),
+            users,
+            rate_limit: None,
+            wrong_hashes: Vec::new(),
+        }
+    }
+
     fn strict(mut self, path: &Path) -> Result<Self, WebConfigError> {
         if self.wrong_hashes.is_empty() {
             return Ok(self);
@@ -158,35 +170,43 @@ fn text(path: &Path) -> Result<String, WebConfigError> {
     })
 }
 
-/// A web configuration file that is read again and again. Its text is taken apart only when it has changed.
+/// A web configuration file that is read again and again, its text taken apart only when it has changed; or what a
+/// program's own file says instead.
 #[derive(Debug)]
-pub(crate) struct WebFile {
-    path: PathBuf,
-    last: Mutex<Option<(String, Arc<WebConfig>)>>,
+pub(crate) enum WebFile {
+    Read {
+        path: PathBuf,
+        last: Mutex<Option<(String, Arc<WebConfig>)>>,
+    },
+    Given(Arc<WebConfig>),
 }
 
 impl WebFile {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self {
+        Self::Read {
             path,
             last: Mutex::default(),
         }
     }
 
-    /// What the file says now.
+    /// What it says now.
     pub(crate) fn read(&self) -> Result<Arc<WebConfig>, WebConfigError> {
-        let text = text(&self.path)?;
-        let mut last = self.last.lock();
+        let (path, last) = match self {
+            Self::Given(config) => return Ok(Arc::clone(config)),
+            Self::Read { path, last } => (path, last),
+        };
+        let text = text(path)?;
+        let mut last = last.lock();
         if let Some((known, config)) = &*last
             && *known == text
         {
             return Ok(Arc::clone(config));
         }
-        let config = Arc::new(WebConfig::parse(&text, &self.path)?);
+        let config = Arc::new(WebConfig::parse(&text, path)?);
         for problem in &config.wrong_hashes {
             log::error!(
                 "{}: {problem}; until then the user is refused",
-                self.path.display()
+                path.display()
             );
         }
         *last = Some((text, Arc::clone(&config)));
