@@ -1,5 +1,6 @@
 //! The key of a project, asked of Sentry's web API.
 
+use crate::delivery::create::{Created, Creator};
 use crate::delivery::intake::Intake;
 use parking_lot::Mutex;
 use sentry_types::Dsn;
@@ -19,6 +20,8 @@ pub struct Lookup {
     client: Arc<Client>,
     organization: String,
     slug: String,
+    /// Makes the project where there is none.
+    creator: Option<Arc<Creator>>,
     found: Mutex<Option<Arc<Intake>>>,
 }
 
@@ -47,11 +50,17 @@ struct Addresses {
 }
 
 impl Lookup {
-    pub fn new(client: Arc<Client>, organization: &str, slug: &str) -> Self {
+    pub fn new(
+        client: Arc<Client>,
+        organization: &str,
+        slug: &str,
+        creator: Option<Arc<Creator>>,
+    ) -> Self {
         Self {
             client,
             organization: organization.to_owned(),
             slug: slug.to_owned(),
+            creator,
             found: Mutex::default(),
         }
     }
@@ -63,7 +72,16 @@ impl Lookup {
         }
         let keys = match self.keys().await {
             Ok(keys) => keys,
-            Err(error) if error.not_there() => return Found::NoProject,
+            Err(error) if error.not_there() => match &self.creator {
+                None => return Found::NoProject,
+                Some(creator) => match creator.create(&self.slug).await {
+                    Created::Not(why) => return Found::Nothing(why),
+                    Created::There => match self.keys().await {
+                        Ok(keys) => keys,
+                        Err(error) => return Found::Nothing(error.to_string()),
+                    },
+                },
+            },
             Err(error) => return Found::Nothing(error.to_string()),
         };
         let Some(key) = keys.iter().find(|key| key.is_active != Some(false)) else {

@@ -1,6 +1,7 @@
 //! From what was taken to Sentry.
 
 pub mod budget;
+pub mod create;
 pub mod exporter;
 pub mod intake;
 pub mod limits;

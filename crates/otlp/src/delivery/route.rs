@@ -1,6 +1,7 @@
 //! Which project the spans of a resource are for.
 
 use crate::attributes::{Attributes, scalar};
+use crate::delivery::create::Creator;
 use crate::delivery::lookup::Lookup;
 use crate::delivery::project::{Project, Shared};
 use crate::delivery::source::Source;
@@ -31,6 +32,8 @@ pub struct ByAttribute {
     pub mapping: HashMap<String, String>,
     pub client: Arc<Client>,
     pub organization: String,
+    /// Makes projects that are not there.
+    pub creator: Option<Arc<Creator>>,
     pub shared: Arc<Shared>,
 }
 
@@ -83,7 +86,12 @@ impl Route {
         if projects.len() >= MOST_PROJECTS {
             return None;
         }
-        let lookup = Lookup::new(Arc::clone(&by.client), &by.organization, slug);
+        let lookup = Lookup::new(
+            Arc::clone(&by.client),
+            &by.organization,
+            slug,
+            by.creator.clone(),
+        );
         let project = Project::new(
             slug.to_owned(),
             Source::Lookup(lookup),

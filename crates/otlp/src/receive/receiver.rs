@@ -5,6 +5,7 @@ use crate::figures::Figures;
 use crate::receive::answer::Rejected;
 use crate::receive::body::Room;
 use crate::receive::request::{Outline, Request, Unreadable};
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,8 @@ pub enum Declined {
 /// Where requests go. Clones share it.
 #[derive(Clone)]
 pub struct Receiver {
-    pub exporters: Arc<[Arc<Exporter>]>,
+    /// Those that it feeds; replaced when the configuration is.
+    pub exporters: Arc<ArcSwap<Vec<Arc<Exporter>>>>,
     pub room: Room,
     pub figures: Figures,
     told: Arc<Mutex<Option<Instant>>>,
@@ -36,7 +38,11 @@ pub struct Receiver {
 
 impl Receiver {
     /// `limit` bounds one body, in bytes.
-    pub fn new(exporters: Arc<[Arc<Exporter>]>, limit: usize, figures: Figures) -> Self {
+    pub fn new(
+        exporters: Arc<ArcSwap<Vec<Arc<Exporter>>>>,
+        limit: usize,
+        figures: Figures,
+    ) -> Self {
         Self {
             exporters,
             room: Room::new(limit),
@@ -52,11 +58,13 @@ impl Receiver {
     pub fn take(&self, read: Result<(Request, Outline), Unreadable>) -> Result<Rejected, Declined> {
         let (request, outline) = read?;
         // All of them take it, or none: a client sends the whole of it again.
-        let exporters = self.exporters.iter();
-        let slots: Option<Vec<_>> = exporters.map(|to| to.reserve(outline)).collect();
+        let exporters = self.exporters.load();
+        let slots = exporters.iter().map(|to| to.reserve(outline));
+        let slots: Option<Vec<_>> = slots.collect();
         let slots = slots.ok_or(Declined::Full)?;
-        let exporters = self.exporters.iter().zip(&slots);
         let rejected = exporters
+            .iter()
+            .zip(&slots)
             .map(|(exporter, slot)| exporter.take(&request, slot))
             // What one of them has rejected is no less so because another one has taken it.
             .max_by_key(Rejected::spans)
