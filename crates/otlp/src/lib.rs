@@ -11,4 +11,6 @@ pub mod envelope;
 pub mod errors;
 pub mod seen;
 pub mod terms;
+#[cfg(test)]
+mod testing;
 pub mod transactions;
