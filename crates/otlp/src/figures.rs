@@ -25,6 +25,14 @@ struct OfKind {
     kind: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfValue {
+    value: &'static str,
+}
+
+/// Values that may be left out.
+const VALUES: [&str; 2] = ["release", "environment"];
+
 type Durations = Family<OfKind, Histogram, fn() -> Histogram>;
 
 /// Counters that never fall. Clones count the same.
@@ -36,6 +44,7 @@ pub struct Figures {
     pub accepted: Counter,
     rejected: Family<OfReason, Counter>,
     mended: Family<OfReason, Counter>,
+    left_out: Family<OfValue, Counter>,
     sent: Family<OfKind, Counter>,
     retried: Family<OfKind, Counter>,
     durations: Durations,
@@ -48,6 +57,7 @@ impl Default for Figures {
             accepted: Counter::default(),
             rejected: Family::default(),
             mended: Family::default(),
+            left_out: Family::default(),
             sent: Family::default(),
             retried: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(SECONDS)),
@@ -58,6 +68,9 @@ impl Default for Figures {
         }
         for what in MENDED {
             figures.mended(*what, 0);
+        }
+        for value in VALUES {
+            figures.left_out(value, 0);
         }
         for kind in KINDS {
             figures.sent(kind, 0);
@@ -81,6 +94,13 @@ impl Figures {
         let reason = what.name();
         self.mended
             .get_or_create(&OfReason { reason })
+            .inc_by(how_many);
+    }
+
+    /// Spans whose release or environment was left out, since Sentry would not keep it.
+    pub fn left_out(&self, value: &'static str, how_many: u64) {
+        self.left_out
+            .get_or_create(&OfValue { value })
             .inc_by(how_many);
     }
 
@@ -129,6 +149,11 @@ impl Figures {
             "mended",
             "Spans that were changed so that Sentry takes them, by what was wrong",
             self.mended.clone(),
+        );
+        registry.register(
+            "left_out",
+            "Spans whose release or environment was left out, since Sentry would not keep it",
+            self.left_out.clone(),
         );
         registry.register(
             "sent",

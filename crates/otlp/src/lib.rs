@@ -18,5 +18,8 @@ pub mod rejection;
 pub mod sample;
 pub mod seen;
 pub mod terms;
+#[cfg(test)]
+mod testing;
+pub mod told;
 pub mod transactions;
 pub mod web;

@@ -14,6 +14,15 @@ pub struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
+    /// A span of which neither resource nor scope are known.
+    pub const fn alone(span: &'a Span) -> Self {
+        Self {
+            resource: Attributes(&[]),
+            scope: None,
+            span,
+        }
+    }
+
     /// The span's own attributes.
     pub fn attributes(&self) -> Attributes<'a> {
         Attributes(&self.span.attributes)

@@ -2,6 +2,8 @@
 
 use crate::attributes::Attributes;
 use crate::check::{self, Mended};
+use crate::conventions::left_out::LeftOut;
+use crate::delivery::additions::add;
 use crate::delivery::budget::{Budget, Slot};
 use crate::delivery::mode::Mode;
 use crate::delivery::payload::{Kind, Payload};
@@ -15,6 +17,7 @@ use crate::receive::request::{Outline, Request, SpanError, Take};
 use crate::rejection::Reason;
 use crate::sample::is_kept;
 use crate::terms::Terms;
+use crate::told::Told;
 use chrono::Utc;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -31,6 +34,8 @@ pub struct Exporter {
     pub budget: Budget,
     pub route: Route,
     pub figures: Figures,
+    /// Releases and environments that Sentry would not keep.
+    pub told: Told<LeftOut>,
 }
 
 impl Exporter {
@@ -51,6 +56,8 @@ impl Exporter {
             since: Instant::now(),
             oldest: 0,
             project: None,
+            resource: Resource::default(),
+            scope: None,
             writer: Writer::default(),
             mended: Vec::new(),
         };
@@ -60,6 +67,17 @@ impl Exporter {
             self.figures.mended(what, 1);
         }
         taking.rejected
+    }
+}
+
+impl Exporter {
+    fn left_out(&self, left_out: LeftOut) {
+        self.figures.left_out(left_out.what, 1);
+        let text = left_out.to_string();
+        if self.told.is_new(left_out) {
+            let exporter = &self.name;
+            log::warn!(exporter; "{text}; this is said once, and counted in sentry_otlp_left_out_total");
+        }
     }
 }
 
@@ -76,6 +94,8 @@ struct Taking<'a> {
     oldest: u64,
     /// That of the resource; none: there is none for it.
     project: Option<Arc<Project>>,
+    resource: Resource,
+    scope: Option<InstrumentationScope>,
     writer: Writer,
     mended: Vec<Mended>,
 }
@@ -117,14 +137,16 @@ impl Take for Taking<'_> {
         let oldest = mode.unwrap_or(Mode::Otlp).oldest();
         let oldest = u64::try_from(oldest.as_nanos()).unwrap_or(u64::MAX);
         self.oldest = self.now.saturating_sub(oldest);
-        self.writer.resource(resource, schema_url);
+        self.writer.resource(resource.clone(), schema_url);
+        self.resource = resource;
     }
 
     fn scope(&mut self, mut scope: Option<InstrumentationScope>, schema_url: String) {
         if let Some(scope) = &mut scope {
             self.cleaner.clean(&mut scope.attributes);
         }
-        self.writer.scope(scope, schema_url);
+        self.writer.scope(scope.clone(), schema_url);
+        self.scope = scope;
     }
 
     fn span(&mut self, span: Result<Span, SpanError>) {
@@ -154,6 +176,13 @@ impl Take for Taking<'_> {
             return self.exporter.figures.rejected(Reason::Sampled, 1);
         }
         self.cleaner.clean_span(&mut span);
+        let Self {
+            resource, scope, ..
+        } = &*self;
+        let terms = &self.exporter.terms;
+        add(&mut span, resource, scope.as_ref(), terms, |left_out| {
+            self.exporter.left_out(left_out);
+        });
         self.writer.span(&span);
     }
 }

@@ -1,5 +1,6 @@
 //! From what was taken to Sentry.
 
+pub mod additions;
 pub mod budget;
 pub mod create;
 pub mod exporter;
