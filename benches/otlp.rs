@@ -88,7 +88,9 @@ fn own_cpu() -> f64 {
 fn seconds(stat: &str) -> f64 {
     let (_, fields) = stat.rsplit_once(") ").expect("a name");
     let ticks = fields.split(' ').skip(11).take(2);
-    let ticks: f64 = ticks.map(|field| field.parse::<f64>().expect("ticks")).sum();
+    let ticks: f64 = ticks
+        .map(|field| field.parse::<f64>().expect("ticks"))
+        .sum();
     #[expect(clippy::cast_precision_loss, reason = "a small number")]
     let second = rustix::param::clock_ticks_per_second() as f64;
     ticks / second
@@ -154,7 +156,12 @@ impl Bridge {
         );
         std::fs::write(folder.path().join("otlp.yml"), config).expect("a file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_sentry-otlp"))
-            .args(["--config", "otlp.yml", "--web.listen-address", "127.0.0.1:0"])
+            .args([
+                "--config",
+                "otlp.yml",
+                "--web.listen-address",
+                "127.0.0.1:0",
+            ])
             .current_dir(folder.path())
             .env_clear()
             .stdin(Stdio::null())
@@ -198,7 +205,8 @@ impl Bridge {
         let values = text.lines().filter_map(|line| {
             let rest = line.strip_prefix(name)?;
             let (_, value) = rest.rsplit_once(' ')?;
-            rest.starts_with([' ', '{']).then(|| value.parse::<f64>().expect("a number"))
+            rest.starts_with([' ', '{'])
+                .then(|| value.parse::<f64>().expect("a number"))
         });
         values.sum()
     }
@@ -253,13 +261,19 @@ fn per_round() -> f64 {
 fn cpu() {
     head(&["CPU a span", "µs", "of the floor", "target"]);
     let floor = floor();
-    row(&["decode and encode with prost", &format!("{floor:.2}"), "1", ""]);
+    row(&[
+        "decode and encode with prost",
+        &format!("{floor:.2}"),
+        "1",
+        "",
+    ]);
     for (name, otlp, target) in [("OTLP out", true, "2.5"), ("transactions out", false, "4")] {
         let port = intake(Intake {
             otlp,
             ..Intake::default()
         });
-        let more = "    trace_timeout: 1s\n    sending_queue: {queue_size: 100000000, sizer: bytes}\n";
+        let more =
+            "    trace_timeout: 1s\n    sending_queue: {queue_size: 100000000, sizer: bytes}\n";
         let bridge = Bridge::start(port, more);
         // The mode is known, and all code has run once.
         bridge.send(&batch(0));
@@ -280,14 +294,20 @@ fn cpu() {
 
 /// Memory, idle and while Sentry does not answer.
 fn memory() {
-    head(&["resident memory, MiB", "idle", "100,000 spans in flight", "target"]);
+    head(&[
+        "resident memory, MiB",
+        "idle",
+        "100,000 spans in flight",
+        "target",
+    ]);
     for (name, otlp) in [("OTLP out", true), ("transactions out", false)] {
         let sink = Intake {
             otlp,
             ..Intake::default()
         };
         let port = intake(sink.clone());
-        let more = "    trace_timeout: 1h\n    sending_queue: {queue_size: 1000000000, sizer: bytes}\n";
+        let more =
+            "    trace_timeout: 1h\n    sending_queue: {queue_size: 1000000000, sizer: bytes}\n";
         let bridge = Bridge::start(port, more);
         sleep(Duration::from_secs(2));
         let idle = bridge.memory("VmRSS");
@@ -296,6 +316,11 @@ fn memory() {
             bridge.send(&batch(number));
         }
         let busy = bridge.memory("VmRSS");
-        row(&[name, &format!("{idle:.1}"), &format!("{busy:.1}"), "16 / 160"]);
+        row(&[
+            name,
+            &format!("{idle:.1}"),
+            &format!("{busy:.1}"),
+            "16 / 160",
+        ]);
     }
 }

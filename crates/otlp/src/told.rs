@@ -33,6 +33,9 @@ mod tests {
     fn once_and_no_more_than_a_thousand() {
         let told = Told::default();
         assert!(told.is_new(0) && !told.is_new(0));
-        assert_eq!((1..2000).filter(|what| told.is_new(*what)).count(), MOST - 1);
+        assert_eq!(
+            (1..2000).filter(|what| told.is_new(*what)).count(),
+            MOST - 1
+        );
     }
 }

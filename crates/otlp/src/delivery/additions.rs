@@ -92,11 +92,16 @@ mod tests {
 
     fn added(mut span: Span, resource: &[(&str, &str)], terms: &Terms) -> (Span, Vec<LeftOut>) {
         let resource = Resource {
-            attributes: resource.iter().map(|(key, value)| text(key, value)).collect(),
+            attributes: resource
+                .iter()
+                .map(|(key, value)| text(key, value))
+                .collect(),
             ..Resource::default()
         };
         let mut left_out = Vec::new();
-        add(&mut span, &resource, None, terms, |what| left_out.push(what));
+        add(&mut span, &resource, None, terms, |what| {
+            left_out.push(what);
+        });
         (span, left_out)
     }
 
@@ -116,7 +121,10 @@ mod tests {
             attributes: vec![text(ENVIRONMENT, "from-span")],
             ..Span::default()
         };
-        let resource = [("service.version", "1.2"), ("deployment.environment", "from-resource")];
+        let resource = [
+            ("service.version", "1.2"),
+            ("deployment.environment", "from-resource"),
+        ];
         let (span, left_out) = added(span, &resource, &terms);
         assert_eq!(value(&span, RELEASE), Some("1.2"));
         assert_eq!(value(&span, ENVIRONMENT), Some("from-settings"));
@@ -128,7 +136,11 @@ mod tests {
 
     #[test]
     fn what_sentry_would_not_keep_is_told() {
-        let (span, left_out) = added(Span::default(), &[("service.version", "a/b")], &Terms::default());
+        let (span, left_out) = added(
+            Span::default(),
+            &[("service.version", "a/b")],
+            &Terms::default(),
+        );
         assert_eq!(value(&span, RELEASE), None);
         assert_eq!(left_out.len(), 1);
     }
