@@ -38,10 +38,8 @@ pub struct Metrics {
 }
 
 /// The route.
-pub fn router(metrics: Metrics) -> Router {
-    Router::new()
-        .route("/metrics", get(scrape))
-        .with_state(metrics)
+pub fn router(metrics: Metrics, path: &str) -> Router {
+    Router::new().route(path, get(scrape)).with_state(metrics)
 }
 
 async fn scrape(State(metrics): State<Metrics>, headers: HeaderMap) -> Response<Body> {

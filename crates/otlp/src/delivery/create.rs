@@ -31,14 +31,14 @@ pub struct Creator {
     /// Ends with `/api/0/`.
     base_url: Url,
     organization: String,
-    most: u32,
+    most: u64,
     done: Mutex<Done>,
 }
 
 /// What has been tried so far.
 #[derive(Debug, Default)]
 struct Done {
-    created: u32,
+    created: u64,
     last: Option<Instant>,
     refused: Option<Instant>,
 }
@@ -63,7 +63,7 @@ impl Creator {
         http: reqwest::Client,
         base_url: Url,
         organization: &str,
-        most: u32,
+        most: u64,
     ) -> Self {
         Self {
             client,

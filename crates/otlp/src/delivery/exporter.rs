@@ -71,6 +71,12 @@ impl Exporter {
 }
 
 impl Exporter {
+    /// Spans and events that have not come to an end.
+    pub fn pending(&self) -> u64 {
+        let projects = self.route.projects();
+        projects.iter().map(|project| project.pending()).sum()
+    }
+
     fn left_out(&self, left_out: LeftOut) {
         self.figures.left_out(left_out.what, 1);
         let text = left_out.to_string();

@@ -16,3 +16,4 @@ pub mod route;
 pub mod sender;
 pub mod source;
 pub mod spans;
+pub mod start;

@@ -38,7 +38,7 @@ pub enum Outcome {
     NotThere,
 }
 
-/// Hands a payload in once. `client` follows no redirect.
+/// Hands a payload in once.
 pub async fn hand_in(
     client: &Client,
     intake: &Intake,
@@ -62,6 +62,13 @@ pub async fn hand_in(
         Err(error) => return Outcome::Passing(chain(&error.without_url())),
     };
     let status = response.status();
+    if response.url() != url || status.is_redirection() {
+        // A redirected POST becomes a GET, whose 200 says nothing.
+        return Outcome::Passing(format!(
+            "the server redirects to elsewhere ({}): check the DSN, and proxies in front of the server",
+            status.as_u16()
+        ));
+    }
     let limited = learn(response.headers(), status, payload, limits);
     if status.is_success() {
         return if limited {
