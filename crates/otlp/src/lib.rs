@@ -6,12 +6,15 @@
 
 pub mod attributes;
 pub mod check;
+pub mod cli;
 pub mod config;
 pub mod conventions;
 pub mod delivery;
 pub mod envelope;
+pub mod error;
 pub mod errors;
 pub mod figures;
+pub mod generate;
 pub mod privacy;
 pub mod receive;
 pub mod rejection;
