@@ -1,10 +1,11 @@
 //! The command line, with flags as the programs of Prometheus write them, and `--config` as the collector does.
 
-use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use tap_sentry_serve::flags::{LogArgs, WebArgs, arguments};
+use tap_sentry_serve::generate::Artifact;
 use tap_sentry_serve::listen::Address;
 
 /// OpenTelemetry traces and logs into Sentry.
@@ -32,16 +33,6 @@ pub struct Cli {
     pub web: WebArgs,
     #[command(flatten)]
     pub log: LogArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Artifact {
-    Man,
-    Bash,
-    Elvish,
-    Fish,
-    Powershell,
-    Zsh,
 }
 
 /// One source for --help, the man page and the documentation.

@@ -3,7 +3,8 @@
 use crate::config::destination::Destination;
 use crate::config::exporter_keys::EXPORTER;
 use crate::config::http::Http;
-use crate::config::section::{Report, Section};
+use crate::config::report::Report;
+use crate::config::section::Section;
 use crate::delivery::budget::Sizer;
 use crate::delivery::mode::Wanted;
 use crate::delivery::retry::Retry;

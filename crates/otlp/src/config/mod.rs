@@ -13,6 +13,7 @@ pub mod pipelines;
 pub mod processors;
 pub mod receiver;
 pub mod receiver_keys;
+pub mod report;
 pub mod section;
 
 use crate::config::expand::Lookup;
@@ -20,7 +21,8 @@ use crate::config::exporter::Exporter;
 use crate::config::pipelines::{Names, Pipelines, Route, Signal, is_of, tell_processors};
 use crate::config::receiver::Receiver;
 use crate::config::receiver_keys::TOP;
-use crate::config::section::{Report, Section};
+use crate::config::report::Report;
+use crate::config::section::Section;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! `service.pipelines`: which receiver feeds which exporter.
 
 use crate::config::processors;
-use crate::config::section::Report;
+use crate::config::report::Report;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 

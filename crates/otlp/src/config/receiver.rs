@@ -1,7 +1,8 @@
 //! `receivers.otlp`: where OTLP is taken, and from whom.
 
 use crate::config::receiver_keys::RECEIVER;
-use crate::config::section::{Report, Section};
+use crate::config::report::Report;
+use crate::config::section::Section;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
