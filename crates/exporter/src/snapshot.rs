@@ -23,6 +23,9 @@ use tokio::time::{Instant, timeout};
 /// any case.
 const LEAST_LIMIT: Duration = Duration::from_secs(60);
 
+/// A scrape that comes so much too early is on time.
+const EARLY: Duration = Duration::from_secs(1);
+
 /// Tells the time: which month it is.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
@@ -121,8 +124,8 @@ impl Snapshot {
         if flight.is_under_way() {
             return flight.under_way.clone();
         }
-        let young = |began: Instant| began.elapsed() < self.policy.min_age;
-        if flight.is_retired || flight.began.is_some_and(young) {
+        let is_young = |began: Instant| is_young(began.elapsed(), self.policy.min_age);
+        if flight.is_retired || flight.began.is_some_and(is_young) {
             return None;
         }
         let (end, under_way) = watch::channel(());
@@ -184,9 +187,39 @@ impl Snapshot {
     }
 }
 
+/// Whether values of this age are not asked for again. Scrapes come some milliseconds early or late: where they are
+/// `min_age` apart, every one must find the values old, and not every other one.
+fn is_young(age: Duration, min_age: Duration) -> bool {
+    let leeway = EARLY.min(min_age / 10);
+    age + leeway < min_age
+}
+
 impl Flight {
     fn is_under_way(&self) -> bool {
         let under_way = self.under_way.as_ref();
         under_way.is_some_and(|under_way| under_way.has_changed().is_ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::just_now(0, 60_000, true)]
+    #[case::early(58_900, 60_000, true)]
+    #[case::on_time_but_for_some_milliseconds(59_990, 60_000, false)]
+    #[case::late(60_010, 60_000, false)]
+    #[case::seconds(4_400, 5_000, true)]
+    #[case::on_time_every_few_seconds(4_990, 5_000, false)]
+    #[case::always(0, 0, false)]
+    fn a_scrape_every_min_age_finds_old_values(
+        #[case] age: u64,
+        #[case] min_age: u64,
+        #[case] expected: bool,
+    ) {
+        let [age, min_age] = [age, min_age].map(Duration::from_millis);
+        assert_eq!(is_young(age, min_age), expected);
     }
 }
