@@ -12,7 +12,7 @@ use crate::params::{ORGANIZATION, Params};
 use crate::request::{Page, Request, Seen};
 use crate::retry::{Patience, back_off};
 use crate::route::Route;
-use crate::throttle::Throttle;
+use crate::throttle::{Closed, Throttle};
 use crate::traffic::Traffic;
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -56,6 +56,8 @@ pub struct Client {
     page_sizes: PageSizes,
     max_retries: u32,
     timeout: Duration,
+    /// An end of a refusal that is told is waited for no longer than this.
+    longest_wait: Option<Duration>,
 }
 
 impl Client {
@@ -83,7 +85,16 @@ impl Client {
             page_sizes: PageSizes::default(),
             max_retries: connection.max_retries,
             timeout: connection.request_timeout,
+            longest_wait: None,
         })
+    }
+
+    /// What Sentry refuses for longer than this fails at once: for those who ask again by themselves.
+    #[must_use]
+    pub fn waiting_at_most(mut self, longest: Duration) -> Self {
+        self.longest_wait = Some(longest);
+        self.throttle.wait_at_most(longest);
+        self
     }
 
     /// The server's clock, once it has answered.
@@ -148,10 +159,14 @@ impl Client {
         Asking {
             client: self,
             by_slug: self.by_slug.load(Ordering::Relaxed),
-            patience: Patience::new(self.max_retries, request.heavy_retries),
+            patience: self.patience(&request),
             fresh: self.dropped.load(Ordering::Relaxed) >= DROPS,
             request,
         }
+    }
+
+    fn patience(&self, request: &Request) -> Patience {
+        Patience::new(self.max_retries, request.heavy_retries, self.longest_wait)
     }
 
     fn url(&self, request: &Request, by_slug: bool) -> Url {
@@ -198,8 +213,11 @@ impl Client {
     pub async fn see(&self, request: &Request) -> Result<Seen, ApiError> {
         let mut fresh = self.dropped.load(Ordering::Relaxed) >= DROPS;
         loop {
-            let (exchange, _memory) = self.exchange(request, false, fresh).await;
-            match in_task(exchange.see()).await {
+            let seen = match self.exchange(request, false, fresh).await {
+                Ok((exchange, _memory)) => in_task(exchange.see()).await,
+                Err(kind) => Err(kind),
+            };
+            match seen {
                 Ok(seen) => return Ok(seen),
                 // Most likely the server had closed a kept connection.
                 Err(Kind::Dropped(_)) if !fresh => {
@@ -221,23 +239,30 @@ impl Client {
         by_slug: bool,
         fresh: bool,
     ) -> Result<(Answer, MemoryPermit), Kind> {
-        let (exchange, memory) = self.exchange(request, by_slug, fresh).await;
+        let (exchange, memory) = self.exchange(request, by_slug, fresh).await?;
         let answer = in_task(exchange.run()).await?;
         Ok((answer, memory))
     }
 
     /// A request that may go now.
+    ///
+    /// # Errors
+    /// When Sentry refuses its class for longer than is waited.
     async fn exchange(
         &self,
         request: &Request,
         by_slug: bool,
         fresh: bool,
-    ) -> (Exchange, MemoryPermit) {
+    ) -> Result<(Exchange, MemoryPermit), Kind> {
         let endpoint = request.endpoint;
         self.traffic.waiting(endpoint, 1);
         let memory = || self.memory.reserve(endpoint.name);
-        let (permit, memory) = self.throttle.permit(endpoint.class, memory).await;
+        let permitted = self.throttle.permit(endpoint.class, memory).await;
         self.traffic.waiting(endpoint, -1);
+        let (permit, memory) = permitted.map_err(|Closed(wait)| Kind::RateLimited {
+            detail: format!("said before, for {:.0} s more", wait.as_secs_f64()),
+            wait: Some(wait),
+        })?;
         self.traffic.waited(endpoint, permit.waited);
         let http = if fresh { &*self.fresh } else { &self.http };
         let exchange = Exchange {
@@ -253,7 +278,7 @@ impl Client {
             timeout: self.timeout,
             permit,
         };
-        (exchange, memory)
+        Ok((exchange, memory))
     }
 }
 
@@ -363,7 +388,7 @@ impl Asking<'_> {
         {
             // Servers before 2024 know projects in paths by slug only.
             self.by_slug = true;
-            self.patience = Patience::new(client.max_retries, request.heavy_retries);
+            self.patience = client.patience(request);
             return Ok(());
         }
         let url = client.url(request, self.by_slug);
