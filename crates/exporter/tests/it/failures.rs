@@ -307,6 +307,27 @@ fn one_project_that_is_gone_or_closed_costs_itself_alone() {
 }
 
 #[test]
+fn a_project_whose_issues_cannot_be_read_has_no_number_of_them() {
+    for (version, dialect) in [(Version::V9_1, "native"), (Version::V9_1, "italux")] {
+        let sandbox = of(version, World::seeded(now()));
+        let issues = Match::path("/projects/acme/web/issues/");
+        sandbox
+            .faults()
+            .add(Fault::always(issues, FaultKind::Status(403)));
+        let page = Watch::with(&sandbox, &json!({"dialect": dialect})).look();
+        assert_eq!(success(&page, "issues"), Some(1.0), "{dialect}");
+        let (figure, label) = match dialect {
+            "native" => ("sentry_unresolved_issues", "project"),
+            _ => ("sentry_issues_bucket", "project_slug"),
+        };
+        let shown = page.all(figure);
+        let of = |slug: &str| shown.keys().any(|labels| labels[label] == slug);
+        assert!(of("api"), "{dialect}");
+        assert!(!of("web"), "{dialect}: nobody knows its number");
+    }
+}
+
+#[test]
 fn what_every_project_refuses_has_failed() {
     let mut world = World::empty(now());
     for slug in ["api", "web"] {
