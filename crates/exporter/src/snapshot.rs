@@ -4,7 +4,7 @@ use crate::asked::Asked;
 use crate::collector::Collector;
 use crate::memory::Memory;
 use crate::render::{Page, Part};
-use crate::report::{Harvest, Report};
+use crate::report::{Report, ServerResult};
 use crate::server::Server;
 use crate::visit::Bounds;
 use chrono::{DateTime, Utc};
@@ -142,11 +142,11 @@ impl Snapshot {
     }
 
     /// Refreshes, however young the values are, and says what it has brought: for those that are not scraped.
-    pub async fn harvest(&self) -> Vec<Harvest> {
+    pub async fn refresh_now(&self) -> Vec<ServerResult> {
         let servers = self.servers.iter();
         join_all(servers.map(|(server, _)| async {
             self.refresh(server).await;
-            server.harvest()
+            server.result()
         }))
         .await
     }
