@@ -15,6 +15,7 @@ use crate::route::Route;
 use crate::throttle::{Closed, Throttle};
 use crate::traffic::Traffic;
 use parking_lot::{Mutex, MutexGuard};
+use secrecy::{ExposeSecret, SecretString};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
@@ -41,7 +42,8 @@ pub struct Client {
     route: Arc<Route>,
     /// Something has answered as Sentry does.
     met: Arc<AtomicBool>,
-    throttle: Throttle,
+    throttle: Arc<Throttle>,
+    paced: Paced,
     memory: Memory,
     traffic: Arc<Traffic>,
     clock: Arc<ServerClock>,
@@ -74,7 +76,12 @@ impl Client {
             base: connection.base_url.clone(),
             route: Arc::new(Route::new(connection)),
             met: Arc::default(),
-            throttle: Throttle::new(connection.concurrency, connection.rate_limit),
+            throttle: Arc::new(Throttle::new(connection.concurrency, connection.rate_limit)),
+            paced: Paced {
+                token: connection.token.clone(),
+                concurrency: connection.concurrency,
+                rate_limit: connection.rate_limit,
+            },
             memory: Memory::default(),
             traffic,
             clock: Arc::default(),
@@ -93,8 +100,15 @@ impl Client {
     #[must_use]
     pub fn waiting_at_most(mut self, longest: Duration) -> Self {
         self.longest_wait = Some(longest);
-        self.throttle.wait_at_most(longest);
         self
+    }
+
+    /// Goes on as the client did whose place it takes, if Sentry takes both for one caller: what was refused until a time
+    /// stays refused.
+    pub fn keep_pace_of(&mut self, before: &Self) {
+        if self.base == before.base && self.paced.is(&before.paced) {
+            self.throttle = Arc::clone(&before.throttle);
+        }
     }
 
     /// The server's clock, once it has answered.
@@ -257,7 +271,10 @@ impl Client {
         let endpoint = request.endpoint;
         self.traffic.waiting(endpoint, 1);
         let memory = || self.memory.reserve(endpoint.name);
-        let permitted = self.throttle.permit(endpoint.class, memory).await;
+        let permitted = self
+            .throttle
+            .permit(endpoint.class, self.longest_wait, memory)
+            .await;
         self.traffic.waiting(endpoint, -1);
         let (permit, memory) = permitted.map_err(|Closed(wait)| Kind::RateLimited {
             detail: format!("said before, for {:.0} s more", wait.as_secs_f64()),
@@ -279,6 +296,20 @@ impl Client {
             permit,
         };
         Ok((exchange, memory))
+    }
+}
+
+/// Whose requests are paced together, and how.
+struct Paced {
+    token: SecretString,
+    concurrency: usize,
+    rate_limit: Option<f64>,
+}
+
+impl Paced {
+    fn is(&self, other: &Self) -> bool {
+        self.token.expose_secret() == other.token.expose_secret()
+            && (self.concurrency, self.rate_limit) == (other.concurrency, other.rate_limit)
     }
 }
 

@@ -217,8 +217,6 @@ pub struct Throttle {
     cap: Option<Gate>,
     in_flight: Arc<Semaphore>,
     concurrency: usize,
-    /// A request of a class that is closed for longer fails; `None`: it waits.
-    longest: Option<Duration>,
 }
 
 /// The right to have one request in flight; given back when dropped.
@@ -261,13 +259,7 @@ impl Throttle {
             cap: rate_limit.map(|rate| Gate::new(Budget::cap(rate))),
             in_flight: Arc::new(Semaphore::new(concurrency)),
             concurrency,
-            longest: None,
         }
-    }
-
-    /// Requests of a class that is closed for longer than this fail at once.
-    pub fn wait_at_most(&mut self, longest: Duration) {
-        self.longest = Some(longest);
     }
 
     /// About how long so many requests of a class take, each of them `latency`. Seconds. A class that has not answered yet
@@ -307,17 +299,18 @@ impl Throttle {
     /// waits for a slow class must take none from the others.
     ///
     /// # Errors
-    /// When the class is closed for longer than is waited.
+    /// When the class is closed for longer than `longest`, where given.
     pub async fn permit<R, F: Future<Output = R>>(
         &self,
         class: Class,
+        longest: Option<Duration>,
         memory: impl Fn() -> F,
     ) -> Result<(Permit, R), Closed> {
         let gate = Arc::clone(self.gate(class));
         let _turn = gate.turn.lock().await;
         let mut waited = Duration::ZERO;
         loop {
-            waited += gate.open(self.longest).await?;
+            waited += gate.open(longest).await?;
             let memory = memory().await;
             // The cap's turn is taken last and only briefly, so that no class waits for another's window in it.
             let cap_turn = match &self.cap {
@@ -562,7 +555,7 @@ mod tests {
 
     async fn permit(throttle: &Throttle, class: Class) -> Permit {
         throttle
-            .permit(class, || async {})
+            .permit(class, None, || async {})
             .await
             .expect("it waits")
             .0
@@ -628,24 +621,29 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_class_that_is_closed_for_longer_than_is_waited_fails_at_once() {
-        let mut throttle = Throttle::new(2, None);
-        throttle.wait_at_most(60 * SECOND);
-        let throttle = Arc::new(throttle);
+        let throttle = Arc::new(Throttle::new(2, None));
+        let longest = Some(60 * SECOND);
         let first = permit(&throttle, Class::Releases).await;
         let waiting = Arc::clone(&throttle);
-        let waiting =
-            tokio::spawn(async move { waiting.permit(Class::Releases, || async {}).await.err() });
+        let waiting = tokio::spawn(async move {
+            waiting
+                .permit(Class::Releases, longest, || async {})
+                .await
+                .err()
+        });
         tokio::task::yield_now().await;
         first.refused(600 * SECOND);
         drop(first);
         // Who waits already, and who comes later.
         let Closed(rest) = waiting.await.expect("no panic").expect("it is closed");
         assert!(rest > 599 * SECOND, "{rest:?}");
-        let later = throttle.permit(Class::Releases, || async {}).await;
+        let later = throttle.permit(Class::Releases, longest, || async {}).await;
         assert!(later.is_err());
         // What is short is waited for.
         permit(&throttle, Class::Default).await.refused(30 * SECOND);
-        assert!(permit(&throttle, Class::Default).await.waited >= 30 * SECOND);
+        let short = throttle.permit(Class::Default, longest, || async {}).await;
+        let (short, ()) = short.expect("it waits");
+        assert!(short.waited >= 30 * SECOND);
     }
 
     #[tokio::test(start_paused = true)]

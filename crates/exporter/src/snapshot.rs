@@ -83,7 +83,7 @@ impl Snapshot {
 
     /// Takes the place of another one: shows its values until there are new ones, and ends its refreshes, so that no two of
     /// a server are under way. What was refreshed just now is not asked for again.
-    pub fn succeed(&self, before: &Self) {
+    pub fn succeed(&mut self, before: &Self) {
         // Values that were fetched for other names are of no use.
         let same = self.policy.asked == before.policy.asked;
         let same_collectors = self.policy.collectors == before.policy.collectors;
@@ -94,7 +94,11 @@ impl Snapshot {
             if let Some(task) = &old_flight.task {
                 task.abort();
             }
-            for (server, flight) in self.servers.iter().filter(|_| same) {
+            for (server, flight) in &mut self.servers {
+                server.keep_pace_of(old);
+                if !same {
+                    continue;
+                }
                 let was_complete = server.inherit(old, &self.policy.collectors);
                 if was_complete && same_collectors && !was_under_way {
                     flight.lock().began = old_flight.began;

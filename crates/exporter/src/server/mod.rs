@@ -79,6 +79,11 @@ impl Server {
         })
     }
 
+    /// Takes over what Sentry has said of its limits before the configuration changed.
+    pub fn keep_pace_of(&mut self, before: &Self) {
+        self.client.keep_pace_of(&before.client);
+    }
+
     /// Takes over what the same server had answered before the configuration changed, of these collectors. Returns whether
     /// it is the same, and its latest refresh lacked no organization.
     pub fn inherit(&self, before: &Self, collectors: &BTreeSet<Collector>) -> bool {
