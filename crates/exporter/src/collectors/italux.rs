@@ -69,7 +69,8 @@ fn by_stat(read: Read) -> Read {
             _ => &[],
         };
         for stat in stats {
-            *sums.entry((id, stat)).or_default() += count;
+            let sum = sums.entry((id, stat)).or_default();
+            *sum = sum.saturating_add(count);
         }
     }
     let counts = sums.into_iter().map(|((id, stat), count)| {
@@ -209,7 +210,7 @@ fn count(
         };
         for (sum, age) in sums.iter_mut().zip(ages) {
             if is_within(visit, issue, *age) {
-                *sum += issue.count;
+                *sum = sum.saturating_add(issue.count);
             }
         }
     }
