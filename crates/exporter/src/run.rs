@@ -218,7 +218,7 @@ impl Renewal {
             );
             return Err(SettingsError::Problems(vec![Problem::new("dialect", text)]).into());
         }
-        let snapshot = snapshot(&settings, &self.memory)?;
+        let mut snapshot = snapshot(&settings, &self.memory)?;
         let probes = Probes::new(&settings.probing, Some(&*self.probes.load()))?;
         if settings.web != self.web {
             log::warn!(
