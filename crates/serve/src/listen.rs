@@ -34,15 +34,6 @@ pub struct AddressError {
     problem: &'static str,
 }
 
-impl From<SocketAddr> for Address {
-    fn from(address: SocketAddr) -> Self {
-        Self {
-            host: Host::Ip(address.ip()),
-            port: address.port(),
-        }
-    }
-}
-
 impl Address {
     /// A port of every address of the machine.
     pub fn any(port: u16) -> Self {
