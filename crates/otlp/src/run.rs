@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use tap_sentry_serve::reload::{Policy, Reload};
 use tap_sentry_serve::server::{Bound, Server, WebSource};
 use tap_sentry_serve::web_config::WebConfig;
 use tap_sentry_settings::problem::SettingsError;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
@@ -121,7 +122,13 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
     while let Some(ended) = serving.join_next().await {
         ended.map_err(|error| Error::Unexpected(error.to_string()))??;
     }
-    let left = bridge.drain(GRACE).await;
+    let left = tokio::select! {
+        left = bridge.drain(GRACE) => left,
+        () = signalled() => {
+            log::warn!("a second signal: the end does not wait");
+            bridge.pending()
+        }
+    };
     own.abort();
     if left > 0 {
         figures.rejected(Reason::Shutdown, left);
@@ -134,19 +141,29 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
     Ok(())
 }
 
+/// SIGINT or SIGTERM, after the one that the listeners have heard.
+async fn signalled() {
+    let mut terminate = match signal(SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(_) => return std::future::pending().await,
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
 /// A port with what guards it.
 async fn open(listener: &Listener, router: Router) -> Result<Bound, Error> {
     let mut server = Server::new(vec![listener.endpoint.clone()]);
     server.body_limit = listener.limit.saturating_add(GRPC_FRAME);
     server.cleartext_http2 = true;
-    let users = match &listener.auth {
-        Some(Auth::Users(users)) => users.clone(),
-        Some(Auth::Bearer(token)) => {
-            server.bearer_token = Some(token.clone());
-            Default::default()
-        }
-        None => Default::default(),
-    };
+    let mut users = BTreeMap::new();
+    match &listener.auth {
+        Some(Auth::Users(named)) => users.clone_from(named),
+        Some(Auth::Bearer(token)) => server.bearer_token = Some(token.clone()),
+        None => {}
+    }
     if listener.tls.is_some() || !users.is_empty() {
         let given = WebConfig::given(listener.tls.clone(), users);
         server.web_config = Some(WebSource::Given(Arc::new(given)));
@@ -233,15 +250,19 @@ impl Bridge {
         Ok(())
     }
 
+    /// Spans and events that have not come to an end.
+    fn pending(&self) -> u64 {
+        let (all, former) = (self.exporters.load(), self.former.lock());
+        let exporters = all.iter().chain(former.iter());
+        exporters.map(|exporter| exporter.pending()).sum()
+    }
+
     /// Waits until everything has come to an end, but no longer than this. How much is left.
     async fn drain(&self, grace: Duration) -> u64 {
-        let all = self.exporters.load();
-        let former = self.former.lock().clone();
         let over = Instant::now() + grace;
         let mut told = false;
         loop {
-            let exporters = all.iter().chain(&former);
-            let left = exporters.map(|exporter| exporter.pending()).sum();
+            let left = self.pending();
             if left == 0 || Instant::now() >= over {
                 return left;
             }
