@@ -42,6 +42,8 @@ pub struct Figures {
     pub received: Counter,
     /// Spans that were acknowledged.
     pub accepted: Counter,
+    repeated: Counter,
+    cut: Counter,
     rejected: Family<OfReason, Counter>,
     mended: Family<OfReason, Counter>,
     left_out: Family<OfValue, Counter>,
@@ -55,6 +57,8 @@ impl Default for Figures {
         let figures = Self {
             received: Counter::default(),
             accepted: Counter::default(),
+            repeated: Counter::default(),
+            cut: Counter::default(),
             rejected: Family::default(),
             mended: Family::default(),
             left_out: Family::default(),
@@ -102,6 +106,16 @@ impl Figures {
         self.left_out
             .get_or_create(&OfValue { value })
             .inc_by(how_many);
+    }
+
+    /// Spans that came more than once, and go out once.
+    pub fn repeated(&self, how_many: u64) {
+        self.repeated.inc_by(how_many);
+    }
+
+    /// Spans that were cut because Sentry takes none of their size.
+    pub fn cut(&self, how_many: u64) {
+        self.cut.inc_by(how_many);
     }
 
     /// Delivered: spans of `traces`, events and transactions of the other kinds.
@@ -154,6 +168,16 @@ impl Figures {
             "left_out",
             "Spans whose release or environment was left out, since Sentry would not keep it",
             self.left_out.clone(),
+        );
+        registry.register(
+            "repeated",
+            "Spans that clients sent more than once, and that went out once",
+            self.repeated.clone(),
+        );
+        registry.register(
+            "cut",
+            "Spans that were cut because Sentry takes none of their size",
+            self.cut.clone(),
         );
         registry.register(
             "sent",

@@ -143,9 +143,8 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
 
 /// SIGINT or SIGTERM, after the one that the listeners have heard.
 async fn signalled() {
-    let mut terminate = match signal(SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(_) => return std::future::pending().await,
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
     };
     tokio::select! {
         _ = terminate.recv() => {}
@@ -259,6 +258,14 @@ impl Bridge {
 
     /// Waits until everything has come to an end, but no longer than this. How much is left.
     async fn drain(&self, grace: Duration) -> u64 {
+        for exporter in self
+            .exporters
+            .load()
+            .iter()
+            .chain(self.former.lock().iter())
+        {
+            exporter.flush();
+        }
         let over = Instant::now() + grace;
         let mut told = false;
         loop {

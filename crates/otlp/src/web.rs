@@ -82,7 +82,7 @@ impl Now {
         let (mut bytes, mut requests, mut pending, mut oldest) = (0, 0, 0, 0.0_f64);
         let now = Instant::now();
         for exporter in metrics.exporters.load().iter() {
-            let used = exporter.budget.used();
+            let used = exporter.shared.budget.used();
             bytes += used.bytes;
             requests += used.requests;
             for project in exporter.route.projects() {

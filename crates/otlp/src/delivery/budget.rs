@@ -70,7 +70,7 @@ impl Budget {
             Sizer::Items => after.items,
             Sizer::Bytes => after.bytes,
         };
-        if used.requests > 0 && (counted > self.size || after.bytes > MOST_BYTES) {
+        if *used != Used::default() && (counted > self.size || after.bytes > MOST_BYTES) {
             return None;
         }
         *used = after;
@@ -78,17 +78,35 @@ impl Budget {
         Some(Arc::new(Slot { budget, taken }))
     }
 
+    /// A place for what has been acknowledged already, whether there is room or not: it counts when the next request comes.
+    pub fn hold(&self, taken: Used) -> Slot {
+        let mut slot = Slot {
+            budget: self.clone(),
+            taken: Used::default(),
+        };
+        slot.set(taken);
+        slot
+    }
+
     pub fn used(&self) -> Used {
         *self.used.lock()
     }
 }
 
+impl Slot {
+    /// Takes so much from now on.
+    pub fn set(&mut self, taken: Used) {
+        let mut used = self.budget.used.lock();
+        used.requests = used.requests - self.taken.requests + taken.requests;
+        used.items = used.items - self.taken.items + taken.items;
+        used.bytes = used.bytes - self.taken.bytes + taken.bytes;
+        self.taken = taken;
+    }
+}
+
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut used = self.budget.used.lock();
-        used.requests -= self.taken.requests;
-        used.items -= self.taken.items;
-        used.bytes -= self.taken.bytes;
+        self.set(Used::default());
     }
 }
 
@@ -116,6 +134,14 @@ mod tests {
         drop(copy);
         assert!(budget.reserve(outline).is_some());
         slots.clear();
+        let taken = Used {
+            items: 3,
+            ..Used::default()
+        };
+        let mut held = budget.hold(Used::default());
+        held.set(taken);
+        assert_eq!(budget.used(), taken);
+        drop(held);
         assert_eq!(budget.used(), Used::default());
     }
 }

@@ -2,23 +2,20 @@
 
 use crate::attributes::Attributes;
 use crate::check::{self, Mended};
-use crate::conventions::left_out::LeftOut;
 use crate::delivery::additions::add;
-use crate::delivery::budget::{Budget, Slot};
+use crate::delivery::budget::Slot;
 use crate::delivery::mode::Mode;
 use crate::delivery::payload::{Kind, Payload};
-use crate::delivery::project::Project;
+use crate::delivery::project::{Project, Shared};
 use crate::delivery::route::Route;
 use crate::delivery::spans::Writer;
-use crate::figures::Figures;
 use crate::privacy::{Cleaner, Privacy};
 use crate::receive::answer::Rejected;
 use crate::receive::request::{Outline, Request, SpanError, Take};
 use crate::rejection::Reason;
 use crate::sample::is_kept;
-use crate::terms::Terms;
-use crate::told::Told;
-use chrono::Utc;
+use crate::seen::Seen;
+use chrono::{DateTime, Utc};
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -27,21 +24,15 @@ use tokio::time::Instant;
 
 /// An exporter, shared by all receivers that feed it.
 pub struct Exporter {
-    /// As the configuration has it: `sentry` or `sentry/NAME`.
-    pub name: String,
-    pub terms: Terms,
     pub privacy: Privacy,
-    pub budget: Budget,
     pub route: Route,
-    pub figures: Figures,
-    /// Releases and environments that Sentry would not keep.
-    pub told: Told<LeftOut>,
+    pub shared: Arc<Shared>,
 }
 
 impl Exporter {
     /// A place in the queue for a request; none: it has to be sent again later.
     pub fn reserve(&self, outline: Outline) -> Option<Arc<Slot>> {
-        self.budget.reserve(outline)
+        self.shared.budget.reserve(outline)
     }
 
     /// Takes what is in a request, and tells what is not taken.
@@ -51,11 +42,11 @@ impl Exporter {
             cleaner: Cleaner::new(&self.privacy),
             slot,
             rejected: Rejected::default(),
-            now: u64::try_from(Utc::now().timestamp_nanos_opt().unwrap_or_default())
-                .unwrap_or_default(),
+            now: Utc::now(),
             since: Instant::now(),
             oldest: 0,
             project: None,
+            mode: None,
             resource: Resource::default(),
             scope: None,
             writer: Writer::default(),
@@ -64,26 +55,24 @@ impl Exporter {
         request.visit(&mut taking);
         taking.end_resource();
         for what in taking.mended {
-            self.figures.mended(what, 1);
+            self.shared.figures.mended(what, 1);
         }
         taking.rejected
     }
 }
 
 impl Exporter {
+    /// Sends everything that waits for more of its kind.
+    pub fn flush(&self) {
+        for project in self.route.projects() {
+            project.flush();
+        }
+    }
+
     /// Spans and events that have not come to an end.
     pub fn pending(&self) -> u64 {
         let projects = self.route.projects();
         projects.iter().map(|project| project.pending()).sum()
-    }
-
-    fn left_out(&self, left_out: LeftOut) {
-        self.figures.left_out(left_out.what, 1);
-        let text = left_out.to_string();
-        if self.told.is_new(left_out) {
-            let exporter = &self.name;
-            log::warn!(exporter; "{text}; this is said once, and counted in sentry_otlp_left_out_total");
-        }
     }
 }
 
@@ -93,13 +82,14 @@ struct Taking<'a> {
     cleaner: Cleaner<'a>,
     slot: &'a Arc<Slot>,
     rejected: Rejected,
-    /// Nanoseconds since 1970.
-    now: u64,
+    now: DateTime<Utc>,
     since: Instant,
     /// Spans that started before are too old.
     oldest: u64,
     /// That of the resource; none: there is none for it.
     project: Option<Arc<Project>>,
+    /// How that project takes spans, if it is known yet.
+    mode: Option<Mode>,
     resource: Resource,
     scope: Option<InstrumentationScope>,
     writer: Writer,
@@ -126,7 +116,7 @@ impl Taking<'_> {
     }
 
     fn reject(&mut self, reason: Reason, what: impl FnOnce() -> String) {
-        self.exporter.figures.rejected(reason, 1);
+        self.exporter.shared.figures.rejected(reason, 1);
         self.rejected.add(reason, what);
     }
 }
@@ -140,9 +130,8 @@ impl Take for Taking<'_> {
             .route
             .project(Attributes(&resource.attributes));
         let mode = self.project.as_ref().and_then(|project| project.mode());
-        let oldest = mode.unwrap_or(Mode::Otlp).oldest();
-        let oldest = u64::try_from(oldest.as_nanos()).unwrap_or(u64::MAX);
-        self.oldest = self.now.saturating_sub(oldest);
+        self.oldest = mode.unwrap_or(Mode::Otlp).oldest_start(self.now);
+        self.mode = mode;
         self.writer.resource(resource.clone(), schema_url);
         self.resource = resource;
     }
@@ -166,8 +155,10 @@ impl Take for Taking<'_> {
                 return self.reject(reason, || error.to_string());
             }
         };
+        let now = self.now.timestamp_nanos_opt().unwrap_or_default();
+        let now = u64::try_from(now).unwrap_or_default();
         let mended = &mut self.mended;
-        let fit = check::check(&mut span, self.now, self.oldest, |what| mended.push(what));
+        let fit = check::check(&mut span, now, self.oldest, |what| mended.push(what));
         if let Err(unfit) = fit {
             return self.reject(unfit.reason, || unfit.what);
         }
@@ -176,18 +167,23 @@ impl Take for Taking<'_> {
                 "no project: set `routing.default_project`".to_owned()
             });
         }
-        let rate = self.exporter.terms.sample_rate;
+        let rate = self.exporter.shared.terms.sample_rate;
         if !is_kept(&span.trace_id, rate) {
             // Asked for, and no failure of the client's: it is counted, and not told.
-            return self.exporter.figures.rejected(Reason::Sampled, 1);
+            return self.exporter.shared.figures.rejected(Reason::Sampled, 1);
         }
         self.cleaner.clean_span(&mut span);
-        let Self {
-            resource, scope, ..
-        } = &*self;
-        let terms = &self.exporter.terms;
-        add(&mut span, resource, scope.as_ref(), terms, |left_out| {
-            self.exporter.left_out(left_out);
+        let terms = &self.exporter.shared.terms;
+        if let (Some(Mode::Transactions), Some(project)) = (self.mode, &self.project) {
+            return project.group(&Seen {
+                resource: Attributes(&self.resource.attributes),
+                scope: self.scope.as_ref(),
+                span: &span,
+            });
+        }
+        let (resource, scope) = (&self.resource, self.scope.as_ref());
+        add(&mut span, resource, scope, terms, |left_out| {
+            self.exporter.shared.left_out(left_out);
         });
         self.writer.span(&span);
     }

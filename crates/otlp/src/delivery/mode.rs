@@ -3,6 +3,7 @@
 use crate::delivery::intake::Intake;
 use crate::delivery::sender::post;
 use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, StatusCode};
 use std::time::Duration;
@@ -42,6 +43,17 @@ impl Mode {
             Self::Otlp => Duration::from_secs(90 * DAY),
             Self::Transactions => Duration::from_secs(5 * DAY),
         }
+    }
+}
+
+impl Mode {
+    /// The same as an instant, in nanoseconds since 1970.
+    pub fn oldest_start(self, now: DateTime<Utc>) -> u64 {
+        let oldest = now.checked_sub_signed(TimeDelta::from_std(self.oldest()).unwrap_or_default());
+        let nanoseconds = oldest.and_then(|oldest| oldest.timestamp_nanos_opt());
+        nanoseconds
+            .and_then(|at| u64::try_from(at).ok())
+            .unwrap_or_default()
     }
 }
 

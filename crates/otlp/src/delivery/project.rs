@@ -1,17 +1,26 @@
 //! One project of Sentry, and everything that is on its way to it.
 
+use crate::conventions::left_out::LeftOut;
+use crate::delivery::budget::{Budget, Used};
+use crate::delivery::grouping::Grouping;
 use crate::delivery::intake::Intake;
 use crate::delivery::limits::Limits;
 use crate::delivery::lookup::Found;
 use crate::delivery::mode::{self, Answer, Mode, Wanted};
 use crate::delivery::payload::{KINDS, Kind, Payload};
 use crate::delivery::queue::Queue;
+use crate::delivery::regroup::Regroup;
 use crate::delivery::retry::Retry;
 use crate::delivery::sender::{Outcome, hand_in};
 use crate::delivery::source::Source;
 use crate::delivery::spans::halves;
 use crate::figures::Figures;
+use crate::receive::request::Request;
 use crate::rejection::Reason;
+use crate::seen::Seen;
+use crate::terms::Terms;
+use crate::told::Told;
+use crate::transactions::payload::Ready;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use parking_lot::Mutex;
@@ -19,10 +28,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 /// A project is asked again how it takes spans after so long.
 const ASKED_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How often it is looked whether traces are complete.
+const TICK: Duration = Duration::from_millis(200);
 
 /// A key that is refused is tried again after so long.
 const REFUSED_AGAIN: Duration = Duration::from_secs(60);
@@ -47,7 +59,25 @@ pub struct Shared {
     /// Requests to Sentry at the same time.
     pub permits: Semaphore,
     pub consumers: usize,
+    pub terms: Terms,
+    /// How long a trace is waited for after its last span.
+    pub trace_timeout: Duration,
+    pub budget: Budget,
     pub figures: Figures,
+    /// Releases and environments that Sentry would not keep.
+    pub told: Told<LeftOut>,
+}
+
+impl Shared {
+    /// Counts what is left out of spans, and says it once.
+    pub fn left_out(&self, left_out: LeftOut) {
+        self.figures.left_out(left_out.what, 1);
+        let text = left_out.to_string();
+        if self.told.is_new(left_out) {
+            let exporter = &self.name;
+            log::warn!(exporter; "{text}; this is said once, and counted in sentry_otlp_left_out_total");
+        }
+    }
 }
 
 /// Whether and how data can be handed in.
@@ -64,7 +94,7 @@ pub enum State {
 
 /// Where a payload is handed in.
 enum Place {
-    Here(Arc<Intake>),
+    Here(Arc<Intake>, Mode),
     There(Arc<Project>),
     /// The key has been refused for too long.
     Nowhere,
@@ -79,6 +109,7 @@ pub struct Project {
     default: Option<Arc<Project>>,
     shared: Arc<Shared>,
     queue: Queue,
+    grouping: Grouping,
     limits: Mutex<Limits>,
     state: watch::Sender<State>,
     ask_again: Notify,
@@ -98,6 +129,7 @@ impl Project {
             label,
             source,
             default,
+            grouping: Grouping::new(shared.trace_timeout, &shared.budget),
             shared,
             queue: Queue::default(),
             limits: Mutex::default(),
@@ -129,9 +161,56 @@ impl Project {
         self.queue.push(payload);
     }
 
+    /// Takes a span that goes out as part of a transaction.
+    pub fn group(&self, seen: &Seen<'_>) {
+        if let State::Elsewhere(default) = &*self.state.borrow() {
+            return default.group(seen);
+        }
+        let ready = self.grouping.add(seen, &self.shared.terms);
+        self.send(ready);
+    }
+
+    /// Sends all traces, complete or not: the program ends.
+    pub fn flush(&self) {
+        self.send(self.grouping.drain());
+    }
+
+    /// Transactions that are ready.
+    fn send(&self, ready: Ready) {
+        let shared = &self.shared;
+        for payload in ready.payloads {
+            for left_out in payload.left_out {
+                shared.left_out(left_out);
+            }
+            let spans = payload.spans as u64;
+            shared.figures.cut(payload.cut as u64);
+            let slot = shared.budget.hold(Used {
+                requests: 1,
+                items: spans,
+                bytes: payload.json.len() as u64,
+            });
+            self.push(Payload {
+                kind: Kind::Transaction,
+                event_id: payload.event_id,
+                body: payload.json.into(),
+                spans,
+                since: Instant::now(),
+                slots: vec![Arc::new(slot)],
+            });
+        }
+        shared.figures.repeated(ready.repeated as u64);
+        for broken in ready.broken {
+            let (exporter, project) = (&shared.name, &self.label);
+            log::error!(exporter, project; "{broken}: {}", broken.source);
+            shared
+                .figures
+                .rejected(Reason::Malformed, broken.spans as u64);
+        }
+    }
+
     /// Spans and events that have not come to an end.
     pub fn pending(&self) -> u64 {
-        self.pending.load(Ordering::Relaxed)
+        self.pending.load(Ordering::Relaxed) + self.grouping.spans()
     }
 
     /// Since when the oldest in the queue waits.
@@ -142,7 +221,17 @@ impl Project {
     /// Sends what comes, until it is dropped.
     pub async fn run(self: Arc<Self>) {
         let lines = KINDS.map(|kind| self.line(kind));
-        tokio::join!(self.keep(), futures::future::join_all(lines));
+        tokio::join!(self.keep(), self.tick(), futures::future::join_all(lines));
+    }
+
+    /// Sends traces when they are complete.
+    async fn tick(&self) {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.send(self.grouping.due());
+        }
     }
 
     /// Keeps the state true.
@@ -246,7 +335,10 @@ impl Project {
                 continue;
             }
             let intake = match self.ready(&payload).await {
-                Place::Here(intake) => intake,
+                Place::Here(_, Mode::Transactions) if kind == Kind::Traces => {
+                    return self.regroup(&payload);
+                }
+                Place::Here(intake, _) => intake,
                 Place::There(default) => {
                     self.ended(&payload);
                     return default.push(payload);
@@ -295,6 +387,15 @@ impl Project {
         }
     }
 
+    /// Spans that were taken before it was known that the server wants transactions.
+    fn regroup(&self, payload: &Payload) {
+        // It was written here, and can be read.
+        if let Ok((request, _)) = Request::protobuf(payload.body.clone()) {
+            request.visit(&mut Regroup::new(self));
+        }
+        self.ended(payload);
+    }
+
     async fn try_once(&self, intake: &Intake, payload: &Payload) -> Outcome {
         let shared = &self.shared;
         // Closed only when the program ends.
@@ -312,7 +413,7 @@ impl Project {
         let is_old = payload.since + REFUSED_AGE;
         loop {
             let refused = match &*states.borrow_and_update() {
-                State::Ready(intake, _) => return Place::Here(Arc::clone(intake)),
+                State::Ready(intake, mode) => return Place::Here(Arc::clone(intake), *mode),
                 State::Elsewhere(default) => return Place::There(Arc::clone(default)),
                 State::Refused => true,
                 State::Starting => false,
@@ -342,6 +443,13 @@ impl Project {
         };
         self.shared.figures.sent(payload.kind, sent);
         self.ended(payload);
+    }
+
+    /// Spans that are too old for transactions, and were not for OTLP.
+    pub fn too_old(&self, spans: u64) {
+        let (exporter, project) = (&self.shared.name, &self.label);
+        log::error!(exporter, project, spans; "lost: they started more than 5 days ago, which is too old for transactions");
+        self.shared.figures.rejected(Reason::TooOld, spans);
     }
 
     fn lost(&self, payload: &Payload, reason: Reason, why: &str) {

@@ -39,7 +39,11 @@ pub fn start(config: &config::Exporter, figures: &Figures) -> Result<Exporter, C
         retry: config.retry,
         permits: Semaphore::new(config.queue.consumers),
         consumers: config.queue.consumers,
+        terms: config.terms.clone(),
+        trace_timeout: config.trace_timeout,
+        budget: Budget::new(config.queue.sizer, config.queue.size),
         figures: figures.clone(),
+        told: Told::default(),
     });
     let by_attribute = organization
         .map(|organization| by_attribute(organization, &shared))
@@ -60,13 +64,9 @@ pub fn start(config: &config::Exporter, figures: &Figures) -> Result<Exporter, C
         _ => None,
     };
     Ok(Exporter {
-        name: config.name.clone(),
-        terms: config.terms.clone(),
         privacy: config.privacy.clone(),
-        budget: Budget::new(config.queue.sizer, config.queue.size),
         route: Route::new(default, by_attribute),
-        figures: figures.clone(),
-        told: Told::default(),
+        shared,
     })
 }
 
