@@ -388,9 +388,11 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
         #[test]
         fn every_span_goes_out_exactly_once(
-            steps in vec(step(), 0..80),
+            steps in vec(step(), 0..60),
             spans in 1_usize..40,
             bytes in 500_usize..20_000,
         ) {

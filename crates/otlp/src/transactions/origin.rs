@@ -50,9 +50,7 @@ impl Origin {
             rest,
             limits: Limits::NONE,
         };
-        let fitting = fit(LARGEST_REST, |limits| {
-            serde_json::to_vec(&Map::new(&origin.rest, limits))
-        });
+        let fitting = fit(LARGEST_REST, |limits| Map::new(&origin.rest, limits));
         origin.limits = fitting.map_or(origin.limits, |(_, limits)| limits);
         origin
     }

@@ -63,11 +63,7 @@ pub struct Written {
 
 /// A span as JSON of at most 600,000 bytes.
 pub fn write(seen: &Seen<'_>) -> Result<Written, serde_json::Error> {
-    let (json, limits) = fit(LARGEST, |limits| {
-        let mut json = Vec::with_capacity(1024);
-        serde_json::to_writer(&mut json, &item(seen, limits))?;
-        Ok::<_, serde_json::Error>(json)
-    })?;
+    let (json, limits) = fit(LARGEST, |limits| item(seen, limits))?;
     Ok(Written {
         json: json.into_boxed_slice(),
         cut: limits != Limits::NONE,
@@ -367,7 +363,7 @@ mod tests {
 
     #[test]
     fn many_attributes_are_bounded() {
-        let keys: Vec<String> = (0..100_000).map(|number| number.to_string()).collect();
+        let keys: Vec<String> = (0..40_000).map(|number| number.to_string()).collect();
         let pairs: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "value")).collect();
         let span = span("work", SpanKind::Internal, &pairs);
         let made = json_of(&Seen::alone(&span));

@@ -203,10 +203,10 @@ mod tests {
 
     #[test]
     fn too_many_bytes_are_several_and_none_is_lost() {
-        let spans: Vec<(u64, u64)> = (1..=100).map(|id| (id, u64::from(id > 1))).collect();
+        let spans: Vec<(u64, u64)> = (1..=30).map(|id| (id, u64::from(id > 1))).collect();
         let ids = ids(&payloads(&spans, 100_000));
-        assert!(ids.len() > 10, "{}", ids.len());
-        assert_eq!(ids.concat(), (1..=100).collect::<Vec<_>>());
+        assert_eq!(ids.len(), 4);
+        assert_eq!(ids.concat(), (1..=30).collect::<Vec<_>>());
     }
 
     #[test]
