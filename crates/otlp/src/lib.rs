@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod conventions;
 pub mod delivery;
+pub mod docs;
 pub mod envelope;
 pub mod error;
 pub mod errors;

@@ -26,7 +26,9 @@ use crate::config::section::Section;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use std::path::Path;
+use tap_sentry_api::connection::authorities;
 use tap_sentry_api::text::brief;
+use tap_sentry_serve::web_config::TlsSettings;
 use tap_sentry_serve::yaml;
 use tap_sentry_settings::file::{self, FileError};
 use tap_sentry_settings::problem::{Problem, SettingsError};
@@ -245,7 +247,7 @@ impl Config {
     pub fn check_files(&self) -> Result<(), SettingsError> {
         let mut problems = Vec::new();
         for listener in self.receivers.iter().flat_map(Receiver::listeners) {
-            if let Some(Err(text)) = listener.tls.as_ref().map(|tls| tls.check()) {
+            if let Some(Err(text)) = listener.tls.as_ref().map(TlsSettings::check) {
                 let block = listener.key.trim_end_matches("endpoint");
                 problems.push(Problem::new(
                     &format!("{block}tls"),
@@ -254,7 +256,7 @@ impl Config {
             }
         }
         for exporter in &self.exporters {
-            let read = exporter.http.ca_certificate.as_deref().map(file::read);
+            let read = exporter.http.ca_certificate.as_deref().map(authorities);
             if let Some(Err(error)) = read {
                 let key = format!("exporters.{}.ca_certificate", exporter.name);
                 problems.push(Problem::new(&key, format!("is wrong: {error}")));

@@ -146,15 +146,17 @@ pub fn told(name: &str, ignored: bool) -> (Effect, String) {
         Effect::Drops => "drops data, and is not run here",
         Effect::Unknown => "may drop or change data, and is not run here",
     };
-    let mut text = what.to_owned();
-    match (effect, instead) {
-        (_, "") => {}
-        (Effect::Nothing, why) => text += &format!(": {why}"),
-        (_, other) => text += &format!("; see {other}"),
-    }
-    if effect.is_to_be_missed() && !ignored {
-        text += "; remove it from the pipeline, or set `ignore_processors: true` to send what comes as it is";
-    }
+    let see = match (effect, instead) {
+        (_, "") => String::new(),
+        (Effect::Nothing, why) => format!(": {why}"),
+        (_, other) => format!("; see {other}"),
+    };
+    let remedy = if effect.is_to_be_missed() && !ignored {
+        "; remove it from the pipeline, or set `ignore_processors: true` to send what comes as it is"
+    } else {
+        ""
+    };
+    let text = format!("{what}{see}{remedy}");
     (effect, text)
 }
 

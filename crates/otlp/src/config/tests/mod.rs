@@ -58,15 +58,22 @@ fn warnings(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// The lines, behind so many spaces.
+fn indented(lines: &str, spaces: usize) -> String {
+    let space = " ".repeat(spaces);
+    let lines = lines.lines().flat_map(|line| [&space, line, "\n"]);
+    lines.collect()
+}
+
 /// A file with these lines in its only exporter.
 fn exporter(lines: &str) -> String {
-    let lines: String = lines.lines().map(|line| format!("    {line}\n")).collect();
+    let lines = indented(lines, 4);
     format!("exporters:\n  sentry:\n    dsn: https://key@host/42\n{lines}")
 }
 
 /// A file whose exporter has the form of today, with these lines in it.
 fn organization(lines: &str) -> String {
-    let lines: String = lines.lines().map(|line| format!("    {line}\n")).collect();
+    let lines = indented(lines, 4);
     format!(
         "exporters:\n  sentry:\n    url: https://sentry.io\n    org_slug: acme\n    auth_token: sntrys_x\n{lines}"
     )
@@ -74,10 +81,7 @@ fn organization(lines: &str) -> String {
 
 /// A file with these lines below `protocols` of its only receiver.
 fn receiver(lines: &str) -> String {
-    let lines: String = lines
-        .lines()
-        .map(|line| format!("      {line}\n"))
-        .collect();
+    let lines = indented(lines, 6);
     format!(
         "receivers:\n  otlp:\n    protocols:\n{lines}{}",
         exporter("")
