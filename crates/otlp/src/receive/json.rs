@@ -67,6 +67,10 @@ impl Body {
     /// # Errors
     /// When the body is no JSON, or no object.
     pub fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
+        // serde would take a list for an object whose fields may all be left out.
+        if body.trim_ascii_start().first() == Some(&b'[') {
+            return Err(serde::de::Error::custom("it must be an object"));
+        }
         let request: Request = serde_json::from_slice(body)?;
         // Attributes that cannot be read would be those of each of the spans.
         for of_resource in &request.resource_spans {
