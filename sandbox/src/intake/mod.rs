@@ -26,6 +26,7 @@ mod fields;
 mod framing;
 mod ids;
 mod key;
+mod ledger;
 mod otlp;
 mod outcomes;
 mod parcel;

@@ -314,8 +314,8 @@ fn stored(body: Vec<u8>) -> Result<Vec<u8>, Refusal> {
     }
     let mut event = Vec::new();
     let most = EVENT as u64;
-    let mut decoder = ZlibDecoder::new(decoded.as_slice()).take(most);
-    decoder
+    let mut inflated = ZlibDecoder::new(decoded.as_slice()).take(most);
+    inflated
         .read_to_end(&mut event)
         .map_err(|error| wrong(error.to_string()))?;
     Ok(event)

@@ -56,9 +56,9 @@ pub(crate) async fn serve(shared: &Shared, parts: &Parts, body: Body) -> Result<
 
 fn outcomes(intake: &Intake, method: &Method) -> Draft {
     match *method {
-        Method::GET => answer::json_draft(&intake.outcomes.lock().json()),
+        Method::GET => answer::json_draft(&intake.ledger.lock().outcomes().json()),
         Method::DELETE => {
-            *intake.outcomes.lock() = crate::intake::outcomes::Outcomes::default();
+            intake.ledger.lock().clear();
             answer::bare(StatusCode::NO_CONTENT)
         }
         _ => answer::bare(StatusCode::METHOD_NOT_ALLOWED),

@@ -4,7 +4,8 @@ use crate::draft::Draft;
 use crate::intake::answer::{self, Form, Refusal};
 use crate::intake::containers::{self, Spoiled};
 use crate::intake::door::{Door, Signal};
-use crate::intake::outcomes::{Accepted, Outcomes, Refused, Remark};
+use crate::intake::ledger::Ledger;
+use crate::intake::outcomes::{Accepted, Refused, Remark};
 use crate::intake::parcel::{Load, Offer, Parcel};
 use crate::intake::quotas::{Quotas, RATE_LIMITS};
 use crate::intake::relay::Relay;
@@ -21,7 +22,7 @@ use std::collections::BTreeSet;
 pub(crate) struct Intake {
     pub relay: Relay,
     pub quotas: Quotas,
-    pub outcomes: Mutex<Outcomes>,
+    pub ledger: Mutex<Ledger>,
     /// Keys that were looked up. One that was not is answered 200, whatever it is.
     known: Mutex<BTreeSet<String>>,
 }
@@ -31,7 +32,7 @@ impl Intake {
         Self {
             relay,
             quotas: Quotas::default(),
-            outcomes: Mutex::default(),
+            ledger: Mutex::default(),
             known: Mutex::default(),
         }
     }
@@ -50,6 +51,10 @@ impl Intake {
     fn taken(&self, world: &mut World, offer: Offer) -> Result<Draft, Refusal> {
         let (door, form, project) = (offer.door, offer.form, offer.project);
         let mut parcel = Parcel::open(offer, self.relay)?;
+        // Nothing at all is answered 200 for every key.
+        if parcel.loads.is_empty() {
+            return Ok(self.success(door, form, &parcel));
+        }
         let mut desk = Desk::new(self, world, project, &parcel);
         if !self.admits(desk.world, project, &parcel.key)? {
             desk.refuse_all(
@@ -243,16 +248,7 @@ impl<'a> Desk<'a> {
         payload: Value,
         remarks: Vec<Remark>,
     ) {
-        let mut outcomes = self.intake.outcomes.lock();
-        if event_id.is_some()
-            && let Some(before) = outcomes.accepted.iter_mut().find(|one| {
-                one.project == self.project && one.kind == kind && one.event_id == event_id
-            })
-        {
-            before.copies += 1;
-            return;
-        }
-        outcomes.accepted.push(Accepted {
+        let new = self.intake.ledger.lock().accept(Accepted {
             project: self.project,
             kind: kind.to_owned(),
             event_id,
@@ -260,7 +256,9 @@ impl<'a> Desk<'a> {
             remarks,
             copies: 1,
         });
-        drop(outcomes);
+        if !new {
+            return;
+        }
         let category = match kind {
             "event" => "error",
             "log" => "log_item",
@@ -270,7 +268,7 @@ impl<'a> Desk<'a> {
     }
 
     fn refuse(&mut self, outcome: &str, category: &str, reason: &str, quantity: u64, detail: &str) {
-        self.intake.outcomes.lock().refused.push(Refused {
+        self.intake.ledger.lock().refuse(Refused {
             project: self.project,
             outcome: outcome.to_owned(),
             category: category.to_owned(),
@@ -291,7 +289,7 @@ impl<'a> Desk<'a> {
 
     /// For the statistics of the web API.
     fn count(&mut self, outcome: &str, category: &str, reason: Option<&str>, quantity: u64) {
-        self.world.outcomes.push(Outcome {
+        let one = Outcome {
             project: self.project,
             second: self.receipt.now.timestamp(),
             category: category.to_owned(),
@@ -299,7 +297,19 @@ impl<'a> Desk<'a> {
             reason: reason.map(str::to_owned),
             quantity,
             times_seen: quantity,
-        });
+        };
+        let alike = |last: &&mut Outcome| {
+            (last.project, last.second) == (one.project, one.second)
+                && (&last.category, &last.outcome, &last.reason)
+                    == (&one.category, &one.outcome, &one.reason)
+        };
+        match self.world.outcomes.last_mut().filter(alike) {
+            Some(last) => {
+                last.quantity += quantity;
+                last.times_seen += quantity;
+            }
+            None => self.world.outcomes.push(one),
+        }
     }
 }
 
