@@ -7,11 +7,11 @@ use crate::intake::door::{Door, Signal};
 use crate::intake::ledger::Ledger;
 use crate::intake::outcomes::{Accepted, Refused, Remark};
 use crate::intake::parcel::{Load, Offer, Parcel};
-use crate::intake::quotas::{Quotas, RATE_LIMITS};
+use crate::intake::quotas::{Quotas, RATE_LIMITS, Verdict};
 use crate::intake::relay::Relay;
 use crate::intake::spans::{self, Receipt, Sifted};
 use crate::intake::{event, otlp, transaction};
-use crate::world::{Outcome, ProjectStatus, World};
+use crate::world::{Outcome, Project, ProjectStatus, World};
 use axum::http::{HeaderValue, StatusCode};
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -65,49 +65,22 @@ impl Intake {
             );
             return Ok(self.success(door, form, &parcel));
         }
-        parcel.loads.retain(|load| {
-            if let Load::Unknown(item) = load {
-                desk.refuse(
-                    "unknown",
-                    "default",
-                    item.name(),
-                    1,
-                    "the server has no such item",
-                );
-            }
-            !matches!(load, Load::Unknown(_))
-        });
+        parcel.loads.retain(|load| desk.knows(load));
         let categories = parcel.loads.iter().flat_map(Load::categories);
         let verdict = self.quotas.judge(project, &categories.copied().collect());
-        parcel.loads.retain(|load| {
-            let mut stops = load
-                .categories()
-                .iter()
-                .filter(|name| load.stopped_by(name));
-            let Some(reason) = stops.find_map(|name| verdict.stops(name)) else {
-                return true;
-            };
-            desk.refuse_all(
-                std::slice::from_ref(load),
-                "rate_limited",
-                reason,
-                "a quota",
-            );
-            false
-        });
-        if let Err(refusal) = parcel.check_sizes() {
-            let reason = "too_large";
-            desk.refuse_all(&parcel.loads, "invalid", reason, &refusal.message);
+        parcel.loads.retain(|load| desk.may_keep(load, &verdict));
+        if let Err((name, refusal)) = parcel.check_sizes() {
+            let reason = format!("too_large:{name}");
+            desk.refuse_all(&parcel.loads, "invalid", &reason, &refusal.message);
             return Err(refusal);
         }
-        let answer = self.success(door, form, &parcel);
+        let mut answer = self.success(door, form, &parcel);
         for load in std::mem::take(&mut parcel.loads) {
             desk.process(load, &parcel);
         }
         if let Some(refusal) = verdict.refusal() {
             return Err(refusal);
         }
-        let mut answer = answer;
         let limits = verdict
             .limits
             .and_then(|limits| HeaderValue::from_str(&limits).ok());
@@ -119,7 +92,7 @@ impl Intake {
 
     /// Whether the key is good; an error once it is known that it is not.
     fn admits(&self, world: &World, project: u64, key: &str) -> Result<bool, Refusal> {
-        let active = |one: &crate::world::Project| one.status == ProjectStatus::Active;
+        let active = |one: &Project| one.status == ProjectStatus::Active;
         let good = world.project(project).is_some_and(active)
             && world
                 .keys
@@ -168,6 +141,28 @@ impl<'a> Desk<'a> {
             receipt,
             event_id: parcel.envelope.event_id.clone(),
         }
+    }
+
+    /// Whether the server has such an item; if not, it is passed over.
+    fn knows(&mut self, load: &Load) -> bool {
+        let Load::Unknown(item) = load else {
+            return true;
+        };
+        let detail = "the server has no such item";
+        self.refuse("unknown", "default", item.name(), 1, detail);
+        false
+    }
+
+    /// Whether no quota stops it.
+    fn may_keep(&mut self, load: &Load, verdict: &Verdict) -> bool {
+        let categories = load.categories().iter();
+        let mut stopping = categories.filter(|name| load.stopped_by(name));
+        let Some(reason) = stopping.find_map(|name| verdict.stops(name)) else {
+            return true;
+        };
+        let loads = std::slice::from_ref(load);
+        self.refuse_all(loads, "rate_limited", reason, "a quota");
+        false
     }
 
     fn process(&mut self, load: Load, parcel: &Parcel) {
