@@ -16,7 +16,7 @@
 //! | [`world`] | the data, how to change it, and what a complete extraction must yield |
 //! | `seed` | the deterministic world with one of every oddity |
 //! | [`bulk`], `synthetic` | large worlds whose events exist only while they are asked for |
-//! | `server`, `shared` | sockets, and the path of one request |
+//! | `server`, `shared`, `connections` | the path of one request, and sockets |
 //! | [`intake`] | what clients send: envelopes, events and OTLP, and what becomes of it |
 //! | `request`, `draft`, `date` | heads of requests and their log, answers as HTTP, the clock they show |
 //! | `auth`, [`limits`], [`faults`] | who may ask, how often, and what goes wrong on purpose |
@@ -28,6 +28,7 @@
 
 mod auth;
 pub mod bulk;
+mod connections;
 mod cursor;
 mod date;
 mod draft;

@@ -24,7 +24,8 @@ Usage: sentry-sandbox [OPTIONS]
   --server VERSION         2026, 2025, 21.4, 21.1 or 9.1: what it knows and how it answers (default: 2025)
   --no-hits                searches do not say how many rows they have (no X-Hits)
   --intake VERSION         also take in envelopes, events and OTLP, as Relay 26.7, 26.5, 26.2, 25 or 21, or as
-                           Sentry 9.1 does; GET /_sandbox/intake tells what became of it
+                           Sentry 9.1 does; GET /_sandbox/intake tells what became of it,
+                           PUT /_sandbox/intake/quotas takes a list such as [{\"categories\": [\"span\"]}]
   --pedantic               refuse what Sentry passes over in silence: unknown parameters and, in searches, tags
   --bulk P,I,E[,BYTES]     P projects of I issues of E events over 30 days, instead of the seeded world
 ";

@@ -1,6 +1,7 @@
-//! Sockets, and the path of one request from its head to its answer.
+//! The server, and the path of one request from its head to its answer.
 
 use crate::auth;
+use crate::connections::accept;
 use crate::date::Date;
 use crate::draft::Draft;
 use crate::endpoints::{Call, ENDPOINTS, Endpoint};
@@ -11,7 +12,7 @@ use crate::problem::Problem;
 use crate::render::key;
 use crate::reply::Reply;
 use crate::request::{Head, Log, Request};
-use crate::shared::{Abort, Shared};
+use crate::shared::Shared;
 use crate::tls::{self, Certificate};
 use crate::version::Version;
 use crate::world::World;
@@ -20,20 +21,15 @@ use axum::extract::{RawPathParams, State};
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::get;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use parking_lot::{Mutex, MutexGuard};
-use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 use std::{fmt, io};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio_rustls::TlsAcceptor;
 
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -204,12 +200,15 @@ impl Sandbox {
     /// What became of all that was handed in so far; nothing, without an intake.
     pub fn outcomes(&self) -> Outcomes {
         let intake = self.shared.intake.as_ref();
-        intake.map_or_else(Outcomes::default, |intake| intake.outcomes.lock().clone())
+        intake.map_or_else(Outcomes::default, |intake| {
+            intake.ledger.lock().outcomes().clone()
+        })
     }
 
+    /// Forgets them.
     pub fn clear_outcomes(&self) {
         if let Some(intake) = &self.shared.intake {
-            *intake.outcomes.lock() = Outcomes::default();
+            intake.ledger.lock().clear();
         }
     }
 
@@ -241,48 +240,6 @@ impl Drop for Sandbox {
             let _ = thread.join();
         }
     }
-}
-
-async fn accept(listener: TcpListener, app: TowerToHyperService<Router>, tls: Option<TlsAcceptor>) {
-    loop {
-        let Ok((socket, _)) = listener.accept().await else {
-            continue;
-        };
-        // Small answers would wait for acknowledgements otherwise.
-        let _ = socket.set_nodelay(true);
-        let (app, tls) = (app.clone(), tls.clone());
-        tokio::spawn(async move {
-            match tls {
-                None => converse(socket, app).await,
-                Some(tls) => {
-                    // Clients that do not trust the certificate leave here.
-                    if let Ok(socket) = tls.accept(socket).await {
-                        converse(socket, app).await;
-                    }
-                }
-            }
-        });
-    }
-}
-
-/// All requests of one connection.
-async fn converse(socket: impl AsyncRead + AsyncWrite + Unpin, app: TowerToHyperService<Router>) {
-    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        let answer = app.call(request);
-        async move {
-            let response = answer
-                .await
-                .unwrap_or_else(|never: Infallible| match never {});
-            if response.extensions().get::<Abort>().is_some() {
-                return Err(io::Error::other("a planned end of the connection"));
-            }
-            Ok(response)
-        }
-    });
-    // Errors here are the planned ones, or clients that left.
-    let _ = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(socket), service)
-        .await;
 }
 
 fn router(shared: Arc<Shared>) -> Router {

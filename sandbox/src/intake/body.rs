@@ -2,7 +2,7 @@
 
 use crate::intake::answer::Refusal;
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use futures_util::StreamExt;
 use std::io::{self, Read};
@@ -86,7 +86,7 @@ enum Encoding {
 fn encoding(headers: &HeaderMap) -> Result<Encoding, BodyError> {
     let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
     let (first, more) = (values.next(), values.next());
-    match (first.map(|value| value.as_bytes()), more) {
+    match (first.map(HeaderValue::as_bytes), more) {
         (None, _) | (Some(b"identity"), None) => Ok(Encoding::Identity),
         (Some(b"gzip"), None) => Ok(Encoding::Gzip),
         (Some(b"deflate"), None) => Ok(Encoding::Deflate),

@@ -14,27 +14,28 @@ pub(crate) fn of_request(
     query: &[(String, String)],
     relay: Relay,
 ) -> Result<Option<String>, Refusal> {
-    let found: Vec<Option<&str>> = [
-        sentry(headers, &X_SENTRY_AUTH),
-        sentry(headers, &header::AUTHORIZATION),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let sentry: Vec<&str> = [X_SENTRY_AUTH, header::AUTHORIZATION]
+        .iter()
+        .filter_map(|name| sentry(headers, name))
+        .collect();
     let basic = basic(headers).filter(|_| relay.takes_basic());
     // Any parameter of this kind makes the query a place of its own.
     let asked = query.iter().any(|(name, _)| name.starts_with("sentry_"));
-    if found.len() + usize::from(basic.is_some()) + usize::from(asked) > 1 {
+    let in_query = query.iter().find(|(name, _)| name == "sentry_key");
+    let in_query = in_query.map_or("", |(_, value)| value.as_str());
+    let mut places = sentry
+        .into_iter()
+        .chain(basic.as_deref())
+        .chain(asked.then_some(in_query));
+    let Some(key) = places.next() else {
+        return Ok(None);
+    };
+    if places.next().is_some() {
         return Err(unauthorized("multiple authorization payloads detected"));
     }
-    let in_query = || query.iter().find(|(name, _)| name == "sentry_key");
-    let key = match (found.first(), &basic) {
-        (Some(key), _) => *key,
-        (None, Some(key)) => Some(key.as_str()),
-        (None, None) if asked => in_query().map(|(_, value)| value.as_str()),
-        (None, None) => return Ok(None),
-    };
-    let key = key.ok_or_else(|| unauthorized("bad x-sentry-auth header"))?;
+    if key.is_empty() {
+        return Err(unauthorized("bad x-sentry-auth header"));
+    }
     checked(key).map(Some)
 }
 
@@ -54,14 +55,14 @@ pub(crate) fn checked(key: &str) -> Result<String, Refusal> {
     }
 }
 
-/// What `Sentry sentry_key=…, …` in a header says; the inner `None`: no key. Headers of other schemes are not looked at.
-fn sentry<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Option<&'a str>> {
+/// The key of `Sentry sentry_key=…, …` in a header; empty: it has none. Headers of other schemes are not looked at.
+fn sentry<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let text = headers.get(name)?.to_str().ok()?;
     let (scheme, fields) = text.split_at_checked(7)?;
     scheme.eq_ignore_ascii_case("sentry ").then(|| {
         let fields = fields.split(',').filter_map(|field| field.split_once('='));
         let mut keys = fields.filter(|(name, _)| name.trim() == "sentry_key");
-        keys.next().map(|(_, value)| value.trim())
+        keys.next().map_or("", |(_, value)| value.trim())
     })
 }
 

@@ -6,6 +6,7 @@
 //! | `POST /api/{id}/store/` | one event: JSON, also in base64, also compressed before that |
 //! | `POST /api/{id}/integration/otlp/v1/traces`, `…/logs` | OTLP, with and without a trailing slash |
 //! | `GET`, `DELETE /_sandbox/intake` | what became of it ([`Outcomes`]), and forgetting it |
+//! | `PUT /_sandbox/intake/quotas` | what is not taken from now on: a list of [`Quota`]s such as `[{"categories": ["span"], "seconds": 5, "requests": 2}]`; an empty one lifts all |
 //!
 //! Any prefix may stand before `/api/`. The keys are those that the web API lists, and their DSNs there lead here
 //! ([`crate::Sandbox::dsn`]). An answer of 200 means that something was received, as Sentry means it: what came of it is
@@ -26,6 +27,7 @@ mod fields;
 mod framing;
 mod ids;
 mod key;
+mod ledger;
 mod otlp;
 mod outcomes;
 mod parcel;

@@ -264,21 +264,19 @@ fn log(
     record
 }
 
-/// By the number; by the text only where the number says nothing.
+/// By the number, four for each level; by the text only where the number says nothing.
 fn level(number: i32, text: &str) -> &'static str {
-    match (number, text.to_lowercase().as_str()) {
-        (1..=4, _) => "trace",
-        (5..=8, _) => "debug",
-        (9..=12, _) => "info",
-        (13..=16, _) => "warn",
-        (17..=20, _) => "error",
-        (21..=24, _) => "fatal",
-        (_, "trace") => "trace",
-        (_, "debug") => "debug",
-        (_, "warn" | "warning") => "warn",
-        (_, "error") => "error",
-        (_, "fatal") => "fatal",
-        _ => "info",
+    const LEVELS: [&str; 6] = ["trace", "debug", "info", "warn", "error", "fatal"];
+    let place = usize::try_from(number).ok().and_then(|n| n.checked_sub(1));
+    if let Some(level) = place.and_then(|place| LEVELS.get(place / 4)) {
+        return level;
+    }
+    match text.to_lowercase().as_str() {
+        "warning" => "warn",
+        text => LEVELS
+            .into_iter()
+            .find(|level| *level == text)
+            .unwrap_or("info"),
     }
 }
 

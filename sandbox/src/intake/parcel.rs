@@ -176,8 +176,8 @@ impl Parcel {
         }
     }
 
-    /// Whether each item is small enough, and are few enough.
-    pub fn check_sizes(&self) -> Result<(), Refusal> {
+    /// Whether each item is small enough, and they are few enough; if not, with the type of the first that is not.
+    pub fn check_sizes(&self) -> Result<(), (&str, Refusal)> {
         for limit in LIMITS {
             let (mut count, mut total) = (0, 0);
             let of_types = self.loads.iter().filter_map(|load| load.size(limit.types));
@@ -185,10 +185,9 @@ impl Parcel {
                 count += 1;
                 total += size;
                 if each > limit.size || count > limit.count || total > limit.total {
-                    return Err(Refusal::new(
-                        StatusCode::PAYLOAD_TOO_LARGE,
-                        format!("envelope exceeded size limits for type '{name}'"),
-                    ));
+                    let message = format!("envelope exceeded size limits for type '{name}'");
+                    let refusal = Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message);
+                    return Err((name, refusal));
                 }
             }
         }
@@ -314,8 +313,8 @@ fn stored(body: Vec<u8>) -> Result<Vec<u8>, Refusal> {
     }
     let mut event = Vec::new();
     let most = EVENT as u64;
-    let mut decoder = ZlibDecoder::new(decoded.as_slice()).take(most);
-    decoder
+    let mut inflated = ZlibDecoder::new(decoded.as_slice()).take(most);
+    inflated
         .read_to_end(&mut event)
         .map_err(|error| wrong(error.to_string()))?;
     Ok(event)

@@ -3,6 +3,7 @@
 use crate::intake::answer::Refusal;
 use axum::http::{HeaderName, StatusCode, header};
 use parking_lot::Mutex;
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 pub(crate) const RATE_LIMITS: HeaderName = HeaderName::from_static("x-sentry-rate-limits");
@@ -69,6 +70,51 @@ impl Quota {
         }
     }
 
+    /// As the program is told it, over HTTP: the fields by their names, all but `categories` may be left out.
+    fn of_json(value: &Value) -> Result<Self, String> {
+        let fields = value.as_object().ok_or("a quota is no object")?;
+        let mut quota = Self::on(&[]);
+        for (key, value) in fields {
+            let wrong = || format!("{key} cannot be {value}");
+            let number = || value.as_u64().ok_or_else(wrong);
+            let text = || value.as_str().ok_or_else(wrong);
+            match key.as_str() {
+                "categories" => {
+                    let names = value.as_array().ok_or_else(wrong)?.iter();
+                    let names: Option<Vec<&str>> = names.map(Value::as_str).collect();
+                    let names = names.ok_or_else(wrong)?;
+                    quota.categories = names.into_iter().map(str::to_owned).collect();
+                }
+                "scope" => {
+                    let known = [Scope::Organization, Scope::Project, Scope::Key];
+                    let name = text()?;
+                    let scope = known.into_iter().find(|scope| scope.name() == name);
+                    quota.scope = scope.ok_or_else(wrong)?;
+                }
+                "reason" => text()?.clone_into(&mut quota.reason),
+                "seconds" => quota.seconds = number()?,
+                "requests" => {
+                    quota.requests = usize::try_from(number()?).unwrap_or(usize::MAX);
+                }
+                "project" => quota.project = Some(number()?),
+                "told" => {
+                    quota.told = match text()? {
+                        "at_once" => Told::AtOnce,
+                        "late" => Told::Late,
+                        "in_passing" => Told::InPassing,
+                        _ => return Err(wrong()),
+                    }
+                }
+                _ => return Err(format!("a quota has no {key}")),
+            }
+        }
+        if fields.contains_key("categories") {
+            Ok(quota)
+        } else {
+            Err("a quota needs categories".to_owned())
+        }
+    }
+
     fn touches(&self, categories: &BTreeSet<&str>) -> bool {
         self.categories.is_empty()
             || (self.categories.iter()).any(|name| categories.contains(name.as_str()))
@@ -121,6 +167,16 @@ impl Quotas {
     /// Forgets all of them.
     pub fn lift(&self) {
         self.0.lock().clear();
+    }
+
+    /// Puts the quotas of a JSON list in the place of all others.
+    pub(crate) fn replace(&self, list: &[u8]) -> Result<(), String> {
+        let list: Vec<Value> =
+            serde_json::from_slice(list).map_err(|error| format!("no list: {error}"))?;
+        let quotas: Result<Vec<Quota>, _> = list.iter().map(Quota::of_json).collect();
+        let quotas = quotas?.into_iter();
+        *self.0.lock() = quotas.map(|quota| Active { quota, met: false }).collect();
+        Ok(())
     }
 
     /// What stands in the way of these categories, counted as one request.

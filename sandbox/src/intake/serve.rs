@@ -17,8 +17,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
-/// Where the sandbox itself is asked what became of all that it was handed.
+/// Where the sandbox itself is asked what became of all that it was handed, and told what not to take.
 const OUTCOMES: &str = "/_sandbox/intake";
+const QUOTAS: &str = "/_sandbox/intake/quotas";
+/// More than any list of quotas needs.
+const LONGEST_LIST: usize = 65_536;
 
 /// The answer, if the request is one to the intake.
 pub(crate) async fn serve(shared: &Shared, parts: &Parts, body: Body) -> Result<Response, Body> {
@@ -29,6 +32,11 @@ pub(crate) async fn serve(shared: &Shared, parts: &Parts, body: Body) -> Result<
     if path == OUTCOMES {
         let head = Head::new(parts);
         return Ok(shared.send(outcomes(intake, &parts.method), None, &head));
+    }
+    if path == QUOTAS {
+        let head = Head::new(parts);
+        let draft = quotas(intake, parts, body).await;
+        return Ok(draft.map_or_else(Shared::hang_up, |draft| shared.send(draft, None, &head)));
     }
     let Some((door, project)) = Door::of(path) else {
         return Err(body);
@@ -56,13 +64,28 @@ pub(crate) async fn serve(shared: &Shared, parts: &Parts, body: Body) -> Result<
 
 fn outcomes(intake: &Intake, method: &Method) -> Draft {
     match *method {
-        Method::GET => answer::json_draft(&intake.outcomes.lock().json()),
+        Method::GET => answer::json_draft(&intake.ledger.lock().outcomes().json()),
         Method::DELETE => {
-            *intake.outcomes.lock() = crate::intake::outcomes::Outcomes::default();
+            intake.ledger.lock().clear();
             answer::bare(StatusCode::NO_CONTENT)
         }
         _ => answer::bare(StatusCode::METHOD_NOT_ALLOWED),
     }
+}
+
+/// `None`: nobody is there to hear it.
+async fn quotas(intake: &Intake, parts: &Parts, body: Body) -> Option<Draft> {
+    if parts.method != Method::PUT {
+        return Some(answer::bare(StatusCode::METHOD_NOT_ALLOWED));
+    }
+    let list = match body::read(body, &parts.headers, LONGEST_LIST).await {
+        Ok(list) => list,
+        Err(error) => return Some(error.refusal()?.draft(Form::Sentry)),
+    };
+    Some(match intake.quotas.replace(&list) {
+        Ok(()) => answer::bare(StatusCode::NO_CONTENT),
+        Err(problem) => Refusal::new(StatusCode::BAD_REQUEST, problem).draft(Form::Sentry),
+    })
 }
 
 /// One request.

@@ -4,13 +4,14 @@ use crate::draft::Draft;
 use crate::intake::answer::{self, Form, Refusal};
 use crate::intake::containers::{self, Spoiled};
 use crate::intake::door::{Door, Signal};
-use crate::intake::outcomes::{Accepted, Outcomes, Refused, Remark};
+use crate::intake::ledger::Ledger;
+use crate::intake::outcomes::{Accepted, Refused, Remark};
 use crate::intake::parcel::{Load, Offer, Parcel};
-use crate::intake::quotas::{Quotas, RATE_LIMITS};
+use crate::intake::quotas::{Quotas, RATE_LIMITS, Verdict};
 use crate::intake::relay::Relay;
 use crate::intake::spans::{self, Receipt, Sifted};
 use crate::intake::{event, otlp, transaction};
-use crate::world::{Outcome, ProjectStatus, World};
+use crate::world::{Outcome, Project, ProjectStatus, World};
 use axum::http::{HeaderValue, StatusCode};
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -21,7 +22,7 @@ use std::collections::BTreeSet;
 pub(crate) struct Intake {
     pub relay: Relay,
     pub quotas: Quotas,
-    pub outcomes: Mutex<Outcomes>,
+    pub ledger: Mutex<Ledger>,
     /// Keys that were looked up. One that was not is answered 200, whatever it is.
     known: Mutex<BTreeSet<String>>,
 }
@@ -31,7 +32,7 @@ impl Intake {
         Self {
             relay,
             quotas: Quotas::default(),
-            outcomes: Mutex::default(),
+            ledger: Mutex::default(),
             known: Mutex::default(),
         }
     }
@@ -50,6 +51,10 @@ impl Intake {
     fn taken(&self, world: &mut World, offer: Offer) -> Result<Draft, Refusal> {
         let (door, form, project) = (offer.door, offer.form, offer.project);
         let mut parcel = Parcel::open(offer, self.relay)?;
+        // Nothing at all is answered 200 for every key.
+        if parcel.loads.is_empty() {
+            return Ok(self.success(door, form, &parcel));
+        }
         let mut desk = Desk::new(self, world, project, &parcel);
         if !self.admits(desk.world, project, &parcel.key)? {
             desk.refuse_all(
@@ -60,49 +65,22 @@ impl Intake {
             );
             return Ok(self.success(door, form, &parcel));
         }
-        parcel.loads.retain(|load| {
-            if let Load::Unknown(item) = load {
-                desk.refuse(
-                    "unknown",
-                    "default",
-                    item.name(),
-                    1,
-                    "the server has no such item",
-                );
-            }
-            !matches!(load, Load::Unknown(_))
-        });
+        parcel.loads.retain(|load| desk.knows(load));
         let categories = parcel.loads.iter().flat_map(Load::categories);
         let verdict = self.quotas.judge(project, &categories.copied().collect());
-        parcel.loads.retain(|load| {
-            let mut stops = load
-                .categories()
-                .iter()
-                .filter(|name| load.stopped_by(name));
-            let Some(reason) = stops.find_map(|name| verdict.stops(name)) else {
-                return true;
-            };
-            desk.refuse_all(
-                std::slice::from_ref(load),
-                "rate_limited",
-                reason,
-                "a quota",
-            );
-            false
-        });
-        if let Err(refusal) = parcel.check_sizes() {
-            let reason = "too_large";
-            desk.refuse_all(&parcel.loads, "invalid", reason, &refusal.message);
+        parcel.loads.retain(|load| desk.may_keep(load, &verdict));
+        if let Err((name, refusal)) = parcel.check_sizes() {
+            let reason = format!("too_large:{name}");
+            desk.refuse_all(&parcel.loads, "invalid", &reason, &refusal.message);
             return Err(refusal);
         }
-        let answer = self.success(door, form, &parcel);
+        let mut answer = self.success(door, form, &parcel);
         for load in std::mem::take(&mut parcel.loads) {
             desk.process(load, &parcel);
         }
         if let Some(refusal) = verdict.refusal() {
             return Err(refusal);
         }
-        let mut answer = answer;
         let limits = verdict
             .limits
             .and_then(|limits| HeaderValue::from_str(&limits).ok());
@@ -114,7 +92,7 @@ impl Intake {
 
     /// Whether the key is good; an error once it is known that it is not.
     fn admits(&self, world: &World, project: u64, key: &str) -> Result<bool, Refusal> {
-        let active = |one: &crate::world::Project| one.status == ProjectStatus::Active;
+        let active = |one: &Project| one.status == ProjectStatus::Active;
         let good = world.project(project).is_some_and(active)
             && world
                 .keys
@@ -163,6 +141,28 @@ impl<'a> Desk<'a> {
             receipt,
             event_id: parcel.envelope.event_id.clone(),
         }
+    }
+
+    /// Whether the server has such an item; if not, it is passed over.
+    fn knows(&mut self, load: &Load) -> bool {
+        let Load::Unknown(item) = load else {
+            return true;
+        };
+        let detail = "the server has no such item";
+        self.refuse("unknown", "default", item.name(), 1, detail);
+        false
+    }
+
+    /// Whether no quota stops it.
+    fn may_keep(&mut self, load: &Load, verdict: &Verdict) -> bool {
+        let categories = load.categories().iter();
+        let mut stopping = categories.filter(|name| load.stopped_by(name));
+        let Some(reason) = stopping.find_map(|name| verdict.stops(name)) else {
+            return true;
+        };
+        let loads = std::slice::from_ref(load);
+        self.refuse_all(loads, "rate_limited", reason, "a quota");
+        false
     }
 
     fn process(&mut self, load: Load, parcel: &Parcel) {
@@ -243,16 +243,7 @@ impl<'a> Desk<'a> {
         payload: Value,
         remarks: Vec<Remark>,
     ) {
-        let mut outcomes = self.intake.outcomes.lock();
-        if event_id.is_some()
-            && let Some(before) = outcomes.accepted.iter_mut().find(|one| {
-                one.project == self.project && one.kind == kind && one.event_id == event_id
-            })
-        {
-            before.copies += 1;
-            return;
-        }
-        outcomes.accepted.push(Accepted {
+        let new = self.intake.ledger.lock().accept(Accepted {
             project: self.project,
             kind: kind.to_owned(),
             event_id,
@@ -260,7 +251,9 @@ impl<'a> Desk<'a> {
             remarks,
             copies: 1,
         });
-        drop(outcomes);
+        if !new {
+            return;
+        }
         let category = match kind {
             "event" => "error",
             "log" => "log_item",
@@ -270,7 +263,7 @@ impl<'a> Desk<'a> {
     }
 
     fn refuse(&mut self, outcome: &str, category: &str, reason: &str, quantity: u64, detail: &str) {
-        self.intake.outcomes.lock().refused.push(Refused {
+        self.intake.ledger.lock().refuse(Refused {
             project: self.project,
             outcome: outcome.to_owned(),
             category: category.to_owned(),
@@ -291,7 +284,7 @@ impl<'a> Desk<'a> {
 
     /// For the statistics of the web API.
     fn count(&mut self, outcome: &str, category: &str, reason: Option<&str>, quantity: u64) {
-        self.world.outcomes.push(Outcome {
+        let one = Outcome {
             project: self.project,
             second: self.receipt.now.timestamp(),
             category: category.to_owned(),
@@ -299,7 +292,19 @@ impl<'a> Desk<'a> {
             reason: reason.map(str::to_owned),
             quantity,
             times_seen: quantity,
-        });
+        };
+        let alike = |last: &&mut Outcome| {
+            (last.project, last.second) == (one.project, one.second)
+                && (&last.category, &last.outcome, &last.reason)
+                    == (&one.category, &one.outcome, &one.reason)
+        };
+        match self.world.outcomes.last_mut().filter(alike) {
+            Some(last) => {
+                last.quantity += quantity;
+                last.times_seen += quantity;
+            }
+            None => self.world.outcomes.push(one),
+        }
     }
 }
 

@@ -156,6 +156,41 @@ fn a_limit_may_be_learnt_late_or_told_in_passing() {
     assert_eq!(sandbox.outcomes().of("event").count(), 1);
 }
 
+#[test]
+fn quotas_can_be_put_over_http() {
+    let sandbox = taking();
+    let put = |list: &str| {
+        let url = format!("{}/_sandbox/intake/quotas", sandbox.url());
+        let request = agent_within(Duration::from_secs(20)).put(url);
+        read(request.send(list)).expect("an answer")
+    };
+    let list = json!([{
+        "categories": ["span"], "scope": "project", "reason": "r", "seconds": 5, "requests": 2,
+        "project": 2, "told": "late",
+    }]);
+    assert_eq!(put(&list.to_string()).status, 204);
+    assert_eq!(spans(&sandbox, vec![span(1)]).status, 200);
+    assert_eq!(
+        limits(&spans(&sandbox, vec![span(1)])),
+        (429, Some("5"), Some("5:span:project:r"))
+    );
+    assert_eq!(sandbox.outcomes().of("span").count(), 0);
+    assert_eq!(put("[{\"categories\": []}]").status, 204);
+    assert_eq!(spans(&sandbox, vec![span(1)]).status, 429);
+    assert_eq!(put("[]").status, 204);
+    assert_eq!(spans(&sandbox, vec![span(1)]).status, 200);
+    for (list, detail) in [
+        ("[{}]", "a quota needs categories"),
+        ("[1]", "a quota is no object"),
+        ("[{\"categories\":[1]}]", "categories cannot be [1]"),
+        ("[{\"scope\":\"team\"}]", "scope cannot be \"team\""),
+        ("[{\"limit\":0}]", "a quota has no limit"),
+    ] {
+        let answer = put(list);
+        assert_eq!((answer.status, answer.detail().as_str()), (400, detail));
+    }
+}
+
 fn broken(sandbox: &Sandbox, timeout: u64) -> bool {
     let (project, key) = key_of(sandbox, SLUG);
     let url = format!("{}/api/{project}/{TRACES}?sentry_key={key}", sandbox.url());

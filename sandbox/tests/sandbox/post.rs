@@ -146,14 +146,14 @@ pub fn event() -> Value {
 
 /// An envelope of items, each a header and a payload; lengths are added.
 pub fn envelope(header: &Value, items: &[(Value, Value)]) -> Vec<u8> {
-    let mut body = format!("{header}\n");
-    for (header, payload) in items {
+    let items = items.iter().map(|(header, payload)| {
         let payload = payload.to_string();
         let mut header = header.clone();
         header["length"] = payload.len().into();
-        body += &format!("{header}\n{payload}\n");
-    }
-    body.into_bytes()
+        format!("{header}\n{payload}\n")
+    });
+    let lines: Vec<String> = [format!("{header}\n")].into_iter().chain(items).collect();
+    lines.concat().into_bytes()
 }
 
 /// One item of a type, without a header of the envelope.
