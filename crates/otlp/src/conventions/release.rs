@@ -4,11 +4,9 @@ use crate::conventions::left_out::{LeftOut, Rule};
 use crate::seen::Seen;
 use crate::terms::Terms;
 
-/// What sentry-relay 0.10.1 keeps.
 const RULE: Rule = Rule {
     what: "release",
     longest: 200,
-    forbidden: &['\n', '\r', '\t', '\u{c}', '/', '\\'],
     reserved: &[".", "..", "latest"],
 };
 

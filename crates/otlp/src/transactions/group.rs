@@ -157,8 +157,7 @@ impl Grouper {
         }
         self.number += 1;
         // Many traces have one span, and a list that grows begins with room for four.
-        let mut records = Vec::with_capacity(1);
-        records.push(record);
+        let records = vec![record];
         let waiting = Waiting {
             number: self.number,
             first: now,
@@ -216,8 +215,6 @@ mod tests {
     use crate::transactions::payload::Payload;
     use opentelemetry_proto::tonic::trace::v1::Span;
     use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
-    use proptest::collection::vec;
-    use proptest::prelude::*;
     use serde_json::Value;
 
     const BOUNDS: Bounds = Bounds {
@@ -233,17 +230,6 @@ mod tests {
         span.parent_span_id = vec![parent; 8];
         span.flags = flags;
         span
-    }
-
-    /// Trace and span ids of a transaction, the root first.
-    fn ids(payload: &Payload) -> Vec<(String, String)> {
-        let event: Value = serde_json::from_slice(&payload.json).expect("JSON");
-        let text = |value: &Value| value.as_str().expect("a text").to_owned();
-        let id = |span: &Value| (text(&span["trace_id"]), text(&span["span_id"]));
-        let spans = event["spans"].as_array().expect("spans").iter().map(id);
-        std::iter::once(id(&event["contexts"]["trace"]))
-            .chain(spans)
-            .collect()
     }
 
     fn marks(payload: &Payload) -> Value {
@@ -378,53 +364,5 @@ mod tests {
         });
         test.add(0, &made(1, 1, 0, 0x100));
         assert!(test.due(1_000).is_empty());
-    }
-
-    /// A step: time that passes, or a span of a trace, an id, a parent and flags.
-    fn step() -> impl Strategy<Value = (u64, Option<(u8, u8, u8, u32)>)> {
-        let flags = prop_oneof![Just(0), Just(0x100), Just(0x300)];
-        let span = (1_u8..4, 1_u8..12, 0_u8..12, flags);
-        (0_u64..4, prop::option::weighted(0.8, span))
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(100))]
-
-        #[test]
-        fn every_span_goes_out_exactly_once(
-            steps in vec(step(), 0..60),
-            spans in 1_usize..40,
-            bytes in 500_usize..20_000,
-        ) {
-            let mut test = Test::new(Bounds { spans, bytes, ..BOUNDS });
-            let mut ready = Vec::new();
-            let mut expected = Vec::new();
-            let mut seconds = 0;
-            for (number, (passed, step)) in (0..).zip(steps) {
-                seconds += passed;
-                match step {
-                    None => {
-                        let now = test.at(seconds);
-                        ready.push(test.grouper.due(now));
-                    }
-                    Some((trace, id, parent, flags)) => {
-                        let mut span = made(trace, id, parent, flags);
-                        // No span repeats another one.
-                        span.start_time_unix_nano += number * 1_000;
-                        expected.push((hex::encode(&span.trace_id), hex::encode(&span.span_id)));
-                        ready.push(test.add(seconds, &span));
-                    }
-                }
-                prop_assert!(test.grouper.spans() <= spans && test.grouper.bytes() <= bytes);
-            }
-            ready.push(test.grouper.drain());
-            prop_assert_eq!((test.grouper.spans(), test.grouper.bytes()), (0, 0));
-            let payloads = ready.iter().flat_map(|ready| &ready.payloads);
-            let mut sent: Vec<_> = payloads.flat_map(ids).collect();
-            sent.sort();
-            expected.sort();
-            prop_assert_eq!(sent, expected);
-            prop_assert!(ready.iter().all(|ready| ready.repeated == 0 && ready.broken.is_empty()));
-        }
     }
 }

@@ -16,6 +16,8 @@ pub const DROPPED_LINKS: &str = "otel.dropped_links_count";
 pub const DROPPED_SCOPE_ATTRIBUTES: &str = "otel.scope.dropped_attributes_count";
 /// Those that are no exceptions; exceptions are events of Sentry's.
 pub const EVENTS: &str = "otel.events";
+/// Links of a root whose data is too large for them to be kept beside it.
+pub const LINKS: &str = "otel.links";
 /// Links without a valid id, which Sentry would refuse.
 pub const INVALID_LINKS: &str = "otel.invalid_links";
 /// The longest text, in characters, of a span that was too large.

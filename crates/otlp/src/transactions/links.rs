@@ -19,7 +19,7 @@ pub fn is_id(id: &[u8], length: usize) -> bool {
 /// The links of a span whose ids Sentry takes, or the others.
 #[derive(Debug, Clone, Copy)]
 pub struct Links<'a> {
-    links: &'a [Link],
+    all: &'a [Link],
     valid: bool,
     limits: Limits,
 }
@@ -28,7 +28,7 @@ impl<'a> Links<'a> {
     /// Those with valid ids, or those without; none where there are none.
     pub fn of(links: &'a [Link], valid: bool, limits: Limits) -> Option<Self> {
         let links = Self {
-            links,
+            all: links,
             valid,
             limits,
         };
@@ -39,11 +39,7 @@ impl<'a> Links<'a> {
         let wanted = move |link: &&Link| {
             (is_id(&link.trace_id, 16) && is_id(&link.span_id, 8)) == self.valid
         };
-        let kept = self
-            .links
-            .iter()
-            .filter(wanted)
-            .take(self.limits.attributes);
+        let kept = self.all.iter().filter(wanted).take(self.limits.attributes);
         kept.map(move |link| LinkJson {
             link,
             limits: self.limits,

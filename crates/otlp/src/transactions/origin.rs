@@ -30,6 +30,7 @@ pub struct Origin {
     /// The others.
     rest: Vec<KeyValue>,
     limits: Limits,
+    rest_size: usize,
 }
 
 impl Origin {
@@ -49,9 +50,12 @@ impl Origin {
             context,
             rest,
             limits: Limits::NONE,
+            rest_size: 0,
         };
         let fitting = fit(LARGEST_REST, |limits| Map::new(&origin.rest, limits));
-        origin.limits = fitting.map_or(origin.limits, |(_, limits)| limits);
+        if let Ok((json, limits)) = fitting {
+            (origin.rest_size, origin.limits) = (json.len(), limits);
+        }
         origin
     }
 
@@ -63,6 +67,11 @@ impl Origin {
     /// Attributes that a context would not hold.
     pub fn rest(&self) -> Map<'_> {
         Map::new(&self.rest, self.limits)
+    }
+
+    /// How long these are as JSON, in bytes.
+    pub fn rest_size(&self) -> usize {
+        self.rest_size
     }
 
     /// Something had to be cut.

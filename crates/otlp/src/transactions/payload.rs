@@ -17,6 +17,19 @@ pub struct Payload {
     pub cut: usize,
     /// What of it Sentry would not have kept.
     pub left_out: Vec<LeftOut>,
+    /// Where not all traces like it were kept: what the header of its envelope has to say.
+    pub sampled: Option<Sampled>,
+}
+
+/// What `trace`, in the header of an envelope, says beside the trace and the key. Relay 26.9 takes the share from there
+/// alone, and overwrites what the transaction says of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampled {
+    /// The share of traces that was kept, above 0 and below 1.
+    pub rate: f64,
+    pub transaction: String,
+    pub release: Option<String>,
+    pub environment: Option<String>,
 }
 
 /// Spans of which no transaction could be made; said and counted.

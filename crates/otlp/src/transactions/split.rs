@@ -30,7 +30,7 @@ impl Room {
     fn behind(head: &Head) -> Self {
         Self {
             spans: MOST_SPANS - 1,
-            bytes: LARGEST.saturating_sub(head.len()),
+            bytes: LARGEST.saturating_sub(head.size()),
             list: LARGEST_LIST,
             of_each: ADDED + head.of_each_span,
         }
@@ -122,6 +122,7 @@ fn payload(mut head: Head, nodes: &[Node], trace_id: &str) -> Payload {
         spans: nodes.len(),
         cut: cut + usize::from(origin),
         left_out: std::mem::take(&mut head.left_out),
+        sampled: head.sampled.take(),
         json: head.with(nodes.iter().skip(1).map(|node| &*node.record.json)),
     }
 }

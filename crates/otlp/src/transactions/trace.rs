@@ -168,8 +168,10 @@ mod tests {
         made
     }
 
-    /// Each tree as its mark, and the id and end of its nodes.
-    fn shape(trees: &[Tree]) -> Vec<(Option<Mark>, Vec<(u8, usize)>)> {
+    /// A tree as its mark, and the id and end of its nodes.
+    type Shape = (Option<Mark>, Vec<(u8, usize)>);
+
+    fn shape(trees: &[Tree]) -> Vec<Shape> {
         let node = |node: &Node| (node.record.id[0], node.end);
         let shape = |tree: &Tree| (tree.mark, tree.nodes.iter().map(node).collect());
         trees.iter().map(shape).collect()

@@ -12,11 +12,13 @@ use crate::conventions::user::{User, user};
 use crate::seen::Seen;
 use crate::transactions::keys;
 use crate::transactions::origin::Origin;
+use crate::transactions::payload::Sampled;
 use crate::transactions::rate::client_sample_rate;
 use crate::transactions::read::{Item, Restored};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use uuid::Uuid;
 
 /// Who sends.
@@ -27,6 +29,10 @@ pub const SDK: Sdk = Sdk {
 
 /// What an event ends with: the list of spans, which is put in later, is its last field.
 const END: &[u8] = b"]}";
+
+/// Beside data of more than 8 KiB Sentry loses the links of a root without a word (sentry-relay 0.10.1): then they are
+/// in its data. In bytes, with room for what Sentry counts beside texts.
+const LARGEST_BESIDE_LINKS: usize = 5_000;
 
 /// Sentry's `sdk`.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -63,11 +69,12 @@ pub struct Head {
     /// What Sentry's Relay writes into each span of what is here, in bytes.
     pub of_each_span: usize,
     pub left_out: Vec<LeftOut>,
+    pub sampled: Option<Sampled>,
 }
 
 impl Head {
     /// How long the event is without a span, in bytes.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.json.len() + END.len()
     }
 
@@ -87,7 +94,8 @@ impl Head {
 
 #[derive(Serialize)]
 struct Event<'a> {
-    event_id: &'a str,
+    #[serde(rename = "event_id")]
+    id: &'a str,
     r#type: &'static str,
     transaction: &'a str,
     transaction_info: Info,
@@ -129,7 +137,8 @@ struct Otel<'a> {
 
 #[derive(Serialize)]
 struct Trace<'a> {
-    trace_id: &'a str,
+    #[serde(rename = "trace_id")]
+    id: &'a str,
     span_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_span_id: Option<&'a str>,
@@ -150,6 +159,8 @@ struct Data<'a> {
     mark: Option<Mark>,
     /// Where it is not the transaction's name.
     description: Option<&'a str>,
+    /// Where they have to be here.
+    links: Option<&'a RawValue>,
 }
 
 impl Serialize for Data<'_> {
@@ -161,6 +172,9 @@ impl Serialize for Data<'_> {
         }
         if let Some(description) = self.description {
             map.serialize_entry(&unique.take(keys::DESCRIPTION), description)?;
+        }
+        if let Some(links) = self.links {
+            map.serialize_entry(&unique.take(keys::LINKS), links)?;
         }
         for (key, value) in &self.item.data.0 {
             map.serialize_entry(&unique.take(&**key), value)?;
@@ -187,8 +201,9 @@ pub fn head(
     let mut kept = |found: Result<_, LeftOut>| found.map_err(|out| left_out.push(out)).ok();
     let release = kept(release(&seen, &origin.terms)).flatten();
     let environment = kept(environment(&seen, &origin.terms)).flatten();
+    let rate = client_sample_rate(&seen, &origin.terms);
     let event = Event {
-        event_id: &event_id,
+        id: &event_id,
         r#type: "transaction",
         transaction: &name.text,
         transaction_info: Info {
@@ -201,7 +216,10 @@ pub fn head(
         start_timestamp: item.start_timestamp,
         timestamp: item.timestamp,
         contexts: Contexts {
-            trace: trace(item, origin, mark, &seen, &name),
+            trace: Trace {
+                client_sample_rate: rate,
+                ..trace(item, origin, mark, &seen, &name)
+            },
             otel: Otel {
                 resource: origin.context(),
             },
@@ -220,6 +238,12 @@ pub fn head(
     Ok(Head {
         of_each_span: 2 * name.text.len() + length(release) + length(environment) + user,
         json,
+        sampled: rate.map(|rate| Sampled {
+            rate,
+            release: release.map(str::to_owned),
+            environment: environment.map(str::to_owned),
+            transaction: name.text,
+        }),
         event_id,
         left_out,
     })
@@ -234,21 +258,27 @@ fn trace<'a>(
 ) -> Trace<'a> {
     let is_told =
         *item.description == name.text || seen.attributes().get(keys::DESCRIPTION).is_some();
+    let entry = |(key, value): &(Cow<'_, str>, &RawValue)| key.len() + value.get().len();
+    let description = (!is_told).then_some(&*item.description);
+    let added = description.map_or(0, str::len) + origin.rest_size();
+    let data = item.data.0.iter().map(entry).sum::<usize>() + added;
+    let is_large = data > LARGEST_BESIDE_LINKS;
     Trace {
-        trace_id: &item.trace_id,
+        id: &item.trace_id,
         span_id: &item.span_id,
         parent_span_id: item.parent_span_id.as_deref(),
         op: &item.op,
         status: &item.status,
         origin: &item.origin,
-        client_sample_rate: client_sample_rate(seen, &origin.terms),
+        client_sample_rate: None,
         data: Data {
             item,
             origin,
             mark,
-            description: (!is_told).then_some(&*item.description),
+            description,
+            links: item.links.filter(|_| is_large),
         },
-        links: item.links,
+        links: item.links.filter(|_| !is_large),
     }
 }
 
@@ -261,7 +291,7 @@ mod tests {
     use crate::transactions::origin::Origins;
     use crate::transactions::span::write;
     use opentelemetry_proto::tonic::trace::v1::Span;
-    use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+    use opentelemetry_proto::tonic::trace::v1::span::{Link, SpanKind};
     use serde_json::{Value, json};
 
     const RESOURCE: &[(&str, &str)] = &[
@@ -355,7 +385,35 @@ mod tests {
         });
         assert_eq!(event, expected);
         assert_eq!(head.left_out.len(), 1);
+        let sampled = Sampled {
+            rate: 0.5,
+            transaction: "GET /users/{id}".to_owned(),
+            release: Some("1.0".to_owned()),
+            environment: None,
+        };
+        assert_eq!(head.sampled, Some(sampled));
         assert_eq!(head.of_each_span, 2 * 15 + 3 + "{\"id\":\"7\"}".len());
+    }
+
+    #[test]
+    fn links_are_where_sentry_keeps_them() {
+        let link = Link {
+            trace_id: vec![4; 16],
+            span_id: vec![5; 8],
+            ..Link::default()
+        };
+        let at = |text: &str| {
+            let mut span = span("x", SpanKind::Internal, &[("text", text)]);
+            span.links = vec![link.clone()];
+            let (event, _) = made(&span, &Terms::default(), None);
+            let trace = &event["contexts"]["trace"];
+            (
+                trace["links"].is_array(),
+                trace["data"]["otel.links"].is_array(),
+            )
+        };
+        assert_eq!(at("small"), (true, false));
+        assert_eq!(at(&"x".repeat(5_000)), (false, true));
     }
 
     #[test]
