@@ -17,6 +17,7 @@ Usage: sentry-sandbox [OPTIONS]
 
   --config FILE            also write the printed config.json there, for tap-sentry --config FILE
   --exporter-config FILE   also write settings there, for sentry-exporter --config.file FILE
+  --otlp-config FILE       also write a configuration there, for sentry-otlp --config FILE; implies --intake 26.7
   --port N                 listen there (default: any free port)
   --limits hosted|none     rate limits of the hosted service, or those of a self-hosted one (default: none)
   --latency-ms N           added to every request (default: 0)
@@ -66,7 +67,13 @@ fn main() -> ExitCode {
         "organization": ORGANIZATION,
         "base_url": sandbox.url(),
     });
-    for (path, content) in [(files.tap, &settings), (files.exporter, &connection)] {
+    let dsns = sandbox.intake_dsns();
+    let bridge = json!({"exporters": {"sentry": {"dsn": dsns.first().map(|(_, dsn)| dsn)}}});
+    for (path, content) in [
+        (files.tap, &settings),
+        (files.exporter, &connection),
+        (files.otlp, &bridge),
+    ] {
         if let Some(path) = path
             && let Err(error) = write(&path, &format!("{content:#}\n"))
         {
@@ -78,7 +85,7 @@ fn main() -> ExitCode {
     println!("organization: {ORGANIZATION}");
     println!("config.json: {settings}");
     println!("token: {TOKEN}");
-    for (slug, dsn) in sandbox.intake_dsns() {
+    for (slug, dsn) in dsns {
         println!("dsn of {slug}: {dsn}");
     }
     println!("integration token: {}", sentry_sandbox::INTEGRATION_TOKEN);
@@ -120,6 +127,7 @@ fn wait_for_ctrl_c() -> io::Result<()> {
 struct Files {
     tap: Option<PathBuf>,
     exporter: Option<PathBuf>,
+    otlp: Option<PathBuf>,
 }
 
 /// What to serve, and what to write. `None`: only the usage is wanted.
@@ -132,6 +140,10 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<(Options, File
         match flag.as_str() {
             "--config" => files.tap = Some(PathBuf::from(value()?)),
             "--exporter-config" => files.exporter = Some(PathBuf::from(value()?)),
+            "--otlp-config" => {
+                files.otlp = Some(PathBuf::from(value()?));
+                options.intake.get_or_insert_default();
+            }
             "--port" => options.port = number(&value()?)?,
             "--latency-ms" => options.latency = Duration::from_millis(number(&value()?)?),
             "--gzip" => options.gzip = true,

@@ -38,9 +38,9 @@ pub struct Cli {
 /// One source for --help, the man page and the documentation.
 pub const EXIT_CODES: &str = "Exit codes:
   0  stopped by a signal with everything delivered, or done what was asked
-  1  configuration not usable, address not free, spool in use, or an unexpected error
+  1  configuration not usable, address not free, or an unexpected error
   2  invalid command line
-  4  stopped with something that was acknowledged and neither delivered nor kept in a spool; the log says how much
+  4  stopped with something that was acknowledged and could not be delivered; the log says how much
   5  stdout was closed";
 
 /// Where the program's own metrics are, unless the command line says otherwise.

@@ -25,7 +25,7 @@ use std::time::Duration;
 use tap_sentry_serve::reload::{Policy, Reload};
 use tap_sentry_serve::server::{Bound, Server, WebSource};
 use tap_sentry_serve::web_config::WebConfig;
-use tap_sentry_settings::problem::SettingsError;
+use tap_sentry_settings::problem::{Problem, SettingsError};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -68,6 +68,22 @@ fn read(cli: &Cli) -> Result<Config, SettingsError> {
         .secrets()
         .iter()
         .for_each(tap_sentry_serve::log::hide);
+    let spools = config
+        .exporters
+        .iter()
+        .filter(|exporter| exporter.spool.is_some());
+    let refused: Vec<_> = spools
+        .map(|exporter| {
+            let key = format!("exporters.{}.spool", exporter.name);
+            Problem::new(
+                &key,
+                "is not in this version, where all that waits is in memory: remove it",
+            )
+        })
+        .collect();
+    if !refused.is_empty() {
+        return Err(SettingsError::Problems(refused));
+    }
     for warning in &config.warnings {
         log::warn!("{warning}");
     }

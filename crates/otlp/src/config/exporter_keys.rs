@@ -100,13 +100,13 @@ pub const EXPORTER: &[Key] = &[
         "spool",
         Path,
         "",
-        "Folder in which what was acknowledged survives a crash. Without it, it waits in memory.",
+        "Folder in which what was acknowledged survives a crash. Not in this version, where all of it waits in memory: refused.",
     ),
     Key::new(
         "spool_size",
         Bytes,
         "1GiB",
-        "So many bytes wait in the spool; beyond them clients are asked to send again later.",
+        "So many bytes wait in the spool. Not in this version.",
     ),
     Key::new(
         "timeout",
@@ -317,13 +317,13 @@ pub const QUEUE: &[Key] = &[
         "wait_for_result",
         Warned,
         "",
-        "is passed over: clients are answered when their data is safe in the queue or the spool",
+        "is passed over: clients are answered when their data is safe in the queue",
     ),
     Key::new(
         "storage",
         Text,
         "",
-        "Names an extension of the collector, which is not here: refused, unless `spool` names a folder.",
+        "Names an extension of the collector, which is not here: refused.",
     ),
     Key::new(
         "batch",
