@@ -47,7 +47,7 @@ fn what_comes_before_the_answer_waits_for_it() {
 fn a_key_that_is_refused_keeps_what_came_and_says_so() {
     let sentry = sentry();
     let wrong = dsn(&sentry).replacen("//", "//0123456789abcdef0123456789abcdef@", 1);
-    let (scheme, rest) = wrong.split_once("@").expect("a key");
+    let (scheme, rest) = wrong.split_once('@').expect("a key");
     let (_, host) = rest.split_once('@').expect("a host");
     let mut bridge = Bridge::start(&json!({"dsn": format!("{scheme}@{host}")}));
     bridge.line_with("refuses the key");

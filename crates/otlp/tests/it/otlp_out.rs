@@ -77,7 +77,7 @@ fn half_of_the_traces_are_kept_whole() {
     bridge.take(&spans([both(0x7f), both(0x80)].concat()));
     assert_eq!(
         bridge.metric("sentry_otlp_rejected_total{reason=\"sampled\"}"),
-        2.0
+        2
     );
     bridge.delivered();
     let outcomes = sentry.outcomes();

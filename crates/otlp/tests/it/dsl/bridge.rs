@@ -166,14 +166,14 @@ impl Bridge {
         response.body_mut().read_to_string().expect("a text")
     }
 
-    /// The value of one of its series, as `name` or `name{label="value"}`.
-    pub fn metric(&self, series: &str) -> f64 {
+    /// The value of one of its series, a whole number, as `name` or `name{label="value"}`.
+    pub fn metric(&self, series: &str) -> u64 {
         let text = self.get("/metrics");
         let line = text
             .lines()
             .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         let line = line.unwrap_or_else(|| panic!("no {series} in\n{text}"));
-        line.parse().expect("a number")
+        line.trim_end_matches(".0").parse().expect("a number")
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {
