@@ -1,7 +1,7 @@
 //! The sandbox as a program: prints where it listens and what opens it, and serves until ctrl-c.
 
 use chrono::{TimeDelta, Utc};
-use sentry_sandbox::{Bulk, Limits, ORGANIZATION, Options, Sandbox, TOKEN, Version, World};
+use sentry_sandbox::{Bulk, Limits, ORGANIZATION, Options, Relay, Sandbox, TOKEN, Version, World};
 use serde_json::json;
 use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -17,12 +17,16 @@ Usage: sentry-sandbox [OPTIONS]
 
   --config FILE            also write the printed config.json there, for tap-sentry --config FILE
   --exporter-config FILE   also write settings there, for sentry-exporter --config.file FILE
+  --otlp-config FILE       also write a configuration there, for sentry-otlp --config FILE; implies --intake 26.7
   --port N                 listen there (default: any free port)
   --limits hosted|none     rate limits of the hosted service, or those of a self-hosted one (default: none)
   --latency-ms N           added to every request (default: 0)
   --gzip                   compress for clients that accept it
   --server VERSION         2026, 2025, 21.4, 21.1 or 9.1: what it knows and how it answers (default: 2025)
   --no-hits                searches do not say how many rows they have (no X-Hits)
+  --intake VERSION         also take in envelopes, events and OTLP, as Relay 26.7, 26.5, 26.2, 25 or 21, or as
+                           Sentry 9.1 does; GET /_sandbox/intake tells what became of it,
+                           PUT /_sandbox/intake/quotas takes a list such as [{\"categories\": [\"span\"]}]
   --pedantic               refuse what Sentry passes over in silence: unknown parameters and, in searches, tags
   --bulk P,I,E[,BYTES]     P projects of I issues of E events over 30 days, instead of the seeded world
 ";
@@ -63,7 +67,13 @@ fn main() -> ExitCode {
         "organization": ORGANIZATION,
         "base_url": sandbox.url(),
     });
-    for (path, content) in [(files.tap, &settings), (files.exporter, &connection)] {
+    let dsns = sandbox.intake_dsns();
+    let bridge = json!({"exporters": {"sentry": {"dsn": dsns.first().map(|(_, dsn)| dsn)}}});
+    for (path, content) in [
+        (files.tap, &settings),
+        (files.exporter, &connection),
+        (files.otlp, &bridge),
+    ] {
         if let Some(path) = path
             && let Err(error) = write(&path, &format!("{content:#}\n"))
         {
@@ -75,6 +85,9 @@ fn main() -> ExitCode {
     println!("organization: {ORGANIZATION}");
     println!("config.json: {settings}");
     println!("token: {TOKEN}");
+    for (slug, dsn) in dsns {
+        println!("dsn of {slug}: {dsn}");
+    }
     println!("integration token: {}", sentry_sandbox::INTEGRATION_TOKEN);
     println!("organization token: {}", sentry_sandbox::ORGANIZATION_TOKEN);
     println!("narrow token: {}", sentry_sandbox::NARROW_TOKEN);
@@ -114,6 +127,7 @@ fn wait_for_ctrl_c() -> io::Result<()> {
 struct Files {
     tap: Option<PathBuf>,
     exporter: Option<PathBuf>,
+    otlp: Option<PathBuf>,
 }
 
 /// What to serve, and what to write. `None`: only the usage is wanted.
@@ -126,6 +140,10 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<(Options, File
         match flag.as_str() {
             "--config" => files.tap = Some(PathBuf::from(value()?)),
             "--exporter-config" => files.exporter = Some(PathBuf::from(value()?)),
+            "--otlp-config" => {
+                files.otlp = Some(PathBuf::from(value()?));
+                options.intake.get_or_insert_default();
+            }
             "--port" => options.port = number(&value()?)?,
             "--latency-ms" => options.latency = Duration::from_millis(number(&value()?)?),
             "--gzip" => options.gzip = true,
@@ -133,6 +151,11 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<(Options, File
                 let name = value()?;
                 options.version =
                     Version::named(&name).ok_or(format!("no server is called {name:?}"))?;
+            }
+            "--intake" => {
+                let name = value()?;
+                let relay = Relay::named(&name).ok_or(format!("no intake is called {name:?}"))?;
+                options.intake = Some(relay);
             }
             "--no-hits" => options.hits = false,
             "--pedantic" => options.pedantic = true,

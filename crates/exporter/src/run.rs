@@ -20,7 +20,7 @@ use chrono::Utc;
 use std::io::Write;
 use std::sync::Arc;
 use tap_sentry_serve::reload::{Policy, Reload};
-use tap_sentry_serve::server::{self, Server};
+use tap_sentry_serve::server::{self, Server, WebSource};
 use tap_sentry_settings::problem::{Problem, SettingsError};
 use tokio::runtime::Runtime;
 
@@ -109,7 +109,7 @@ fn snapshot(settings: &Settings, memory: &Arc<Memory>) -> Result<Snapshot, Error
 /// The settings are sound already; so must be what they name.
 fn check(settings: &Settings) -> Result<(), Error> {
     if let Some(file) = &settings.web.config_file {
-        server::check(file)?;
+        server::check(&WebSource::File(file.clone()))?;
     }
     if let Receiver::Pushgateway(pushgateway) = &settings.push.to {
         pushgateway.client()?;
@@ -171,7 +171,7 @@ fn serve(
         .merge(route::router(probes))
         .merge(pages::router(pages));
     let mut server = Server::new(web.listen_addresses);
-    server.web_config = web.config_file;
+    server.web_config = web.config_file.map(WebSource::File);
     server.reload = Some(reload);
     if let Some(user) = web.user {
         if user.is_known() {

@@ -1,0 +1,239 @@
+//! Attributes as tags, by which Sentry searches.
+
+use crate::attributes::{Attributes, scalar};
+use crate::conventions::text::{line, short};
+use crate::conventions::unique::Unique;
+use crate::seen::Seen;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use serde::{Serialize, Serializer};
+use std::borrow::Cow;
+
+/// Sentry cuts keys and values beyond so many characters (sentry-relay 0.10.1).
+const LONGEST: usize = 200;
+
+/// So much of a key is left room for the number that tells it from another.
+const LONGEST_KEY: usize = LONGEST - 12;
+
+/// All tags of an event together, in bytes; attributes beyond it are in its data alone.
+const MOST: usize = 32_000;
+
+/// Tags of these names never arrive: sentry-relay 0.10.1 removes them, or makes fields of the event of them.
+const RESERVED: &[&str] = &[
+    "dist",
+    "environment",
+    "filename",
+    "function",
+    "release",
+    "server_name",
+    "user",
+];
+
+/// What stands before a reserved name.
+const RENAMED: &str = "attribute.";
+
+/// What stands before the name of a resource's attribute that the span has too.
+const OF_RESOURCE: &str = "resource.";
+
+/// What SDKs tell Sentry with, and nothing to search by.
+const INTERNAL: &str = "sentry.";
+
+/// Names and values that Sentry keeps as they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tags(pub Vec<(String, String)>);
+
+impl Serialize for Tags {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+/// The attributes of a span and of its resource that are no arrays, maps or bytes, and what was told of a span by the
+/// exporter that the collector had: `status_message`, `span_kind`, `library_name`, `library_version`.
+pub fn tags(seen: &Seen<'_>) -> Tags {
+    let mut tags = Tagging::default();
+    tags.attributes(seen.attributes(), "");
+    tags.attributes(seen.resource, OF_RESOURCE);
+    let status = seen.span.status.as_ref();
+    tags.add(
+        "status_message",
+        status.map_or("", |status| &status.message),
+    );
+    tags.add("span_kind", kind(seen.span.kind()));
+    if let Some(scope) = seen.scope {
+        tags.add("library_name", &scope.name);
+        tags.add("library_version", &scope.version);
+    }
+    tags.tags
+}
+
+/// The kind of a span as a word; empty where it has none.
+pub const fn kind(kind: SpanKind) -> &'static str {
+    match kind {
+        SpanKind::Unspecified => "",
+        SpanKind::Internal => "internal",
+        SpanKind::Server => "server",
+        SpanKind::Client => "client",
+        SpanKind::Producer => "producer",
+        SpanKind::Consumer => "consumer",
+    }
+}
+
+/// A value as Sentry keeps it in a tag; none where it would be null.
+pub fn tag_value(value: &str) -> Option<String> {
+    line(value).map(|value| short(&value, LONGEST).into_owned())
+}
+
+#[derive(Debug, Default)]
+struct Tagging {
+    tags: Tags,
+    unique: Unique<'static>,
+    bytes: usize,
+}
+
+impl Tagging {
+    fn attributes(&mut self, attributes: Attributes<'_>, of_repeated: &str) {
+        for (key, value) in attributes.iter() {
+            let Some(value) = scalar(value).filter(|_| !key.starts_with(INTERNAL)) else {
+                continue;
+            };
+            if self.bytes > MOST {
+                return;
+            }
+            if !of_repeated.is_empty() && self.has(key) {
+                self.add(&format!("{of_repeated}{key}"), &value);
+            } else {
+                self.add(key, &value);
+            }
+        }
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.tags.0.iter().any(|(taken, _)| taken == key)
+    }
+
+    fn add(&mut self, key: &str, value: &str) {
+        let (Some(key), Some(value)) = (clean(key), tag_value(value)) else {
+            return;
+        };
+        let key = self.unique.take(key).into_owned();
+        self.bytes += key.len() + value.len();
+        self.tags.0.push((key, value));
+    }
+}
+
+/// A key of characters that Sentry allows; none where nothing is left.
+fn clean(key: &str) -> Option<String> {
+    let key = key.trim();
+    if key.is_empty() {
+        return None;
+    }
+    let allowed = |found: char| found.is_ascii_alphanumeric() || "_.:-".contains(found);
+    let key = short(key, LONGEST_KEY).replace(|found| !allowed(found), "_");
+    Some(if RESERVED.contains(&key.as_str()) {
+        format!("{RENAMED}{key}")
+    } else {
+        key
+    })
+}
+
+/// The name of the computer, as Sentry keeps it.
+pub fn server_name(resource: Attributes<'_>) -> Option<String> {
+    let name: Cow<'_, str> = scalar(resource.get("host.name")?)?;
+    tag_value(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{attributes, pair, span};
+    use opentelemetry_proto::tonic::common::v1::any_value::Value;
+
+    fn of(pairs: &[(&str, &str)], resource: &[(&str, &str)]) -> Vec<(String, String)> {
+        let span = span("x", SpanKind::Unspecified, pairs);
+        let resource = attributes(resource);
+        let seen = Seen {
+            resource: Attributes(&resource),
+            ..Seen::alone(&span)
+        };
+        tags(&seen).0
+    }
+
+    fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        pairs.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn reserved_names_are_renamed_and_others_cleaned() {
+        let made = of(
+            &[
+                ("release", "1"),
+                ("a b", "2"),
+                ("a/b", "3"),
+                ("ä", "4"),
+                ("", "5"),
+            ],
+            &[],
+        );
+        let kept = [
+            ("attribute.release", "1"),
+            ("a_b", "2"),
+            ("a_b_2", "3"),
+            ("_", "4"),
+        ];
+        assert_eq!(made, owned(&kept));
+    }
+
+    #[test]
+    fn long_keys_do_not_become_one() {
+        let (one, two) = (
+            format!("{}1", "k".repeat(300)),
+            format!("{}2", "k".repeat(300)),
+        );
+        let made = of(&[(&one, "1"), (&two, "2")], &[]);
+        assert_eq!(made.len(), 2);
+        assert_ne!(made[0].0, made[1].0);
+        assert!(made.iter().all(|(key, _)| key.len() <= 200));
+    }
+
+    #[test]
+    fn values_are_short_and_of_one_line() {
+        let made = of(&[("a", &"x".repeat(300)), ("b", " y\nz "), ("c", " ")], &[]);
+        assert_eq!(made[0].1.len(), 200);
+        assert_eq!(made[1].1, "y z");
+        assert_eq!(made.len(), 2);
+    }
+
+    #[test]
+    fn what_a_span_and_its_resource_both_have_is_two_tags() {
+        let made = of(&[("a", "1"), ("sentry.op", "x")], &[("a", "2"), ("b", "3")]);
+        assert_eq!(made, owned(&[("a", "1"), ("resource.a", "2"), ("b", "3")]));
+    }
+
+    #[test]
+    fn numbers_and_truth_are_texts() {
+        let mut span = span("x", SpanKind::Client, &[]);
+        span.attributes = vec![
+            pair("a", Value::DoubleValue(1.5)),
+            pair("b", Value::BoolValue(true)),
+            pair("c", Value::BytesValue(vec![1])),
+        ];
+        let made = serde_json::to_value(tags(&Seen::alone(&span))).expect("JSON");
+        assert_eq!(
+            made,
+            serde_json::json!({"a": "1.5", "b": "true", "span_kind": "client"})
+        );
+    }
+
+    #[test]
+    fn all_together_are_bounded() {
+        let value = "x".repeat(100);
+        let keys: Vec<String> = (0..10_000).map(|number| format!("k{number}")).collect();
+        let pairs: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), &*value)).collect();
+        let bytes: usize = of(&pairs, &[])
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum();
+        assert!(bytes < 33_000, "{bytes}");
+    }
+}

@@ -1,0 +1,65 @@
+//! Texts as long as Sentry keeps them, and of one line where it wants that.
+
+use std::borrow::Cow;
+
+/// What stands where a text was cut; Sentry's own mark.
+const CUT: &str = "...";
+
+/// A text of at most so many characters, the mark of the cut among them.
+pub fn short(text: &str, most: usize) -> Cow<'_, str> {
+    // A character has a byte at least.
+    if text.len() <= most || text.chars().nth(most).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let kept = most.saturating_sub(CUT.len());
+    let end = text
+        .char_indices()
+        .nth(kept)
+        .map_or(text.len(), |(at, _)| at);
+    Cow::Owned(format!("{}{CUT}", &text[..end]))
+}
+
+/// A text without blanks around it, line ends within it turned into spaces; none where nothing is left.
+pub fn line(text: &str) -> Option<Cow<'_, str>> {
+    let text = text.trim();
+    if text.is_empty() {
+        None
+    } else if text.contains(['\n', '\r']) {
+        Some(Cow::Owned(text.replace(['\n', '\r'], " ")))
+    } else {
+        Some(Cow::Borrowed(text))
+    }
+}
+
+/// A line of at most so many characters.
+pub fn short_line(text: &str, most: usize) -> Option<String> {
+    line(text).map(|text| short(&text, most).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("abcdef", 6, "abcdef")]
+    #[case("abcdefg", 6, "abc...")]
+    #[case("äöüäöü", 6, "äöüäöü")]
+    #[case("äöüäöüä", 6, "äöü...")]
+    #[case("abc", 0, "...")]
+    fn a_text_is_cut_between_characters(
+        #[case] text: &str,
+        #[case] most: usize,
+        #[case] cut: &str,
+    ) {
+        assert_eq!(short(text, most), cut);
+    }
+
+    #[rstest]
+    #[case(" a\nb\r\nc ", Some("a b  c"))]
+    #[case("a", Some("a"))]
+    #[case(" \n", None)]
+    fn a_line_has_no_line_ends(#[case] text: &str, #[case] one: Option<&str>) {
+        assert_eq!(line(text).as_deref(), one);
+    }
+}

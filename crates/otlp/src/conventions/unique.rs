@@ -1,0 +1,70 @@
+//! Names of which none becomes another.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// So many names are looked through one by one: that is quicker than hashing them.
+const FEW: usize = 24;
+
+/// Names that are taken, each with the number of the last name that was made of it.
+#[derive(Debug, Default)]
+pub struct Unique<'a> {
+    few: Vec<(Cow<'a, str>, usize)>,
+    many: HashMap<Cow<'a, str>, usize>,
+}
+
+impl<'a> Unique<'a> {
+    /// The name itself, or with `_2`, `_3` and so on behind it if it is taken.
+    pub fn take(&mut self, name: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
+        let mut free = name.into();
+        if let Some(mut last) = self.last(&free) {
+            let stem = free.clone();
+            while self.last(&free).is_some() {
+                last += 1;
+                free = Cow::Owned(format!("{stem}_{last}"));
+            }
+            self.set(&stem, last);
+        }
+        if self.few.len() < FEW {
+            self.few.push((free.clone(), 1));
+        } else {
+            self.many.insert(free.clone(), 1);
+        }
+        free
+    }
+
+    fn last(&self, name: &str) -> Option<usize> {
+        let few = self.few.iter().find(|(taken, _)| taken == name);
+        few.map(|(_, last)| last)
+            .or_else(|| self.many.get(name))
+            .copied()
+    }
+
+    fn set(&mut self, name: &str, last: usize) {
+        let few = self.few.iter_mut().find(|(taken, _)| taken == name);
+        let count = few.map(|(_, count)| count);
+        if let Some(count) = count.or_else(|| self.many.get_mut(name)) {
+            *count = last;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn a_name_that_is_taken_gets_a_number() {
+        let mut unique = Unique::default();
+        let taken = ["a", "a_2", "a", "b", "a"].map(|name| unique.take(name));
+        assert_eq!(taken, ["a", "a_2", "a_3", "b", "a_4"]);
+    }
+
+    #[test]
+    fn many_of_one_name_all_differ() {
+        let mut unique = Unique::default();
+        let taken: HashSet<_> = (0..20_000).map(|_| unique.take("a")).collect();
+        assert_eq!(taken.len(), 20_000);
+    }
+}

@@ -1,0 +1,1 @@
+//! Exceptions that spans recorded, as Sentry's error events.

@@ -1,0 +1,53 @@
+//! What goes out: transactions that are ready, and what became of the rest.
+
+use crate::conventions::left_out::LeftOut;
+
+/// A transaction as the item of an envelope.
+#[derive(Debug)]
+pub struct Payload {
+    /// 32 hexadecimal digits; the same however often it is sent.
+    pub event_id: String,
+    /// 32 hexadecimal digits.
+    pub trace_id: String,
+    /// The event; below 1 MiB.
+    pub json: Vec<u8>,
+    /// How many spans are in it, its root among them.
+    pub spans: usize,
+    /// How many of them had to be cut because they were too large.
+    pub cut: usize,
+    /// What of it Sentry would not have kept.
+    pub left_out: Vec<LeftOut>,
+    /// Where not all traces like it were kept: what the header of its envelope has to say.
+    pub sampled: Option<Sampled>,
+}
+
+/// What `trace`, in the header of an envelope, says beside the trace and the key. Relay 26.9 takes the share from there
+/// alone, and overwrites what the transaction says of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampled {
+    /// The share of traces that was kept, above 0 and below 1.
+    pub rate: f64,
+    pub transaction: String,
+    pub release: Option<String>,
+    pub environment: Option<String>,
+}
+
+/// Spans of which no transaction could be made; said and counted.
+#[derive(Debug, thiserror::Error)]
+#[error("{spans} spans of the trace {trace_id} are lost: they could not be written as JSON")]
+pub struct Broken {
+    /// 32 hexadecimal digits.
+    pub trace_id: String,
+    pub spans: usize,
+    pub source: serde_json::Error,
+}
+
+/// What is ready to go out.
+#[derive(Debug, Default)]
+pub struct Ready {
+    pub payloads: Vec<Payload>,
+    /// Spans that came twice, as after a lost answer, and go out once.
+    pub repeated: usize,
+    /// Not known to happen: what is written has names that are texts and numbers that are finite.
+    pub broken: Vec<Broken>,
+}

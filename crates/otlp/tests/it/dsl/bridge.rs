@@ -1,0 +1,225 @@
+//! The executable, running.
+
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const FILE: &str = "otlp.yml";
+
+/// A line that has not come by then does not come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The executable with nothing of the tests' own environment.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sentry-otlp"));
+    command.env_clear().stdin(Stdio::null());
+    command
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub retry_after: Option<String>,
+    pub content_type: String,
+    pub body: Vec<u8>,
+}
+
+/// Settings of an exporter: failures are tried again at once, and traces are soon complete.
+pub fn exporter(more: &Value) -> Value {
+    let mut settings = json!({
+        "retry_on_failure": {"initial_interval": "20ms", "max_interval": "50ms"},
+        "trace_timeout": "1s",
+    });
+    let all = settings.as_object_mut().expect("an object");
+    all.extend(more.as_object().expect("an object").clone());
+    settings
+}
+
+/// The bridge, with a folder of its own.
+pub struct Bridge {
+    child: Child,
+    folder: TempDir,
+    /// Of OTLP over HTTP, and of the own metrics.
+    addresses: [String; 2],
+    lines: Receiver<String>,
+    log: String,
+    /// Lines that came while others were waited for at the start.
+    before: VecDeque<String>,
+}
+
+impl Bridge {
+    /// With one exporter, which everything goes to.
+    pub fn start(more: &Value) -> Self {
+        Self::with(&config(more))
+    }
+
+    /// With a whole configuration, whose first port is one of HTTP.
+    pub fn with(config: &Value) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join(FILE), config.to_string()).expect("a file");
+        let mut child = command()
+            .args(["--config", FILE, "--web.listen-address", "127.0.0.1:0"])
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let (sender, lines) = channel();
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                // Nobody listens any more when the test has ended.
+                let _ = sender.send(line);
+            }
+        });
+        let mut bridge = Self {
+            child,
+            folder,
+            addresses: Default::default(),
+            lines,
+            log: String::new(),
+            before: VecDeque::new(),
+        };
+        let mut before = VecDeque::new();
+        let mut places = 0;
+        while places < 2 {
+            let line = bridge.line();
+            if let Some((_, address)) = line.split_once("msg=listening address=") {
+                address.trim().clone_into(&mut bridge.addresses[places]);
+                places += 1;
+            } else {
+                before.push_back(line);
+            }
+        }
+        bridge.before = before;
+        bridge
+    }
+
+    /// The next line of the log.
+    fn line(&mut self) -> String {
+        if let Some(line) = self.before.pop_front() {
+            return line;
+        }
+        let line = self.lines.recv_timeout(PATIENCE);
+        let line = line.unwrap_or_else(|_| panic!("no more lines:\n{}", self.log));
+        self.log.push_str(&line);
+        self.log.push('\n');
+        line
+    }
+
+    /// The next line of the log that holds a text.
+    pub fn line_with(&mut self, text: &str) -> String {
+        loop {
+            let line = self.line();
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Its configuration file.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join(FILE)
+    }
+
+    /// Sends a body over HTTP.
+    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut request = agent().post(format!("http://{}{path}", self.addresses[0]));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = request.send(body).expect("an answer");
+        let header = |name| {
+            let value = response.headers().get(name)?.to_str().ok()?;
+            Some(value.to_owned())
+        };
+        Answer {
+            status: response.status().as_u16(),
+            retry_after: header("retry-after"),
+            content_type: header("content-type").unwrap_or_default(),
+            body: response.body_mut().read_to_vec().expect("a body"),
+        }
+    }
+
+    /// Sends spans as protobuf.
+    pub fn send(&self, body: &[u8]) -> Answer {
+        let headers = [("content-type", "application/x-protobuf")];
+        self.post("/v1/traces", &headers, body)
+    }
+
+    /// The same, and they are taken.
+    pub fn take(&self, body: &[u8]) {
+        let answer = self.send(body);
+        assert_eq!((answer.status, answer.body), (200, vec![]));
+    }
+
+    /// What its own port answers.
+    pub fn get(&self, path: &str) -> String {
+        let url = format!("http://{}{path}", self.addresses[1]);
+        let mut response = agent().get(url).call().expect("an answer");
+        response.body_mut().read_to_string().expect("a text")
+    }
+
+    /// The value of one of its series, a whole number, as `name` or `name{label="value"}`.
+    pub fn metric(&self, series: &str) -> u64 {
+        let text = self.get("/metrics");
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        let line = line.unwrap_or_else(|| panic!("no {series} in\n{text}"));
+        line.trim_end_matches(".0").parse().expect("a number")
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, signal).expect("it lives");
+    }
+
+    /// Asks it to end, and waits until everything has come to an end; returns its exit code and all that it has logged.
+    pub fn stop(self) -> (Option<i32>, String) {
+        self.signal(rustix::process::Signal::TERM);
+        self.ended()
+    }
+
+    /// Waits for its end.
+    pub fn ended(mut self) -> (Option<i32>, String) {
+        let status = self.child.wait().expect("it ends");
+        self.log.extend(self.lines.iter().map(|line| line + "\n"));
+        (status.code(), std::mem::take(&mut self.log))
+    }
+
+    /// Ends it, with everything delivered.
+    pub fn delivered(self) {
+        let (code, log) = self.stop();
+        assert_eq!(code, Some(0), "{log}");
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        // A test that failed must not leave it behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A configuration with one exporter.
+pub fn config(more: &Value) -> Value {
+    json!({
+        "receivers": {"otlp": {"protocols": {"http": {"endpoint": "127.0.0.1:0"}}}},
+        "exporters": {"sentry": exporter(more)},
+    })
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(60)));
+    config.build().into()
+}

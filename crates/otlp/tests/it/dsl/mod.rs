@@ -1,0 +1,5 @@
+//! Words that tests are written in.
+
+pub mod bridge;
+pub mod sentry;
+pub mod spans;

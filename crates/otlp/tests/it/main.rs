@@ -1,0 +1,10 @@
+//! The bridge as its users run it, in front of the sandbox's intake.
+
+mod answers;
+mod dsl;
+mod failures;
+mod modes;
+mod otlp_out;
+mod program;
+mod routes;
+mod transactions_out;

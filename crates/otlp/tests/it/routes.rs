@@ -1,0 +1,75 @@
+//! Projects that resources name.
+
+use crate::dsl::bridge::Bridge;
+use crate::dsl::sentry::sentry;
+use crate::dsl::spans::{body, of_resource, span};
+use sentry_sandbox::{ORGANIZATION, Sandbox, TOKEN};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+fn settings(sandbox: &Sandbox, more: &Value) -> Value {
+    let mut settings = json!({
+        "url": sandbox.url(), "org_slug": ORGANIZATION, "auth_token": TOKEN,
+    });
+    let all = settings.as_object_mut().expect("an object");
+    all.extend(more.as_object().expect("an object").clone());
+    settings
+}
+
+/// Spans by the slug of the project that took them.
+fn by_project(sandbox: &Sandbox) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    let world = sandbox.world();
+    for one in sandbox.outcomes().of("span") {
+        let project = world
+            .projects
+            .iter()
+            .find(|project| project.id == one.project);
+        let slug = project.expect("a project").slug.clone();
+        *found.entry(slug).or_default() += 1;
+    }
+    found
+}
+
+#[test]
+fn each_resource_finds_its_project() {
+    let sentry = sentry();
+    let slugs: Vec<String> = sentry
+        .world()
+        .projects
+        .iter()
+        .map(|project| project.slug.clone())
+        .collect();
+    let (first, second) = (&slugs[0], &slugs[1]);
+    let routing = json!({
+        "attribute_to_project_mapping": {"Billing Service": second},
+        "default_project": first,
+    });
+    let bridge = Bridge::start(&settings(&sentry, &json!({"routing": routing})));
+    let of = |service: &str, id| of_resource(&[("service.name", service)], vec![span(1, id, 0)]);
+    bridge.take(&body(vec![
+        of(first, 1),
+        of("Billing Service", 2),
+        // Of these there is no project.
+        of("no-such-project", 3),
+        of("../../keys", 4),
+        of_resource(&[], vec![span(1, 5, 0)]),
+    ]));
+    bridge.delivered();
+    let expected = [(first.clone(), 4), (second.clone(), 1)];
+    assert_eq!(by_project(&sentry), BTreeMap::from(expected));
+}
+
+#[test]
+fn without_a_default_a_span_that_names_no_project_is_told() {
+    let sentry = sentry();
+    let bridge = Bridge::start(&settings(&sentry, &json!({})));
+    let answer = bridge.send(&body(vec![of_resource(&[], vec![span(1, 1, 0)])]));
+    assert_eq!(answer.status, 200);
+    assert!(!answer.body.is_empty(), "a partial success");
+    assert_eq!(
+        bridge.metric("sentry_otlp_rejected_total{reason=\"no_project\"}"),
+        1
+    );
+    bridge.delivered();
+}
