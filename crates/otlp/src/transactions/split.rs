@@ -64,9 +64,7 @@ pub fn split(tree: Tree, trace_id: &str, ready: &mut Ready) {
         match root(&nodes[first], mark) {
             Ok(head) => {
                 let end = end(&nodes, &before, first, &head);
-                ready
-                    .payloads
-                    .push(payload(head, &nodes[first..end], trace_id));
+                ready.push(payload(head, &nodes[first..end], trace_id));
                 first = end;
             }
             Err(source) => {
