@@ -1,0 +1,1 @@
+//! An exception as one of Sentry's error events.

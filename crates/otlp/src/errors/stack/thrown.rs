@@ -1,0 +1,99 @@
+//! What a stack trace says, whatever its language.
+
+use crate::errors::stack::frame::Frame;
+use std::borrow::Cow;
+
+/// All exceptions together have at most so many bytes as JSON: Sentry takes an event of 1 MiB, and there is more in it.
+const MOST: usize = 500_000;
+
+/// What a frame has beside its texts: names of fields, numbers and punctuation.
+const OF_FRAME: usize = 140;
+
+/// What an exception has beside its texts and frames.
+const OF_THROWN: usize = 400;
+
+/// A stack trace that was understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stack<'a> {
+    /// The exception that is reported first, each of the others behind the one that it is of.
+    pub thrown: Vec<Thrown<'a>>,
+    /// How many exceptions are left out.
+    pub left_out: usize,
+    /// Whether the text says more.
+    pub unread: bool,
+}
+
+/// An exception.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Thrown<'a> {
+    /// Its type; may be empty.
+    pub kind: Cow<'a, str>,
+    /// Its message; may be empty.
+    pub value: Cow<'a, str>,
+    /// The oldest call first.
+    pub frames: Vec<Frame<'a>>,
+    /// How many calls are left out.
+    pub left_out: usize,
+    /// The place of the exception whose cause or member it is, and how the language calls that.
+    pub cause_of: Option<(usize, Cow<'static, str>)>,
+    /// Whether it is made of others.
+    pub has_members: bool,
+}
+
+impl Stack<'_> {
+    /// How many calls were found.
+    pub fn calls(&self) -> usize {
+        self.thrown.iter().fold(0, |calls: usize, thrown| {
+            calls
+                .saturating_add(thrown.frames.len())
+                .saturating_add(thrown.left_out)
+        })
+    }
+
+    /// Without the calls, and then the exceptions, for which an event has no room; they are counted.
+    pub fn fit(mut self) -> Self {
+        let mut room = Room(MOST);
+        let mut kept = 0;
+        for thrown in &mut self.thrown {
+            if !room.take(OF_THROWN + cost(&thrown.kind) + cost(&thrown.value)) {
+                break;
+            }
+            kept += 1;
+            // The newest calls say the most.
+            let newest = thrown.frames.iter().rev();
+            let fitting = newest.take_while(|frame| room.take(frame_cost(frame)));
+            let dropped = thrown.frames.len() - fitting.count();
+            thrown.frames.drain(..dropped);
+            thrown.left_out = thrown.left_out.saturating_add(dropped);
+        }
+        self.left_out = self.left_out.saturating_add(self.thrown.len() - kept);
+        self.thrown.truncate(kept);
+        self
+    }
+}
+
+#[derive(Debug)]
+struct Room(usize);
+
+impl Room {
+    /// Whether there is room for so many bytes more.
+    fn take(&mut self, bytes: usize) -> bool {
+        let left = self.0.checked_sub(bytes);
+        self.0 = left.unwrap_or(0);
+        left.is_some()
+    }
+}
+
+fn frame_cost(frame: &Frame<'_>) -> usize {
+    OF_FRAME + frame.texts().map(cost).sum::<usize>()
+}
+
+/// How many bytes a text has as JSON.
+pub fn cost(text: &str) -> usize {
+    let of_byte = |byte| match byte {
+        b'"' | b'\\' => 2,
+        ..=0x1f => 6,
+        _ => 1,
+    };
+    text.bytes().map(of_byte).sum()
+}
