@@ -16,7 +16,8 @@
 //! | [`world`] | the data, how to change it, and what a complete extraction must yield |
 //! | `seed` | the deterministic world with one of every oddity |
 //! | [`bulk`], `synthetic` | large worlds whose events exist only while they are asked for |
-//! | `server` | sockets, and the path of one request |
+//! | `server`, `shared` | sockets, and the path of one request |
+//! | [`intake`] | what clients send: envelopes, events and OTLP, and what becomes of it |
 //! | `request`, `draft`, `date` | heads of requests and their log, answers as HTTP, the clock they show |
 //! | `auth`, [`limits`], [`faults`] | who may ask, how often, and what goes wrong on purpose |
 //! | `version` | what servers of different age do differently |
@@ -32,6 +33,7 @@ mod date;
 mod draft;
 mod endpoints;
 pub mod faults;
+pub mod intake;
 pub mod limits;
 mod problem;
 pub mod proxy;
@@ -42,6 +44,7 @@ mod request;
 mod seconds;
 mod seed;
 mod server;
+mod shared;
 mod synthetic;
 pub mod tls;
 mod version;
@@ -51,6 +54,7 @@ pub mod world;
 pub use bulk::Bulk;
 pub use date::Date;
 pub use faults::{Fault, FaultKind, Faults, Gate, Match};
+pub use intake::{Outcomes, Quota, Relay, Told};
 pub use limits::{Class, Limit, Limits};
 pub use proxy::Proxy;
 pub use request::Request;

@@ -1,7 +1,7 @@
 //! The sandbox as a program: prints where it listens and what opens it, and serves until ctrl-c.
 
 use chrono::{TimeDelta, Utc};
-use sentry_sandbox::{Bulk, Limits, ORGANIZATION, Options, Sandbox, TOKEN, Version, World};
+use sentry_sandbox::{Bulk, Limits, ORGANIZATION, Options, Relay, Sandbox, TOKEN, Version, World};
 use serde_json::json;
 use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -23,6 +23,8 @@ Usage: sentry-sandbox [OPTIONS]
   --gzip                   compress for clients that accept it
   --server VERSION         2026, 2025, 21.4, 21.1 or 9.1: what it knows and how it answers (default: 2025)
   --no-hits                searches do not say how many rows they have (no X-Hits)
+  --intake VERSION         also take in envelopes, events and OTLP, as Relay 26.7, 26.5, 26.2, 25 or 21, or as
+                           Sentry 9.1 does; GET /_sandbox/intake tells what became of it
   --pedantic               refuse what Sentry passes over in silence: unknown parameters and, in searches, tags
   --bulk P,I,E[,BYTES]     P projects of I issues of E events over 30 days, instead of the seeded world
 ";
@@ -75,6 +77,9 @@ fn main() -> ExitCode {
     println!("organization: {ORGANIZATION}");
     println!("config.json: {settings}");
     println!("token: {TOKEN}");
+    for (slug, dsn) in sandbox.intake_dsns() {
+        println!("dsn of {slug}: {dsn}");
+    }
     println!("integration token: {}", sentry_sandbox::INTEGRATION_TOKEN);
     println!("organization token: {}", sentry_sandbox::ORGANIZATION_TOKEN);
     println!("narrow token: {}", sentry_sandbox::NARROW_TOKEN);
@@ -133,6 +138,11 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<(Options, File
                 let name = value()?;
                 options.version =
                     Version::named(&name).ok_or(format!("no server is called {name:?}"))?;
+            }
+            "--intake" => {
+                let name = value()?;
+                let relay = Relay::named(&name).ok_or(format!("no intake is called {name:?}"))?;
+                options.intake = Some(relay);
             }
             "--no-hits" => options.hits = false,
             "--pedantic" => options.pedantic = true,

@@ -4,19 +4,20 @@ use crate::auth;
 use crate::date::Date;
 use crate::draft::Draft;
 use crate::endpoints::{Call, ENDPOINTS, Endpoint};
-use crate::faults::{self, FaultKind, Faults, Target};
-use crate::limits::{Admission, Class, Limiter, Limits, Standing};
+use crate::faults::{self, FaultKind, Faults};
+use crate::intake::{self, Intake, Outcomes, Quotas, Relay};
+use crate::limits::{Admission, Class, Limiter, Limits};
 use crate::problem::Problem;
+use crate::render::key;
 use crate::reply::Reply;
 use crate::request::{Head, Log, Request};
+use crate::shared::{Abort, Shared};
 use crate::tls::{self, Certificate};
 use crate::version::Version;
 use crate::world::World;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{RawPathParams, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use axum::routing::get;
 use hyper::service::{Service, service_fn};
@@ -55,6 +56,8 @@ pub struct Options {
     /// Refuse what Sentry passes over in silence, in the issue list, statistics, keys, monitors and environments:
     /// parameters that nobody knows, and tags that no event has, which are a client's typing mistakes mostly.
     pub pedantic: bool,
+    /// Take in what clients send, as this server; `None`: those paths are not there.
+    pub intake: Option<Relay>,
 }
 
 impl Options {
@@ -71,22 +74,13 @@ impl Options {
             version: Version::default(),
             hits: true,
             pedantic: false,
+            intake: None,
         }
     }
 }
 
-struct Shared {
-    world: Mutex<World>,
-    faults: Faults,
-    limiter: Limiter,
-    log: Log,
-    latency: Duration,
-    gzip: bool,
-    date: Date,
-    version: Version,
-    hits: bool,
-    pedantic: bool,
-}
+/// Where DSNs lead to without an intake.
+const ELSEWHERE: &str = "https://o1.ingest.sentry.invalid";
 
 /// A running server; it stops when dropped.
 pub struct Sandbox {
@@ -114,6 +108,23 @@ impl Sandbox {
                 .issues
                 .retain(|_, issue| issue.kind.is_error());
         }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("sandbox")
+            .enable_all()
+            .build()?;
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)))?;
+        let address = listener.local_addr()?;
+        let tls = options
+            .certificate
+            .as_ref()
+            .map(tls::acceptor)
+            .transpose()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let ingest = match options.intake {
+            Some(_) => format!("{scheme}://{address}"),
+            None => ELSEWHERE.to_owned(),
+        };
         let shared = Arc::new(Shared {
             world: Mutex::new(options.world),
             faults: Faults::default(),
@@ -125,22 +136,11 @@ impl Sandbox {
             version: options.version,
             hits: options.hits,
             pedantic: options.pedantic,
+            intake: options.intake.map(Intake::new),
+            ingest,
         });
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("sandbox")
-            .enable_all()
-            .build()?;
-        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)))?;
-        let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let app = TowerToHyperService::new(router(Arc::clone(&shared)));
-        let tls = options
-            .certificate
-            .as_ref()
-            .map(tls::acceptor)
-            .transpose()?;
-        let scheme = if tls.is_some() { "https" } else { "http" };
         let thread = std::thread::Builder::new()
             .name("sandbox".to_owned())
             .spawn(move || {
@@ -175,6 +175,49 @@ impl Sandbox {
         &self.shared.faults
     }
 
+    /// The DSN of a project, with its first active key; `None`: it has none. It leads here if there is an intake.
+    pub fn dsn(&self, slug: &str) -> Option<String> {
+        self.dsn_under("", slug)
+    }
+
+    /// [`Self::dsn`] with a path before the project, such as `/relay`, as behind a gateway.
+    pub fn dsn_under(&self, prefix: &str, slug: &str) -> Option<String> {
+        let world = self.shared.world.lock();
+        let project = world.project_by_slug(slug)?.id;
+        let mut keys = world.keys.iter();
+        let key = keys.find(|key| key.project == project && key.is_active)?;
+        Some(key::dsn(&self.shared.ingest, &key.public, prefix, project))
+    }
+
+    /// The slug and the DSN of each project that takes something in; none without an intake.
+    pub fn intake_dsns(&self) -> Vec<(String, String)> {
+        if self.shared.intake.is_none() {
+            return Vec::new();
+        }
+        let projects = self.world().projects.clone();
+        let slugs = projects.into_iter().map(|project| project.slug);
+        slugs
+            .filter_map(|slug| Some((slug.clone(), self.dsn(&slug)?)))
+            .collect()
+    }
+
+    /// What became of all that was handed in so far; nothing, without an intake.
+    pub fn outcomes(&self) -> Outcomes {
+        let intake = self.shared.intake.as_ref();
+        intake.map_or_else(Outcomes::default, |intake| intake.outcomes.lock().clone())
+    }
+
+    pub fn clear_outcomes(&self) {
+        if let Some(intake) = &self.shared.intake {
+            *intake.outcomes.lock() = Outcomes::default();
+        }
+    }
+
+    /// What the intake does not take for a while; `None`: there is no intake.
+    pub fn quotas(&self) -> Option<&Quotas> {
+        self.shared.intake.as_ref().map(|intake| &intake.quotas)
+    }
+
     /// All requests so far, in order of arrival.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.log.all()
@@ -199,10 +242,6 @@ impl Drop for Sandbox {
         }
     }
 }
-
-/// In the extensions of a response that must not be sent: the connection ends instead.
-#[derive(Clone)]
-struct Abort;
 
 async fn accept(listener: TcpListener, app: TowerToHyperService<Router>, tls: Option<TlsAcceptor>) {
     loop {
@@ -268,8 +307,11 @@ fn router(shared: Arc<Shared>) -> Router {
     router
         .fallback(
             |State(shared): State<Arc<Shared>>, request: axum::extract::Request| async move {
-                let (parts, _) = request.into_parts();
-                serve(&shared, None, Vec::new(), &parts).await
+                let (parts, body) = request.into_parts();
+                match intake::serve(&shared, &parts, body).await {
+                    Ok(response) => response,
+                    Err(_) => serve(&shared, None, Vec::new(), &parts).await,
+                }
             },
         )
         .with_state(shared)
@@ -298,36 +340,14 @@ async fn serve(
         }
     };
 
-    let (fault, changes) = shared.faults.due(&Target {
-        path: head.path,
-        decoded_path: &head.decoded_path,
-        query: head.query,
-        pairs: &head.pairs,
-    });
-    if !changes.is_empty() {
-        let mut world = shared.world.lock();
-        for change in changes {
-            change(&mut world);
-        }
-    }
-    if !shared.latency.is_zero() {
-        tokio::time::sleep(shared.latency).await;
-    }
-    match &fault {
-        Some(FaultKind::Hold(gate)) => gate.pass().await,
-        Some(FaultKind::Silence) => std::future::pending().await,
-        _ => {}
-    }
-
+    let fault = shared.disturbed(&head).await;
     let answer = match &fault {
-        Some(FaultKind::Reset) => None,
+        Some(FaultKind::Reset | FaultKind::ResetTaken) => None,
         fault => Some(draft(shared, endpoint, &path, &head, fault.as_ref())),
     };
     drop(flight);
     let Some(answer) = answer else {
-        let mut response = Response::new(Body::empty());
-        response.extensions_mut().insert(Abort);
-        return response;
+        return Shared::hang_up();
     };
     shared.log.answered(serial, answer.status);
     shared.send(answer, standing.as_ref(), &head)
@@ -382,6 +402,7 @@ fn answer(
         version: shared.version,
         pedantic: shared.pedantic,
         errors_only: fault == Some(&FaultKind::ErrorsOnly),
+        ingest: &shared.ingest,
     })?;
     let mut reply = shared.version.shape(endpoint.path, reply);
     if let Reply::Page(page) = &mut reply
@@ -390,20 +411,4 @@ fn answer(
         page.hits = None;
     }
     Ok(reply)
-}
-
-impl Shared {
-    /// The answer, with what all answers say of the time and of the rate limit.
-    fn send(&self, draft: Draft, standing: Option<&Standing>, head: &Head<'_>) -> Response {
-        let mut common = HeaderMap::new();
-        for (name, value) in self.date.headers(head.path) {
-            common.insert(name, HeaderValue::from_str(&value).expect("plain letters"));
-        }
-        for (name, value) in standing.into_iter().flat_map(Standing::headers) {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                common.insert(name, value);
-            }
-        }
-        draft.into_response(common, self.gzip && head.accepts_gzip)
-    }
 }

@@ -40,6 +40,7 @@ async fn print_figures(url: &str) -> Result<(), Box<dyn Error>> {
         user_agent: "figures/1".to_owned(),
         ca_certificate: None,
         proxy_url: None,
+        insecure_skip_verify: false,
         concurrency: 4,
         rate_limit: None,
         request_timeout: Duration::from_secs(10),

@@ -12,9 +12,10 @@ use crate::params::{ORGANIZATION, Params};
 use crate::request::{Page, Request, Seen};
 use crate::retry::{Patience, back_off};
 use crate::route::Route;
-use crate::throttle::Throttle;
+use crate::throttle::{Closed, Throttle};
 use crate::traffic::Traffic;
 use parking_lot::{Mutex, MutexGuard};
+use secrecy::{ExposeSecret, SecretString};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
@@ -41,7 +42,8 @@ pub struct Client {
     route: Arc<Route>,
     /// Something has answered as Sentry does.
     met: Arc<AtomicBool>,
-    throttle: Throttle,
+    throttle: Arc<Throttle>,
+    paced: Paced,
     memory: Memory,
     traffic: Arc<Traffic>,
     clock: Arc<ServerClock>,
@@ -56,6 +58,8 @@ pub struct Client {
     page_sizes: PageSizes,
     max_retries: u32,
     timeout: Duration,
+    /// An end of a refusal that is told is waited for no longer than this.
+    longest_wait: Option<Duration>,
 }
 
 impl Client {
@@ -72,7 +76,12 @@ impl Client {
             base: connection.base_url.clone(),
             route: Arc::new(Route::new(connection)),
             met: Arc::default(),
-            throttle: Throttle::new(connection.concurrency, connection.rate_limit),
+            throttle: Arc::new(Throttle::new(connection.concurrency, connection.rate_limit)),
+            paced: Paced {
+                token: connection.token.clone(),
+                concurrency: connection.concurrency,
+                rate_limit: connection.rate_limit,
+            },
             memory: Memory::default(),
             traffic,
             clock: Arc::default(),
@@ -83,7 +92,23 @@ impl Client {
             page_sizes: PageSizes::default(),
             max_retries: connection.max_retries,
             timeout: connection.request_timeout,
+            longest_wait: None,
         })
+    }
+
+    /// What Sentry refuses for longer than this fails at once: for those who ask again by themselves.
+    #[must_use]
+    pub fn waiting_at_most(mut self, longest: Duration) -> Self {
+        self.longest_wait = Some(longest);
+        self
+    }
+
+    /// Goes on as the client did whose place it takes, if Sentry takes both for one caller: what was refused until a time
+    /// stays refused.
+    pub fn keep_pace_of(&mut self, before: &Self) {
+        if self.base == before.base && self.paced.is(&before.paced) {
+            self.throttle = Arc::clone(&before.throttle);
+        }
     }
 
     /// The server's clock, once it has answered.
@@ -148,10 +173,14 @@ impl Client {
         Asking {
             client: self,
             by_slug: self.by_slug.load(Ordering::Relaxed),
-            patience: Patience::new(self.max_retries, request.heavy_retries),
+            patience: self.patience(&request),
             fresh: self.dropped.load(Ordering::Relaxed) >= DROPS,
             request,
         }
+    }
+
+    fn patience(&self, request: &Request) -> Patience {
+        Patience::new(self.max_retries, request.heavy_retries, self.longest_wait)
     }
 
     fn url(&self, request: &Request, by_slug: bool) -> Url {
@@ -198,8 +227,11 @@ impl Client {
     pub async fn see(&self, request: &Request) -> Result<Seen, ApiError> {
         let mut fresh = self.dropped.load(Ordering::Relaxed) >= DROPS;
         loop {
-            let (exchange, _memory) = self.exchange(request, false, fresh).await;
-            match in_task(exchange.see()).await {
+            let seen = match self.exchange(request, false, fresh).await {
+                Ok((exchange, _memory)) => in_task(exchange.see()).await,
+                Err(kind) => Err(kind),
+            };
+            match seen {
                 Ok(seen) => return Ok(seen),
                 // Most likely the server had closed a kept connection.
                 Err(Kind::Dropped(_)) if !fresh => {
@@ -221,23 +253,33 @@ impl Client {
         by_slug: bool,
         fresh: bool,
     ) -> Result<(Answer, MemoryPermit), Kind> {
-        let (exchange, memory) = self.exchange(request, by_slug, fresh).await;
+        let (exchange, memory) = self.exchange(request, by_slug, fresh).await?;
         let answer = in_task(exchange.run()).await?;
         Ok((answer, memory))
     }
 
     /// A request that may go now.
+    ///
+    /// # Errors
+    /// When Sentry refuses its class for longer than is waited.
     async fn exchange(
         &self,
         request: &Request,
         by_slug: bool,
         fresh: bool,
-    ) -> (Exchange, MemoryPermit) {
+    ) -> Result<(Exchange, MemoryPermit), Kind> {
         let endpoint = request.endpoint;
         self.traffic.waiting(endpoint, 1);
         let memory = || self.memory.reserve(endpoint.name);
-        let (permit, memory) = self.throttle.permit(endpoint.class, memory).await;
+        let permitted = self
+            .throttle
+            .permit(endpoint.class, self.longest_wait, memory)
+            .await;
         self.traffic.waiting(endpoint, -1);
+        let (permit, memory) = permitted.map_err(|Closed(wait)| Kind::RateLimited {
+            detail: format!("said before, for {:.0} s more", wait.as_secs_f64()),
+            wait: Some(wait),
+        })?;
         self.traffic.waited(endpoint, permit.waited);
         let http = if fresh { &*self.fresh } else { &self.http };
         let exchange = Exchange {
@@ -253,7 +295,21 @@ impl Client {
             timeout: self.timeout,
             permit,
         };
-        (exchange, memory)
+        Ok((exchange, memory))
+    }
+}
+
+/// Whose requests are paced together, and how.
+struct Paced {
+    token: SecretString,
+    concurrency: usize,
+    rate_limit: Option<f64>,
+}
+
+impl Paced {
+    fn is(&self, other: &Self) -> bool {
+        self.token.expose_secret() == other.token.expose_secret()
+            && (self.concurrency, self.rate_limit) == (other.concurrency, other.rate_limit)
     }
 }
 
@@ -363,7 +419,7 @@ impl Asking<'_> {
         {
             // Servers before 2024 know projects in paths by slug only.
             self.by_slug = true;
-            self.patience = Patience::new(client.max_retries, request.heavy_retries);
+            self.patience = client.patience(request);
             return Ok(());
         }
         let url = client.url(request, self.by_slug);

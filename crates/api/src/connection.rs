@@ -4,7 +4,7 @@ pub use reqwest::header::HeaderMap;
 use reqwest::header::{AUTHORIZATION, HOST, HeaderValue};
 use reqwest::redirect::Policy;
 use secrecy::{ExposeSecret, SecretString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
 
@@ -37,6 +37,8 @@ pub struct Connection {
     pub ca_certificate: Option<PathBuf>,
     /// Comes before what the environment names.
     pub proxy_url: Option<Url>,
+    /// Whether any certificate of the server is taken.
+    pub insecure_skip_verify: bool,
     /// Maximum number of requests at the same time.
     pub concurrency: usize,
     /// Requests a second at most, where the user sets a limit.
@@ -110,21 +112,11 @@ pub fn http(connection: &Connection, idle: usize) -> Result<reqwest::Client, Con
     if http1 {
         builder = builder.http1_only();
     }
+    if connection.insecure_skip_verify {
+        builder = builder.tls_danger_accept_invalid_certs(true);
+    }
     if let Some(path) = &connection.ca_certificate {
-        let pem = std::fs::read(path).map_err(|source| ConnectError::Read {
-            path: path.clone(),
-            source,
-        })?;
-        let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-            .ok()
-            .filter(|certificates| !certificates.is_empty())
-            .ok_or_else(|| {
-                setup(
-                    "`ca_certificate`",
-                    &format!("{} contains no PEM certificate", path.display()),
-                )
-            })?;
-        builder = builder.tls_certs_merge(certificates);
+        builder = builder.tls_certs_merge(authorities(path)?);
     }
     if let Some(proxy) = &connection.proxy_url {
         builder = builder
@@ -141,6 +133,25 @@ pub fn http(connection: &Connection, idle: usize) -> Result<reqwest::Client, Con
             &text,
         )
     })
+}
+
+/// The certificates of a PEM file, as the setting `ca_certificate` names it.
+///
+/// # Errors
+/// When it cannot be read, or holds none.
+pub fn authorities(path: &Path) -> Result<Vec<reqwest::Certificate>, ConnectError> {
+    let pem = std::fs::read(path).map_err(|source| ConnectError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let certificates = reqwest::Certificate::from_pem_bundle(&pem).ok();
+    certificates
+        .filter(|certificates| !certificates.is_empty())
+        .ok_or_else(|| {
+            let path = path.display();
+            let text = format!("`ca_certificate`: {path} contains no PEM certificate");
+            ConnectError::Setup(text)
+        })
 }
 
 /// The error and its causes on one line.

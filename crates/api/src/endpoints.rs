@@ -28,6 +28,15 @@ pub const TEAMS: Endpoint = Endpoint {
     ..LIST
 };
 
+/// The client keys of a project. Rows hold secrets.
+pub const PROJECT_KEYS: Endpoint = Endpoint {
+    name: "client keys",
+    path: "projects/{organization_slug}/{project_id}/keys/",
+    class: Class::Keys,
+    scopes: &["project:read"],
+    ..LIST
+};
+
 /// The issues of one project or of several, the latest first. An empty `groupStatsPeriod` leaves out 24 points of sparkline an issue;
 /// `collapse=stats` or `lifetime` would strip the totals and the last activity. Without `query` only unresolved issues
 /// are listed.

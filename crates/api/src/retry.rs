@@ -27,6 +27,8 @@ pub struct Patience {
     delays: std::iter::Take<ExponentialBackoff>,
     /// When the first refusal came that told its end.
     refused_since: Option<Instant>,
+    /// So long and no longer an end that is told is waited for; `None`: up to [`LONGEST_REFUSAL`].
+    longest: Option<Duration>,
     /// Further tries after a failure that a smaller page may cure.
     heavy: u32,
     /// How often something came that is not Sentry's, while nothing was.
@@ -34,10 +36,11 @@ pub struct Patience {
 }
 
 impl Patience {
-    pub fn new(max_retries: u32, heavy_retries: Option<u32>) -> Self {
+    pub fn new(max_retries: u32, heavy_retries: Option<u32>, longest: Option<Duration>) -> Self {
         Self {
             delays: back_off().take(max_retries as usize),
             refused_since: None,
+            longest,
             heavy: heavy_retries.unwrap_or(max_retries).min(max_retries),
             strange: 0,
         }
@@ -54,16 +57,16 @@ impl Patience {
                 return None;
             }
         }
-        if let Some(told) = failed.told()
-            && self
-                .refused_since
-                .get_or_insert_with(Instant::now)
-                .elapsed()
-                + told
-                <= LONGEST_REFUSAL
-        {
-            // Jitter keeps several taps of one organization apart.
-            return Some(told + back_off().next().unwrap_or_default() / 4);
+        if let Some(told) = failed.told() {
+            let since = self.refused_since.get_or_insert_with(Instant::now);
+            let in_all = since.elapsed() + told;
+            if in_all <= self.longest.unwrap_or(LONGEST_REFUSAL) {
+                // Jitter keeps several taps of one organization apart.
+                return Some(told + back_off().next().unwrap_or_default() / 4);
+            }
+            if self.longest.is_some() {
+                return None;
+            }
         }
         if failed.too_heavy() {
             self.heavy = self.heavy.checked_sub(1)?;
@@ -83,7 +86,7 @@ mod tests {
     }
 
     async fn tries_of(max_retries: u32, failed: &Kind, met: bool) -> (usize, Duration) {
-        let mut patience = Patience::new(max_retries, None);
+        let mut patience = Patience::new(max_retries, None, None);
         let (started, mut tries) = (Instant::now(), 1);
         while let Some(wait) = patience.wait(failed, false, met) {
             tokio::time::sleep(wait).await;
@@ -107,6 +110,27 @@ mod tests {
             5,
             "then it is a failure like others"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_that_is_longer_than_is_waited_for_is_a_failure_at_once() {
+        let refused = |seconds| Kind::RateLimited {
+            detail: String::new(),
+            wait: Some(Duration::from_secs(seconds)),
+        };
+        let longest = Some(Duration::from_secs(60));
+        assert_eq!(
+            Patience::new(3, None, longest).wait(&refused(61), false, true),
+            None
+        );
+        let mut patience = Patience::new(0, None, longest);
+        for _ in 0..2 {
+            let wait = patience
+                .wait(&refused(25), false, true)
+                .expect("it is short");
+            tokio::time::sleep(wait).await;
+        }
+        assert_eq!(patience.wait(&refused(25), false, true), None, "in all");
     }
 
     #[tokio::test(start_paused = true)]

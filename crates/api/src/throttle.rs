@@ -100,6 +100,12 @@ impl Budget {
             .max()
     }
 
+    /// For how long no request may go, since the server has said so.
+    pub fn closed_for(&self, now: Instant) -> Option<Duration> {
+        let until = self.closed_until?;
+        until.checked_duration_since(now)
+    }
+
     /// A request goes now.
     pub fn begun(&mut self, now: Instant) {
         self.in_flight += 1;
@@ -172,13 +178,26 @@ impl Gate {
     }
 
     /// Returns once a request could go; the time waited is returned.
-    async fn open(&self) -> Duration {
+    ///
+    /// # Errors
+    /// When the class is closed for longer than `longest`.
+    async fn open(&self, longest: Option<Duration>) -> Result<Duration, Closed> {
         let started = Instant::now();
         loop {
             let changed = self.changed.notified();
-            let Some(until) = self.budget().wait_until(Instant::now()) else {
-                return started.elapsed();
+            let now = Instant::now();
+            let (until, closed_for) = {
+                let budget = self.budget();
+                (budget.wait_until(now), budget.closed_for(now))
             };
+            let Some(until) = until else {
+                return Ok(started.elapsed());
+            };
+            if let Some(closed_for) = closed_for
+                && longest.is_some_and(|longest| closed_for > longest)
+            {
+                return Err(Closed(closed_for));
+            }
             tokio::select! {
                 () = tokio::time::sleep_until(until) => {}
                 () = changed => {}
@@ -186,6 +205,10 @@ impl Gate {
         }
     }
 }
+
+/// No request of the class may go for so long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed(pub Duration);
 
 /// Lets requests through as their class, the user's cap and the number in flight allow.
 #[derive(Debug)]
@@ -274,16 +297,20 @@ impl Throttle {
 
     /// `memory` is for what the answer will hold. It is taken when the class lets the request go and no earlier: what
     /// waits for a slow class must take none from the others.
+    ///
+    /// # Errors
+    /// When the class is closed for longer than `longest`, where given.
     pub async fn permit<R, F: Future<Output = R>>(
         &self,
         class: Class,
+        longest: Option<Duration>,
         memory: impl Fn() -> F,
-    ) -> (Permit, R) {
+    ) -> Result<(Permit, R), Closed> {
         let gate = Arc::clone(self.gate(class));
         let _turn = gate.turn.lock().await;
         let mut waited = Duration::ZERO;
         loop {
-            waited += gate.open().await;
+            waited += gate.open(longest).await?;
             let memory = memory().await;
             // The cap's turn is taken last and only briefly, so that no class waits for another's window in it.
             let cap_turn = match &self.cap {
@@ -295,7 +322,7 @@ impl Throttle {
                 .await
                 .expect("the semaphore is never closed");
             if let Some(cap) = &self.cap {
-                waited += cap.open().await;
+                waited += cap.open(None).await?;
             }
             let now = Instant::now();
             let mut budget = gate.budget();
@@ -309,15 +336,13 @@ impl Throttle {
                 cap.ended(now, None);
             }
             drop((budget, cap_turn));
-            return (
-                Permit {
-                    gate: Arc::clone(&gate),
-                    headers: None,
-                    waited,
-                    _in_flight: in_flight,
-                },
-                memory,
-            );
+            let permit = Permit {
+                gate: Arc::clone(&gate),
+                headers: None,
+                waited,
+                _in_flight: in_flight,
+            };
+            return Ok((permit, memory));
         }
     }
 }
@@ -529,7 +554,11 @@ mod tests {
     }
 
     async fn permit(throttle: &Throttle, class: Class) -> Permit {
-        throttle.permit(class, || async {}).await.0
+        throttle
+            .permit(class, None, || async {})
+            .await
+            .expect("it waits")
+            .0
     }
 
     /// Asks for so many permits at once and holds each for a while. Returns the most that were held together.
@@ -588,6 +617,33 @@ mod tests {
         hold(&throttle, Class::Default, 10, Duration::ZERO).await;
         assert!(started.elapsed() < SECOND, "{:?}", started.elapsed());
         assert!(waiting.await.expect("no panic") >= 599 * SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_class_that_is_closed_for_longer_than_is_waited_fails_at_once() {
+        let throttle = Arc::new(Throttle::new(2, None));
+        let longest = Some(60 * SECOND);
+        let first = permit(&throttle, Class::Releases).await;
+        let waiting = Arc::clone(&throttle);
+        let waiting = tokio::spawn(async move {
+            waiting
+                .permit(Class::Releases, longest, || async {})
+                .await
+                .err()
+        });
+        tokio::task::yield_now().await;
+        first.refused(600 * SECOND);
+        drop(first);
+        // Who waits already, and who comes later.
+        let Closed(rest) = waiting.await.expect("no panic").expect("it is closed");
+        assert!(rest > 599 * SECOND, "{rest:?}");
+        let later = throttle.permit(Class::Releases, longest, || async {}).await;
+        assert!(later.is_err());
+        // What is short is waited for.
+        permit(&throttle, Class::Default).await.refused(30 * SECOND);
+        let short = throttle.permit(Class::Default, longest, || async {}).await;
+        let (short, ()) = short.expect("it waits");
+        assert!(short.waited >= 30 * SECOND);
     }
 
     #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use tap_sentry_serve::flags::{LogArgs, WebArgs, arguments};
+use tap_sentry_serve::generate::Artifact;
 
 /// Sentry's numbers for Prometheus.
 ///
@@ -57,16 +58,6 @@ pub enum Mode {
     /// Ask Sentry once and push to a Pushgateway, or write a file for `node_exporter`; `push` says the same
     #[value(alias = "push")]
     Export,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Artifact {
-    Man,
-    Bash,
-    Elvish,
-    Fish,
-    Powershell,
-    Zsh,
 }
 
 /// One source for --help, the man page and the documentation.

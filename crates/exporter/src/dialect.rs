@@ -189,10 +189,10 @@ pub fn decide(evidence: &Evidence) -> Result<Decision, Problem> {
             );
             Err(Problem::new("dialect", text))
         }
-        (Some(one), None, _) => Ok(decision(one.dialect, &format!("{} is set", one.what))),
+        (Some(one), None, _) => Ok(decision(one.dialect, &format!("found {}", one.what))),
         (None, ..) => Ok(decision(
             Dialect::Native,
-            "nothing is set that is another exporter's",
+            "found nothing that is another exporter's",
         )),
     }
 }

@@ -59,18 +59,13 @@ pub static PROJECT_UNRESOLVED: Endpoint = Endpoint {
 
 /// The client keys of all projects. Rows hold secrets.
 pub static KEYS: Endpoint = Endpoint {
-    name: "client keys",
     path: "organizations/{organization_slug}/project-keys/",
-    ..LIST
+    class: LIST.class,
+    scopes: LIST.scopes,
+    ..endpoints::PROJECT_KEYS
 };
 
-/// Those of one project.
-pub static PROJECT_KEYS: Endpoint = Endpoint {
-    path: "projects/{organization_slug}/{project_id}/keys/",
-    class: Class::Keys,
-    scopes: &["project:read"],
-    ..KEYS
-};
+pub static PROJECT_KEYS: Endpoint = endpoints::PROJECT_KEYS;
 
 /// By name: sorted by status, rows would move while they are read.
 pub static MONITORS: Endpoint = Endpoint {

@@ -8,7 +8,7 @@ use crate::old_figures::MAGGOTMOUTH_CALLS;
 use crate::push_settings::{Push, Receiver};
 use crate::pushgateway::{PushError, Pushgateway};
 use crate::render::{Page, Part};
-use crate::report::{Crop, Harvest};
+use crate::report::{OrganizationResult, ServerResult};
 use crate::server::CALLS;
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
@@ -93,13 +93,13 @@ impl Export {
 
     /// Asks Sentry and passes on what it says.
     async fn once(&self) -> Result<(), Error> {
-        let harvests = self.snapshot.harvest().await;
-        let lacking = Lacking::of(&harvests);
+        let results = self.snapshot.refresh_now().await;
+        let lacking = Lacking::of(&results);
         let passed = match &self.sender {
             Sender::Pushgateway(pushgateway, client) => {
-                self.push(pushgateway, client, &harvests).await
+                self.push(pushgateway, client, &results).await
             }
-            Sender::TextFile(file) => self.write(file, &harvests, &lacking),
+            Sender::TextFile(file) => self.write(file, &results, &lacking),
         };
         let lacked = lacking.told(self.push.failures, &self.push.to);
         match (passed, lacked) {
@@ -116,19 +116,19 @@ impl Export {
         &self,
         pushgateway: &Pushgateway,
         client: &Client,
-        harvests: &[Harvest],
+        results: &[ServerResult],
     ) -> Result<(), Error> {
         let mut failed: Option<PushError> = None;
-        for harvest in harvests {
-            for crop in &harvest.crops {
-                if !crop.is_complete && !self.push.failures {
+        for result in results {
+            for one in &result.organizations {
+                if !one.is_complete && !self.push.failures {
                     continue;
                 }
-                let organization = crop.organization.as_str();
+                let organization = one.organization.as_str();
                 let mut labels = vec![("organization", organization)];
-                let server = harvest.server.iter();
+                let server = result.server.iter();
                 labels.extend(server.map(|name| ("server", name.as_str())));
-                let parts = parts(harvest, std::slice::from_ref(crop));
+                let parts = parts(result, std::slice::from_ref(one));
                 let text = self.text(parts.collect())?;
                 match pushgateway.put(client, &labels, &text).await {
                     Ok(()) => log::info!(organization; "pushed"),
@@ -144,13 +144,18 @@ impl Export {
     }
 
     /// All organizations stand in one file, so that one that failed keeps the others back too.
-    fn write(&self, file: &TextFile, harvests: &[Harvest], lacking: &Lacking) -> Result<(), Error> {
+    fn write(
+        &self,
+        file: &TextFile,
+        results: &[ServerResult],
+        lacking: &Lacking,
+    ) -> Result<(), Error> {
         if lacking.is_failure() && !self.push.failures {
             return Ok(());
         }
-        let all = harvests
+        let all = results
             .iter()
-            .flat_map(|harvest| parts(harvest, &harvest.crops));
+            .flat_map(|result| parts(result, &result.organizations));
         file.replace(&self.text(all.collect())?)?;
         log::info!(file:% = file.path().display(); "written");
         Ok(())
@@ -169,18 +174,23 @@ impl Export {
     }
 }
 
-/// The series of crops, and the exporter's own about their server.
-fn parts<'h>(harvest: &'h Harvest, crops: &'h [Crop]) -> impl Iterator<Item = Part> + 'h {
+/// The series of these organizations, and the exporter's own about their server.
+fn parts<'r>(
+    result: &'r ServerResult,
+    organizations: &'r [OrganizationResult],
+) -> impl Iterator<Item = Part> + 'r {
     let mut own = Families::default();
-    if crops.is_empty() {
+    if organizations.is_empty() {
         own.set(&UP, &[""], false);
     }
-    for (status, calls) in CALLS.iter().zip(harvest.calls.iter().flatten()) {
+    for (status, calls) in CALLS.iter().zip(result.calls.iter().flatten()) {
         own.set(&MAGGOTMOUTH_CALLS, &[status], *calls);
     }
-    let fetched = crops.iter().flat_map(|crop| crop.families.iter().cloned());
+    let fetched = organizations
+        .iter()
+        .flat_map(|one| one.families.iter().cloned());
     fetched.chain([Arc::new(own)]).map(|families| Part {
-        server: harvest.server.clone(),
+        server: result.server.clone(),
         families,
     })
 }
@@ -196,18 +206,18 @@ struct Lacking {
 }
 
 impl Lacking {
-    fn of(harvests: &[Harvest]) -> Self {
+    fn of(results: &[ServerResult]) -> Self {
         let mut lacking = Self::default();
-        for harvest in harvests {
-            if let Some(problem) = &harvest.problem {
+        for result in results {
+            if let Some(problem) = &result.problem {
                 lacking.everything.get_or_insert_with(|| problem.clone());
             }
-            for crop in &harvest.crops {
-                let slug = &crop.organization;
-                if !crop.is_complete {
+            for one in &result.organizations {
+                let slug = &one.organization;
+                if !one.is_complete {
                     lacking.organizations.push(slug.clone());
                 }
-                let projects = crop.left_out.iter();
+                let projects = one.left_out.iter();
                 lacking
                     .projects
                     .extend(projects.map(|project| format!("{slug}/{project}")));

@@ -212,7 +212,7 @@ pub static ISSUE_SERIES_TRUNCATED: Figure = Figure {
 pub static UP: Figure = Figure {
     name: "sentry_up",
     kind: Kind::Gauge,
-    help: "Whether the latest refresh could read the projects of the organization; 0 before the first has ended, without an organization where none is known",
+    help: "Whether the latest refresh could read the projects of the organization; 0 before the first has, without an organization where none is known",
     source: "",
     labels: &["organization"],
     collector: None,
@@ -239,7 +239,7 @@ pub static REFRESH_DURATION: Figure = Figure {
 pub static PROJECTS_LEFT_OUT: Figure = Figure {
     name: "sentry_projects_left_out",
     kind: Kind::Gauge,
-    help: "Chosen projects that the latest refresh could not read: closed to the token, or gone meanwhile",
+    help: "Chosen projects that the values lack, since they could not be read: closed to the token, or gone meanwhile",
     source: "",
     labels: &["organization"],
     collector: None,

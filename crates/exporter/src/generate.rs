@@ -1,50 +1,22 @@
 //! `--generate`: the man page, and scripts that complete the command line.
 
-use crate::cli::{Artifact, EXIT_CODES, command};
+use crate::cli::{EXIT_CODES, command};
 use crate::docs;
 use crate::names::KNOWN;
 use crate::settings::load::PREFIX;
-use clap_complete::Shell;
-use roff::{Roff, bold, roman};
+use tap_sentry_serve::generate::{self, Artifact, Terms};
 
 /// The man page, or a script that completes the command line.
 ///
 /// # Errors
 /// Only what writing to memory can fail with.
 pub fn render(artifact: Artifact) -> std::io::Result<Vec<u8>> {
-    let mut out = Vec::new();
-    let shell = match artifact {
-        Artifact::Man => {
-            man(&mut out)?;
-            return Ok(out);
-        }
-        Artifact::Bash => Shell::Bash,
-        Artifact::Elvish => Shell::Elvish,
-        Artifact::Fish => Shell::Fish,
-        Artifact::Powershell => Shell::PowerShell,
-        Artifact::Zsh => Shell::Zsh,
-    };
-    clap_complete::generate(shell, &mut command(), "sentry-exporter", &mut out);
-    Ok(out)
+    let more = [Terms::exit_status(EXIT_CODES), environment()];
+    generate::render(artifact, command(), &more)
 }
 
-/// Writes what clap knows of the command, and the sections that a reader of man pages looks for.
-fn man(out: &mut Vec<u8>) -> std::io::Result<()> {
-    // The exit codes have a section of their own.
-    let page = clap_mangen::Man::new(command().after_help(None));
-    page.render_title(out)?;
-    page.render_name_section(out)?;
-    page.render_synopsis_section(out)?;
-    page.render_description_section(out)?;
-    page.render_options_section(out)?;
-    let mut more = Roff::new();
-    let codes = EXIT_CODES.lines().skip(1);
-    let codes = codes.filter_map(|line| line.trim().split_once("  "));
-    terms(
-        &mut more,
-        "EXIT STATUS",
-        codes.map(|(code, text)| (code.to_owned(), text.to_owned())),
-    );
+/// All variables: ours, and those of older exporters.
+fn environment() -> Terms {
     let settings = docs::settings().into_iter().map(|setting| {
         let default = match setting.default.as_str() {
             "" => String::new(),
@@ -63,17 +35,8 @@ fn man(out: &mut Vec<u8>) -> std::io::Result<()> {
         };
         (known.variable.to_owned(), text)
     });
-    terms(&mut more, "ENVIRONMENT", settings.chain(others).chain(old));
-    more.to_writer(out)?;
-    page.render_version_section(out)
-}
-
-/// A section of names, each with what it means.
-fn terms(page: &mut Roff, title: &str, terms: impl Iterator<Item = (String, String)>) {
-    page.control("SH", [title]);
-    for (name, text) in terms {
-        page.control("TP", [])
-            .text([bold(name)])
-            .text([roman(text)]);
+    Terms {
+        title: "ENVIRONMENT",
+        terms: settings.chain(others).chain(old).collect(),
     }
 }

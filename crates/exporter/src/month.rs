@@ -74,19 +74,19 @@ impl Counts {
         let mut largest_first: Vec<(String, u64)> = reasons.into_iter().collect();
         // By name where counts are equal: the same answer has the same reasons.
         largest_first.sort_by_key(|(_, count)| Reverse(*count));
-        let mut others = 0;
+        let mut others = 0_u64;
         for (reason, count) in largest_first {
             let free = is_free(&reason);
             let key = key(reason);
             let told = self.counts.get(&key).copied().unwrap_or(0);
             if free && told == 0 {
                 if left == 0 || count == 0 {
-                    others += count;
+                    others = others.saturating_add(count);
                     continue;
                 }
                 left -= 1;
             } else if key.3 == OTHER {
-                others += count;
+                others = others.saturating_add(count);
                 continue;
             }
             self.counts.insert(key, count.max(told));
@@ -167,6 +167,14 @@ mod tests {
 
     fn invented(first: u64, number: u64) -> impl Iterator<Item = (CountKey, u64)> {
         (first..first + number).map(|number| (reason(&format!("{number:05}")), number))
+    }
+
+    #[test]
+    fn counts_beyond_all_bounds_stay_the_largest_number() {
+        let mut counts = Counts::default();
+        let endless = invented(1, 30).map(|(key, _)| (key, u64::MAX));
+        let told = counts.read(at("2026-02-01"), endless);
+        assert_eq!(told[&reason(OTHER)], u64::MAX);
     }
 
     #[test]

@@ -186,6 +186,7 @@ impl Pushgateway {
                 Try::Again(format!("no answer within {seconds} seconds"), None)
             }
             Err(error) => {
+                let no_connection = error.is_connect();
                 // The address stands in the message already.
                 let text = chain(&error.without_url());
                 if text.contains(tap_sentry_api::connection::UNTRUSTED) {
@@ -193,7 +194,12 @@ impl Pushgateway {
                         "; set `pushgateway_ca_certificate` to the authority that issued it";
                     return Try::Refused(text + remedy);
                 }
-                Try::Again(text, None)
+                let remedy = if no_connection {
+                    "; check `pushgateway_url` (--push.url)"
+                } else {
+                    ""
+                };
+                Try::Again(text + remedy, None)
             }
         }
     }

@@ -8,19 +8,19 @@ use tap_sentry_api::traffic::Answers;
 
 /// What a refresh has brought of one server.
 #[derive(Debug, Clone)]
-pub struct Harvest {
+pub struct ServerResult {
     /// Its label, where there are several.
     pub server: Option<String>,
     /// Requests that have succeeded and others, in a dialect that shows them.
     pub calls: Option<[u64; 2]>,
     /// Why there are no organizations.
     pub problem: Option<String>,
-    pub crops: Vec<Crop>,
+    pub organizations: Vec<OrganizationResult>,
 }
 
 /// What a refresh has brought of one organization.
 #[derive(Debug, Clone)]
-pub struct Crop {
+pub struct OrganizationResult {
     /// The slug.
     pub organization: String,
     /// What this refresh has read, and nothing older. No two of them have a series in common.

@@ -20,12 +20,13 @@ use chrono::Utc;
 use std::io::Write;
 use std::sync::Arc;
 use tap_sentry_serve::reload::{Policy, Reload};
-use tap_sentry_serve::server::{self, Server};
+use tap_sentry_serve::server::{self, Server, WebSource};
 use tap_sentry_settings::problem::{Problem, SettingsError};
 use tokio::runtime::Runtime;
 
-/// Threads that answer scrapes and read Sentry's answers.
-const THREADS: usize = 2;
+/// Threads that answer scrapes and read Sentry's answers. There is little to do for them: a second one takes 6 MiB more,
+/// since glibc keeps memory for each by itself.
+const THREADS: usize = 1;
 
 /// Does what the command line asks for.
 ///
@@ -108,7 +109,7 @@ fn snapshot(settings: &Settings, memory: &Arc<Memory>) -> Result<Snapshot, Error
 /// The settings are sound already; so must be what they name.
 fn check(settings: &Settings) -> Result<(), Error> {
     if let Some(file) = &settings.web.config_file {
-        server::check(file)?;
+        server::check(&WebSource::File(file.clone()))?;
     }
     if let Receiver::Pushgateway(pushgateway) = &settings.push.to {
         pushgateway.client()?;
@@ -170,7 +171,7 @@ fn serve(
         .merge(route::router(probes))
         .merge(pages::router(pages));
     let mut server = Server::new(web.listen_addresses);
-    server.web_config = web.config_file;
+    server.web_config = web.config_file.map(WebSource::File);
     server.reload = Some(reload);
     if let Some(user) = web.user {
         if user.is_known() {
@@ -217,7 +218,7 @@ impl Renewal {
             );
             return Err(SettingsError::Problems(vec![Problem::new("dialect", text)]).into());
         }
-        let snapshot = snapshot(&settings, &self.memory)?;
+        let mut snapshot = snapshot(&settings, &self.memory)?;
         let probes = Probes::new(&settings.probing, Some(&*self.probes.load()))?;
         if settings.web != self.web {
             log::warn!(

@@ -4,7 +4,7 @@ use crate::asked::Asked;
 use crate::collector::Collector;
 use crate::memory::Memory;
 use crate::render::{Page, Part};
-use crate::report::{Harvest, Report};
+use crate::report::{Report, ServerResult};
 use crate::server::Server;
 use crate::visit::Bounds;
 use chrono::{DateTime, Utc};
@@ -22,6 +22,9 @@ use tokio::time::{Instant, timeout};
 /// A part of a refresh may take half of `max_age`, so that what it holds up is shown until then; and as long as this in
 /// any case.
 const LEAST_LIMIT: Duration = Duration::from_secs(60);
+
+/// A scrape that comes so much too early is on time.
+const EARLY: Duration = Duration::from_secs(1);
 
 /// Tells the time: which month it is.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -80,7 +83,7 @@ impl Snapshot {
 
     /// Takes the place of another one: shows its values until there are new ones, and ends its refreshes, so that no two of
     /// a server are under way. What was refreshed just now is not asked for again.
-    pub fn succeed(&self, before: &Self) {
+    pub fn succeed(&mut self, before: &Self) {
         // Values that were fetched for other names are of no use.
         let same = self.policy.asked == before.policy.asked;
         let same_collectors = self.policy.collectors == before.policy.collectors;
@@ -91,7 +94,11 @@ impl Snapshot {
             if let Some(task) = &old_flight.task {
                 task.abort();
             }
-            for (server, flight) in self.servers.iter().filter(|_| same) {
+            for (server, flight) in &mut self.servers {
+                server.keep_pace_of(old);
+                if !same {
+                    continue;
+                }
                 let was_complete = server.inherit(old, &self.policy.collectors);
                 if was_complete && same_collectors && !was_under_way {
                     flight.lock().began = old_flight.began;
@@ -121,8 +128,8 @@ impl Snapshot {
         if flight.is_under_way() {
             return flight.under_way.clone();
         }
-        let young = |began: Instant| began.elapsed() < self.policy.min_age;
-        if flight.is_retired || flight.began.is_some_and(young) {
+        let is_young = |began: Instant| is_young(began.elapsed(), self.policy.min_age);
+        if flight.is_retired || flight.began.is_some_and(is_young) {
             return None;
         }
         let (end, under_way) = watch::channel(());
@@ -139,11 +146,11 @@ impl Snapshot {
     }
 
     /// Refreshes, however young the values are, and says what it has brought: for those that are not scraped.
-    pub async fn harvest(&self) -> Vec<Harvest> {
+    pub async fn refresh_now(&self) -> Vec<ServerResult> {
         let servers = self.servers.iter();
         join_all(servers.map(|(server, _)| async {
             self.refresh(server).await;
-            server.harvest()
+            server.result()
         }))
         .await
     }
@@ -184,9 +191,39 @@ impl Snapshot {
     }
 }
 
+/// Whether values of this age are not asked for again. Scrapes come some milliseconds early or late: where they are
+/// `min_age` apart, every one must find the values old, and not every other one.
+fn is_young(age: Duration, min_age: Duration) -> bool {
+    let leeway = EARLY.min(min_age / 10);
+    age + leeway < min_age
+}
+
 impl Flight {
     fn is_under_way(&self) -> bool {
         let under_way = self.under_way.as_ref();
         under_way.is_some_and(|under_way| under_way.has_changed().is_ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::just_now(0, 60_000, true)]
+    #[case::early(58_900, 60_000, true)]
+    #[case::on_time_but_for_some_milliseconds(59_990, 60_000, false)]
+    #[case::late(60_010, 60_000, false)]
+    #[case::seconds(4_400, 5_000, true)]
+    #[case::on_time_every_few_seconds(4_990, 5_000, false)]
+    #[case::always(0, 0, false)]
+    fn a_scrape_every_min_age_finds_old_values(
+        #[case] age: u64,
+        #[case] min_age: u64,
+        #[case] expected: bool,
+    ) {
+        let [age, min_age] = [age, min_age].map(Duration::from_millis);
+        assert_eq!(is_young(age, min_age), expected);
     }
 }

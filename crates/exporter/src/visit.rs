@@ -42,6 +42,8 @@ pub struct Found<T> {
     pub issues: Vec<T>,
     /// There are more.
     pub truncated: bool,
+    /// Projects in which it could not search: that nothing was found there says nothing.
+    pub left_out: BTreeSet<u64>,
 }
 
 impl<T> Default for Found<T> {
@@ -49,6 +51,7 @@ impl<T> Default for Found<T> {
         Self {
             issues: Vec::new(),
             truncated: false,
+            left_out: BTreeSet::new(),
         }
     }
 }
@@ -250,7 +253,9 @@ impl<'a> Visit<'a> {
             )
             .await?;
         let mut all = Found::default();
-        for (_, list) in lists {
+        all.left_out.clone_from(projects);
+        for (id, list) in lists {
+            all.left_out.remove(&id);
             all.issues.extend(list.issues);
             all.truncated |= list.truncated;
         }

@@ -5,12 +5,26 @@
 //! ```
 
 pub mod attributes;
+pub mod check;
+pub mod cli;
 pub mod config;
 pub mod conventions;
+pub mod delivery;
+pub mod docs;
 pub mod envelope;
+pub mod error;
 pub mod errors;
+pub mod figures;
+pub mod generate;
+pub mod privacy;
+pub mod receive;
+pub mod rejection;
+pub mod run;
+pub mod sample;
 pub mod seen;
 pub mod terms;
 #[cfg(test)]
 mod testing;
+pub mod told;
 pub mod transactions;
+pub mod web;

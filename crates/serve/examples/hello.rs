@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use tap_sentry_serve::flags::{LogArgs, WebArgs, arguments};
 use tap_sentry_serve::listen::Address;
 use tap_sentry_serve::reload::{Policy, Reload};
-use tap_sentry_serve::server::{Ended, ServeError, Server};
+use tap_sentry_serve::server::{Ended, ServeError, Server, WebSource};
 
 #[derive(Debug, Parser)]
 struct Cli {
@@ -36,7 +36,7 @@ async fn serve(web: WebArgs) -> Result<Ended, ServeError> {
     if server.listen.is_empty() {
         server.listen.push(Address::any(8080));
     }
-    server.web_config = web.config_file;
+    server.web_config = web.config_file.map(WebSource::File);
     let policy = Policy::Guarded {
         lifecycle: web.enable_lifecycle,
     };

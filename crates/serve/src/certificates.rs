@@ -32,6 +32,18 @@ pub enum TlsError {
     Setup(String),
 }
 
+impl TlsSettings {
+    /// Reads the certificates and keys.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or what it holds cannot be used.
+    pub fn check(&self) -> Result<(), String> {
+        let checked = Material::read(self)
+            .and_then(|material| server_config(self, &material, &[]).map(|_| ()));
+        checked.map_err(|error| error.to_string())
+    }
+}
+
 /// The bytes that TLS is made of, as they stand in their files now.
 pub(crate) struct Material {
     certificate: Vec<u8>,

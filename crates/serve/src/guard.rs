@@ -3,13 +3,14 @@
 use crate::answer::plain;
 use crate::health::Health;
 use crate::rate_limit::Bucket;
-use crate::users::{Admitted, Checker, Credentials, PlainUser, refusal};
+use crate::users::{Admitted, Checker, Credentials, PlainUser, bearer_refusal, is_borne, refusal};
 use crate::web_config::{WebConfig, WebFile};
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{Response, StatusCode, Uri};
+use axum::http::{HeaderMap, Response, StatusCode, Uri};
 use axum::middleware::Next;
 use parking_lot::Mutex;
+use secrecy::SecretString;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,6 +21,8 @@ pub(crate) struct Guard {
     pub(crate) bucket: Option<Bucket>,
     /// Counts where the web configuration file has no users.
     pub(crate) user: Option<PlainUser>,
+    /// Lets in beside the users.
+    pub(crate) bearer_token: Option<SecretString>,
     /// Paths that `user` leaves open. Users of the web configuration file leave none.
     pub(crate) health: Health,
     pub(crate) checker: Checker,
@@ -62,8 +65,13 @@ impl Guard {
         &self,
         config: Option<&WebConfig>,
         said: Option<Credentials>,
+        headers: &HeaderMap,
         uri: &Uri,
     ) -> Result<Option<Admitted>, Response<Body>> {
+        let bears = |token| is_borne(headers, token);
+        if self.bearer_token.as_ref().is_some_and(bears) {
+            return Ok(Some(Admitted));
+        }
         let users = config
             .map(|config| &config.users)
             .filter(|users| !users.is_empty());
@@ -82,6 +90,9 @@ impl Guard {
                 _ if self.health.has(uri.path()) => Ok(None),
                 _ => Err(refusal(user.realm.as_deref())),
             },
+            None if self.bearer_token.is_some() && !self.health.has(uri.path()) => {
+                Err(bearer_refusal())
+            }
             None => Ok(None),
         }
     }
@@ -111,7 +122,10 @@ async fn answer(guard: &Guard, mut request: Request, next: Next) -> Response<Bod
         return plain(StatusCode::TOO_MANY_REQUESTS);
     }
     let (said, uri) = (Credentials::of(request.headers()), request.uri().clone());
-    let mut response = match guard.admit(config.as_deref(), said, &uri).await {
+    let mut response = match guard
+        .admit(config.as_deref(), said, request.headers(), &uri)
+        .await
+    {
         Err(refusal) => refusal,
         Ok(admitted) => {
             if let Some(admitted) = admitted {

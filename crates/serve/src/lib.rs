@@ -3,14 +3,15 @@
 //! A [`server::Server`] opens the addresses of [`listen`] and serves an axum router, guarded as the web configuration
 //! file ([`web_config`]) of Prometheus' exporters says: TLS, client certificates, users, headers, a rate limit. Beside
 //! the routes of the program stand those of [`health`] and [`reload`]. [`flags`] and [`log`] are the flags and the log
-//! lines that such programs share, [`negotiate`] chooses the form of an exposition, and [`own`] are the figures of the
-//! process itself. Nothing here knows what is served.
+//! lines that such programs share, [`generate`](mod@generate) makes their man pages and completions, [`negotiate`] chooses
+//! the form of an exposition, and [`own`] are the figures of the process itself. Nothing here knows what is served.
 
 pub mod answer;
 mod certificates;
 mod ciphers;
 pub mod duration;
 pub mod flags;
+pub mod generate;
 mod guard;
 pub mod health;
 pub mod listen;
@@ -25,3 +26,4 @@ mod signals;
 mod tls;
 pub mod users;
 pub mod web_config;
+pub mod yaml;

@@ -43,6 +43,15 @@ impl Address {
         }
     }
 
+    /// Whether only this machine reaches it.
+    pub fn is_loopback(&self) -> bool {
+        match &self.host {
+            Host::Any => false,
+            Host::Ip(ip) => ip.is_loopback(),
+            Host::Name(name) => name.trim_end_matches('.') == "localhost",
+        }
+    }
+
     fn read(text: &str) -> Result<Self, &'static str> {
         let (host, port) = text.rsplit_once(':').ok_or("it has no port")?;
         let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
@@ -129,6 +138,15 @@ impl FromStr for Address {
     }
 }
 
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self {
+            host: Host::Ip(address.ip()),
+            port: address.port(),
+        }
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.host {
@@ -197,6 +215,20 @@ mod tests {
     fn an_address_is_read_as_it_is_written(#[case] text: &str) {
         let address: Address = text.parse().expect("an address");
         assert_eq!(address.to_string(), text);
+    }
+
+    #[rstest]
+    #[case("127.0.0.1:1", true)]
+    #[case("[::1]:1", true)]
+    #[case("localhost:1", true)]
+    #[case("localhost.:1", true)]
+    #[case("0.0.0.0:1", false)]
+    #[case("[::]:1", false)]
+    #[case(":1", false)]
+    #[case("localhost.example.com:1", false)]
+    fn this_machine_alone(#[case] text: &str, #[case] expected: bool) {
+        let address: Address = text.parse().expect("an address");
+        assert_eq!(address.is_loopback(), expected);
     }
 
     #[rstest]

@@ -21,10 +21,11 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use parking_lot::Mutex;
+use secrecy::SecretString;
 use std::any::Any;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -43,7 +44,9 @@ const IDLE: Duration = Duration::from_secs(300);
 pub struct Server {
     /// At least one.
     pub listen: Vec<Address>,
-    pub web_config: Option<PathBuf>,
+    pub web_config: Option<WebSource>,
+    /// Who brings it as a bearer's is let in, whatever the users are.
+    pub bearer_token: Option<SecretString>,
     /// Guards every path but those of `health`, where the web configuration file names no users.
     pub user: Option<PlainUser>,
     pub health: Health,
@@ -53,6 +56,17 @@ pub struct Server {
     pub body_limit: usize,
     /// What is being answered when the server stops may take so long.
     pub grace: Duration,
+    /// Whether HTTP/2 is spoken without TLS too, with clients that begin with it, as those of gRPC do.
+    pub cleartext_http2: bool,
+}
+
+/// Where TLS and users are said.
+#[derive(Debug, Clone)]
+pub enum WebSource {
+    /// A web configuration file, read again when it changes.
+    File(PathBuf),
+    /// What the program's own file says.
+    Given(Arc<WebConfig>),
 }
 
 /// Why there is no server.
@@ -65,8 +79,8 @@ pub enum ServeError {
     #[error(transparent)]
     WebConfig(#[from] WebConfigError),
     /// Certificates, keys and authorities.
-    #[error("the web configuration file {} cannot be used: {problem}", path.display())]
-    Tls { path: PathBuf, problem: String },
+    #[error("the web configuration file {name} cannot be used: {problem}")]
+    Tls { name: String, problem: String },
     #[error("cannot serve: {0}")]
     System(#[from] io::Error),
 }
@@ -85,11 +99,13 @@ impl Server {
         Self {
             listen,
             web_config: None,
+            bearer_token: None,
             user: None,
             health: Health::new(),
             reload: None,
             body_limit: 64 << 10,
             grace: Duration::from_secs(10),
+            cleartext_http2: false,
         }
     }
 
@@ -102,12 +118,15 @@ impl Server {
         if self.listen.is_empty() {
             return Err(ServeError::NoAddress);
         }
-        let checked = self.web_config.as_deref().map(checked).transpose()?;
+        let checked = self.web_config.as_ref().map(checked).transpose()?;
         let (config, file, tls) = match checked {
             Some(Checked { config, file, tls }) => (Some(config), Some(file), tls),
             None => (None, None, None),
         };
-        let http2 = tls.is_some() && config.as_ref().is_some_and(|config| config.http2);
+        let http2 = match &config {
+            Some(config) if tls.is_some() => config.http2,
+            _ => self.cleartext_http2,
+        };
         let mut listeners = Vec::with_capacity(self.listen.len());
         for address in &self.listen {
             listeners.push(address.open().await?);
@@ -135,6 +154,7 @@ impl Server {
             file,
             bucket: limit.and_then(Bucket::new),
             user: self.user.clone(),
+            bearer_token: self.bearer_token.clone(),
             health: self.health.clone(),
             checker: Checker::default(),
             told: Mutex::default(),
@@ -179,14 +199,25 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
 
 /// A web configuration file that can be used, and how to shake hands by it.
 struct Checked {
-    config: WebConfig,
+    config: Arc<WebConfig>,
     file: Arc<WebFile>,
     tls: Option<TlsAcceptor>,
 }
 
-fn checked(path: &Path) -> Result<Checked, ServeError> {
-    let config = WebConfig::read(path)?;
-    let file = Arc::new(WebFile::new(path.to_owned()));
+fn checked(source: &WebSource) -> Result<Checked, ServeError> {
+    let (config, file, name) = match source {
+        WebSource::File(path) => (
+            Arc::new(WebConfig::read(path)?),
+            WebFile::new(path.clone()),
+            path.display().to_string(),
+        ),
+        WebSource::Given(config) => (
+            Arc::clone(config),
+            WebFile::Given(Arc::clone(config)),
+            "given".to_owned(),
+        ),
+    };
+    let file = Arc::new(file);
     let tls = config
         .tls
         .is_some()
@@ -195,7 +226,7 @@ fn checked(path: &Path) -> Result<Checked, ServeError> {
         acceptor.setup().map_err(|error| match error {
             SetupError::File(error) => ServeError::WebConfig(error),
             error => ServeError::Tls {
-                path: path.to_owned(),
+                name,
                 problem: error.to_string(),
             },
         })?;
@@ -203,11 +234,11 @@ fn checked(path: &Path) -> Result<Checked, ServeError> {
     Ok(Checked { config, file, tls })
 }
 
-/// Checks a web configuration file, and the certificates and keys that it names.
+/// Checks what is said of TLS and users, and the certificates and keys that it names.
 ///
 /// # Errors
 /// Those that [`Server::bind`] would give.
-pub fn check(web_config: &Path) -> Result<(), ServeError> {
+pub fn check(web_config: &WebSource) -> Result<(), ServeError> {
     checked(web_config).map(|_| ())
 }
 

@@ -125,6 +125,65 @@ impl Checker {
     }
 }
 
+/// Whether it is a hash of bcrypt.
+pub(crate) fn is_hash(text: &str) -> bool {
+    let parts = text.parse::<bcrypt::HashParts>();
+    parts.is_ok_and(|parts| (4..=31).contains(&parts.get_cost()))
+}
+
+/// Names and hashes of a file as `htpasswd -B` writes it: `name:hash` on each line; lines that are empty or begin with `#`
+/// are passed over.
+///
+/// # Errors
+/// What is wrong with which lines, without what stands there.
+pub fn htpasswd(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let (mut users, mut wrong) = (BTreeMap::new(), Vec::new());
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        match line.split_once(':') {
+            Some((name, hash)) if !name.is_empty() && is_hash(hash) => {
+                if users.insert(name.to_owned(), hash.to_owned()).is_some() {
+                    wrong.push(format!("line {} names a user once more", number + 1));
+                }
+            }
+            _ => wrong.push(format!(
+                "line {} is not `name:hash` with a hash of bcrypt, as `htpasswd -B` makes it",
+                number + 1
+            )),
+        }
+    }
+    if users.is_empty() && wrong.is_empty() {
+        wrong.push("it names no user; add one by `htpasswd -B`".to_owned());
+    }
+    if wrong.is_empty() {
+        Ok(users)
+    } else {
+        Err(wrong.join("; "))
+    }
+}
+
+/// Whether a request brings the token as a bearer's. Takes as long for any token.
+pub(crate) fn is_borne(headers: &HeaderMap, token: &SecretString) -> bool {
+    let value = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    let said = value.and_then(|value| value.split_at_checked(7));
+    said.is_some_and(|(scheme, said)| {
+        let said = Sha256::digest(said.trim_ascii());
+        let own = Sha256::digest(token.expose_secret().as_bytes());
+        scheme.eq_ignore_ascii_case(b"bearer ") && bool::from(said.ct_eq(&own))
+    })
+}
+
+/// The answer to who does not bring the token.
+pub(crate) fn bearer_refusal() -> Response<Body> {
+    let mut response = plain(StatusCode::UNAUTHORIZED);
+    let scheme = HeaderValue::from_static("Bearer");
+    response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+    response
+}
+
 /// The answer to who is not let in.
 pub(crate) fn refusal(realm: Option<&str>) -> Response<Body> {
     let mut response = plain(StatusCode::UNAUTHORIZED);
@@ -189,6 +248,34 @@ mod tests {
         ] {
             assert!(!said(name, password).are(&user), "{name} {password}");
         }
+    }
+
+    const HASH: &str = "$2y$10$A1W58TARYppA8VtRo3JVRe26hLo62OAZe3ztDBntlzelwIdnepqAa";
+
+    #[test]
+    fn a_file_of_htpasswd_is_read() {
+        let text = format!("# who\r\nalice:{HASH}\r\n\n  bob:{HASH}\n");
+        let users = htpasswd(&text).expect("users");
+        let names: Vec<&str> = users.keys().map(String::as_str).collect();
+        assert_eq!(names, ["alice", "bob"]);
+        assert_eq!(users["alice"], HASH);
+    }
+
+    #[rstest]
+    #[case::empty("\n# nobody\n", "it names no user")]
+    #[case::plain("alice:secret\n", "line 1 is not `name:hash`")]
+    #[case::of_another_kind("\nalice:$apr1$x$y\n", "line 2 is not `name:hash`")]
+    #[case::no_name(
+        ":$2y$10$A1W58TARYppA8VtRo3JVRe26hLo62OAZe3ztDBntlzelwIdnepqAa",
+        "line 1 is not"
+    )]
+    #[case::twice(
+        "a:$2y$10$A1W58TARYppA8VtRo3JVRe26hLo62OAZe3ztDBntlzelwIdnepqAa\na:$2y$10$A1W58TARYppA8VtRo3JVRe26hLo62OAZe3ztDBntlzelwIdnepqAa",
+        "line 2 names a user once more"
+    )]
+    fn a_line_of_htpasswd_that_is_wrong_is_told_without_it(#[case] text: &str, #[case] told: &str) {
+        let error = htpasswd(text).expect_err("wrong");
+        assert!(error.contains(told) && !error.contains("secret"), "{error}");
     }
 
     #[tokio::test]

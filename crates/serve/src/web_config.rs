@@ -4,13 +4,14 @@ use crate::ciphers;
 use crate::duration;
 use crate::problem::Problem;
 use crate::rate_limit::RateLimit;
+use crate::users::is_hash;
+use crate::yaml;
 use axum::http::{HeaderName, HeaderValue};
 use parking_lot::Mutex;
 use rustls::crypto::SupportedKxGroup;
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
-use serde_saphyr::UserMessageFormatter;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -54,7 +55,7 @@ pub enum ClientAuth {
     RequireAndVerify,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TlsSettings {
     pub certificate: Pem,
     pub key: Pem,
@@ -119,6 +120,18 @@ impl WebConfig {
         Self::parse(&text(path)?, path)?.strict(path)
     }
 
+    /// What a program's own file says instead. `users` are names and bcrypt hashes.
+    pub fn given(tls: Option<TlsSettings>, users: BTreeMap<String, String>) -> Self {
+        Self {
+            tls,
+            http2: true,
+            headers: Vec::new(),
+            users,
+            rate_limit: None,
+            wrong_hashes: Vec::new(),
+        }
+    }
+
     fn strict(mut self, path: &Path) -> Result<Self, WebConfigError> {
         if self.wrong_hashes.is_empty() {
             return Ok(self);
@@ -130,12 +143,9 @@ impl WebConfig {
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, WebConfigError> {
-        let options = serde_saphyr::options! { with_snippet: false };
-        let value: Value = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-            WebConfigError::Yaml {
-                path: path.to_owned(),
-                message: error.render_with_formatter(&UserMessageFormatter),
-            }
+        let value = yaml::parse(text).map_err(|message| WebConfigError::Yaml {
+            path: path.to_owned(),
+            message,
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut problems = Vec::new();
@@ -160,35 +170,43 @@ fn text(path: &Path) -> Result<String, WebConfigError> {
     })
 }
 
-/// A web configuration file that is read again and again. Its text is taken apart only when it has changed.
+/// A web configuration file that is read again and again, its text taken apart only when it has changed; or what a
+/// program's own file says instead.
 #[derive(Debug)]
-pub(crate) struct WebFile {
-    path: PathBuf,
-    last: Mutex<Option<(String, Arc<WebConfig>)>>,
+pub(crate) enum WebFile {
+    Read {
+        path: PathBuf,
+        last: Mutex<Option<(String, Arc<WebConfig>)>>,
+    },
+    Given(Arc<WebConfig>),
 }
 
 impl WebFile {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self {
+        Self::Read {
             path,
             last: Mutex::default(),
         }
     }
 
-    /// What the file says now.
+    /// What it says now.
     pub(crate) fn read(&self) -> Result<Arc<WebConfig>, WebConfigError> {
-        let text = text(&self.path)?;
-        let mut last = self.last.lock();
+        let (path, last) = match self {
+            Self::Given(config) => return Ok(Arc::clone(config)),
+            Self::Read { path, last } => (path, last),
+        };
+        let text = text(path)?;
+        let mut last = last.lock();
         if let Some((known, config)) = &*last
             && *known == text
         {
             return Ok(Arc::clone(config));
         }
-        let config = Arc::new(WebConfig::parse(&text, &self.path)?);
+        let config = Arc::new(WebConfig::parse(&text, path)?);
         for problem in &config.wrong_hashes {
             log::error!(
                 "{}: {problem}; until then the user is refused",
-                self.path.display()
+                path.display()
             );
         }
         *last = Some((text, Arc::clone(&config)));
@@ -370,6 +388,23 @@ fn read_tls(value: Value, folder: &Path, problems: &mut Vec<Problem>) -> Option<
         prefer_own_suites,
         groups,
     })
+}
+
+impl TlsSettings {
+    /// What `tls_server_config` of a web configuration file would mean, for programs whose own files say it. Names of files
+    /// are relative to the working folder. None where nothing is said.
+    ///
+    /// # Errors
+    /// All mistakes; their keys begin with `tls_server_config.`.
+    pub fn of(tls_server_config: Value) -> Result<Option<Self>, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let settings = read_tls(tls_server_config, Path::new(""), &mut problems);
+        if problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(problems)
+        }
+    }
 }
 
 fn read_client_auth(section: &mut Section<'_>, has_ca: bool) -> ClientAuth {
@@ -561,8 +596,7 @@ fn read_users(
     };
     let users = section.values.into_iter().map(|(name, hash)| {
         let hash = hash.as_str().unwrap_or_default().to_owned();
-        let parts = hash.parse::<bcrypt::HashParts>();
-        if !parts.is_ok_and(|parts| (4..=31).contains(&parts.get_cost())) {
+        if !is_hash(&hash) {
             let key = format!("{}{name}", section.prefix);
             let text =
                 "needs a bcrypt hash of the password; `htpasswd -nB` with the name makes one";

@@ -172,15 +172,31 @@ async fn an_address_that_cannot_be_had_is_told() {
     assert!(error.contains("--web.listen-address"), "{error}");
 }
 
-#[tokio::test]
-async fn without_tls_there_is_no_http2() {
-    let server = Program::default().start().await;
-    let client = reqwest::Client::builder()
+/// A client that begins with HTTP/2.
+fn http2() -> reqwest::Client {
+    reqwest::Client::builder()
         .tls_certs_only([])
         .http2_prior_knowledge()
         .build()
-        .expect("a client");
-    let request = client.get(server.url("/hello"));
+        .expect("a client")
+}
+
+#[tokio::test]
+async fn without_tls_there_is_no_http2() {
+    let server = Program::default().start().await;
+    let request = http2().get(server.url("/hello"));
     request.send().await.expect_err("no answer");
+    server.get("/hello").await.is(200, "hello");
+}
+
+#[tokio::test]
+async fn http2_without_tls_where_the_program_wants_it() {
+    let mut program = Program::default();
+    program.server.cleartext_http2 = true;
+    let server = program.start().await;
+    let answer = http2().get(server.url("/hello")).send().await;
+    let answer = answer.expect("an answer");
+    assert_eq!(answer.version(), reqwest::Version::HTTP_2);
+    assert_eq!(answer.text().await.expect("a text"), "hello");
     server.get("/hello").await.is(200, "hello");
 }

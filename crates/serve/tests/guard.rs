@@ -3,7 +3,10 @@
 mod common;
 
 use common::{Program, hash};
+use std::sync::Arc;
+use tap_sentry_serve::server::WebSource;
 use tap_sentry_serve::users::PlainUser;
+use tap_sentry_serve::web_config::WebConfig;
 
 fn users(list: &[(&str, &str)]) -> String {
     let lines = list
@@ -50,6 +53,41 @@ async fn users_of_the_file_guard_every_path() {
         .get_as("/-/ready", "alice", "right")
         .await
         .is(200, "Ready\n");
+}
+
+#[tokio::test]
+async fn a_bearer_of_the_token_is_let_in_beside_users() {
+    let mut program = Program::default();
+    program.server.bearer_token = Some("the-token".into());
+    let users = [("alice".to_owned(), hash("right"))].into();
+    let given = WebConfig::given(None, users);
+    program.server.web_config = Some(WebSource::Given(Arc::new(given)));
+    let server = program.start().await;
+    for (value, status) in [
+        ("Bearer the-token", 200),
+        ("bearer the-token", 200),
+        ("Bearer the-toke", 401),
+        ("Bearer ", 401),
+        ("the-token", 401),
+    ] {
+        let answer = server.get_with("/who", value).await;
+        assert_eq!(answer.status, status, "{value}");
+    }
+    let user = server.get_as("/who", "alice", "right").await;
+    user.is(200, "a user");
+}
+
+#[tokio::test]
+async fn a_token_alone_guards_all_but_health() {
+    let mut program = Program::default();
+    program.server.bearer_token = Some("the-token".into());
+    let server = program.start().await;
+    let refused = server.get("/hello").await;
+    refused.is(401, "Unauthorized\n");
+    assert_eq!(refused.header("www-authenticate"), "Bearer");
+    assert_eq!(server.get("/-/healthy").await.status, 200);
+    let user = server.get_as("/hello", "alice", "right").await;
+    assert_eq!(user.status, 401);
 }
 
 #[tokio::test]
@@ -197,7 +235,8 @@ async fn a_file_that_is_wrong_at_the_start_is_told_with_all_mistakes() {
         assert!(error.contains(told), "{error}");
     }
     let mut program = Program::default();
-    program.server.web_config = Some(program.folder.path().join("none.yml"));
+    let none = program.folder.path().join("none.yml");
+    program.server.web_config = Some(WebSource::File(none));
     let error = program.try_start().await.err().expect("none").to_string();
     assert!(
         error.starts_with("cannot read the web configuration file "),

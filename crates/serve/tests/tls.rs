@@ -201,7 +201,7 @@ async fn told_at_start(program: Program) -> String {
 async fn a_certificate_is_read_for_every_connection() {
     let authority = Authority::new();
     let program = program(&authority, "");
-    check(program.server.web_config.as_deref().expect("a file")).expect("right");
+    check(program.server.web_config.as_ref().expect("a file")).expect("right");
     let server = program.start().await;
     let (client, address) = (Client::of(&authority), server.addresses[0]);
     let first = client.ask(address).await.expect("an answer").certificate;

@@ -110,13 +110,9 @@ impl ConnectionKeys {
             let text = "must be a slug, as in https://sentry.io/organizations/SLUG/";
             checked.problem("organization", text);
         }
-        let proxy_url = self.proxy_url.and_then(|text| {
-            let url = Url::parse(text.trim()).ok();
-            let url =
-                url.filter(|url| matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h"));
-            let url = url.ok_or("must be a URL that starts with http://, https:// or socks5://");
-            checked.keep("proxy_url", url)
-        });
+        let proxy_url = self
+            .proxy_url
+            .and_then(|text| checked.keep("proxy_url", proxy_url(&text)));
         let token = self.api_token.unwrap_or_default().trim().to_owned();
         if let Some(problem) = token_problem(&token) {
             checked.problem("api_token", problem);
@@ -146,6 +142,7 @@ impl ConnectionKeys {
                 user_agent,
                 ca_certificate: self.ca_certificate,
                 proxy_url,
+                insecure_skip_verify: false,
                 concurrency: self.concurrency as usize,
                 rate_limit: self.rate_limit,
                 request_timeout: Duration::from_secs(self.request_timeout_seconds.into()),
@@ -224,8 +221,21 @@ impl ProjectFilter {
     }
 }
 
+/// The address of a proxy.
+///
+/// # Errors
+/// What is wrong with it, as it goes on behind the key.
+pub fn proxy_url(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text.trim()).ok();
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h"));
+    url.ok_or("must be a URL that starts with http://, https:// or socks5://")
+}
+
 /// A server's address, with or without `/api/0/` and slashes, as the URL below which all endpoints are.
-fn base_url(text: &str) -> Result<Url, String> {
+///
+/// # Errors
+/// What is wrong with it, as it goes on behind the key.
+pub fn base_url(text: &str) -> Result<Url, String> {
     let wrong = || {
         "must be the address of a Sentry server, such as https://sentry.io or https://sentry.example.com/api/0/".to_owned()
     };
@@ -250,7 +260,8 @@ fn base_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether only this machine is meant.
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
@@ -260,7 +271,7 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// What is wrong with a token that no server would take, without the token.
-fn token_problem(token: &str) -> Option<&'static str> {
+pub fn token_problem(token: &str) -> Option<&'static str> {
     if token.to_lowercase().starts_with("bearer ") {
         Some("must be the token alone, without `Bearer `")
     } else if token.starts_with(['"', '\'', '`']) || token.ends_with(['"', '\'', '`']) {

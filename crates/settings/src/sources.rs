@@ -264,7 +264,10 @@ fn canonical(name: &str) -> &str {
 }
 
 /// What a file with a secret holds, without the line's end.
-fn secret_of(path: &Path) -> Result<String, String> {
+///
+/// # Errors
+/// When it cannot be read or is empty, as it goes on behind the key.
+pub fn secret_of(path: &Path) -> Result<String, String> {
     let text =
         file::read(path).map_err(|error| format!("names a file that cannot be used: {error}"))?;
     match text.trim() {

@@ -60,7 +60,7 @@ fn page(call: &Call<'_>, projects: &BTreeSet<u64>, rows: usize) -> Result<Reply,
         .collect();
     keys.sort_by_key(|key| Reverse(key.id));
     let slice = cursor::by_page(keys, rows, call.cursor()?.as_ref())?;
-    Ok(Reply::page(
-        slice.map(|key| key::record(key, call.version).to_string()),
-    ))
+    Ok(Reply::page(slice.map(|key| {
+        key::record(key, call.version, call.ingest).to_string()
+    })))
 }

@@ -103,6 +103,8 @@ pub struct Call<'a> {
     pub pedantic: bool,
     /// The stores of all but errors fail.
     pub errors_only: bool,
+    /// Scheme and host of what DSNs lead to.
+    pub ingest: &'a str,
 }
 
 impl<'a> Call<'a> {

@@ -53,6 +53,8 @@ pub enum FaultKind {
     Gone,
     /// The connection ends before any answer.
     Reset,
+    /// The same, after the body of the request was taken: what was sent counts, and the client cannot know.
+    ResetTaken,
     /// Half of the announced body, then the connection ends.
     CutBody,
     /// 200 and a whole body, with a control character in the middle: no JSON.

@@ -5,9 +5,16 @@ use crate::window;
 use crate::world::ClientKey;
 use serde_json::{Value, json};
 
-pub fn record(key: &ClientKey, version: Version) -> Value {
+/// A DSN; `ingest` is the scheme and the host that it leads to, `prefix` a path before the project.
+pub fn dsn(ingest: &str, user: &str, prefix: &str, project: u64) -> String {
+    let (scheme, host) = ingest.split_once("://").unwrap_or(("https", ingest));
+    let prefix = prefix.trim_matches('/');
+    let slash = if prefix.is_empty() { "" } else { "/" };
+    format!("{scheme}://{user}@{host}{slash}{prefix}/{project}")
+}
+
+pub fn record(key: &ClientKey, version: Version, ingest: &str) -> Value {
     let (public, secret, project) = (&key.public, &key.secret, key.project);
-    let host = "o1.ingest.sentry.invalid";
     let mut record = json!({
         "id": public,
         "name": key.label,
@@ -18,12 +25,12 @@ pub fn record(key: &ClientKey, version: Version) -> Value {
         "isActive": key.is_active,
         "rateLimit": key.limit.map(|limit| json!({"window": limit.window_seconds, "count": limit.count})),
         "dsn": {
-            "secret": format!("https://{public}:{secret}@{host}/{project}"),
-            "public": format!("https://{public}@{host}/{project}"),
-            "csp": format!("https://{host}/api/{project}/csp-report/?sentry_key={public}"),
-            "security": format!("https://{host}/api/{project}/security/?sentry_key={public}"),
-            "minidump": format!("https://{host}/api/{project}/minidump/?sentry_key={public}"),
-            "unreal": format!("https://{host}/api/{project}/unreal/{public}/"),
+            "secret": dsn(ingest, &format!("{public}:{secret}"), "", project),
+            "public": dsn(ingest, public, "", project),
+            "csp": format!("{ingest}/api/{project}/csp-report/?sentry_key={public}"),
+            "security": format!("{ingest}/api/{project}/security/?sentry_key={public}"),
+            "minidump": format!("{ingest}/api/{project}/minidump/?sentry_key={public}"),
+            "unreal": format!("{ingest}/api/{project}/unreal/{public}/"),
             "cdn": format!("https://js.sentry-cdn.invalid/{public}.min.js"),
         },
         "browserSdkVersion": "7.x",

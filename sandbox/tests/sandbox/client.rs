@@ -50,18 +50,34 @@ pub fn attribute(link: &str, name: &str) -> String {
 
 /// `Err`: the connection gave no whole answer.
 pub fn try_get(sandbox: &Sandbox, token: Option<&str>, path: &str) -> Result<Answer, String> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .timeout_global(Some(Duration::from_secs(2)))
-        .build()
-        .into();
-    let mut request = agent.get(format!("{}/api/0{path}", sandbox.url()));
+    let mut request = agent().get(format!("{}/api/0{path}", sandbox.url()));
     if let Some(token) = token {
         request = request.header("Authorization", format!("Bearer {token}"));
     }
-    let mut response = request.call().map_err(|error| error.to_string())?;
+    read(request.call())
+}
+
+/// One that follows nothing, and takes every status for an answer.
+pub fn agent() -> ureq::Agent {
+    agent_within(Duration::from_secs(2))
+}
+
+/// The same, with more patience or less.
+pub fn agent_within(timeout: Duration) -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_global(Some(timeout))
+        .build()
+        .into()
+}
+
+/// The whole answer.
+pub fn read(
+    response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+) -> Result<Answer, String> {
+    let mut response = response.map_err(|error| error.to_string())?;
     let headers = response
         .headers()
         .iter()

@@ -171,7 +171,9 @@ pub async fn of_projects(
                 ];
                 let request = Request::new(&PROJECT_STATS, place.clone()).with(range);
                 let points: Vec<(i64, u64)> = one(visit.client, request).await?;
-                let sum = points.iter().map(|(_, count)| count).sum::<u64>();
+                let sum = points
+                    .iter()
+                    .fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
                 sums.push((category, outcome, sum));
             }
             Ok(sums)

@@ -21,6 +21,7 @@ pub async fn collect(visit: &Visit<'_>) -> Result<Families, ApiError> {
     // Each figure has every level that the project has, and errors always, so that series come and go less.
     let mut rows: BTreeSet<(&str, &str)> = visit
         .readable()
+        .filter(|(id, _)| !unresolved.left_out.contains(id))
         .map(|(_, project)| (project.slug.as_str(), "error"))
         .collect();
     rows.extend(issues.iter().filter_map(|issue| {

@@ -69,7 +69,8 @@ fn by_stat(read: Read) -> Read {
             _ => &[],
         };
         for stat in stats {
-            *sums.entry((id, stat)).or_default() += count;
+            let sum = sums.entry((id, stat)).or_default();
+            *sum = sum.saturating_add(count);
         }
     }
     let counts = sums.into_iter().map(|((id, stat), count)| {
@@ -129,6 +130,7 @@ pub async fn issues(visit: &Visit<'_>) -> Result<Families, ApiError> {
     let mut truncated = false;
     for (environment, projects, found) in try_join_all(searches).await? {
         truncated |= found.truncated;
+        let projects = projects.difference(&found.left_out).copied();
         count(visit, environment, projects, &found.issues, &mut families);
         let own = found.issues.into_iter();
         young.extend(own.map(|issue| (Some(environment), issue)));
@@ -193,14 +195,14 @@ async fn environments(visit: &Visit<'_>) -> Result<Environments, ApiError> {
 fn count(
     visit: &Visit<'_>,
     environment: &str,
-    projects: &BTreeSet<u64>,
+    projects: impl Iterator<Item = u64>,
     issues: &[RecentIssue],
     families: &mut Families,
 ) {
     let mut sums: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     let ages = &visit.asked.ages;
     for id in projects {
-        sums.insert(*id, vec![0; ages.len()]);
+        sums.insert(id, vec![0; ages.len()]);
     }
     for issue in issues {
         let Some(sums) = sums.get_mut(&issue.project.id) else {
@@ -208,7 +210,7 @@ fn count(
         };
         for (sum, age) in sums.iter_mut().zip(ages) {
             if is_within(visit, issue, *age) {
-                *sum += issue.count;
+                *sum = sum.saturating_add(issue.count);
             }
         }
     }

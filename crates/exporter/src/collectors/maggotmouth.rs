@@ -47,7 +47,10 @@ pub async fn events(visit: &Visit<'_>) -> Result<Families, ApiError> {
                 let within = points
                     .iter()
                     .filter(|(second, _)| (since..=until).contains(second));
-                sums.push((*query, within.map(|(_, count)| count).sum::<u64>()));
+                sums.push((
+                    *query,
+                    within.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count)),
+                ));
             }
             Ok(sums)
         })

@@ -72,6 +72,7 @@ impl Site {
             user_agent: USER_AGENT.to_owned(),
             ca_certificate: way.ca_certificate.clone(),
             proxy_url: way.proxy_url.clone(),
+            insecure_skip_verify: false,
             concurrency: CONCURRENCY,
             rate_limit: None,
             request_timeout: LONGEST,

@@ -7,11 +7,11 @@ use crate::settings::config::schema;
 use ::log::LevelFilter;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
-use serde_saphyr::UserMessageFormatter;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tap_sentry_api::text::brief;
 use tap_sentry_serve::log;
+use tap_sentry_serve::yaml;
 use tap_sentry_settings::dotenv;
 use tap_sentry_settings::file::{self, FileError};
 use tap_sentry_settings::problem::{Problem, SettingsError};
@@ -209,11 +209,8 @@ fn lying(asked: Option<Dialect>) -> Result<Vec<File>, FileError> {
 /// The settings of a YAML file; JSON is a part of YAML.
 fn read(path: &Path) -> Result<Map<String, Value>, FileError> {
     let text = file::read(path)?;
-    // The text may hold the token, so that no message may show it.
-    let options = serde_saphyr::options! { with_snippet: false };
     let wrong = |why: &str| FileError::Content(format!("{}: {why}", path.display()));
-    let value: Value = serde_saphyr::from_str_with_options(&text, options)
-        .map_err(|error| wrong(&brief(&error.render_with_formatter(&UserMessageFormatter))))?;
+    let value = yaml::parse(&text).map_err(|message| wrong(&brief(&message)))?;
     match value {
         Value::Object(members) => Ok(members),
         Value::Null => Ok(Map::new()),

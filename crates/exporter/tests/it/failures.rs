@@ -5,12 +5,13 @@ use sentry_exporter::endpoints::PROJECTS;
 use sentry_exporter::settings::Settings;
 use sentry_sandbox::world::Status;
 use sentry_sandbox::{
-    Fault, FaultKind, INTEGRATION_TOKEN, Match, NARROW_TOKEN, ORGANIZATION, Sandbox, TOKEN,
+    Fault, FaultKind, Gate, INTEGRATION_TOKEN, Match, NARROW_TOKEN, ORGANIZATION, Sandbox, TOKEN,
     Version, World,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tap_sentry_api::client::Client;
 use tap_sentry_api::pages::Pages;
 use tap_sentry_api::params::Params;
@@ -60,6 +61,54 @@ fn a_collector_that_fails_keeps_its_last_values() {
     let page = watch.look();
     assert_eq!(success(&page, "events"), Some(1.0));
     assert!(page.sum("sentry_events_total", &[("reason", "localhost")]) > 999.0);
+}
+
+#[test]
+fn what_is_refused_for_long_holds_up_nothing_else() {
+    let sandbox = sentry(World::seeded(now()));
+    let stats = Match::path_end("/stats_v2/");
+    let refused = FaultKind::RateLimited {
+        reset_in_seconds: 3_600,
+    };
+    sandbox.faults().add(Fault::always(stats, refused));
+    let watch = Watch::new(&sandbox);
+    for _ in 0..3 {
+        let page = watch.look();
+        assert_eq!(success(&page, "events"), Some(0.0));
+        assert_eq!(success(&page, "issues"), Some(1.0));
+        assert_eq!(page.up(), Some(1.0));
+    }
+    let asked = |end: &str| {
+        let requests = sandbox.requests();
+        requests
+            .iter()
+            .filter(|one| one.path.ends_with(end))
+            .count()
+    };
+    assert_eq!(asked("/projects/"), 3, "each look is a refresh");
+    assert_eq!(
+        asked("/stats_v2/"),
+        1,
+        "it is not asked for again before the time"
+    );
+}
+
+#[test]
+fn projects_have_been_read_while_a_collector_still_waits() {
+    let sandbox = sentry(World::seeded(now()));
+    let gate = Gate::closed();
+    sandbox.faults().add(Fault::always(
+        Match::path_end("/stats_v2/"),
+        FaultKind::Hold(gate.clone()),
+    ));
+    let watch = Watch::new(&sandbox);
+    let mut page = watch.glance(Duration::ZERO);
+    while success(&page, "issues").is_none() {
+        page = watch.glance(Duration::from_millis(10));
+    }
+    assert_eq!(page.up(), Some(1.0));
+    assert_eq!(success(&page, "events"), None);
+    gate.open();
 }
 
 #[test]
@@ -192,8 +241,13 @@ fn organizations_are_found_or_missed() {
     assert!(!page.all("sentry_events_total").is_empty());
 }
 
-/// One project of three fails, by what is asked of each on an old server.
 fn without_one(kind: FaultKind) -> (Exposition, Sandbox) {
+    let (page, _, sandbox) = watched_without_one(kind);
+    (page, sandbox)
+}
+
+/// One project of three fails, by what is asked of each on an old server.
+fn watched_without_one(kind: FaultKind) -> (Exposition, Watch, Sandbox) {
     let mut world = World::empty(now());
     for slug in ["api", "web", "worker"] {
         let project = world.add_project(slug);
@@ -202,8 +256,8 @@ fn without_one(kind: FaultKind) -> (Exposition, Sandbox) {
     let sandbox = of(Version::V21_1, world);
     let when = Match::path("/projects/acme/web/stats/");
     sandbox.faults().add(Fault::always(when, kind));
-    let page = Watch::new(&sandbox).look();
-    (page, sandbox)
+    let watch = Watch::new(&sandbox);
+    (watch.look(), watch, sandbox)
 }
 
 #[test]
@@ -235,12 +289,42 @@ fn one_project_that_is_gone_or_closed_costs_itself_alone() {
             "{kind:?}"
         );
     }
+    let (_, watch, sandbox) = watched_without_one(FaultKind::Gone);
+    sandbox.faults().clear();
+    let lists = Match::path_end("/organizations/acme/projects/");
+    sandbox
+        .faults()
+        .add(Fault::always(lists, FaultKind::Status(502)));
+    let page = watch.look();
+    assert_eq!(page.up(), Some(0.0));
+    assert_eq!(left_out(&page), Some(1.0), "the values that stay lack it");
     let (page, _sandbox) = without_one(FaultKind::Status(500));
     assert_eq!(
         success(&page, "events"),
         Some(0.0),
         "a server that is not well"
     );
+}
+
+#[test]
+fn a_project_whose_issues_cannot_be_read_has_no_number_of_them() {
+    for (version, dialect) in [(Version::V9_1, "native"), (Version::V9_1, "italux")] {
+        let sandbox = of(version, World::seeded(now()));
+        let issues = Match::path("/projects/acme/web/issues/");
+        sandbox
+            .faults()
+            .add(Fault::always(issues, FaultKind::Status(403)));
+        let page = Watch::with(&sandbox, &json!({"dialect": dialect})).look();
+        assert_eq!(success(&page, "issues"), Some(1.0), "{dialect}");
+        let (figure, label) = match dialect {
+            "native" => ("sentry_unresolved_issues", "project"),
+            _ => ("sentry_issues_bucket", "project_slug"),
+        };
+        let shown = page.all(figure);
+        let of = |slug: &str| shown.keys().any(|labels| labels[label] == slug);
+        assert!(of("api"), "{dialect}");
+        assert!(!of("web"), "{dialect}: nobody knows its number");
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use crate::dsl::{Exposition, Program, Truth, command, ended, of, run, sentry, settings};
 use rustix::process::Signal;
 use sentry_sandbox::{
-    Fault, FaultKind, Gate, Match, NARROW_TOKEN, ORGANIZATION, Sandbox, TOKEN, Version, World,
+    Fault, FaultKind, Gate, INTEGRATION_TOKEN, Match, NARROW_TOKEN, ORGANIZATION, Sandbox, TOKEN,
+    Version, World,
 };
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -218,6 +219,39 @@ fn a_reload_while_sentry_is_slow_leaves_the_values() {
             .all(|labels| labels["project"] == "web")
     );
     assert_eq!(page.up(), Some(1.0));
+}
+
+#[test]
+fn a_reload_does_not_ask_for_what_is_refused_for_long() {
+    let sandbox = today();
+    let refused = FaultKind::RateLimited {
+        reset_in_seconds: 3_600,
+    };
+    let stats = || Match::path_end("/stats_v2/");
+    sandbox.faults().add(Fault::always(stats(), refused));
+    let mut program = Program::start(&settings(&sandbox), &[]);
+    program.scrape();
+    let asked = || {
+        let requests = sandbox.requests();
+        let stats = requests
+            .iter()
+            .filter(|one| one.path.ends_with("/stats_v2/"));
+        stats.count()
+    };
+    for more in [json!({}), json!({"project_slugs": "web"})] {
+        std::fs::write(program.file(), with(&sandbox, &more).to_string()).expect("a file");
+        program.signal(Signal::HUP);
+        program.line_with("configuration reloaded");
+        assert_eq!(program.scrape().up(), Some(1.0));
+        assert_eq!(asked(), 1, "{more}");
+    }
+    // Another token is another caller.
+    let other = with(&sandbox, &json!({"api_token": INTEGRATION_TOKEN}));
+    std::fs::write(program.file(), other.to_string()).expect("a file");
+    program.signal(Signal::HUP);
+    program.line_with("configuration reloaded");
+    program.scrape();
+    assert_eq!(asked(), 2);
 }
 
 #[test]

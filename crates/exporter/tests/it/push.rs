@@ -179,6 +179,7 @@ fn what_does_not_pass_ends_with_its_reason() {
     let run = desk.export(&["--push.url", &nobody]);
     assert_eq!(run.code, Some(3), "{}", run.stderr);
     assert!(run.stderr.contains(&nobody), "{}", run.stderr);
+    assert!(run.stderr.contains("--push.url"), "{}", run.stderr);
 }
 
 #[test]

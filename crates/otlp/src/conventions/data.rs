@@ -14,7 +14,7 @@ use std::borrow::Cow;
 const EXACT: u64 = 1 << 53;
 
 /// The longest text that is kept, in characters, and how many attributes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     pub text: usize,
     pub attributes: usize,

@@ -56,7 +56,7 @@ pub fn op<'a>(seen: &Seen<'a>) -> Cow<'a, str> {
     match made {
         Some((_, Made::Http)) => Cow::Borrowed(http(seen)),
         Some((_, Made::Always(op))) => Cow::Borrowed(op),
-        Some((value, Made::Behind(prefix))) if prefix.is_empty() => short(value, LONGEST),
+        Some((value, Made::Behind(""))) => short(value, LONGEST),
         Some((value, Made::Behind(prefix))) => {
             Cow::Owned(short(&format!("{prefix}{value}"), LONGEST).into_owned())
         }

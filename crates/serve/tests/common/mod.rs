@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tap_sentry_serve::negotiate::negotiate;
-use tap_sentry_serve::server::{Ended, Handle, ServeError, Server};
+use tap_sentry_serve::server::{Ended, Handle, ServeError, Server, WebSource};
 use tap_sentry_serve::users::Admitted;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -109,7 +109,7 @@ impl Program {
     pub fn with_web(text: &str) -> Self {
         let mut program = Self::default();
         let path = program.write("web.yml", text);
-        program.server.web_config = Some(path);
+        program.server.web_config = Some(WebSource::File(path));
         program
     }
 
@@ -167,6 +167,13 @@ impl Running {
     pub async fn get_as(&self, path: &str, name: &str, password: &str) -> Answer {
         self.ask(reqwest::Method::GET, path, Some((name, password)))
             .await
+    }
+
+    /// With a header `Authorization`.
+    pub async fn get_with(&self, path: &str, authorization: &str) -> Answer {
+        let request = client().get(self.url(path));
+        let request = request.header(header::AUTHORIZATION, authorization);
+        Answer::of(request.send().await.expect("an answer")).await
     }
 
     pub async fn ask(

@@ -1,0 +1,326 @@
+//! The OTLP bridge against the floor of any: decoding what comes and encoding it again. CPU a span, memory.
+//!
+//! `cargo bench -p sentry-otlp --bench otlp` prints tables; `-- cpu memory` chooses parts. The batch is
+//! `benches/otlp_batch.bin`, which `benches/otlp_batch.py` captures from Python's exporter. The intake answers in this process,
+//! so the CPU time of the child is the bridge's alone.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::State;
+use axum::http::{Request, Response, StatusCode};
+use bytes::Bytes;
+use chrono::Utc;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+use std::hint::black_box;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{sleep, spawn};
+use std::time::Duration;
+use tempfile::TempDir;
+use ureq::Agent;
+
+const BATCH: &[u8] = include_bytes!("otlp_batch.bin");
+const SPANS: u64 = 512;
+/// Batches that are sent where CPU counts.
+const ROUNDS: u64 = 400;
+/// Spans in flight where memory counts.
+const IN_FLIGHT: u64 = 100_000;
+
+fn main() {
+    let chosen: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"))
+        .collect();
+    let parts: [(&str, fn()); 2] = [("cpu", cpu), ("memory", memory)];
+    for (name, part) in parts {
+        if chosen.is_empty() || chosen.iter().any(|one| one == name) {
+            part();
+        }
+    }
+}
+
+/// A table row, as Markdown.
+fn row(cells: &[&str]) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "| {} |", cells.join(" | ")).expect("stdout");
+}
+
+fn head(cells: &[&str]) {
+    writeln!(std::io::stdout().lock()).expect("stdout");
+    row(cells);
+    row(&vec!["---"; cells.len()]);
+}
+
+/// The batch as if it had been recorded now, with ids of its own.
+fn batch(number: u64) -> Bytes {
+    let mut request = ExportTraceServiceRequest::decode(BATCH).expect("a request");
+    let spans = request
+        .resource_spans
+        .iter_mut()
+        .flat_map(|resource| &mut resource.scope_spans)
+        .flat_map(|scope| &mut scope.spans);
+    let now = u64::try_from(Utc::now().timestamp_nanos_opt().expect("a time")).expect("after 1970");
+    for span in spans {
+        let length = span.end_time_unix_nano - span.start_time_unix_nano;
+        let shift = now - 60_000_000_000 - span.start_time_unix_nano;
+        for event in &mut span.events {
+            event.time_unix_nano += shift;
+        }
+        span.start_time_unix_nano += shift;
+        span.end_time_unix_nano = span.start_time_unix_nano + length;
+        for (byte, more) in span.trace_id.iter_mut().zip(number.to_be_bytes()) {
+            *byte ^= more;
+        }
+    }
+    request.encode_to_vec().into()
+}
+
+/// What a thread of this process has spent, in seconds.
+fn own_cpu() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/stat").expect("Linux");
+    seconds(&text)
+}
+
+/// User and system time of a line of `/proc/…/stat`.
+fn seconds(stat: &str) -> f64 {
+    let (_, fields) = stat.rsplit_once(") ").expect("a name");
+    let ticks = fields.split(' ').skip(11).take(2);
+    let ticks: f64 = ticks
+        .map(|field| field.parse::<f64>().expect("ticks"))
+        .sum();
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    let second = rustix::param::clock_ticks_per_second() as f64;
+    ticks / second
+}
+
+/// An intake that takes everything, or answers nothing while it is held.
+#[derive(Clone, Default)]
+struct Intake {
+    held: Arc<AtomicBool>,
+    otlp: bool,
+}
+
+async fn answer(State(intake): State<Intake>, request: Request<Body>) -> Response<Body> {
+    let is_otlp = request.uri().path().contains("/otlp/");
+    let body = to_bytes(request.into_body(), usize::MAX).await;
+    let is_probe = body.is_ok_and(|body| body.is_empty());
+    if intake.held.load(Ordering::Relaxed) && !is_probe {
+        std::future::pending::<()>().await;
+    }
+    let mut response = Response::new(Body::empty());
+    if is_otlp && !intake.otlp {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    } else if is_otlp {
+        let value = axum::http::HeaderValue::from_static("application/x-protobuf");
+        response.headers_mut().insert("content-type", value);
+    } else {
+        *response.body_mut() = Body::from("{}");
+    }
+    response
+}
+
+/// Its port.
+fn intake(intake: Intake) -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    spawn(move || {
+        listener.set_nonblocking(true).expect("a listener");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            let router = Router::new().fallback(answer).with_state(intake);
+            axum::serve(listener, router).await.expect("served");
+        });
+    });
+    port
+}
+
+/// The bridge, started.
+struct Bridge {
+    child: Child,
+    /// Of OTLP over HTTP, and of its own metrics.
+    addresses: [String; 2],
+    agent: Agent,
+    _folder: TempDir,
+}
+
+impl Bridge {
+    fn start(port: u16, more: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = format!(
+            "receivers: {{otlp: {{protocols: {{http: {{endpoint: '127.0.0.1:0'}}}}}}}}\n\
+             exporters:\n  sentry:\n    dsn: http://key@127.0.0.1:{port}/42\n{more}"
+        );
+        std::fs::write(folder.path().join("otlp.yml"), config).expect("a file");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sentry-otlp"))
+            .args([
+                "--config",
+                "otlp.yml",
+                "--web.listen-address",
+                "127.0.0.1:0",
+            ])
+            .current_dir(folder.path())
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the bridge");
+        let mut log = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        let mut address = || {
+            let mut lines = log.by_ref().map_while(Result::ok);
+            let found = lines.find_map(|line| {
+                let (_, rest) = line.split_once("listening")?.1.split_once("127.0.0.1:")?;
+                let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
+                (!port.is_empty()).then(|| format!("127.0.0.1:{port}"))
+            });
+            found.expect("an address in the log")
+        };
+        let addresses = [address(), address()];
+        // A full pipe would stop it.
+        spawn(move || log.map_while(Result::ok).for_each(drop));
+        Self {
+            child,
+            addresses,
+            agent: Agent::new_with_defaults(),
+            _folder: folder,
+        }
+    }
+
+    fn send(&self, body: &[u8]) {
+        let url = format!("http://{}/v1/traces", self.addresses[0]);
+        let request = self.agent.post(&url).content_type("application/x-protobuf");
+        let answer = request.send(body).expect("an answer");
+        assert_eq!(answer.status(), 200);
+    }
+
+    /// The sum of the series of a name.
+    fn metric(&self, name: &str) -> f64 {
+        let url = format!("http://{}/metrics", self.addresses[1]);
+        let mut answer = self.agent.get(&url).call().expect("metrics");
+        let text = answer.body_mut().read_to_string().expect("a text");
+        let values = text.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            let (_, value) = rest.rsplit_once(' ')?;
+            rest.starts_with([' ', '{'])
+                .then(|| value.parse::<f64>().expect("a number"))
+        });
+        values.sum()
+    }
+
+    fn wait_until_empty(&self) {
+        while self.metric("sentry_otlp_pending") > 0.0 {
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn cpu(&self) -> f64 {
+        let path = format!("/proc/{}/stat", self.child.id());
+        seconds(&std::fs::read_to_string(path).expect("Linux"))
+    }
+
+    /// A line of `/proc/PID/status`, in MiB.
+    fn memory(&self, line: &str) -> f64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = std::fs::read_to_string(path).expect("Linux");
+        let kib = text.lines().find_map(|text| {
+            let rest = text.strip_prefix(line)?.strip_prefix(':')?;
+            rest.trim().strip_suffix(" kB")?.parse::<f64>().ok()
+        });
+        kib.expect(line) / 1024.0
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Decoding the batch with prost and encoding it again, microseconds a span.
+fn floor() -> f64 {
+    let body = batch(0);
+    let began = own_cpu();
+    for _ in 0..ROUNDS {
+        let request = ExportTraceServiceRequest::decode(body.clone()).expect("a request");
+        black_box(request.encode_to_vec());
+    }
+    (own_cpu() - began) * 1e6 / per_round()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
+fn per_round() -> f64 {
+    (ROUNDS * SPANS) as f64
+}
+
+/// CPU a span, from the request to Sentry's answer.
+fn cpu() {
+    head(&["CPU a span", "µs", "of the floor", "target"]);
+    let floor = floor();
+    row(&[
+        "decode and encode with prost",
+        &format!("{floor:.2}"),
+        "1",
+        "",
+    ]);
+    for (name, otlp, target) in [("OTLP out", true, "2.5"), ("transactions out", false, "4")] {
+        let port = intake(Intake {
+            otlp,
+            ..Intake::default()
+        });
+        let more =
+            "    trace_timeout: 1s\n    sending_queue: {queue_size: 100000000, sizer: bytes}\n";
+        let bridge = Bridge::start(port, more);
+        // The mode is known, and all code has run once.
+        bridge.send(&batch(0));
+        bridge.wait_until_empty();
+        let bodies: Vec<Bytes> = (1..=ROUNDS).map(batch).collect();
+        let began = bridge.cpu();
+        for body in &bodies {
+            bridge.send(body);
+        }
+        bridge.wait_until_empty();
+        let spent = (bridge.cpu() - began) * 1e6 / per_round();
+        let lost = bridge.metric("sentry_otlp_rejected_total");
+        assert!(lost < 0.5, "{lost} lost");
+        let ratio = format!("{:.2}", spent / floor);
+        row(&[name, &format!("{spent:.2}"), &ratio, target]);
+    }
+}
+
+/// Memory, idle and while Sentry does not answer.
+fn memory() {
+    head(&[
+        "resident memory, MiB",
+        "idle",
+        "100,000 spans in flight",
+        "target",
+    ]);
+    for (name, otlp) in [("OTLP out", true), ("transactions out", false)] {
+        let sink = Intake {
+            otlp,
+            ..Intake::default()
+        };
+        let port = intake(sink.clone());
+        let more =
+            "    trace_timeout: 1h\n    sending_queue: {queue_size: 1000000000, sizer: bytes}\n";
+        let bridge = Bridge::start(port, more);
+        sleep(Duration::from_secs(2));
+        let idle = bridge.memory("VmRSS");
+        sink.held.store(true, Ordering::Relaxed);
+        for number in 0..IN_FLIGHT.div_ceil(SPANS) {
+            bridge.send(&batch(number));
+        }
+        let busy = bridge.memory("VmRSS");
+        row(&[
+            name,
+            &format!("{idle:.1}"),
+            &format!("{busy:.1}"),
+            "16 / 160",
+        ]);
+    }
+}

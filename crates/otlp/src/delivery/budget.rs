@@ -1,0 +1,147 @@
+//! How much may wait at the same time.
+
+use crate::receive::request::Outline;
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// What the size of a queue is counted in, as the collector's `sizer` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sizer {
+    /// Requests as they were received.
+    #[default]
+    Requests,
+    /// Spans.
+    Items,
+    /// Bytes of requests, decoded from what compressed them.
+    Bytes,
+}
+
+/// Whatever `sizer` says, more than so many bytes do not wait in memory.
+pub const MOST_BYTES: u64 = 256 << 20;
+
+/// Bounds what waits. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    sizer: Sizer,
+    size: u64,
+    used: Arc<Mutex<Used>>,
+}
+
+/// What waits, in all three measures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Used {
+    pub requests: u64,
+    pub items: u64,
+    pub bytes: u64,
+}
+
+/// The place of one request, kept by everything that came of it; given back when the last of it is dropped.
+#[derive(Debug)]
+pub struct Slot {
+    budget: Budget,
+    taken: Used,
+}
+
+impl Budget {
+    pub fn new(sizer: Sizer, size: u64) -> Self {
+        Self {
+            sizer,
+            size,
+            used: Arc::default(),
+        }
+    }
+
+    /// A place for a request; none: it has to wait. What is larger than the whole queue is taken when nothing else waits,
+    /// since it would never be otherwise.
+    pub fn reserve(&self, outline: Outline) -> Option<Arc<Slot>> {
+        let taken = Used {
+            requests: 1,
+            items: outline.spans as u64,
+            bytes: outline.bytes as u64,
+        };
+        let mut used = self.used.lock();
+        let after = Used {
+            requests: used.requests + taken.requests,
+            items: used.items + taken.items,
+            bytes: used.bytes + taken.bytes,
+        };
+        let counted = match self.sizer {
+            Sizer::Requests => after.requests,
+            Sizer::Items => after.items,
+            Sizer::Bytes => after.bytes,
+        };
+        if *used != Used::default() && (counted > self.size || after.bytes > MOST_BYTES) {
+            return None;
+        }
+        *used = after;
+        let budget = self.clone();
+        Some(Arc::new(Slot { budget, taken }))
+    }
+
+    /// A place for what has been acknowledged already, whether there is room or not: it counts when the next request comes.
+    pub fn hold(&self, taken: Used) -> Slot {
+        let mut slot = Slot {
+            budget: self.clone(),
+            taken: Used::default(),
+        };
+        slot.set(taken);
+        slot
+    }
+
+    pub fn used(&self) -> Used {
+        *self.used.lock()
+    }
+}
+
+impl Slot {
+    /// Takes so much from now on.
+    pub fn set(&mut self, taken: Used) {
+        let mut used = self.budget.used.lock();
+        used.requests = used.requests - self.taken.requests + taken.requests;
+        used.items = used.items - self.taken.items + taken.items;
+        used.bytes = used.bytes - self.taken.bytes + taken.bytes;
+        self.taken = taken;
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.set(Used::default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::requests(Sizer::Requests, 2, 2)]
+    #[case::items(Sizer::Items, 35, 3)]
+    #[case::bytes(Sizer::Bytes, 400, 4)]
+    #[case::one_too_large(Sizer::Items, 5, 1)]
+    fn what_does_not_fit_waits(#[case] sizer: Sizer, #[case] size: u64, #[case] fit: usize) {
+        let budget = Budget::new(sizer, size);
+        let outline = Outline {
+            spans: 10,
+            bytes: 100,
+        };
+        let mut slots: Vec<_> = std::iter::from_fn(|| budget.reserve(outline)).collect();
+        assert_eq!(slots.len(), fit);
+        let copy = slots.last().cloned();
+        slots.pop();
+        assert!(budget.reserve(outline).is_none(), "something of it is left");
+        drop(copy);
+        assert!(budget.reserve(outline).is_some());
+        slots.clear();
+        let taken = Used {
+            items: 3,
+            ..Used::default()
+        };
+        let mut held = budget.hold(Used::default());
+        held.set(taken);
+        assert_eq!(budget.used(), taken);
+        drop(held);
+        assert_eq!(budget.used(), Used::default());
+    }
+}

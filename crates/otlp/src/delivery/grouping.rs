@@ -1,0 +1,62 @@
+//! Traces of one project that wait until they are complete.
+
+use crate::delivery::budget::{Budget, Slot, Used};
+use crate::seen::Seen;
+use crate::terms::Terms;
+use crate::transactions::group::{Bounds, Grouper};
+use crate::transactions::payload::Ready;
+use parking_lot::Mutex;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// So many spans of a project wait for the rest of their traces; with more of them the oldest trace goes out as it is.
+const SPANS: usize = 200_000;
+/// And so many bytes.
+const BYTES: usize = 128 << 20;
+
+/// A grouper, and its place in the queue of the exporter.
+pub struct Grouping(Mutex<(Grouper, Slot)>);
+
+impl Grouping {
+    /// `timeout` is how long a trace is waited for after its last span.
+    pub fn new(timeout: Duration, budget: &Budget) -> Self {
+        let bounds = Bounds {
+            timeout,
+            spans: SPANS,
+            bytes: BYTES,
+        };
+        let slot = budget.hold(Used::default());
+        Self(Mutex::new((Grouper::new(bounds), slot)))
+    }
+
+    /// Takes a span.
+    pub fn add(&self, seen: &Seen<'_>, terms: &Terms) -> Ready {
+        self.with(|grouper| grouper.add(seen, terms, Instant::now().into_std()))
+    }
+
+    /// What is complete.
+    pub fn due(&self) -> Ready {
+        self.with(|grouper| grouper.due(Instant::now().into_std()))
+    }
+
+    /// All that waits, complete or not.
+    pub fn drain(&self) -> Ready {
+        self.with(Grouper::drain)
+    }
+
+    /// How many spans wait.
+    pub fn spans(&self) -> u64 {
+        self.0.lock().0.spans() as u64
+    }
+
+    fn with(&self, act: impl FnOnce(&mut Grouper) -> Ready) -> Ready {
+        let (grouper, slot) = &mut *self.0.lock();
+        let ready = act(grouper);
+        slot.set(Used {
+            requests: 0,
+            items: grouper.spans() as u64,
+            bytes: grouper.bytes() as u64,
+        });
+        ready
+    }
+}

@@ -1,0 +1,21 @@
+//! From what was taken to Sentry.
+
+pub mod additions;
+pub mod budget;
+pub mod create;
+pub mod exporter;
+pub mod grouping;
+pub mod intake;
+pub mod limits;
+pub mod lookup;
+pub mod mode;
+pub mod payload;
+pub mod project;
+pub mod queue;
+pub mod regroup;
+pub mod retry;
+pub mod route;
+pub mod sender;
+pub mod source;
+pub mod spans;
+pub mod start;

@@ -1,0 +1,154 @@
+//! One request to the intake, and what its answer means.
+
+use crate::delivery::intake::{AUTH, Intake};
+use crate::delivery::limits::{DEFAULT_WAIT, Limits, seconds};
+use crate::delivery::payload::Payload;
+use crate::envelope::envelope;
+use bytes::Bytes;
+use chrono::Utc;
+use parking_lot::Mutex;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::{Client, Response, StatusCode};
+use std::time::Duration;
+use tap_sentry_api::connection::chain;
+use tap_sentry_api::text::brief;
+use tokio::time::Instant;
+
+/// The header that names limits; it may come with any answer.
+const RATE_LIMITS: &str = "x-sentry-rate-limits";
+/// Of what an answer says no more is read.
+const TEXT: usize = 4 << 10;
+
+/// How a try ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Answered 2xx, without a limit on what was sent.
+    Delivered,
+    /// Limited; [`Limits`] know until when.
+    Limited,
+    /// A failure that may pass.
+    Passing(String),
+    /// 413.
+    TooLarge,
+    /// It would be refused in each further try, for a reason that lies in it.
+    Refused(String),
+    /// The key is refused, or the project is not there.
+    Unauthorized(String),
+    /// 404: the server has no such intake.
+    NotThere,
+}
+
+/// Hands a payload in once.
+pub async fn hand_in(
+    client: &Client,
+    intake: &Intake,
+    payload: &Payload,
+    limits: &Mutex<Limits>,
+) -> Outcome {
+    let (url, content_type, body) = match payload.kind.item() {
+        None => (
+            &intake.traces,
+            "application/x-protobuf",
+            payload.body.clone(),
+        ),
+        Some(item) => {
+            let body = envelope(item, &payload.event_id, &payload.body, Utc::now());
+            (&intake.envelope, "application/x-sentry-envelope", body)
+        }
+    };
+    let answer = post(client, intake, url, content_type, body).await;
+    let response = match answer {
+        Ok(response) => response,
+        Err(error) => return Outcome::Passing(chain(&error.without_url())),
+    };
+    let status = response.status();
+    if response.url() != url || status.is_redirection() {
+        // A redirected POST becomes a GET, whose 200 says nothing.
+        return Outcome::Passing(format!(
+            "the server redirects to elsewhere ({}): check the DSN, and proxies in front of the server",
+            status.as_u16()
+        ));
+    }
+    let limited = learn(response.headers(), status, payload, limits);
+    if status.is_success() {
+        return if limited {
+            Outcome::Limited
+        } else {
+            Outcome::Delivered
+        };
+    }
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => Outcome::Limited,
+        StatusCode::PAYLOAD_TOO_LARGE => Outcome::TooLarge,
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Outcome::NotThere,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            Outcome::Unauthorized(told(status, response).await)
+        }
+        // 408 and all of the server's own failures may pass.
+        _ if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
+            Outcome::Passing(told(status, response).await)
+        }
+        _ => Outcome::Refused(told(status, response).await),
+    }
+}
+
+/// Sends a body to an address of the intake.
+///
+/// # Errors
+/// When there is no answer.
+pub async fn post(
+    client: &Client,
+    intake: &Intake,
+    url: &url::Url,
+    content_type: &'static str,
+    body: Bytes,
+) -> Result<Response, reqwest::Error> {
+    let request = client
+        .post(url.clone())
+        .header(AUTH, intake.auth.clone())
+        .header(CONTENT_TYPE, content_type)
+        .body(body);
+    request.send().await
+}
+
+/// Takes the limits out of an answer. Whether the payload is limited by them.
+fn learn(
+    headers: &HeaderMap,
+    status: StatusCode,
+    payload: &Payload,
+    limits: &Mutex<Limits>,
+) -> bool {
+    let now = Instant::now();
+    let categories = payload.kind.categories();
+    let mut limits = limits.lock();
+    let named = headers.get_all(RATE_LIMITS).iter();
+    let mut limited = false;
+    for header in named.filter_map(|value| value.to_str().ok()) {
+        limited |= limits.learn(header, categories, now);
+    }
+    if status == StatusCode::TOO_MANY_REQUESTS && !limited {
+        let wait = headers
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok());
+        let wait = wait.and_then(seconds).unwrap_or(DEFAULT_WAIT);
+        // No shorter than this, so that a wait of none is no loop.
+        limits.learn_all(wait.max(Duration::from_secs(1)), now);
+    }
+    limited
+}
+
+/// What an answer says, on one line.
+async fn told(status: StatusCode, mut response: Response) -> String {
+    let mut text = Vec::new();
+    while text.len() < TEXT {
+        match response.chunk().await {
+            Ok(Some(chunk)) => text.extend_from_slice(&chunk),
+            _ => break,
+        }
+    }
+    text.truncate(TEXT);
+    let text = String::from_utf8_lossy(&text);
+    let text: String = text.chars().filter(|letter| !letter.is_control()).collect();
+    let reason = status.canonical_reason().unwrap_or_default();
+    brief(format!("{} {reason}: {text}", status.as_u16()).trim_end_matches([':', ' ']))
+}

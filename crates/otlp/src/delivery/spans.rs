@@ -1,0 +1,248 @@
+//! Spans as they go out: fields `resource_spans` of an OTLP request, written span by span.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
+
+use crate::receive::request::{
+    RESOURCE, RESOURCE_SPANS, Request, SCHEMA_URL, SCOPE, SCOPE_SPANS, SPANS, SpanError, Take,
+};
+
+/// Writes resources, their scopes and the spans of these, without those that have no spans.
+#[derive(Debug, Default)]
+pub struct Writer {
+    resource: (Resource, String),
+    scope: (Option<InstrumentationScope>, String),
+    /// Finished fields `scope_spans`.
+    scopes: BytesMut,
+    /// Finished fields `spans`.
+    spans: BytesMut,
+    /// Finished fields `resource_spans`.
+    whole: BytesMut,
+    count: u64,
+}
+
+impl Writer {
+    /// What follows is of this resource.
+    pub fn resource(&mut self, resource: Resource, schema_url: String) {
+        self.end_resource();
+        self.resource = (resource, schema_url);
+    }
+
+    /// What follows is of this scope.
+    pub fn scope(&mut self, scope: Option<InstrumentationScope>, schema_url: String) {
+        self.end_scope();
+        self.scope = (scope, schema_url);
+    }
+
+    pub fn span(&mut self, span: &Span) {
+        message(SPANS, span, &mut self.spans);
+        self.count += 1;
+    }
+
+    /// Spans since the last [`Writer::finish`].
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Everything written, and how many spans that is.
+    pub fn finish(&mut self) -> (Bytes, u64) {
+        self.end_resource();
+        (
+            std::mem::take(&mut self.whole).freeze(),
+            std::mem::take(&mut self.count),
+        )
+    }
+
+    fn end_scope(&mut self) {
+        if self.spans.is_empty() {
+            return;
+        }
+        let (scope, schema_url) = &self.scope;
+        let length = scope.as_ref().map_or(0, |scope| message_len(SCOPE, scope))
+            + self.spans.len()
+            + text_len(schema_url);
+        head(SCOPE_SPANS, length, &mut self.scopes);
+        if let Some(scope) = scope {
+            message(SCOPE, scope, &mut self.scopes);
+        }
+        self.scopes.extend_from_slice(&self.spans);
+        text(schema_url, &mut self.scopes);
+        self.spans.clear();
+    }
+
+    fn end_resource(&mut self) {
+        self.end_scope();
+        if self.scopes.is_empty() {
+            return;
+        }
+        let (resource, schema_url) = &self.resource;
+        let length = message_len(RESOURCE, resource) + self.scopes.len() + text_len(schema_url);
+        self.whole.reserve(length + 16);
+        head(RESOURCE_SPANS, length, &mut self.whole);
+        message(RESOURCE, resource, &mut self.whole);
+        self.whole.extend_from_slice(&self.scopes);
+        text(schema_url, &mut self.whole);
+        self.scopes.clear();
+    }
+}
+
+fn head(number: u32, length: usize, to: &mut impl BufMut) {
+    encode_key(number, WireType::LengthDelimited, to);
+    encode_varint(length as u64, to);
+}
+
+fn message(number: u32, message: &impl Message, to: &mut impl BufMut) {
+    head(number, message.encoded_len(), to);
+    message.encode_raw(to);
+}
+
+fn message_len(number: u32, message: &impl Message) -> usize {
+    let length = message.encoded_len();
+    key_len(number) + encoded_len_varint(length as u64) + length
+}
+
+fn text(text: &str, to: &mut impl BufMut) {
+    if !text.is_empty() {
+        head(SCHEMA_URL, text.len(), to);
+        to.put_slice(text.as_bytes());
+    }
+}
+
+fn text_len(text: &str) -> usize {
+    if text.is_empty() {
+        return 0;
+    }
+    key_len(SCHEMA_URL) + encoded_len_varint(text.len() as u64) + text.len()
+}
+
+/// Two halves of what was written, each with so many spans; none: there is but one span.
+pub fn halves(body: &Bytes, spans: u64) -> Option<[(Bytes, u64); 2]> {
+    if spans < 2 {
+        return None;
+    }
+    let (request, _) = Request::protobuf(body.clone()).ok()?;
+    let mut halves = Halves {
+        first: spans / 2,
+        writers: Default::default(),
+        seen: 0,
+    };
+    request.visit(&mut halves);
+    Some(halves.writers.map(|mut writer| writer.finish()))
+}
+
+#[derive(Debug)]
+struct Halves {
+    /// So many go into the first half.
+    first: u64,
+    writers: [Writer; 2],
+    seen: u64,
+}
+
+impl Take for Halves {
+    fn resource(&mut self, resource: Resource, schema_url: String) {
+        for writer in &mut self.writers {
+            writer.resource(resource.clone(), schema_url.clone());
+        }
+    }
+
+    fn scope(&mut self, scope: Option<InstrumentationScope>, schema_url: String) {
+        for writer in &mut self.writers {
+            writer.scope(scope.clone(), schema_url.clone());
+        }
+    }
+
+    fn span(&mut self, span: Result<Span, SpanError>) {
+        // What was written here can be read.
+        if let Ok(span) = span {
+            self.writers[usize::from(self.seen >= self.first)].span(&span);
+            self.seen += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use opentelemetry_proto::tonic::common::v1::KeyValue;
+
+    fn named(name: &str) -> Span {
+        Span {
+            name: name.to_owned(),
+            ..Span::default()
+        }
+    }
+
+    fn written() -> (Bytes, u64) {
+        let mut writer = Writer::default();
+        let resource = Resource {
+            attributes: vec![KeyValue {
+                key: "service.name".to_owned(),
+                ..KeyValue::default()
+            }],
+            ..Resource::default()
+        };
+        writer.resource(resource, "resource's".to_owned());
+        writer.scope(None, String::new());
+        writer.span(&named("a"));
+        let scope = InstrumentationScope {
+            name: "library".to_owned(),
+            ..InstrumentationScope::default()
+        };
+        writer.scope(Some(scope), "scope's".to_owned());
+        writer.span(&named("b"));
+        writer.span(&named("c"));
+        writer.resource(Resource::default(), String::new());
+        writer.scope(None, "of nothing".to_owned());
+        writer.finish()
+    }
+
+    /// Names by resource and scope.
+    fn names(body: Bytes) -> Vec<Vec<Vec<String>>> {
+        let request = ExportTraceServiceRequest::decode(body).expect("a request");
+        let resources = request.resource_spans.into_iter();
+        resources
+            .map(|resource| {
+                let scopes = resource.scope_spans.into_iter();
+                scopes
+                    .map(|scope| scope.spans.into_iter().map(|span| span.name).collect())
+                    .collect()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn it_is_a_request_without_what_is_empty() {
+        let (body, spans) = written();
+        assert_eq!(spans, 3);
+        let request = ExportTraceServiceRequest::decode(body.clone()).expect("a request");
+        let resource = &request.resource_spans[0];
+        assert_eq!(resource.schema_url, "resource's");
+        assert_eq!(resource.scope_spans[1].schema_url, "scope's");
+        let scope = resource.scope_spans[1].scope.as_ref();
+        assert_eq!(scope.map(|scope| scope.name.as_str()), Some("library"));
+        assert_eq!(names(body), [[vec!["a"], vec!["b", "c"]]]);
+    }
+
+    #[test]
+    fn halves_have_everything_once() {
+        let (body, spans) = written();
+        let [first, second] = halves(&body, spans).expect("halves");
+        assert_eq!((first.1, second.1), (1, 2));
+        assert_eq!(names(first.0), [[["a"]]]);
+        assert_eq!(names(second.0.clone()), [[["b", "c"]]]);
+        let [b, c] = halves(&second.0, 2).expect("halves");
+        assert_eq!(
+            (names(b.0.clone()), names(c.0)),
+            (
+                vec![vec![vec!["b".to_owned()]]],
+                vec![vec![vec!["c".to_owned()]]]
+            )
+        );
+        assert!(halves(&b.0, 1).is_none());
+    }
+}

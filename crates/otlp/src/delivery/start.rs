@@ -1,0 +1,116 @@
+//! Exporters as the configuration describes them, with their tasks.
+
+use crate::config::destination::Organization;
+use crate::config::exporter as config;
+use crate::delivery::budget::Budget;
+use crate::delivery::create::Creator;
+use crate::delivery::exporter::Exporter;
+use crate::delivery::intake::{CLIENT, Intake};
+use crate::delivery::lookup::Lookup;
+use crate::delivery::project::{Project, Shared};
+use crate::delivery::route::{ByAttribute, Route};
+use crate::delivery::source::Source;
+use crate::figures::Figures;
+use crate::told::Told;
+use secrecy::SecretString;
+use std::sync::Arc;
+use tap_sentry_api::client::Client;
+use tap_sentry_api::connection::{ConnectError, Connection, http};
+use tap_sentry_api::traffic::Traffic;
+use tokio::sync::Semaphore;
+use url::Url;
+
+/// Starts an exporter, on the runtime that calls.
+///
+/// # Errors
+/// When there can be no client for it.
+pub fn start(config: &config::Exporter, figures: &Figures) -> Result<Exporter, ConnectError> {
+    let destination = &config.destination;
+    let intake = destination.dsn.as_ref().map(Intake::new).transpose();
+    let intake = intake.map_err(|error| ConnectError::Setup(format!("`dsn`: {error}")))?;
+    let organization = destination.organization.as_ref();
+    // It is for redirects only, which are not followed.
+    let base = intake.as_ref().map(|intake| &intake.envelope);
+    let base = base.or(organization.map(|organization| &organization.connection.base_url));
+    let shared = Arc::new(Shared {
+        name: config.name.clone(),
+        client: client(config, base)?,
+        wanted: config.mode,
+        retry: config.retry,
+        permits: Semaphore::new(config.queue.consumers),
+        consumers: config.queue.consumers,
+        terms: config.terms.clone(),
+        trace_timeout: config.trace_timeout,
+        budget: Budget::new(config.queue.sizer, config.queue.size),
+        figures: figures.clone(),
+        told: Told::default(),
+    });
+    let by_attribute = organization
+        .map(|organization| by_attribute(organization, &shared))
+        .transpose()?;
+    let default = match (intake, &by_attribute, organization) {
+        (Some(intake), _, _) => Some(Project::new(
+            intake.project_id.clone(),
+            Source::Dsn(Arc::new(intake)),
+            None,
+            Arc::clone(&shared),
+        )),
+        (None, Some(by), Some(organization)) => organization.default_project.as_ref().map(|slug| {
+            let client = Arc::clone(&by.client);
+            let lookup = Lookup::new(client, &by.organization, slug, by.creator.clone());
+            let source = Source::Lookup(lookup);
+            Project::new(slug.clone(), source, None, Arc::clone(&shared))
+        }),
+        _ => None,
+    };
+    Ok(Exporter {
+        privacy: config.privacy.clone(),
+        route: Route::new(default, by_attribute),
+        shared,
+    })
+}
+
+/// The client of the intake. What authenticates is a header of each request.
+fn client(config: &config::Exporter, base: Option<&Url>) -> Result<reqwest::Client, ConnectError> {
+    let base_url = base.cloned().ok_or_else(|| {
+        let text = format!("exporters.{}: neither `dsn` nor `org_slug`", config.name);
+        ConnectError::Setup(text)
+    })?;
+    let connection = Connection {
+        base_url,
+        token: SecretString::from(String::new()),
+        headers: config.http.headers.clone(),
+        user_agent: CLIENT.to_owned(),
+        ca_certificate: config.http.ca_certificate.clone(),
+        proxy_url: config.http.proxy_url.clone(),
+        insecure_skip_verify: config.http.insecure_skip_verify,
+        concurrency: config.queue.consumers,
+        rate_limit: None,
+        request_timeout: config.http.timeout,
+        max_retries: 0,
+    };
+    http(&connection, config.queue.consumers)
+}
+
+fn by_attribute(
+    organization: &Organization,
+    shared: &Arc<Shared>,
+) -> Result<ByAttribute, ConnectError> {
+    let connection = &organization.connection;
+    let client = Arc::new(Client::new(connection, Arc::new(Traffic::default()))?);
+    let creator = organization.created.map(|most| {
+        let http = http(connection, 1)?;
+        let base_url = connection.base_url.clone();
+        let slug = &organization.slug;
+        let creator = Creator::new(Arc::clone(&client), http, base_url, slug, most);
+        Ok(Arc::new(creator))
+    });
+    Ok(ByAttribute {
+        attribute: organization.attribute.clone(),
+        mapping: organization.mapping.clone(),
+        creator: creator.transpose()?,
+        client,
+        organization: organization.slug.clone(),
+        shared: Arc::clone(shared),
+    })
+}

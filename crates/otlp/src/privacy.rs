@@ -1,0 +1,203 @@
+//! Attributes that must not leave: dropped or masked before anything is kept.
+
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use std::collections::HashMap;
+use wildmatch::WildMatch;
+
+/// What stands in the place of a masked value.
+pub const MASK: &str = "[Filtered]";
+
+/// Which attributes do not go on as they are. Names are compared without regard to case.
+#[derive(Debug, Clone, Default)]
+pub struct Privacy {
+    pub drop: Vec<WildMatch>,
+    pub mask: Vec<WildMatch>,
+}
+
+/// A pattern of names, with `*` and `?`.
+pub fn pattern(text: &str) -> WildMatch {
+    WildMatch::new_case_insensitive(text)
+}
+
+/// What becomes of an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Kept,
+    Dropped,
+    Masked,
+}
+
+impl Privacy {
+    fn fate(&self, name: &str) -> Fate {
+        if any(&self.drop, name) {
+            Fate::Dropped
+        } else if any(&self.mask, name) {
+            Fate::Masked
+        } else {
+            Fate::Kept
+        }
+    }
+}
+
+/// So many names are remembered: a request has few, unless it is hostile.
+const NAMES: usize = 1000;
+
+/// Cleans the attributes of one request. Names come again and again, so that what becomes of each is remembered.
+#[derive(Debug)]
+pub struct Cleaner<'a> {
+    privacy: &'a Privacy,
+    fates: HashMap<String, Fate>,
+}
+
+impl<'a> Cleaner<'a> {
+    pub fn new(privacy: &'a Privacy) -> Self {
+        Self {
+            privacy,
+            fates: HashMap::new(),
+        }
+    }
+
+    /// Cleans everything in a span.
+    pub fn clean_span(&mut self, span: &mut Span) {
+        self.clean(&mut span.attributes);
+        for event in &mut span.events {
+            self.clean(&mut event.attributes);
+        }
+        for link in &mut span.links {
+            self.clean(&mut link.attributes);
+        }
+    }
+
+    /// Drops and masks attributes, and takes names and passwords out of URLs.
+    pub fn clean(&mut self, attributes: &mut Vec<KeyValue>) {
+        attributes.retain_mut(|pair| {
+            let fate = self.fate(&pair.key);
+            match (fate, &mut pair.value) {
+                (Fate::Kept, Some(value)) => self.clean_value(value),
+                (Fate::Masked, Some(value)) => {
+                    value.value = Some(Value::StringValue(MASK.to_owned()));
+                }
+                _ => {}
+            }
+            fate != Fate::Dropped
+        });
+    }
+
+    fn fate(&mut self, name: &str) -> Fate {
+        if let Some(fate) = self.fates.get(name) {
+            return *fate;
+        }
+        let fate = self.privacy.fate(name);
+        if self.fates.len() < NAMES {
+            self.fates.insert(name.to_owned(), fate);
+        }
+        fate
+    }
+
+    fn clean_value(&mut self, value: &mut AnyValue) {
+        match &mut value.value {
+            Some(Value::StringValue(text)) => {
+                if let Some(clean) = without_userinfo(text) {
+                    *text = clean;
+                }
+            }
+            Some(Value::ArrayValue(array)) => {
+                for value in &mut array.values {
+                    self.clean_value(value);
+                }
+            }
+            Some(Value::KvlistValue(map)) => self.clean(&mut map.values),
+            _ => {}
+        }
+    }
+}
+
+fn any(patterns: &[WildMatch], name: &str) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(name))
+}
+
+/// The text with each `scheme://name:password@` shortened to `scheme://`; none: it has no such part.
+pub fn without_userinfo(text: &str) -> Option<String> {
+    let mut clean: Option<String> = None;
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        let end = after
+            .find(|letter: char| {
+                matches!(letter, '/' | '?' | '#' | '"' | '\'') || letter.is_whitespace()
+            })
+            .unwrap_or(after.len());
+        let authority = &after[..end];
+        let userinfo = authority.rfind('@').map(|at| at + 1);
+        if let Some(userinfo) = userinfo {
+            let clean = clean.get_or_insert_with(|| text[..text.len() - rest.len()].to_owned());
+            clean.push_str(before);
+            rest = &after[userinfo..];
+            clean.push_str(&rest[..end - userinfo]);
+            rest = &rest[end - userinfo..];
+        } else {
+            if let Some(clean) = &mut clean {
+                clean.push_str(before);
+                clean.push_str(authority);
+            }
+            rest = &after[end..];
+        }
+    }
+    if let Some(clean) = &mut clean {
+        clean.push_str(rest);
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attributes::Attributes;
+    use rstest::rstest;
+
+    fn pair(key: &str, value: &str) -> KeyValue {
+        KeyValue {
+            key: key.to_owned(),
+            value: Some(AnyValue {
+                value: Some(Value::StringValue(value.to_owned())),
+            }),
+            ..KeyValue::default()
+        }
+    }
+
+    #[test]
+    fn names_are_dropped_or_masked() {
+        let privacy = Privacy {
+            drop: vec![pattern("*.authorization")],
+            mask: vec![pattern("db.*")],
+        };
+        let mut attributes = vec![
+            pair("http.request.header.Authorization", "Bearer x"),
+            pair("db.query.text", "select 1"),
+            pair("a", "b"),
+        ];
+        Cleaner::new(&privacy).clean(&mut attributes);
+        let left: Vec<_> = Attributes(&attributes)
+            .iter()
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(left, ["db.query.text", "a"]);
+        assert_eq!(Attributes(&attributes).text(&["db.query.text"]), Some(MASK));
+    }
+
+    #[rstest]
+    #[case::none("https://example.com/a@b", None)]
+    #[case::both("https://joe:secret@example.com/a", Some("https://example.com/a"))]
+    #[case::two(
+        "see http://a@b/ and redis://:p@c:1/0",
+        Some("see http://b/ and redis://c:1/0")
+    )]
+    #[case::at_in_password("amqp://a:p@ss@host", Some("amqp://host"))]
+    #[case::second_only("http://x/ http://a@b", Some("http://x/ http://b"))]
+    #[case::plain("joe@example.com", None)]
+    fn userinfo_leaves_urls(#[case] text: &str, #[case] clean: Option<&str>) {
+        assert_eq!(without_userinfo(text).as_deref(), clean);
+    }
+}

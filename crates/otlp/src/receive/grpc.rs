@@ -1,0 +1,167 @@
+//! OTLP over gRPC.
+//!
+//! Messages are not decoded by tonic, but span by span as those that come over HTTP.
+
+use crate::receive::answer::Rejected;
+use crate::receive::receiver::{Declined, RETRY_AFTER, Receiver};
+use crate::receive::request::Request;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http;
+use axum::routing::post;
+use bytes::{Buf, BufMut, Bytes};
+use futures::future::{Ready, ready};
+use prost::Message;
+use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::server::{Grpc, UnaryService};
+use tonic::{Code, Response, Status};
+
+/// The path that gRPC makes of service and method.
+const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+/// Signals that are not taken here.
+const OTHERS: [&str; 2] = [
+    "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+    "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+];
+
+/// The trailer in which Python's exporter 1.45.2 looks for a wait; it does not read the details of a status.
+const RETRY_INFO: &str = "google.rpc.retryinfo-bin";
+const RETRY_INFO_TYPE: &str = "type.googleapis.com/google.rpc.RetryInfo";
+
+/// The routes of the services.
+pub fn router(receiver: Receiver) -> Router {
+    let mut router = Router::new().route(TRACES, post(spans));
+    for path in OTHERS {
+        router = router.route(path, post(not_taken));
+    }
+    router.with_state(receiver)
+}
+
+async fn spans(
+    State(receiver): State<Receiver>,
+    request: http::Request<Body>,
+) -> http::Response<tonic::body::Body> {
+    let limit = receiver.room.limit;
+    let mut grpc = Grpc::new(Undecoded)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Deflate)
+        .accept_compressed(CompressionEncoding::Zstd)
+        .max_decoding_message_size(limit);
+    grpc.unary(Export(receiver), request).await
+}
+
+async fn not_taken(State(receiver): State<Receiver>) -> http::Response<tonic::body::Body> {
+    receiver.tell_not_taken();
+    Status::unimplemented("only traces are taken").into_http()
+}
+
+/// The method.
+struct Export(Receiver);
+
+impl UnaryService<Bytes> for Export {
+    type Response = Bytes;
+    type Future = Ready<Result<Response<Bytes>, Status>>;
+
+    fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
+        let taken = self.0.take(Request::protobuf(request.into_inner()));
+        ready(match taken {
+            Ok(rejected) => Ok(Response::new(answer(&rejected))),
+            Err(declined) => Err(status(&declined)),
+        })
+    }
+}
+
+fn answer(rejected: &Rejected) -> Bytes {
+    rejected.response().encode_to_vec().into()
+}
+
+/// As clients understand it: `INVALID_ARGUMENT` is not sent again, `RESOURCE_EXHAUSTED` is after the wait that stands beside it.
+fn status(declined: &Declined) -> Status {
+    let text = declined.to_string();
+    match declined {
+        Declined::Unreadable(_) => Status::invalid_argument(text),
+        Declined::Full => {
+            let wait = RetryInfo {
+                retry_delay: Some(prost_types::Duration {
+                    seconds: i64::from(RETRY_AFTER),
+                    nanos: 0,
+                }),
+            }
+            .encode_to_vec();
+            let mut trailers = MetadataMap::new();
+            trailers.insert_bin(RETRY_INFO, MetadataValue::from_bytes(&wait));
+            let details = RpcStatus {
+                code: Code::ResourceExhausted as i32,
+                message: text.clone(),
+                details: vec![prost_types::Any {
+                    type_url: RETRY_INFO_TYPE.to_owned(),
+                    value: wait,
+                }],
+            };
+            Status::with_details_and_metadata(
+                Code::ResourceExhausted,
+                text,
+                details.encode_to_vec().into(),
+                trailers,
+            )
+        }
+    }
+}
+
+/// `google.rpc.RetryInfo`.
+#[derive(Clone, PartialEq, Message)]
+struct RetryInfo {
+    #[prost(message, optional, tag = "1")]
+    retry_delay: Option<prost_types::Duration>,
+}
+
+/// `google.rpc.Status`.
+#[derive(Clone, PartialEq, Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<prost_types::Any>,
+}
+
+/// Messages as they come.
+#[derive(Debug, Clone, Copy)]
+struct Undecoded;
+
+impl Codec for Undecoded {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        *self
+    }
+
+    fn decoder(&mut self) -> Self {
+        *self
+    }
+}
+
+impl Encoder for Undecoded {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        to.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for Undecoded {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(from.copy_to_bytes(from.remaining())))
+    }
+}

@@ -1,0 +1,10 @@
+//! OTLP as it comes in.
+
+pub mod answer;
+pub mod body;
+pub mod fields;
+pub mod grpc;
+pub mod http;
+pub mod json;
+pub mod receiver;
+pub mod request;

@@ -1,0 +1,59 @@
+//! Why a span or an event does not reach Sentry, or reaches it changed.
+
+/// Values of the label `reason`. What is rejected before it was acknowledged is told in the answer; what is lost later is
+/// counted and logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// Cannot be read by itself, where the request around it can.
+    Malformed,
+    /// A trace id or span id that is not 16 or 8 bytes, or is all zero: a transaction with such a span would be lost whole.
+    InvalidId,
+    /// A span without a start.
+    NoStart,
+    /// Older than what Sentry takes by the route's mode.
+    TooOld,
+    /// Larger than what Sentry takes of one.
+    TooLarge,
+    /// Left out by `sample_rate`.
+    Sampled,
+    /// Sentry answered that it is wrong (400 and the like), or has refused the key for too long.
+    Refused,
+    /// Sentry could not be reached, or limited it, for longer than `retry_on_failure` allows.
+    Expired,
+    /// The time to end in order was over.
+    Shutdown,
+    /// Nothing names a project for it, and there is no default one.
+    NoProject,
+}
+
+/// All of them, so that each has a series from the start.
+pub const REASONS: &[Reason] = &[
+    Reason::Malformed,
+    Reason::InvalidId,
+    Reason::NoStart,
+    Reason::TooOld,
+    Reason::TooLarge,
+    Reason::Sampled,
+    Reason::Refused,
+    Reason::Expired,
+    Reason::Shutdown,
+    Reason::NoProject,
+];
+
+impl Reason {
+    /// As it stands in the label and in log lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::InvalidId => "invalid_id",
+            Self::NoStart => "no_start",
+            Self::TooOld => "too_old",
+            Self::TooLarge => "too_large",
+            Self::Sampled => "sampled",
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+            Self::Shutdown => "shutdown",
+            Self::NoProject => "no_project",
+        }
+    }
+}

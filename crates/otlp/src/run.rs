@@ -1,0 +1,295 @@
+//! What the program does, as a short story.
+
+use crate::cli::Cli;
+use crate::config::Config;
+use crate::config::pipelines::Signal;
+use crate::config::receiver::{Auth, Cors, Listener};
+use crate::delivery::exporter::Exporter;
+use crate::delivery::start::start;
+use crate::error::Error;
+use crate::figures::Figures;
+use crate::generate;
+use crate::receive::receiver::Receiver;
+use crate::receive::{grpc, http};
+use crate::rejection::Reason;
+use crate::web::{self, Metrics};
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tap_sentry_serve::reload::{Policy, Reload};
+use tap_sentry_serve::server::{Bound, Server, WebSource};
+use tap_sentry_serve::web_config::WebConfig;
+use tap_sentry_settings::problem::SettingsError;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+/// Threads that read requests and send them on.
+const THREADS: usize = 2;
+
+/// What is on its way when the program is asked to end may take so long.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether everything has come to an end.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// Whatever kept it from being done.
+pub fn run(cli: &Cli) -> Result<(), Error> {
+    if let Some(artifact) = cli.generate {
+        return print(&generate::render(artifact).map_err(Error::Stdout)?);
+    }
+    let config = read(cli)?;
+    if cli.config_check {
+        config.check_files()?;
+        return print(b"the configuration is sound\n");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Unexpected(format!("there is no runtime: {error}")))?;
+    runtime.block_on(serve(cli, config))
+}
+
+/// The configuration in use from now on: no line shows its secrets.
+fn read(cli: &Cli) -> Result<Config, SettingsError> {
+    let config = Config::read(cli.config.as_deref().unwrap_or(Path::new("")))?;
+    config
+        .secrets()
+        .iter()
+        .for_each(tap_sentry_serve::log::hide);
+    for warning in &config.warnings {
+        log::warn!("{warning}");
+    }
+    Ok(config)
+}
+
+async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
+    let figures = Figures::default();
+    let bridge = Arc::new(Bridge::new(&config, &figures)?);
+    let renewed = (cli.clone(), Arc::clone(&bridge));
+    let policy = Policy::Guarded {
+        lifecycle: cli.web.enable_lifecycle,
+    };
+    let reload = Reload::new(policy, move || {
+        let (cli, bridge) = renewed.clone();
+        async move { bridge.renew(&read(&cli)?) }
+    });
+    let mut bound = Vec::new();
+    for receiver in &config.receivers {
+        let feeds = |limit| Receiver::new(bridge.feeds(&receiver.name), limit, figures.clone());
+        if let Some(grpc) = &receiver.grpc {
+            let router = grpc::router(feeds(grpc.listener.limit));
+            bound.push(open(&grpc.listener, router).await?);
+        }
+        if let Some(http) = &receiver.http {
+            let router = http::router(feeds(http.listener.limit), &http.traces_path);
+            let router = match &http.cors {
+                None => router,
+                Some(cors) => router.layer(cors_layer(cors)),
+            };
+            bound.push(open(&http.listener, router).await?);
+        }
+    }
+    let metrics = Metrics {
+        figures: figures.clone(),
+        exporters: Arc::clone(&bridge.exporters),
+        reload: reload.clone(),
+    };
+    let mut server = Server::new(cli.listen_addresses());
+    server.web_config = cli.web.config_file.clone().map(WebSource::File);
+    server.reload = Some(reload);
+    let own = server
+        .bind(web::router(metrics, cli.telemetry_path()))
+        .await?;
+    log::info!("sentry-otlp starts");
+    let mut serving = JoinSet::new();
+    // Clients must be able to see that it stops, so that the own port is the last to close.
+    let own = tokio::spawn(own.serve());
+    for listener in bound {
+        serving.spawn(listener.serve());
+    }
+    while let Some(ended) = serving.join_next().await {
+        ended.map_err(|error| Error::Unexpected(error.to_string()))??;
+    }
+    let left = tokio::select! {
+        left = bridge.drain(GRACE) => left,
+        () = signalled() => {
+            log::warn!("a second signal: the end does not wait");
+            bridge.pending()
+        }
+    };
+    own.abort();
+    if left > 0 {
+        figures.rejected(Reason::Shutdown, left);
+        let text = format!(
+            "{left} spans and events had been acknowledged and could not be delivered in {} s; they are lost",
+            GRACE.as_secs()
+        );
+        return Err(Error::Undelivered(text));
+    }
+    Ok(())
+}
+
+/// SIGINT or SIGTERM, after the one that the listeners have heard.
+async fn signalled() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+/// A port with what guards it.
+async fn open(listener: &Listener, router: Router) -> Result<Bound, Error> {
+    let mut server = Server::new(vec![listener.endpoint.clone()]);
+    server.body_limit = listener.limit.saturating_add(GRPC_FRAME);
+    server.cleartext_http2 = true;
+    let mut users = BTreeMap::new();
+    match &listener.auth {
+        Some(Auth::Users(named)) => users.clone_from(named),
+        Some(Auth::Bearer(token)) => server.bearer_token = Some(token.clone()),
+        None => {}
+    }
+    if listener.tls.is_some() || !users.is_empty() {
+        let given = WebConfig::given(listener.tls.clone(), users);
+        server.web_config = Some(WebSource::Given(Arc::new(given)));
+    }
+    Ok(server.bind(router).await?)
+}
+
+/// Bytes that stand before a message over gRPC.
+const GRPC_FRAME: usize = 5;
+
+fn cors_layer(cors: &Cors) -> CorsLayer {
+    let names = cors.allowed_headers.iter();
+    let headers = if cors.allowed_headers.iter().any(|name| name == "*") {
+        AllowHeaders::mirror_request()
+    } else {
+        let names = names.filter_map(|name| HeaderName::try_from(name.as_str()).ok());
+        AllowHeaders::list(names.chain([header::CONTENT_TYPE]))
+    };
+    let allowed = cors.clone();
+    let origin = move |origin: &HeaderValue, _: &_| {
+        origin.to_str().is_ok_and(|origin| allowed.allows(origin))
+    };
+    let mut layer = CorsLayer::new()
+        .allow_methods([Method::POST])
+        .allow_headers(headers)
+        .allow_origin(AllowOrigin::predicate(origin));
+    if let Some(age) = cors.max_age {
+        layer = layer.max_age(age);
+    }
+    layer
+}
+
+/// The exporters that a receiver feeds, replaced when the configuration is.
+type Fed = Arc<ArcSwap<Vec<Arc<Exporter>>>>;
+
+/// All exporters, and which receiver feeds which.
+struct Bridge {
+    figures: Figures,
+    exporters: Fed,
+    /// By receiver.
+    feeds: HashMap<String, Fed>,
+    /// Those of earlier configurations, with what was left of them.
+    former: Mutex<Vec<Arc<Exporter>>>,
+}
+
+impl Bridge {
+    fn new(config: &Config, figures: &Figures) -> Result<Self, Error> {
+        let bridge = Self {
+            figures: figures.clone(),
+            exporters: Arc::default(),
+            feeds: config
+                .receivers
+                .iter()
+                .map(|receiver| (receiver.name.clone(), Arc::default()))
+                .collect(),
+            former: Mutex::default(),
+        };
+        bridge.renew(config)?;
+        Ok(bridge)
+    }
+
+    /// What a receiver feeds.
+    fn feeds(&self, receiver: &str) -> Fed {
+        self.feeds.get(receiver).cloned().unwrap_or_default()
+    }
+
+    /// Takes another configuration into use. What the former exporters have taken they bring to its end.
+    fn renew(&self, config: &Config) -> Result<(), Error> {
+        let started = config.exporters.iter().map(|exporter| {
+            let started = start(exporter, &self.figures)?;
+            Ok((exporter.name.clone(), Arc::new(started)))
+        });
+        let started: HashMap<_, _> = started.collect::<Result<_, Error>>()?;
+        for (receiver, fed) in &self.feeds {
+            let exporters = config.exporters_of(receiver, Signal::Traces);
+            let exporters = exporters.filter_map(|exporter| started.get(&exporter.name).cloned());
+            fed.store(Arc::new(exporters.collect()));
+        }
+        let all = Arc::new(started.into_values().collect());
+        let former = self.exporters.swap(all);
+        let mut kept = self.former.lock();
+        kept.retain(|exporter| exporter.pending() > 0);
+        kept.extend(former.iter().cloned());
+        Ok(())
+    }
+
+    /// Spans and events that have not come to an end.
+    fn pending(&self) -> u64 {
+        let (all, former) = (self.exporters.load(), self.former.lock());
+        let exporters = all.iter().chain(former.iter());
+        exporters.map(|exporter| exporter.pending()).sum()
+    }
+
+    /// Waits until everything has come to an end, but no longer than this. How much is left.
+    async fn drain(&self, grace: Duration) -> u64 {
+        for exporter in self
+            .exporters
+            .load()
+            .iter()
+            .chain(self.former.lock().iter())
+        {
+            exporter.flush();
+        }
+        let over = Instant::now() + grace;
+        let mut told = false;
+        loop {
+            let left = self.pending();
+            if left == 0 || Instant::now() >= over {
+                return left;
+            }
+            if !told {
+                told = true;
+                log::info!(
+                    "{left} spans and events are still on their way; they have {} s",
+                    grace.as_secs()
+                );
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+/// Writes what was asked for to stdout.
+fn print(text: &[u8]) -> Result<(), Error> {
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(text)
+        .and_then(|()| stdout.flush())
+        .map_err(Error::Stdout)
+}

@@ -1,0 +1,106 @@
+//! What is too large is written with its longest texts cut, as few as will do.
+
+use crate::conventions::data::Limits;
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// Tried one after the other, until what is written is small enough. The last leaves nothing that could be large.
+const LIMITS: &[(usize, usize)] = &[
+    (usize::MAX, usize::MAX),
+    (200_000, usize::MAX),
+    (50_000, usize::MAX),
+    (10_000, usize::MAX),
+    (2_000, usize::MAX),
+    (500, usize::MAX),
+    (100, usize::MAX),
+    (100, 1_000),
+    (100, 100),
+    (100, 10),
+];
+
+/// Nothing but names, and they are short.
+const NARROWEST: Limits = Limits {
+    text: 100,
+    attributes: 0,
+};
+
+/// What is made is mostly as long, in bytes.
+const USUAL: usize = 1024;
+
+/// JSON of what is made with the widest limits that keep it within so many bytes, and those limits. With the
+/// narrowest it is taken as it is. What is too large is left as soon as that is seen.
+pub fn fit<T: Serialize>(
+    most: usize,
+    make: impl Fn(Limits) -> T,
+) -> Result<(Vec<u8>, Limits), serde_json::Error> {
+    for (text, attributes) in LIMITS.iter().copied() {
+        let limits = Limits { text, attributes };
+        let mut json = Bounded {
+            bytes: Vec::with_capacity(USUAL.min(most)),
+            most,
+        };
+        match serde_json::to_writer(&mut json, &make(limits)) {
+            Ok(()) => return Ok((json.bytes, limits)),
+            Err(error) if error.is_io() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((serde_json::to_vec(&make(NARROWEST))?, NARROWEST))
+}
+
+/// Bytes that refuse to be too many.
+struct Bounded {
+    bytes: Vec<u8>,
+    most: usize,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() > self.most - self.bytes.len() {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A text that is cut, and as many numbers as are let.
+    fn made(text: usize, numbers: usize) -> impl Fn(Limits) -> (String, Vec<u8>) {
+        move |limits| {
+            (
+                "x".repeat(text.min(limits.text)),
+                vec![0; numbers.min(limits.attributes)],
+            )
+        }
+    }
+
+    #[test]
+    fn what_fits_is_whole() {
+        let (json, limits) = fit(1_007, made(1_000, 0)).expect("JSON");
+        assert_eq!((json.len(), limits), (1_007, Limits::NONE));
+    }
+
+    #[test]
+    fn no_more_is_cut_than_needed() {
+        let (_, limits) = fit(60_000, made(70_000, 0)).expect("JSON");
+        assert_eq!((limits.text, limits.attributes), (50_000, usize::MAX));
+    }
+
+    #[test]
+    fn the_narrowest_leave_little() {
+        let (json, limits) = fit(0, made(70_000, 70_000)).expect("JSON");
+        assert_eq!((json.len(), limits), (107, NARROWEST));
+    }
+}

@@ -1,0 +1,430 @@
+//! Spans that wait until their trace is complete, whoever they come from and in whatever order.
+
+use crate::seen::Seen;
+use crate::terms::Terms;
+use crate::transactions::origin::Origins;
+use crate::transactions::payload::{Broken, Ready};
+use crate::transactions::record::{Record, id};
+use crate::transactions::sent::Sent;
+use crate::transactions::split::split;
+use crate::transactions::trace::arrange;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// A trace whose spans do not end waits so many times as long as one that has ended.
+const PATIENCE: u32 = 6;
+
+/// A time-out beyond it means no more.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+type TraceId = [u8; 16];
+
+/// How much may wait, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// After a trace's last span.
+    pub timeout: Duration,
+    pub spans: usize,
+    pub bytes: usize,
+}
+
+/// A trace that waits.
+#[derive(Debug)]
+struct Waiting {
+    /// Tells it from an earlier one with the same id.
+    number: u64,
+    first: Instant,
+    last: Instant,
+    records: Vec<Record>,
+}
+
+impl Waiting {
+    /// When it is complete, as far as is known.
+    fn due(&self, timeout: Duration) -> Instant {
+        (self.last + timeout).min(self.first + timeout * PATIENCE)
+    }
+}
+
+/// Spans by trace. It has no clock: time is told, and must not go back.
+#[derive(Debug)]
+pub struct Grouper {
+    bounds: Bounds,
+    traces: HashMap<TraceId, Waiting>,
+    /// When to look at each trace that waits; once each, perhaps too early.
+    deadlines: BinaryHeap<Reverse<(Instant, u64, TraceId)>>,
+    /// Traces in the order of their first spans, and some that are gone.
+    arrived: VecDeque<(u64, TraceId)>,
+    number: u64,
+    spans: usize,
+    bytes: usize,
+    origins: Origins,
+    sent: Sent,
+}
+
+impl Grouper {
+    /// Nothing waits yet.
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds: Bounds {
+                timeout: bounds.timeout.min(LONGEST),
+                ..bounds
+            },
+            traces: HashMap::new(),
+            deadlines: BinaryHeap::new(),
+            arrived: VecDeque::new(),
+            number: 0,
+            spans: 0,
+            bytes: 0,
+            origins: Origins::default(),
+            sent: Sent::default(),
+        }
+    }
+
+    /// How many spans wait.
+    pub const fn spans(&self) -> usize {
+        self.spans
+    }
+
+    /// What they take in memory, in bytes.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many traces wait.
+    pub fn traces(&self) -> usize {
+        self.traces.len()
+    }
+
+    /// Takes a span. While more waits than may, the trace that came first is ready before its time.
+    pub fn add(&mut self, seen: &Seen<'_>, terms: &Terms, now: Instant) -> Ready {
+        let mut ready = Ready::default();
+        let trace = id(&seen.span.trace_id);
+        let origin = self.origins.get(seen.resource, terms);
+        match Record::of(seen, origin) {
+            Ok(record) => self.keep(trace, record, now),
+            Err(source) => ready.broken.push(Broken {
+                trace_id: hex::encode(trace),
+                spans: 1,
+                source,
+            }),
+        }
+        while self.spans > self.bounds.spans || self.bytes > self.bounds.bytes {
+            let Some((number, oldest)) = self.arrived.pop_front() else {
+                break;
+            };
+            self.release(number, oldest, &mut ready);
+        }
+        ready
+    }
+
+    /// What is complete.
+    pub fn due(&mut self, now: Instant) -> Ready {
+        let mut ready = Ready::default();
+        while let Some(Reverse((deadline, number, trace))) = self.deadlines.peek().copied() {
+            if deadline > now {
+                break;
+            }
+            self.deadlines.pop();
+            let waiting = self.traces.get(&trace);
+            match waiting.map(|waiting| waiting.due(self.bounds.timeout)) {
+                Some(later) if later > now => self.deadlines.push(Reverse((later, number, trace))),
+                _ => self.release(number, trace, &mut ready),
+            }
+        }
+        self.tidy();
+        ready
+    }
+
+    /// All that waits, complete or not.
+    pub fn drain(&mut self) -> Ready {
+        let mut ready = Ready::default();
+        while let Some((number, trace)) = self.arrived.pop_front() {
+            self.release(number, trace, &mut ready);
+        }
+        self.deadlines.clear();
+        self.tidy();
+        ready
+    }
+
+    fn keep(&mut self, trace: TraceId, record: Record, now: Instant) {
+        self.spans += 1;
+        self.bytes += record.size();
+        if let Some(waiting) = self.traces.get_mut(&trace) {
+            waiting.last = now;
+            waiting.records.push(record);
+            return;
+        }
+        self.number += 1;
+        // Many traces have one span, and a list that grows begins with room for four.
+        let mut records = Vec::with_capacity(1);
+        records.push(record);
+        let waiting = Waiting {
+            number: self.number,
+            first: now,
+            last: now,
+            records,
+        };
+        let deadline = waiting.due(self.bounds.timeout);
+        self.deadlines.push(Reverse((deadline, self.number, trace)));
+        self.arrived.push_back((self.number, trace));
+        self.traces.insert(trace, waiting);
+    }
+
+    /// Makes a trace ready, if it is still the one that is meant.
+    fn release(&mut self, number: u64, trace: TraceId, ready: &mut Ready) {
+        let is_meant = |waiting: &Waiting| waiting.number == number;
+        if !self.traces.get(&trace).is_some_and(is_meant) {
+            return;
+        }
+        let Some(waiting) = self.traces.remove(&trace) else {
+            return;
+        };
+        self.spans -= waiting.records.len();
+        self.bytes -= waiting.records.iter().map(Record::size).sum::<usize>();
+        let trees = arrange(waiting.records, |span| self.sent.has(trace, span));
+        ready.repeated += trees.repeated;
+        let trace_id = hex::encode(trace);
+        for tree in trees.trees {
+            for node in &tree.nodes {
+                self.sent.add(trace, node.record.id);
+            }
+            split(tree, &trace_id, ready);
+        }
+    }
+
+    /// Forgets what stands for traces that are gone.
+    fn tidy(&mut self) {
+        let traces = &self.traces;
+        let is_there = |number: u64, trace: &TraceId| {
+            let waiting = traces.get(trace);
+            waiting.is_some_and(|waiting| waiting.number == number)
+        };
+        while let Some((number, trace)) = self.arrived.front()
+            && !is_there(*number, trace)
+        {
+            self.arrived.pop_front();
+        }
+        self.origins.prune();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::span;
+    use crate::transactions::payload::Payload;
+    use opentelemetry_proto::tonic::trace::v1::Span;
+    use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    const BOUNDS: Bounds = Bounds {
+        timeout: Duration::from_secs(10),
+        spans: 1_000,
+        bytes: 10_000_000,
+    };
+
+    fn made(trace: u8, id: u8, parent: u8, flags: u32) -> Span {
+        let mut span = span("work", SpanKind::Internal, &[]);
+        span.trace_id = vec![trace; 16];
+        span.span_id = vec![id; 8];
+        span.parent_span_id = vec![parent; 8];
+        span.flags = flags;
+        span
+    }
+
+    /// Trace and span ids of a transaction, the root first.
+    fn ids(payload: &Payload) -> Vec<(String, String)> {
+        let event: Value = serde_json::from_slice(&payload.json).expect("JSON");
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let id = |span: &Value| (text(&span["trace_id"]), text(&span["span_id"]));
+        let spans = event["spans"].as_array().expect("spans").iter().map(id);
+        std::iter::once(id(&event["contexts"]["trace"]))
+            .chain(spans)
+            .collect()
+    }
+
+    fn marks(payload: &Payload) -> Value {
+        let event: Value = serde_json::from_slice(&payload.json).expect("JSON");
+        event["contexts"]["trace"]["data"].clone()
+    }
+
+    struct Test {
+        grouper: Grouper,
+        start: Instant,
+    }
+
+    impl Test {
+        fn new(bounds: Bounds) -> Self {
+            Self {
+                grouper: Grouper::new(bounds),
+                start: Instant::now(),
+            }
+        }
+
+        fn at(&self, seconds: u64) -> Instant {
+            self.start + Duration::from_secs(seconds)
+        }
+
+        fn add(&mut self, seconds: u64, span: &Span) -> Ready {
+            let now = self.at(seconds);
+            self.grouper.add(&Seen::alone(span), &Terms::default(), now)
+        }
+
+        fn due(&mut self, seconds: u64) -> Vec<Payload> {
+            let now = self.at(seconds);
+            self.grouper.due(now).payloads
+        }
+    }
+
+    #[test]
+    fn a_trace_is_complete_some_time_after_its_last_span() {
+        let mut test = Test::new(BOUNDS);
+        test.add(0, &made(1, 2, 1, 0x100));
+        test.add(9, &made(1, 1, 0, 0x100));
+        assert!(test.due(18).is_empty());
+        let payloads = test.due(19);
+        assert_eq!(payloads.len(), 1);
+        assert_eq!(payloads[0].spans, 2);
+        assert_eq!(
+            (
+                test.grouper.spans(),
+                test.grouper.bytes(),
+                test.grouper.traces()
+            ),
+            (0, 0, 0)
+        );
+    }
+
+    #[test]
+    fn a_trace_that_does_not_end_does_not_wait_for_ever() {
+        let mut test = Test::new(BOUNDS);
+        for second in 0..60 {
+            assert!(test.due(second).is_empty());
+            test.add(second, &made(1, 1, 0, 0x100));
+        }
+        let now = test.at(60);
+        let ready = test.grouper.due(now);
+        assert_eq!((ready.payloads.len(), ready.repeated), (1, 59));
+    }
+
+    #[test]
+    fn late_children_are_marked_and_kept_together() {
+        let mut test = Test::new(BOUNDS);
+        test.add(0, &made(1, 1, 0, 0x100));
+        assert_eq!(test.due(10).len(), 1);
+        test.add(11, &made(1, 3, 2, 0x100));
+        test.add(12, &made(1, 2, 1, 0x100));
+        test.add(12, &made(1, 5, 4, 0x100));
+        let payloads = test.due(22);
+        assert_eq!(
+            payloads
+                .iter()
+                .map(|payload| payload.spans)
+                .collect::<Vec<_>>(),
+            [2, 1]
+        );
+        assert_eq!(marks(&payloads[0])["sentry.parent_span_already_sent"], true);
+        assert_eq!(marks(&payloads[1])["sentry_otlp.parent_span_missing"], true);
+    }
+
+    #[test]
+    fn the_oldest_goes_early_when_there_are_too_many() {
+        let bounds = Bounds { spans: 2, ..BOUNDS };
+        let mut test = Test::new(bounds);
+        test.add(0, &made(1, 1, 0, 0x100));
+        test.add(0, &made(2, 1, 0, 0x100));
+        let ready = test.add(0, &made(3, 1, 0, 0x100));
+        assert_eq!(ready.payloads.len(), 1);
+        assert_eq!(ready.payloads[0].trace_id, "01".repeat(16));
+        assert_eq!(test.grouper.spans(), 2);
+    }
+
+    #[test]
+    fn the_oldest_goes_early_when_it_is_too_much() {
+        let bounds = Bounds { bytes: 1, ..BOUNDS };
+        let mut test = Test::new(bounds);
+        assert_eq!(test.add(0, &made(1, 1, 0, 0x100)).payloads.len(), 1);
+        assert_eq!(test.grouper.bytes(), 0);
+    }
+
+    #[test]
+    fn a_trace_that_comes_again_has_its_own_time() {
+        let mut test = Test::new(Bounds { spans: 1, ..BOUNDS });
+        test.add(0, &made(1, 1, 0, 0x100));
+        test.add(1, &made(2, 1, 0, 0x100));
+        test.add(5, &made(1, 2, 1, 0x100));
+        assert!(test.due(14).is_empty());
+        assert_eq!(test.due(15).len(), 1);
+        assert!(test.grouper.arrived.is_empty() && test.grouper.deadlines.is_empty());
+    }
+
+    #[test]
+    fn all_that_waits_can_be_had() {
+        let mut test = Test::new(BOUNDS);
+        test.add(0, &made(1, 1, 0, 0x100));
+        test.add(0, &made(2, 1, 0, 0x100));
+        assert_eq!(test.grouper.drain().payloads.len(), 2);
+        assert_eq!(test.grouper.spans(), 0);
+    }
+
+    #[test]
+    fn an_endless_timeout_is_no_panic() {
+        let mut test = Test::new(Bounds {
+            timeout: Duration::MAX,
+            ..BOUNDS
+        });
+        test.add(0, &made(1, 1, 0, 0x100));
+        assert!(test.due(1_000).is_empty());
+    }
+
+    /// A step: time that passes, or a span of a trace, an id, a parent and flags.
+    fn step() -> impl Strategy<Value = (u64, Option<(u8, u8, u8, u32)>)> {
+        let flags = prop_oneof![Just(0), Just(0x100), Just(0x300)];
+        let span = (1_u8..4, 1_u8..12, 0_u8..12, flags);
+        (0_u64..4, prop::option::weighted(0.8, span))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        #[test]
+        fn every_span_goes_out_exactly_once(
+            steps in vec(step(), 0..60),
+            spans in 1_usize..40,
+            bytes in 500_usize..20_000,
+        ) {
+            let mut test = Test::new(Bounds { spans, bytes, ..BOUNDS });
+            let mut ready = Vec::new();
+            let mut expected = Vec::new();
+            let mut seconds = 0;
+            for (number, (passed, step)) in (0..).zip(steps) {
+                seconds += passed;
+                match step {
+                    None => {
+                        let now = test.at(seconds);
+                        ready.push(test.grouper.due(now));
+                    }
+                    Some((trace, id, parent, flags)) => {
+                        let mut span = made(trace, id, parent, flags);
+                        // No span repeats another one.
+                        span.start_time_unix_nano += number * 1_000;
+                        expected.push((hex::encode(&span.trace_id), hex::encode(&span.span_id)));
+                        ready.push(test.add(seconds, &span));
+                    }
+                }
+                prop_assert!(test.grouper.spans() <= spans && test.grouper.bytes() <= bytes);
+            }
+            ready.push(test.grouper.drain());
+            prop_assert_eq!((test.grouper.spans(), test.grouper.bytes()), (0, 0));
+            let payloads = ready.iter().flat_map(|ready| &ready.payloads);
+            let mut sent: Vec<_> = payloads.flat_map(ids).collect();
+            sent.sort();
+            expected.sort();
+            prop_assert_eq!(sent, expected);
+            prop_assert!(ready.iter().all(|ready| ready.repeated == 0 && ready.broken.is_empty()));
+        }
+    }
+}

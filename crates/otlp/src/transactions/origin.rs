@@ -1,0 +1,178 @@
+//! Where spans come from: their resource, and the settings that hold for them.
+
+use crate::attributes::{Attributes, scalar, value};
+use crate::conventions::data::{Limits, Map};
+use crate::conventions::platform::platform;
+use crate::conventions::tags::server_name;
+use crate::terms::Terms;
+use crate::transactions::fit::fit;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use prost::Message;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Sentry cuts a context of no type of its own at 8 KiB, with what it adds (sentry-relay 0.10.1); in bytes.
+const LARGEST_CONTEXT: usize = 5_000;
+
+/// The attributes beyond that, which are in data, where nothing is cut; in bytes.
+const LARGEST_REST: usize = 100_000;
+
+/// A resource and what is made of it, shared by all spans that have it.
+#[derive(Debug)]
+pub struct Origin {
+    pub resource: Vec<KeyValue>,
+    pub terms: Arc<Terms>,
+    pub platform: &'static str,
+    pub server_name: Option<String>,
+    /// Attributes that are small enough for a context of Sentry's.
+    context: Vec<KeyValue>,
+    /// The others.
+    rest: Vec<KeyValue>,
+    limits: Limits,
+}
+
+impl Origin {
+    fn of(resource: Attributes<'_>, terms: Arc<Terms>) -> Self {
+        let mut room = LARGEST_CONTEXT;
+        let (context, rest) = resource.0.iter().cloned().partition(|pair| {
+            let text = value(pair.value.as_ref()).and_then(scalar);
+            let left = text.and_then(|text| room.checked_sub(pair.key.len() + text.len()));
+            room = left.unwrap_or(room);
+            left.is_some()
+        });
+        let mut origin = Self {
+            resource: resource.0.to_vec(),
+            terms,
+            platform: platform(resource),
+            server_name: server_name(resource),
+            context,
+            rest,
+            limits: Limits::NONE,
+        };
+        let fitting = fit(LARGEST_REST, |limits| Map::new(&origin.rest, limits));
+        origin.limits = fitting.map_or(origin.limits, |(_, limits)| limits);
+        origin
+    }
+
+    /// Attributes for a context of Sentry's.
+    pub fn context(&self) -> Map<'_> {
+        Map::new(&self.context, Limits::NONE)
+    }
+
+    /// Attributes that a context would not hold.
+    pub fn rest(&self) -> Map<'_> {
+        Map::new(&self.rest, self.limits)
+    }
+
+    /// Something had to be cut.
+    pub fn is_cut(&self) -> bool {
+        self.limits != Limits::NONE
+    }
+
+    /// Whether both come from one place: what differs in it cannot be one transaction.
+    pub fn is(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other) || self.resource == other.resource
+    }
+
+    fn has(&self, resource: Attributes<'_>) -> bool {
+        self.resource == resource.0
+    }
+}
+
+/// The origins of the spans that wait, each once.
+#[derive(Debug, Default)]
+pub struct Origins {
+    terms: Arc<Terms>,
+    /// The one that was asked for last: spans of one resource come together.
+    last: Option<Arc<Origin>>,
+    /// By the resource as protobuf.
+    known: HashMap<Vec<u8>, Arc<Origin>>,
+}
+
+impl Origins {
+    /// The origin of spans of a resource.
+    pub fn get(&mut self, resource: Attributes<'_>, terms: &Terms) -> Arc<Origin> {
+        if *self.terms != *terms {
+            *self = Self {
+                terms: Arc::new(terms.clone()),
+                ..Self::default()
+            };
+        }
+        if let Some(last) = self.last.as_ref().filter(|last| last.has(resource)) {
+            return Arc::clone(last);
+        }
+        let key = Resource {
+            attributes: resource.0.to_vec(),
+            ..Resource::default()
+        };
+        let found = self
+            .known
+            .entry(key.encode_to_vec())
+            .or_insert_with(|| Arc::new(Origin::of(resource, Arc::clone(&self.terms))));
+        self.last = Some(Arc::clone(found));
+        Arc::clone(found)
+    }
+
+    /// Forgets those of which no span waits.
+    pub fn prune(&mut self) {
+        self.last = None;
+        self.known.retain(|_, origin| Arc::strong_count(origin) > 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::attributes;
+
+    #[test]
+    fn one_resource_is_one_origin_until_the_settings_change() {
+        let mut origins = Origins::default();
+        let (one, two) = (attributes(&[("a", "1")]), attributes(&[("a", "2")]));
+        let terms = Terms::default();
+        let first = origins.get(Attributes(&one), &terms);
+        let second = origins.get(Attributes(&two), &terms);
+        assert!(!first.is(&second));
+        assert!(Arc::ptr_eq(&first, &origins.get(Attributes(&one), &terms)));
+        let others = Terms {
+            sample_rate: 0.5,
+            ..Terms::default()
+        };
+        let third = origins.get(Attributes(&one), &others);
+        assert!(!Arc::ptr_eq(&first, &third) && first.is(&third));
+    }
+
+    #[test]
+    fn what_nobody_waits_with_is_forgotten() {
+        let mut origins = Origins::default();
+        let kept = attributes(&[("a", "1")]);
+        let kept = origins.get(Attributes(&kept), &Terms::default());
+        origins.get(Attributes(&[]), &Terms::default());
+        origins.prune();
+        assert_eq!(origins.known.len(), 1);
+        assert_eq!(Arc::strong_count(&kept), 2);
+    }
+
+    #[test]
+    fn what_a_context_would_not_hold_is_apart() {
+        let resource = attributes(&[("small", "1"), ("large", &"x".repeat(6_000)), ("b", "2")]);
+        let origin = Origin::of(Attributes(&resource), Arc::default());
+        let keys = |map: Map<'_>| {
+            let made = serde_json::to_value(map).expect("JSON");
+            let map = made.as_object().cloned().expect("an object");
+            map.keys().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(keys(origin.context()), ["small", "b"]);
+        assert_eq!(keys(origin.rest()), ["large"]);
+        assert!(!origin.is_cut());
+    }
+
+    #[test]
+    fn a_resource_that_is_too_large_is_cut() {
+        let resource = attributes(&[("large", &"x".repeat(200_000))]);
+        let origin = Origin::of(Attributes(&resource), Arc::default());
+        let made = serde_json::to_vec(&origin.rest()).expect("JSON");
+        assert!(origin.is_cut() && made.len() <= LARGEST_REST);
+    }
+}

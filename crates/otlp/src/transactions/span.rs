@@ -1,0 +1,379 @@
+//! A span as Sentry's JSON.
+
+use crate::conventions::data::{Limits, Map};
+use crate::conventions::description::description;
+use crate::conventions::op::op;
+use crate::conventions::status::status;
+use crate::conventions::tags::kind;
+use crate::conventions::text::short;
+use crate::conventions::time::seconds;
+use crate::conventions::unique::Unique;
+use crate::seen::Seen;
+use crate::transactions::fit::fit;
+use crate::transactions::keys;
+use crate::transactions::links::Links;
+use opentelemetry_proto::tonic::trace::v1::span::Event;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
+
+/// Sentry's own word for spans that came by OTLP.
+pub const ORIGIN: &str = "auto.otlp.spans";
+
+/// The largest span, in bytes: as the root of a transaction it has to leave room for what else is in it.
+const LARGEST: usize = 600_000;
+
+/// A span of Sentry's, with its data and links either as they are made or as they were read.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SpanItem<'a, D, L> {
+    #[serde(borrow)]
+    pub trace_id: Cow<'a, str>,
+    #[serde(borrow)]
+    pub span_id: Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub parent_span_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub op: Cow<'a, str>,
+    #[serde(borrow)]
+    pub description: Cow<'a, str>,
+    #[serde(borrow)]
+    pub status: Cow<'a, str>,
+    /// Seconds since 1970.
+    pub start_timestamp: f64,
+    pub timestamp: f64,
+    #[serde(borrow)]
+    pub origin: Cow<'a, str>,
+    pub data: D,
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub links: Option<L>,
+}
+
+/// A default that asks nothing of the type.
+const fn none<T>() -> Option<T> {
+    None
+}
+
+/// The JSON of a span, and whether something of it had to be cut.
+#[derive(Debug)]
+pub struct Written {
+    pub json: Box<[u8]>,
+    pub cut: bool,
+}
+
+/// A span as JSON of at most 600,000 bytes.
+pub fn write(seen: &Seen<'_>) -> Result<Written, serde_json::Error> {
+    let (json, limits) = fit(LARGEST, |limits| item(seen, limits))?;
+    Ok(Written {
+        json: json.into_boxed_slice(),
+        cut: limits != Limits::NONE,
+    })
+}
+
+fn item<'a>(seen: &Seen<'a>, limits: Limits) -> SpanItem<'a, Data<'a>, Links<'a>> {
+    let span = seen.span;
+    let op = op(seen);
+    let description = cut(description(seen, &op), limits.text);
+    let has_parent = span.parent_span_id.iter().any(|byte| *byte != 0);
+    SpanItem {
+        trace_id: Cow::Owned(hex::encode(&span.trace_id)),
+        span_id: Cow::Owned(hex::encode(&span.span_id)),
+        parent_span_id: has_parent.then(|| Cow::Owned(hex::encode(&span.parent_span_id))),
+        status: Cow::Borrowed(status(seen)),
+        start_timestamp: seconds(span.start_time_unix_nano),
+        timestamp: seconds(span.end_time_unix_nano),
+        origin: Cow::Borrowed(ORIGIN),
+        data: Data {
+            seen: *seen,
+            has_name: description == span.name.trim(),
+            limits,
+        },
+        links: Links::of(&span.links, true, limits),
+        op,
+        description,
+    }
+}
+
+fn cut(text: Cow<'_, str>, most: usize) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => short(text, most),
+        Cow::Owned(text) => Cow::Owned(short(&text, most).into_owned()),
+    }
+}
+
+/// All that a span says beside the fields that Sentry has: its attributes and what [`keys`] name.
+#[derive(Debug)]
+struct Data<'a> {
+    seen: Seen<'a>,
+    /// The description is the span's name.
+    has_name: bool,
+    limits: Limits,
+}
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { seen, limits, .. } = self;
+        let span = seen.span;
+        let mut entries = Entries {
+            map: serializer.serialize_map(None)?,
+            unique: Unique::default(),
+            limits: *limits,
+        };
+        entries.text(keys::KIND, kind(span.kind()))?;
+        if !self.has_name {
+            entries.text(keys::NAME, &span.name)?;
+        }
+        if let Some(status) = &span.status {
+            entries.text(keys::STATUS_CODE, code(status.code()))?;
+            entries.text(keys::STATUS_MESSAGE, &status.message)?;
+        }
+        entries.text(keys::TRACE_STATE, &span.trace_state)?;
+        entries.count(keys::DROPPED_ATTRIBUTES, span.dropped_attributes_count)?;
+        entries.count(keys::DROPPED_EVENTS, span.dropped_events_count)?;
+        entries.count(keys::DROPPED_LINKS, span.dropped_links_count)?;
+        if let Some(scope) = seen.scope {
+            entries.text(keys::SCOPE_NAME, &scope.name)?;
+            entries.text(keys::SCOPE_VERSION, &scope.version)?;
+            entries.count(
+                keys::DROPPED_SCOPE_ATTRIBUTES,
+                scope.dropped_attributes_count,
+            )?;
+            let attributes = Map::new(&scope.attributes, *limits);
+            attributes.entries(keys::SCOPE, &mut entries.unique, &mut entries.map)?;
+        }
+        entries.json(keys::EVENTS, Events::of(&span.events, *limits))?;
+        entries.json(keys::INVALID_LINKS, Links::of(&span.links, false, *limits))?;
+        entries.json(keys::TEXT_LIMIT, limited(limits.text))?;
+        entries.json(keys::COUNT_LIMIT, limited(limits.attributes))?;
+        let attributes = Map::new(&span.attributes, *limits);
+        attributes.entries("", &mut entries.unique, &mut entries.map)?;
+        entries.map.end()
+    }
+}
+
+fn limited(limit: usize) -> Option<usize> {
+    (limit < usize::MAX).then_some(limit)
+}
+
+/// As the specification of OpenTelemetry has it for exporters to other formats; unset is left out.
+const fn code(code: StatusCode) -> &'static str {
+    match code {
+        StatusCode::Unset => "",
+        StatusCode::Ok => "OK",
+        StatusCode::Error => "ERROR",
+    }
+}
+
+/// An object that is being written; what is empty is left out.
+struct Entries<'a, M> {
+    map: M,
+    unique: Unique<'a>,
+    limits: Limits,
+}
+
+impl<M: SerializeMap> Entries<'_, M> {
+    fn text(&mut self, key: &'static str, text: &str) -> Result<(), M::Error> {
+        let text = short(text, self.limits.text);
+        self.json(key, (!text.is_empty()).then_some(text))
+    }
+
+    fn count(&mut self, key: &'static str, count: u32) -> Result<(), M::Error> {
+        self.json(key, (count > 0).then_some(count))
+    }
+
+    fn json(&mut self, key: &'static str, value: Option<impl Serialize>) -> Result<(), M::Error> {
+        value.map_or(Ok(()), |value| {
+            self.map.serialize_entry(&self.unique.take(key), &value)
+        })
+    }
+}
+
+/// Events of a span that are no exceptions.
+struct Events<'a> {
+    events: &'a [Event],
+    limits: Limits,
+}
+
+impl<'a> Events<'a> {
+    fn of(events: &'a [Event], limits: Limits) -> Option<Self> {
+        let has_one = events.iter().any(|event| !is_exception(event));
+        has_one.then_some(Self { events, limits })
+    }
+}
+
+impl Serialize for Events<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let kept = self.events.iter().filter(|event| !is_exception(event));
+        serializer.collect_seq(kept.take(self.limits.attributes).map(|event| EventJson {
+            name: short(&event.name, self.limits.text),
+            timestamp: seconds(event.time_unix_nano),
+            attributes: Map::new(&event.attributes, self.limits),
+            dropped_attributes_count: event.dropped_attributes_count,
+        }))
+    }
+}
+
+#[derive(Serialize)]
+struct EventJson<'a> {
+    name: Cow<'a, str>,
+    timestamp: f64,
+    attributes: Map<'a>,
+    #[serde(skip_serializing_if = "is_zero")]
+    dropped_attributes_count: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// Whether an event of a span is an exception that says what it is: it becomes an event of Sentry's.
+pub fn is_exception(event: &Event) -> bool {
+    let attributes = crate::attributes::Attributes(&event.attributes);
+    let says = || attributes.text(&["exception.type", "exception.message"]);
+    event.name == "exception" && says().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{attributes, pair, span};
+    use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+    use opentelemetry_proto::tonic::common::v1::any_value::Value;
+    use opentelemetry_proto::tonic::trace::v1::span::{Link, SpanKind};
+    use opentelemetry_proto::tonic::trace::v1::{Span, Status};
+    use serde_json::json;
+
+    fn json_of(seen: &Seen<'_>) -> serde_json::Value {
+        let written = write(seen).expect("JSON");
+        serde_json::from_slice(&written.json).expect("JSON")
+    }
+
+    fn event(name: &str, pairs: &[(&str, &str)]) -> Event {
+        Event {
+            time_unix_nano: 1_795_911_870_500_000_000,
+            name: name.to_owned(),
+            attributes: attributes(pairs),
+            dropped_attributes_count: 0,
+        }
+    }
+
+    #[test]
+    fn a_span_keeps_all_that_it_has() {
+        let pairs = [
+            ("db.system", "mysql"),
+            ("db.statement", "SELECT 1"),
+            ("otel.scope.name", "x"),
+        ];
+        let span = Span {
+            parent_span_id: vec![3; 8],
+            trace_state: "a=b".to_owned(),
+            dropped_events_count: 4,
+            events: vec![
+                event("retry", &[("n", "1")]),
+                event("exception", &[("exception.type", "E")]),
+                event("exception", &[]),
+            ],
+            links: vec![
+                Link {
+                    trace_id: vec![4; 16],
+                    span_id: vec![5; 8],
+                    ..Link::default()
+                },
+                Link::default(),
+            ],
+            status: Some(Status {
+                code: 2,
+                message: "no".to_owned(),
+            }),
+            ..span("SELECT", SpanKind::Client, &pairs)
+        };
+        let scope = InstrumentationScope {
+            name: "lib".to_owned(),
+            version: "1".to_owned(),
+            attributes: attributes(&[("s", "t")]),
+            dropped_attributes_count: 0,
+        };
+        let seen = Seen {
+            scope: Some(&scope),
+            ..Seen::alone(&span)
+        };
+        let (link, unknown) = ("04".repeat(16), "");
+        let expected = json!({
+            "trace_id": "01010101010101010101010101010101",
+            "span_id": "0202020202020202",
+            "parent_span_id": "0303030303030303",
+            "op": "db",
+            "description": "SELECT 1",
+            "status": "internal_error",
+            "start_timestamp": 1_795_911_870.0,
+            "timestamp": 1_795_911_871.0,
+            "origin": "auto.otlp.spans",
+            "data": {
+                "sentry.kind": "client",
+                "otel.span.name": "SELECT",
+                "otel.status_code": "ERROR",
+                "otel.status_description": "no",
+                "w3c.tracestate": "a=b",
+                "otel.dropped_events_count": 4,
+                "otel.scope.name": "lib",
+                "otel.scope.version": "1",
+                "otel.scope.s": "t",
+                "otel.events": [
+                    {"name": "retry", "timestamp": 1_795_911_870.5, "attributes": {"n": "1"}},
+                    {"name": "exception", "timestamp": 1_795_911_870.5, "attributes": {}},
+                ],
+                "otel.invalid_links": [
+                    {"trace_id": unknown, "span_id": unknown, "sampled": false, "attributes": {}},
+                ],
+                "db.system": "mysql",
+                "db.statement": "SELECT 1",
+                "otel.scope.name_2": "x",
+            },
+            "links": [
+                {"trace_id": link, "span_id": "0505050505050505", "sampled": false, "attributes": {}},
+            ],
+        });
+        assert_eq!(json_of(&seen), expected);
+    }
+
+    #[test]
+    fn a_bare_span_is_short() {
+        let span = span("work", SpanKind::Unspecified, &[]);
+        let made = json_of(&Seen::alone(&span));
+        assert_eq!(made["data"], json!({}));
+        assert_eq!(made["description"], "work");
+        assert!(made.get("parent_span_id").is_none() && made.get("links").is_none());
+    }
+
+    #[test]
+    fn a_span_that_is_too_large_is_cut_and_says_so() {
+        let mut span = span("work", SpanKind::Internal, &[("small", "whole")]);
+        let large = |key| pair(key, Value::StringValue("ä".repeat(500_000)));
+        span.attributes.extend([large("a"), large("b")]);
+        let written = write(&Seen::alone(&span)).expect("JSON");
+        assert!(written.cut && written.json.len() <= LARGEST);
+        let made = json_of(&Seen::alone(&span));
+        assert_eq!(made["data"]["small"], "whole");
+        assert_eq!(made["data"]["sentry_otlp.text_limit"], 50_000);
+    }
+
+    #[test]
+    fn many_attributes_are_bounded() {
+        let keys: Vec<String> = (0..40_000).map(|number| number.to_string()).collect();
+        let pairs: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "value")).collect();
+        let span = span("work", SpanKind::Internal, &pairs);
+        let made = json_of(&Seen::alone(&span));
+        assert_eq!(made["data"]["sentry_otlp.count_limit"], 1_000);
+    }
+
+    #[test]
+    fn every_name_that_is_ours_is_known_as_such() {
+        for key in [keys::KIND, keys::NAME, keys::EVENTS, keys::COUNT_LIMIT] {
+            assert!(keys::OURS.contains(&key), "{key}");
+        }
+    }
+}

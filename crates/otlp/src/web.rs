@@ -1,0 +1,165 @@
+//! The route of the program's own metrics.
+
+use crate::delivery::exporter::Exporter;
+use crate::figures::Figures;
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Response, StatusCode};
+use axum::routing::get;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeMetric, prometheus_text, text as openmetrics,
+};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::sync::Arc;
+use tap_sentry_serve::answer;
+use tap_sentry_serve::negotiate::{Format, negotiate};
+use tap_sentry_serve::own::Process;
+use tap_sentry_serve::reload::Reload;
+use tokio::time::Instant;
+
+/// All names of the program's own begin so.
+const PREFIX: &str = "sentry_otlp";
+
+/// What a scrape is answered from.
+#[derive(Clone)]
+pub struct Metrics {
+    pub figures: Figures,
+    /// Replaced when the configuration is.
+    pub exporters: Arc<ArcSwap<Vec<Arc<Exporter>>>>,
+    pub reload: Reload,
+}
+
+/// The route.
+pub fn router(metrics: Metrics, path: &str) -> Router {
+    Router::new().route(path, get(scrape)).with_state(metrics)
+}
+
+async fn scrape(State(metrics): State<Metrics>, headers: HeaderMap) -> Response<Body> {
+    let accepted = negotiate(&headers);
+    match metrics.text(accepted.format) {
+        Ok(text) => {
+            let mut response = Response::new(Body::from(text));
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_TYPE, accepted.content_type());
+            response
+        }
+        Err(error) => {
+            log::error!("the metrics cannot be written: {error}");
+            answer::plain(StatusCode::INTERNAL_SERVER_ERROR)
+        }
+    }
+}
+
+impl Metrics {
+    fn text(&self, format: Format) -> Result<String, fmt::Error> {
+        let mut registry = Registry::default();
+        self.figures
+            .register(registry.sub_registry_with_prefix(PREFIX));
+        registry.register_collector(Box::new(Now::of(self)));
+        let mut text = String::new();
+        match format {
+            Format::Classic => prometheus_text::encode(&mut text, &registry)?,
+            Format::OpenMetrics => openmetrics::encode(&mut text, &registry)?,
+        }
+        Ok(text)
+    }
+}
+
+/// Figures of this moment: names, what they mean, values; a counter's name is without its `_total`.
+#[derive(Debug)]
+struct Now(Vec<(String, String, bool, f64)>);
+
+impl Now {
+    fn of(metrics: &Metrics) -> Self {
+        let (mut bytes, mut requests, mut pending, mut oldest) = (0, 0, 0, 0.0_f64);
+        let now = Instant::now();
+        for exporter in metrics.exporters.load().iter() {
+            let used = exporter.shared.budget.used();
+            bytes += used.bytes;
+            requests += used.requests;
+            for project in exporter.route.projects() {
+                pending += project.pending();
+                let age = project.oldest().map(|since| now.duration_since(since));
+                oldest = oldest.max(age.unwrap_or_default().as_secs_f64());
+            }
+        }
+        let state = metrics.reload.state();
+        let reloaded = state.succeeded_at.duration_since(std::time::UNIX_EPOCH);
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+        let own = [
+            (
+                "queue_bytes",
+                "Bytes of requests that were acknowledged and are not delivered",
+                bytes as f64,
+            ),
+            (
+                "queue_requests",
+                "Requests that were acknowledged and are not delivered",
+                requests as f64,
+            ),
+            (
+                "pending",
+                "Spans and events on their way to Sentry",
+                pending as f64,
+            ),
+            (
+                "oldest_seconds",
+                "Since when the oldest of what waits to be sent has been waiting",
+                oldest,
+            ),
+            (
+                "config_last_reload_successful",
+                "Whether the last reading of the configuration succeeded",
+                f64::from(u8::from(state.successful)),
+            ),
+            (
+                "config_last_reload_success_timestamp_seconds",
+                "When the configuration was last read well",
+                reloaded.unwrap_or_default().as_secs_f64(),
+            ),
+        ];
+        let own = own
+            .map(|(name, help, value)| (format!("{PREFIX}_{name}"), help.to_owned(), false, value));
+        let mut all = Vec::from(own);
+        all.extend(Process::read().figures().into_iter().map(|figure| {
+            let stem = figure.name.strip_suffix("_total").unwrap_or(figure.name);
+            // The registry ends a help with a full stop.
+            let help = figure.help.trim_end_matches('.');
+            (
+                stem.to_owned(),
+                help.to_owned(),
+                figure.counter,
+                figure.value,
+            )
+        }));
+        Self(all)
+    }
+}
+
+impl Collector for Now {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        for (name, help, is_counter, value) in &self.0 {
+            let kind = if *is_counter {
+                MetricType::Counter
+            } else {
+                MetricType::Gauge
+            };
+            let help = format!("{help}.");
+            let encoder = encoder.encode_descriptor(name, &help, None, kind)?;
+            if *is_counter {
+                ConstCounter::new(*value).encode(encoder)?;
+            } else {
+                ConstGauge::new(*value).encode(encoder)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! Which spans of a container or of OTLP are kept, and what is done to them.
+
+use crate::intake::ids;
+use crate::intake::outcomes::Remark;
+use crate::intake::times;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+
+/// What a span or a log must have, or it is dropped.
+const SPAN: [&str; 4] = ["trace_id", "name", "status", "span_id"];
+const LOG: [&str; 4] = ["timestamp", "trace_id", "level", "body"];
+
+/// When it came, and what the times are measured by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Receipt {
+    pub now: DateTime<Utc>,
+    pub retention: TimeDelta,
+    /// When the client says that it sent it.
+    pub sent_at: Option<DateTime<Utc>>,
+}
+
+/// One span or log: kept with what was done to it, or dropped for a reason in Relay's words and in more.
+pub(crate) type Sifted = Result<(Value, Vec<Remark>), (&'static str, String)>;
+
+/// Of two spans with one id, the first is dropped.
+pub(crate) fn sift(spans: Vec<Value>, receipt: Receipt) -> Vec<Sifted> {
+    let ids: Vec<Option<String>> = spans
+        .iter()
+        .map(|span| ids::span(span.get("span_id")?.as_str()?))
+        .collect();
+    let mut sifted = Vec::with_capacity(spans.len());
+    let mut later: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
+    for (place, id) in ids.iter().enumerate() {
+        if let Some(id) = id {
+            later.insert(id, place);
+        }
+    }
+    for (place, span) in spans.into_iter().enumerate() {
+        sifted.push(match ids[place].as_deref() {
+            None => Err(("invalid_span", "no valid span_id".to_owned())),
+            Some(id) if later[id] != place => Err(("duplicate", format!("span_id {id} twice"))),
+            Some(_) => one(span, receipt),
+        });
+    }
+    sifted
+}
+
+fn one(span: Value, receipt: Receipt) -> Sifted {
+    let keys = ["start_timestamp", "end_timestamp"];
+    let (span, remarks) = in_time(span, &keys, receipt)?;
+    let [start, end] = keys.map(|key| span.get(key).and_then(times::read));
+    if start.is_none() || end.is_none() || start > end {
+        return Err((
+            "timestamp",
+            "no start, no end, or an end before it".to_owned(),
+        ));
+    }
+    let segment = span.pointer("/attributes/sentry.segment.id/value");
+    let segment = segment.map(|id| id.as_str().and_then(ids::span));
+    if segment == Some(None) {
+        return Err((
+            "invalid_span",
+            "sentry.segment.id is no id of a span".to_owned(),
+        ));
+    }
+    complete(span, &SPAN, remarks)
+}
+
+/// A log, as [`sift`] treats a span.
+pub(crate) fn log(log: Value, receipt: Receipt) -> Sifted {
+    let (log, remarks) = in_time(log, &["timestamp"], receipt)?;
+    complete(log, &LOG, remarks)
+}
+
+fn complete(record: Value, keys: &[&str], remarks: Vec<Remark>) -> Sifted {
+    match keys
+        .iter()
+        .find(|key| record.get(**key).is_none_or(Value::is_null))
+    {
+        Some(key) => Err(("no_data", format!("no {key}"))),
+        None => Ok((record, remarks)),
+    }
+}
+
+/// Corrects the client's clock, pulls back what lies ahead, and refuses what is too old; by the first of the keys.
+fn in_time(mut record: Value, keys: &[&str], receipt: Receipt) -> Sifted {
+    let Receipt { now, retention, .. } = receipt;
+    let mut remarks = Vec::new();
+    let at = record.get(keys[0]).and_then(times::read);
+    let ahead = at.filter(|at| *at > now + times::MOST_AHEAD);
+    let moved = match ahead {
+        Some(at) => Some((now - at, "future_timestamp")),
+        None => times::drift(receipt.sent_at, now).map(|by| (by, "clock_drift")),
+    };
+    if let Some((by, reason)) = moved {
+        times::shift(&mut record, keys, by);
+        remarks.push(Remark::new(keys[0], reason));
+    }
+    let at = record.get(keys[0]).and_then(times::read);
+    if at.is_some_and(|at| at < now - retention) {
+        return Err(("timestamp", "older than the retention".to_owned()));
+    }
+    Ok((record, remarks))
+}
