@@ -1,14 +1,9 @@
 //! Exceptions as Sentry has them: the one that went wrong first is the first, the one that is reported the last.
 
-use crate::conventions::text::short;
 use crate::errors::stack::frame::Frame;
 use crate::errors::stack::thrown::{Stack, Thrown};
 use serde::Serialize;
 use std::borrow::Cow;
-
-/// Sentry cuts a message beyond so many characters, and a type (sentry-relay 0.10.1).
-const LONGEST_VALUE: usize = 8192;
-const LONGEST_TYPE: usize = 256;
 
 /// Sentry's `exception`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -66,17 +61,14 @@ impl<'a> Exceptions<'a> {
     /// What is told, with what its stack trace says more.
     pub fn new(told: Told<'a>, stack: Option<Stack<'a>>) -> Self {
         let mut thrown = stack.map(|stack| stack.thrown).unwrap_or_default();
-        if thrown.is_empty() {
-            thrown.push(Thrown::default());
-        }
-        if !told.kind.is_empty() {
-            thrown[0].kind = Cow::Borrowed(told.kind);
-        }
-        if !told.message.is_empty() {
-            thrown[0].value = Cow::Borrowed(told.message);
-        }
-        let alone = thrown.len() == 1;
-        let numbered = thrown.into_iter().enumerate();
+        let first = if thrown.is_empty() {
+            Thrown::default()
+        } else {
+            thrown.remove(0)
+        };
+        let first = first.named(told.kind, told.message);
+        let alone = thrown.is_empty();
+        let numbered = std::iter::once(first).chain(thrown).enumerate();
         let mut values: Vec<_> = numbered
             .map(|(id, thrown)| exception(thrown, id, alone, told.escaped))
             .collect();
@@ -97,16 +89,9 @@ fn exception(thrown: Thrown<'_>, id: usize, alone: bool, escaped: Option<bool>) 
     };
     let frames = thrown.frames;
     Exception {
-        kind: cut(thrown.kind, LONGEST_TYPE),
-        value: cut(thrown.value, LONGEST_VALUE),
+        kind: thrown.kind,
+        value: thrown.value,
         stacktrace: (!frames.is_empty()).then_some(Stacktrace { frames }),
         mechanism,
-    }
-}
-
-fn cut(text: Cow<'_, str>, most: usize) -> Cow<'_, str> {
-    match text {
-        Cow::Borrowed(text) => short(text, most),
-        Cow::Owned(text) => Cow::Owned(short(&text, most).into_owned()),
     }
 }

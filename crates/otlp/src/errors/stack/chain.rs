@@ -21,6 +21,10 @@ const EXCEPTIONS: Most = Most {
 /// More of a message is not kept while it is read; in bytes.
 const LONGEST_MESSAGE: usize = 64 * 1024;
 
+/// So many calls may be there again because a text says that they repeat, or are another exception's, too: each of a
+/// whole chain. A text of little else would cost more than its length.
+const COPIES: usize = 12_500;
+
 /// The number of an exception, in the order of the text.
 pub type Number = usize;
 
@@ -39,6 +43,7 @@ pub struct Chain<'a> {
     begun: usize,
     current: Number,
     root: Option<Number>,
+    copies: usize,
     /// Whether something of the text was not understood.
     pub unread: bool,
 }
@@ -67,6 +72,7 @@ impl<'a> Chain<'a> {
             begun: 0,
             current: 0,
             root: None,
+            copies: COPIES,
             unread: false,
         }
     }
@@ -151,13 +157,19 @@ impl<'a> Chain<'a> {
 
     /// The call that came last, so many times more.
     pub fn repeat(&mut self, times: usize) {
-        if let Some(open) = self.open(self.current) {
+        let copies = times.min(FRAMES.all());
+        if self.may_copy(copies)
+            && let Some(open) = self.open(self.current)
+        {
             open.frames.repeat(times);
         }
     }
 
     /// The last so many calls are those of the exception that this one caused.
     pub fn common(&mut self, count: usize) {
+        if !self.may_copy(count.min(FRAMES.all())) {
+            return;
+        }
         let of = self
             .open(self.current)
             .and_then(|open| open.parent.as_ref());
@@ -167,6 +179,13 @@ impl<'a> Chain<'a> {
             (Some(frames), Some(open)) => open.frames.copy_end(&frames, count),
             _ => self.unread = true,
         }
+    }
+
+    fn may_copy(&mut self, copies: usize) -> bool {
+        let left = self.copies.checked_sub(copies);
+        self.copies = left.unwrap_or(self.copies);
+        self.unread |= left.is_none();
+        left.is_some()
     }
 
     fn open(&mut self, number: Number) -> Option<&mut Open<'a>> {
@@ -233,6 +252,7 @@ impl<'a> Open<'a> {
             cause_of: parent.map(|parent| (parent, source.unwrap_or_default())),
             has_members: self.has_members,
         }
+        .cut()
     }
 }
 

@@ -16,7 +16,8 @@ const MORE: [&str; 2] = [" more", " common frames omitted"];
 const NO_FILES: [&str; 2] = ["Native Method", "Unknown Source"];
 
 /// What the packages of the standard libraries and of much used frameworks begin with.
-const LIBRARIES: [&str; 34] = [
+const LIBRARIES: [&str; 35] = [
+    "_COROUTINE.",
     "akka.",
     "android.",
     "androidx.",

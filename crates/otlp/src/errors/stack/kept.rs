@@ -27,7 +27,8 @@ impl Most {
         }
     }
 
-    const fn all(self) -> usize {
+    /// How many in all.
+    pub const fn all(self) -> usize {
         self.first + self.last
     }
 }

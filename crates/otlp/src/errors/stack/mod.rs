@@ -26,7 +26,7 @@ struct Language {
     parse: fn(&str) -> Chain<'_>,
 }
 
-/// Where the text alone must tell, the first counts that finds the most calls.
+/// Where the text alone must tell, the first counts that finds the most calls; the strictest come first.
 const LANGUAGES: [Language; 8] = [
     Language {
         names: &["python"],
@@ -37,16 +37,8 @@ const LANGUAGES: [Language; 8] = [
         parse: java::parse,
     },
     Language {
-        names: &["javascript", "nodejs", "webjs"],
-        parse: javascript::parse,
-    },
-    Language {
-        names: &["dotnet"],
-        parse: dotnet::parse,
-    },
-    Language {
-        names: &["go"],
-        parse: go::parse,
+        names: &["rust"],
+        parse: rust::parse,
     },
     Language {
         names: &["php"],
@@ -57,8 +49,16 @@ const LANGUAGES: [Language; 8] = [
         parse: ruby::parse,
     },
     Language {
-        names: &["rust"],
-        parse: rust::parse,
+        names: &["go"],
+        parse: go::parse,
+    },
+    Language {
+        names: &["dotnet"],
+        parse: dotnet::parse,
+    },
+    Language {
+        names: &["javascript", "nodejs", "webjs"],
+        parse: javascript::parse,
     },
 ];
 

@@ -1,7 +1,12 @@
 //! What a stack trace says, whatever its language.
 
+use crate::conventions::text::short;
 use crate::errors::stack::frame::Frame;
 use std::borrow::Cow;
+
+/// Sentry cuts a type beyond so many characters, and a message (sentry-relay 0.10.1).
+const LONGEST_KIND: usize = 256;
+const LONGEST_VALUE: usize = 8192;
 
 /// All exceptions together have at most so many bytes as JSON: Sentry takes an event of 1 MiB, and there is more in it.
 const MOST: usize = 500_000;
@@ -38,6 +43,33 @@ pub struct Thrown<'a> {
     pub cause_of: Option<(usize, Cow<'static, str>)>,
     /// Whether it is made of others.
     pub has_members: bool,
+}
+
+impl<'a> Thrown<'a> {
+    /// Names it as somebody tells who knows better than its text; what is empty is not told.
+    pub fn named(mut self, kind: &'a str, value: &'a str) -> Self {
+        if !kind.is_empty() {
+            self.kind = Cow::Borrowed(kind);
+        }
+        if !value.is_empty() {
+            self.value = Cow::Borrowed(value);
+        }
+        self.cut()
+    }
+
+    /// With a type and a message as long as Sentry keeps them.
+    pub fn cut(mut self) -> Self {
+        self.kind = cut(self.kind, LONGEST_KIND);
+        self.value = cut(self.value, LONGEST_VALUE);
+        self
+    }
+}
+
+fn cut(text: Cow<'_, str>, most: usize) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => short(text, most),
+        Cow::Owned(text) => Cow::Owned(short(&text, most).into_owned()),
+    }
 }
 
 impl Stack<'_> {
