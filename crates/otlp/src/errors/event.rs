@@ -79,6 +79,7 @@ struct Contexts<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "Sentry's names")]
 struct Trace<'a> {
     trace_id: String,
     span_id: String,

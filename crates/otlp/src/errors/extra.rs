@@ -116,7 +116,7 @@ mod tests {
         for text in ["ä".repeat(MOST), "\u{1}".repeat(MOST)] {
             let pieces = extra(&text);
             let all = pieces.as_object().expect("an object");
-            let last = all.values().last().and_then(Value::as_str);
+            let last = all.values().next_back().and_then(Value::as_str);
             assert!(last.is_some_and(|last| last.ends_with(CUT)), "{last:?}");
             assert!(pieces.to_string().len() < MOST + 1000);
         }

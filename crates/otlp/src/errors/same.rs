@@ -275,7 +275,9 @@ impl<T> Same<T> {
             return;
         };
         let all: Vec<What> = found.waiting.keys().copied().collect();
-        all.into_iter().for_each(|what| self.settle(trace, what));
+        for what in all {
+            self.settle(trace, what);
+        }
     }
 
     /// Chooses the one that goes out.

@@ -35,6 +35,7 @@ pub struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// With texts as long as Sentry keeps them.
+    #[must_use]
     pub fn cut(mut self) -> Self {
         self.texts_mut().into_iter().flatten().for_each(|text| {
             if let Cow::Owned(shorter) = short(text, LONGEST) {

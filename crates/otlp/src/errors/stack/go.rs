@@ -109,7 +109,7 @@ fn is_goroutine(line: &str) -> bool {
     })
 }
 
-/// A line `PACKAGE.FUNCTION(ARGUMENTS)` and one `	FILE:LINE +0x1d` below it.
+/// A line `PACKAGE.FUNCTION(ARGUMENTS)` and one `FILE:LINE +0x1d` below it.
 fn frame<'a>(function: &'a str, place: &'a str) -> Option<Frame<'a>> {
     let place = place.strip_prefix(['\t', ' '])?.trim();
     let (path, line) = number_behind(place.split(" +0x").next()?)?;

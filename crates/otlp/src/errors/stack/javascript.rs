@@ -1,4 +1,4 @@
-//! Stack traces of JavaScript, as V8 writes them, and as SpiderMonkey and JavaScriptCore do; the newest call first.
+//! Stack traces of JavaScript, as V8 writes them, and as Firefox and Safari do; the newest call first.
 
 use crate::errors::stack::chain::{Chain, Order, header};
 use crate::errors::stack::frame::{Frame, digits, position, some};

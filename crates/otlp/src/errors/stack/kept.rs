@@ -20,6 +20,7 @@ pub struct Most {
 
 impl Most {
     /// The same of a list that runs the other way.
+    #[must_use]
     pub const fn reversed(self) -> Self {
         Self {
             first: self.last,

@@ -175,8 +175,7 @@ fn margin(line: &str) -> Option<(usize, &str)> {
     let depth = (indent / 2).saturating_sub(1).min(DEEPEST);
     match inner.as_bytes() {
         [b'+', b'-', ..] if indent >= 2 => None,
-        [b'+', b' ', ..] if indent >= 2 => Some((depth, &inner[2..])),
-        [b'|', b' ', ..] if indent >= 2 => Some((depth, &inner[2..])),
+        [b'+' | b'|', b' ', ..] if indent >= 2 => Some((depth, &inner[2..])),
         [b'|'] if indent >= 2 => Some((depth, "")),
         _ => Some((0, line)),
     }

@@ -160,12 +160,11 @@ fn without_hashes(name: &str) -> Cow<'_, str> {
     let mut parts = name.split('[');
     let mut bare = Cow::Borrowed(parts.next().unwrap_or_default());
     for part in parts {
-        match part.split_once(']').filter(|(hash, _)| is_hash(hash)) {
-            Some((_, rest)) => bare += rest,
-            None => {
-                bare += "[";
-                bare += part;
-            }
+        if let Some((_, rest)) = part.split_once(']').filter(|(hash, _)| is_hash(hash)) {
+            bare += rest;
+        } else {
+            bare += "[";
+            bare += part;
         }
     }
     bare

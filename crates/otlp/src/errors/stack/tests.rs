@@ -25,9 +25,9 @@ fn shown(stack: &Stack<'_>) -> String {
             .as_ref()
             .map_or(String::new(), |(of, how)| format!(" [{how} of {of}]"));
         writeln!(text, "{kind:?} {value:?}{group}{of}").expect("text");
-        frames
-            .iter()
-            .for_each(|frame| writeln!(text, "{}", call(frame)).expect("text"));
+        for frame in frames {
+            writeln!(text, "{}", call(frame)).expect("text");
+        }
         if *left_out > 0 {
             writeln!(text, "  {left_out} left out").expect("text");
         }

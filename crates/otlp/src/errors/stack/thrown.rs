@@ -47,6 +47,7 @@ pub struct Thrown<'a> {
 
 impl<'a> Thrown<'a> {
     /// Names it as somebody tells who knows better than its text; what is empty is not told.
+    #[must_use]
     pub fn named(mut self, kind: &'a str, value: &'a str) -> Self {
         if !kind.is_empty() {
             self.kind = Cow::Borrowed(kind);
@@ -58,6 +59,7 @@ impl<'a> Thrown<'a> {
     }
 
     /// With a type and a message as long as Sentry keeps them.
+    #[must_use]
     pub fn cut(mut self) -> Self {
         self.kind = cut(self.kind, LONGEST_KIND);
         self.value = cut(self.value, LONGEST_VALUE);
@@ -83,6 +85,7 @@ impl Stack<'_> {
     }
 
     /// Without the calls, and then the exceptions, for which an event has no room; they are counted.
+    #[must_use]
     pub fn fit(mut self) -> Self {
         let mut room = Room(MOST);
         let mut kept = 0;
