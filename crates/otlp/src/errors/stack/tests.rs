@@ -185,7 +185,8 @@ fn deep_nesting_is_read_within_bounds() {
     let nested = |open: &str, indent: &str| -> String {
         (0..500)
             .map(|depth| format!("{}{open}\n", indent.repeat(depth)))
-            .collect()
+            .collect::<Vec<_>>()
+            .concat()
     };
     for text in [
         nested("Suppressed: a.B: x\n\tat a.B.c(B.java:1)", "\t"),
@@ -206,10 +207,12 @@ fn deep_nesting_is_read_within_bounds() {
 fn a_deep_stack_keeps_its_ends_and_a_long_chain_its_cause() {
     let calls: String = (0..300)
         .map(|call| format!("\tat a.B.c{call}(B.java:1)\n"))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let causes: String = (1..80)
         .map(|cause| format!("Caused by: a.E{cause}: x\n"))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let text = format!("a.E0: x\n{calls}{causes}");
     let stack = parse(&text, Some("java")).expect("a stack");
     let first = &stack.thrown[0];
