@@ -110,6 +110,7 @@ impl Taking<'_> {
                 body,
                 spans,
                 since: self.since,
+                sampled: None,
                 slots: vec![Arc::clone(self.slot)],
             });
         }

@@ -30,6 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 /// A project is asked again how it takes spans after so long.
@@ -190,7 +191,14 @@ impl Project {
 
     /// Sends all that waits for more of its kind: the program ends.
     pub fn flush(&self) {
-        self.send(self.grouping.drain());
+        loop {
+            let ready = self.grouping.drain();
+            let more = ready.more;
+            self.send(ready);
+            if !more {
+                break;
+            }
+        }
         self.send_errors(self.reporting.drain());
     }
 
@@ -204,6 +212,7 @@ impl Project {
             });
             self.push(Payload {
                 kind: Kind::Error,
+                sampled: None,
                 event_id: report.event_id,
                 body: report.json.into(),
                 spans: 0,
@@ -221,6 +230,7 @@ impl Project {
                 shared.left_out(left_out);
             }
             let spans = payload.spans as u64;
+            let sampled = payload.sampled.map(|sampled| (payload.trace_id, sampled));
             shared.figures.cut(payload.cut as u64);
             let slot = shared.budget.hold(Used {
                 requests: 1,
@@ -229,6 +239,7 @@ impl Project {
             });
             self.push(Payload {
                 kind: Kind::Transaction,
+                sampled: sampled.map(Box::new),
                 event_id: payload.event_id,
                 body: payload.json.into(),
                 spans,
@@ -269,7 +280,16 @@ impl Project {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            self.send(self.grouping.due());
+            loop {
+                let ready = self.grouping.due();
+                let more = ready.more;
+                self.send(ready);
+                if !more {
+                    break;
+                }
+                // Others have their turn.
+                yield_now().await;
+            }
             self.send_errors(self.reporting.due());
         }
     }

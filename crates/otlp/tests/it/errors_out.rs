@@ -40,7 +40,7 @@ fn an_exception_is_an_error_of_the_innermost_span_that_recorded_it(#[case] relay
     let inner = failed(span(1, 2, 1), "no such order");
     let at = inner.start_time_unix_nano + 500_000_000;
     let outer = failed(span(1, 1, 0), "no such order");
-    let other = failed(span(2, 1, 0), "another");
+    let other = failed(span(2, 3, 0), "another");
     bridge.take(&body(vec![of_resource(
         &resource,
         vec![inner, outer, other],
