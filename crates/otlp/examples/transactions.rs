@@ -280,9 +280,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             };
             grouper.add(&seen, &Terms::default(), Instant::now());
         }
-        for payload in grouper.drain().payloads {
-            out.write_all(&payload.json)?;
-            out.write_all(b"\n")?;
+        loop {
+            let ready = grouper.drain();
+            for payload in ready.payloads {
+                out.write_all(&payload.json)?;
+                out.write_all(b"\n")?;
+            }
+            if !ready.more {
+                break;
+            }
         }
     }
     Ok(())

@@ -81,6 +81,7 @@ proptest! {
             ready.push(grouper.add(&Seen::alone(&span), &Terms::default(), now));
             prop_assert!(grouper.spans() <= most_spans && grouper.bytes() <= most_bytes);
         }
+        // So little is one portion.
         ready.push(grouper.drain());
         prop_assert_eq!((grouper.spans(), grouper.bytes(), grouper.traces()), (0, 0, 0));
         let payloads = ready.iter().flat_map(|ready| &ready.payloads);

@@ -2,6 +2,7 @@
 
 use crate::intake::answer::Form;
 use crate::intake::ids;
+use crate::intake::spans::RATE;
 use crate::intake::strict;
 use crate::intake::times;
 use crate::intake::values::{self, Attributes};
@@ -74,10 +75,10 @@ fn span(span: &Span, resource: Option<&Resource>, scope: Option<&Instrumentation
     let name = Some(span.name.clone()).filter(|name| !name.is_empty());
     let name = name.or_else(|| inferred_name(span).map(str::to_owned));
 
-    let rate = "sentry.client_sample_rate";
-    if !attributes.contains_key(rate) {
-        let sampled = sample_rate(&span.trace_state).unwrap_or(1.0);
-        values::put(&mut attributes, rate, sampled);
+    if !attributes.contains_key(RATE)
+        && let Some(rate) = sample_rate(&span.trace_state)
+    {
+        values::put(&mut attributes, RATE, rate);
     }
     if let Some(status) = &span.status {
         let message = status.message.as_str();
@@ -100,10 +101,6 @@ fn span(span: &Span, resource: Option<&Resource>, scope: Option<&Instrumentation
         values::put(&mut attributes, "sentry.segment.name", name.as_str());
     }
     environment(&mut attributes);
-    if !attributes.contains_key("sentry.op") {
-        let op = op(&attributes, span.kind);
-        values::put(&mut attributes, "sentry.op", op);
-    }
 
     let failed = span.status.as_ref().is_some_and(|status| status.code == 2);
     let mut record = Map::new();
@@ -122,10 +119,8 @@ fn span(span: &Span, resource: Option<&Resource>, scope: Option<&Instrumentation
     ] {
         record.insert(key.to_owned(), instant(nanos));
     }
-    if !span.links.is_empty() {
-        let links = span.links.iter().filter_map(link);
-        record.insert("links".to_owned(), links.collect());
-    }
+    let links = span.links.iter().filter_map(link);
+    record.insert("links".to_owned(), links.collect());
     record.insert("attributes".to_owned(), attributes.into());
     record.into()
 }
@@ -143,33 +138,6 @@ fn inferred_name(span: &Span) -> Option<&'static str> {
         }),
         _ => None,
     })
-}
-
-/// From the first of these attributes that is there, by its old or new name.
-fn op(attributes: &Attributes, kind: i32) -> String {
-    let has = |names: [&str; 2]| names.iter().any(|name| attributes.contains_key(*name));
-    if has(["http.request.method", "http.method"]) {
-        let op = match kind {
-            2 => "http.server",
-            3 => "http.client",
-            _ => "http",
-        };
-        return op.to_owned();
-    }
-    if has(["db.system.name", "db.system"]) {
-        return "db".to_owned();
-    }
-    if let Some(name) = values::text(attributes, "gen_ai.operation.name") {
-        return format!("gen_ai.{name}");
-    }
-    if has(["rpc.service"; 2]) {
-        return "rpc".to_owned();
-    }
-    if has(["messaging.system"; 2]) {
-        return "message".to_owned();
-    }
-    let trigger = values::text(attributes, "faas.trigger");
-    trigger.unwrap_or("default").to_owned()
 }
 
 fn environment(attributes: &mut Attributes) {

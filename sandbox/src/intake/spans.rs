@@ -3,8 +3,12 @@
 use crate::intake::ids;
 use crate::intake::outcomes::Remark;
 use crate::intake::times;
+use crate::intake::values::{self, Attributes};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
+
+/// The share of traces that the client has sent.
+pub(crate) const RATE: &str = "sentry.client_sample_rate";
 
 /// What a span or a log must have, or it is dropped.
 const SPAN: [&str; 4] = ["trace_id", "name", "status", "span_id"];
@@ -63,7 +67,48 @@ fn one(span: Value, receipt: Receipt) -> Sifted {
             "sentry.segment.id is no id of a span".to_owned(),
         ));
     }
-    complete(span, &SPAN, remarks)
+    complete(span, &SPAN, remarks).map(|(span, remarks)| (completed(span), remarks))
+}
+
+/// With the attributes that every span has in the end.
+fn completed(mut span: Value) -> Value {
+    if let Some(attributes) = span.get_mut("attributes").and_then(Value::as_object_mut) {
+        if !attributes.contains_key(RATE) {
+            values::put(attributes, RATE, 1.0);
+        }
+        if !attributes.contains_key("sentry.op") {
+            let op = op(attributes);
+            values::put(attributes, "sentry.op", op);
+        }
+    }
+    span
+}
+
+/// From the first of these attributes that is there, by its old or new name.
+fn op(attributes: &Attributes) -> String {
+    let has = |names: [&str; 2]| names.iter().any(|name| attributes.contains_key(*name));
+    if has(["http.request.method", "http.method"]) {
+        let op = match values::text(attributes, "sentry.kind") {
+            Some("server") => "http.server",
+            Some("client") => "http.client",
+            _ => "http",
+        };
+        return op.to_owned();
+    }
+    if has(["db.system.name", "db.system"]) {
+        return "db".to_owned();
+    }
+    if let Some(name) = values::text(attributes, "gen_ai.operation.name") {
+        return format!("gen_ai.{name}");
+    }
+    if has(["rpc.service"; 2]) {
+        return "rpc".to_owned();
+    }
+    if has(["messaging.system"; 2]) {
+        return "message".to_owned();
+    }
+    let trigger = values::text(attributes, "faas.trigger");
+    trigger.unwrap_or("default").to_owned()
 }
 
 /// A log, as [`sift`] treats a span.
@@ -82,12 +127,12 @@ fn complete(record: Value, keys: &[&str], remarks: Vec<Remark>) -> Sifted {
     }
 }
 
-/// Corrects the client's clock, pulls back what lies ahead, and refuses what is too old; by the first of the keys.
+/// Corrects the client's clock, pulls back what lies as far ahead as a clock must be off, and refuses what is too old; by the first of the keys.
 fn in_time(mut record: Value, keys: &[&str], receipt: Receipt) -> Sifted {
     let Receipt { now, retention, .. } = receipt;
     let mut remarks = Vec::new();
     let at = record.get(keys[0]).and_then(times::read);
-    let ahead = at.filter(|at| *at > now + times::MOST_AHEAD);
+    let ahead = at.filter(|at| *at >= now + times::LEAST_DRIFT);
     let moved = match ahead {
         Some(at) => Some((now - at, "future_timestamp")),
         None => times::drift(receipt.sent_at, now).map(|by| (by, "clock_drift")),

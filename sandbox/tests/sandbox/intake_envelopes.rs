@@ -275,7 +275,10 @@ fn span(id: u8) -> Value {
         "is_segment": false,
         "start_timestamp": end - 1.0,
         "end_timestamp": end,
-        "attributes": {"sentry.op": {"type": "string", "value": "db"}},
+        "attributes": {
+            "sentry.op": {"type": "string", "value": "db"},
+            "sentry.client_sample_rate": {"type": "double", "value": 0.5},
+        },
     })
 }
 

@@ -120,37 +120,57 @@ fn times_that_cannot_be_are_moved() {
 
 #[test]
 fn spans_beyond_a_budget_vanish_at_the_end() {
-    // What was measured of Relay 26.9: spans of so many bytes, a name of so many characters, and what is left.
-    for (count, bytes, name, expected) in [
-        (2_500_u64, 208, 4, 2_500),
-        (4_000, 209, 4, 2_569),
-        (4_000, 209, 190, 1_179),
-        (1_000, 809, 4, 892),
+    let bare = json!({});
+    let named = json!({"release": "r".repeat(50), "environment": "e".repeat(50)});
+    let query = json!({"op": "db", "status": "ok", "description": "SELECT 1"});
+    let url = "GET http://example.com/path/to/1";
+    let request = json!({"op": "http.client", "status": "ok", "description": url});
+    // As measured of Relay 26.9: so many spans of so many bytes, and how many are left.
+    for (count, bytes, name, more, fields, expected) in [
+        (2_000, 180, 4, &bare, &bare, 2_000),
+        (4_000, 180, 4, &bare, &bare, 2_468),
+        (4_000, 178, 190, &bare, &bare, 1_161),
+        (1_200, 799, 4, &bare, &bare, 872),
+        (4_000, 180, 4, &named, &bare, 1_871),
+        (3_500, 227, 4, &bare, &query, 2_139),
+        (3_500, 262, 4, &bare, &request, 1_841),
     ] {
         let mut sent = transaction();
-        sent["transaction"] = "x".repeat(name).into();
         for key in ["release", "environment"] {
-            sent.as_object_mut().expect("an object").remove(key);
+            sent[key] = more[key].clone();
         }
-        let span = sent["spans"][0].take();
-        let of = |id: u64| {
-            let mut span = span.clone();
+        sent["transaction"] = "x".repeat(name).into();
+        let of = |id: usize| {
+            let mut span = sent["spans"][0].clone();
+            for key in ["op", "status", "description"] {
+                span.as_object_mut().expect("an object").remove(key);
+            }
+            for (key, value) in fields.as_object().expect("an object") {
+                span[key] = value.clone();
+            }
             span["span_id"] = format!("{:016x}", id + 1).into();
-            span["description"] = "".into();
+            // Times as clocks give them.
+            span["start_timestamp"] = (seconds(now()) - 60.737_371).into();
+            span["timestamp"] = (seconds(now()) - 60.237_371).into();
             let short = span.to_string().len();
-            span["description"] = "x".repeat(bytes.max(short) - short).into();
+            if bytes > short + 16 {
+                span["data"] = json!({"p": "x".repeat(bytes - short - 17)});
+            }
+            assert!(span.to_string().len().abs_diff(bytes) <= 3);
             span
         };
-        sent["spans"] = (0..count).map(of).collect();
+        let spans: Vec<Value> = (0..count).map(of).collect();
+        sent["spans"] = spans.into();
         let (payload, outcomes) = stored(&sent);
-        let kept = payload["spans"].as_array().map_or(0, Vec::len) as u64;
+        let kept = payload["spans"].as_array().map_or(0, Vec::len);
         assert!(
-            kept.abs_diff(expected) <= expected / 50,
-            "{kept}, not {expected}"
+            kept.abs_diff(expected) * 25 <= expected,
+            "{kept} of {bytes} bytes are left, not {expected}"
         );
-        assert_eq!(outcomes.lost("span", "too_large:span"), count - kept);
+        let lost = u64::try_from(count - kept).expect("few");
+        assert_eq!(outcomes.lost("span", "too_large:span"), lost);
         assert_eq!(payload["spans"][0]["span_id"], "0000000000000001");
-        if kept < count {
+        if lost > 0 {
             assert_eq!(payload["_meta"]["spans"][""]["len"], count);
             assert_eq!(remarks(&outcomes)[0].0, "spans");
         }
@@ -231,6 +251,16 @@ fn what_cannot_be_stored_leaves_a_remark() {
     let (payload, outcomes) = stored(&with("/contexts/trace/trace_id", json!(dashed)));
     assert_eq!(payload["contexts"]["trace"]["trace_id"], TRACE);
     assert_eq!(remarks(&outcomes), []);
+}
+
+#[test]
+fn an_event_without_fields_gets_some() {
+    let sandbox = taking();
+    post(&sandbox, "envelope/", &[], &single("event", &json!({})));
+    let payload = &sandbox.outcomes().accepted[0].payload;
+    let fields = ["level", "platform"].map(|key| payload[key].clone());
+    assert_eq!(fields, [json!("error"), json!("other")]);
+    assert_eq!(payload["timestamp"], seconds(now()));
 }
 
 #[test]

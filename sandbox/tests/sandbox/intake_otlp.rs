@@ -295,7 +295,7 @@ fn a_bad_span_is_lost_alone_and_behind_the_answer() {
 }
 
 #[test]
-fn no_trace_is_another_trace_and_what_is_ahead_is_now() {
+fn no_trace_is_another_trace_and_what_is_far_ahead_is_now() {
     for trace_id in [vec![], vec![0; 16], vec![1; 15]] {
         let span = stored(Span {
             trace_id,
@@ -304,24 +304,31 @@ fn no_trace_is_another_trace_and_what_is_ahead_is_now() {
         let id = span["trace_id"].as_str().expect("an id");
         assert!(id.len() == 32 && id != "0".repeat(32), "{id}");
     }
-    let sandbox = taking();
-    let ahead = nanos(now() + TimeDelta::minutes(10));
-    spans(
-        &sandbox,
-        vec![Span {
-            start_time_unix_nano: ahead,
-            end_time_unix_nano: ahead + 1_000_000_000,
-            ..span(1)
-        }],
-    );
-    let outcomes = sandbox.outcomes();
-    assert_eq!(
-        remarks(&outcomes),
-        [("start_timestamp", "future_timestamp")]
-    );
-    let payload = &outcomes.accepted[0].payload;
-    assert_eq!(payload["start_timestamp"], seconds(now()));
-    assert_eq!(payload["end_timestamp"], seconds(now()) + 1.0);
+    for (minutes, moved) in [(54, false), (55, true)] {
+        let sandbox = taking();
+        let ahead = nanos(now() + TimeDelta::minutes(minutes));
+        spans(
+            &sandbox,
+            vec![Span {
+                start_time_unix_nano: ahead,
+                end_time_unix_nano: ahead + 1_000_000_000,
+                ..span(1)
+            }],
+        );
+        let outcomes = sandbox.outcomes();
+        let payload = &outcomes.accepted[0].payload;
+        if moved {
+            assert_eq!(
+                remarks(&outcomes),
+                [("start_timestamp", "future_timestamp")]
+            );
+            assert_eq!(payload["start_timestamp"], seconds(now()));
+            assert_eq!(payload["end_timestamp"], seconds(now()) + 1.0);
+        } else {
+            assert_eq!(remarks(&outcomes), []);
+            assert_eq!(payload["start_timestamp"], seconds(now()) + 54.0 * 60.0);
+        }
+    }
 }
 
 fn json_request(change: impl FnOnce(&mut Value)) -> Value {

@@ -62,7 +62,7 @@ def is_kept(sent, kept):
     if isinstance(sent, list) and isinstance(kept, list):
         return len(sent) == len(kept) and all(map(is_kept, sent, kept))
     if isinstance(sent, float) and isinstance(kept, (int, float)):
-        return math.isclose(sent, kept, rel_tol=1e-14)
+        return math.isclose(sent, kept, rel_tol=1e-9)
     return sent == kept or (not sent and kept is None)
 
 

@@ -7,7 +7,7 @@ use crate::terms::Terms;
 const RULE: Rule = Rule {
     what: "environment",
     longest: 64,
-    reserved: &["none"],
+    reserved: &[".", "..", "none"],
 };
 
 /// The one of the settings, else what the span's SDK has set, else the resource's; none where nothing is set.
@@ -39,6 +39,7 @@ mod tests {
     #[case("production", Ok("production"))]
     #[case("two words", Ok("two words"))]
     #[case("None", Err(Why::Reserved))]
+    #[case("..", Err(Why::Reserved))]
     #[case("a/b", Err(Why::Character('/')))]
     #[case("a\\b", Err(Why::Character('\\')))]
     #[case("a\u{7f}b", Err(Why::Character('\u{7f}')))]

@@ -55,13 +55,13 @@ pub fn tags(seen: &Seen<'_>) -> Tags {
     tags.attributes(seen.resource, OF_RESOURCE);
     let status = seen.span.status.as_ref();
     tags.add(
-        "status_message",
+        Cow::Borrowed("status_message"),
         status.map_or("", |status| &status.message),
     );
-    tags.add("span_kind", kind(seen.span.kind()));
+    tags.add(Cow::Borrowed("span_kind"), kind(seen.span.kind()));
     if let Some(scope) = seen.scope {
-        tags.add("library_name", &scope.name);
-        tags.add("library_version", &scope.version);
+        tags.add(Cow::Borrowed("library_name"), &scope.name);
+        tags.add(Cow::Borrowed("library_version"), &scope.version);
     }
     tags.tags
 }
@@ -84,14 +84,14 @@ pub fn tag_value(value: &str) -> Option<String> {
 }
 
 #[derive(Debug, Default)]
-struct Tagging {
+struct Tagging<'a> {
     tags: Tags,
-    unique: Unique<'static>,
+    unique: Unique<'a>,
     bytes: usize,
 }
 
-impl Tagging {
-    fn attributes(&mut self, attributes: Attributes<'_>, of_repeated: &str) {
+impl<'a> Tagging<'a> {
+    fn attributes(&mut self, attributes: Attributes<'a>, of_repeated: &str) {
         for (key, value) in attributes.iter() {
             let Some(value) = scalar(value).filter(|_| !key.starts_with(INTERNAL)) else {
                 continue;
@@ -100,9 +100,9 @@ impl Tagging {
                 return;
             }
             if !of_repeated.is_empty() && self.has(key) {
-                self.add(&format!("{of_repeated}{key}"), &value);
+                self.add(Cow::Owned(format!("{of_repeated}{key}")), &value);
             } else {
-                self.add(key, &value);
+                self.add(Cow::Borrowed(key), &value);
             }
         }
     }
@@ -111,7 +111,7 @@ impl Tagging {
         self.tags.0.iter().any(|(taken, _)| taken == key)
     }
 
-    fn add(&mut self, key: &str, value: &str) {
+    fn add(&mut self, key: Cow<'a, str>, value: &str) {
         let (Some(key), Some(value)) = (clean(key), tag_value(value)) else {
             return;
         };
@@ -122,18 +122,21 @@ impl Tagging {
 }
 
 /// A key of characters that Sentry allows; none where nothing is left.
-fn clean(key: &str) -> Option<String> {
-    let key = key.trim();
-    if key.is_empty() {
-        return None;
-    }
-    let allowed = |found: char| found.is_ascii_alphanumeric() || "_.:-".contains(found);
-    let key = short(key, LONGEST_KEY).replace(|found| !allowed(found), "_");
-    Some(if RESERVED.contains(&key.as_str()) {
-        format!("{RENAMED}{key}")
-    } else {
+fn clean(key: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    let allowed =
+        |found: char| found.is_ascii_alphanumeric() || matches!(found, '_' | '.' | ':' | '-');
+    let key = if key.len() <= LONGEST_KEY && key.chars().all(allowed) {
         key
-    })
+    } else {
+        Cow::Owned(short(key.trim(), LONGEST_KEY).replace(|found| !allowed(found), "_"))
+    };
+    if key.is_empty() {
+        None
+    } else if RESERVED.contains(&&*key) {
+        Some(Cow::Owned(format!("{RENAMED}{key}")))
+    } else {
+        Some(key)
+    }
 }
 
 /// The name of the computer, as Sentry keeps it.

@@ -110,6 +110,7 @@ impl Taking<'_> {
                 body,
                 spans,
                 since: self.since,
+                sampled: None,
                 slots: vec![Arc::clone(self.slot)],
             });
         }
@@ -167,23 +168,27 @@ impl Take for Taking<'_> {
                 "no project: set `routing.default_project`".to_owned()
             });
         }
-        let rate = self.exporter.shared.terms.sample_rate;
-        if !is_kept(&span.trace_id, rate) {
-            // Asked for, and no failure of the client's: it is counted, and not told.
-            return self.exporter.shared.figures.rejected(Reason::Sampled, 1);
-        }
         self.cleaner.clean_span(&mut span);
-        let terms = &self.exporter.shared.terms;
-        if let (Some(Mode::Transactions), Some(project)) = (self.mode, &self.project) {
-            return project.group(&Seen {
-                resource: Attributes(&self.resource.attributes),
-                scope: self.scope.as_ref(),
-                span: &span,
-            });
+        let (shared, Some(project)) = (&self.exporter.shared, &self.project) else {
+            return;
+        };
+        let seen = Seen {
+            resource: Attributes(&self.resource.attributes),
+            scope: self.scope.as_ref(),
+            span: &span,
+        };
+        // Errors are not sampled.
+        project.report(&seen);
+        if !is_kept(&span.trace_id, shared.terms.sample_rate) {
+            // Asked for, and no failure of the client's: it is counted, and not told.
+            return shared.figures.rejected(Reason::Sampled, 1);
+        }
+        if self.mode == Some(Mode::Transactions) {
+            return project.group(&seen);
         }
         let (resource, scope) = (&self.resource, self.scope.as_ref());
-        add(&mut span, resource, scope, terms, |left_out| {
-            self.exporter.shared.left_out(left_out);
+        add(&mut span, resource, scope, &shared.terms, |left_out| {
+            shared.left_out(left_out);
         });
         self.writer.span(&span);
     }

@@ -13,6 +13,7 @@ pub mod payload;
 pub mod project;
 pub mod queue;
 pub mod regroup;
+pub mod reporting;
 pub mod retry;
 pub mod route;
 pub mod sender;

@@ -3,6 +3,7 @@
 use crate::delivery::budget::Slot;
 use crate::delivery::limits::Category;
 use crate::envelope::Item;
+use crate::transactions::payload::Sampled;
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -76,6 +77,8 @@ pub struct Payload {
     pub spans: u64,
     /// When it was taken.
     pub since: Instant,
+    /// The trace's id, and what its envelope says where not all traces are kept.
+    pub sampled: Option<Box<(String, Sampled)>>,
     /// The places of the requests that it came in.
     pub slots: Vec<Arc<Slot>>,
 }

@@ -10,10 +10,12 @@ use crate::delivery::mode::{self, Answer, Mode, Wanted};
 use crate::delivery::payload::{KINDS, Kind, Payload};
 use crate::delivery::queue::Queue;
 use crate::delivery::regroup::Regroup;
+use crate::delivery::reporting::{Report, Reporting};
 use crate::delivery::retry::Retry;
 use crate::delivery::sender::{Outcome, hand_in};
 use crate::delivery::source::Source;
 use crate::delivery::spans::halves;
+use crate::errors::events_of;
 use crate::figures::Figures;
 use crate::receive::request::Request;
 use crate::rejection::Reason;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 /// A project is asked again how it takes spans after so long.
@@ -110,6 +113,7 @@ pub struct Project {
     shared: Arc<Shared>,
     queue: Queue,
     grouping: Grouping,
+    reporting: Reporting,
     limits: Mutex<Limits>,
     state: watch::Sender<State>,
     ask_again: Notify,
@@ -130,6 +134,7 @@ impl Project {
             source,
             default,
             grouping: Grouping::new(shared.trace_timeout, &shared.budget),
+            reporting: Reporting::new(shared.trace_timeout, &shared.budget),
             shared,
             queue: Queue::default(),
             limits: Mutex::default(),
@@ -170,9 +175,51 @@ impl Project {
         self.send(ready);
     }
 
-    /// Sends all traces, complete or not: the program ends.
+    /// Takes the exceptions that a span recorded, which become errors.
+    pub fn report(&self, seen: &Seen<'_>) {
+        if let State::Elsewhere(default) = &*self.state.borrow() {
+            return default.report(seen);
+        }
+        let found = events_of(seen, &self.shared.terms);
+        for left_out in found.left_out {
+            self.shared.left_out(left_out);
+        }
+        let broken = self.reporting.add(seen.span, found.recorded) + found.nameless;
+        let figures = &self.shared.figures;
+        figures.rejected(Reason::Malformed, broken as u64);
+    }
+
+    /// Sends all that waits for more of its kind: the program ends.
     pub fn flush(&self) {
-        self.send(self.grouping.drain());
+        loop {
+            let ready = self.grouping.drain();
+            let more = ready.more;
+            self.send(ready);
+            if !more {
+                break;
+            }
+        }
+        self.send_errors(self.reporting.drain());
+    }
+
+    /// Errors that are ready.
+    fn send_errors(&self, reports: Vec<Report>) {
+        for report in reports {
+            let slot = self.shared.budget.hold(Used {
+                requests: 0,
+                items: 1,
+                bytes: report.json.len() as u64,
+            });
+            self.push(Payload {
+                kind: Kind::Error,
+                sampled: None,
+                event_id: report.event_id,
+                body: report.json.into(),
+                spans: 0,
+                since: Instant::now(),
+                slots: vec![Arc::new(slot)],
+            });
+        }
     }
 
     /// Transactions that are ready.
@@ -183,6 +230,7 @@ impl Project {
                 shared.left_out(left_out);
             }
             let spans = payload.spans as u64;
+            let sampled = payload.sampled.map(|sampled| (payload.trace_id, sampled));
             shared.figures.cut(payload.cut as u64);
             let slot = shared.budget.hold(Used {
                 requests: 1,
@@ -191,6 +239,7 @@ impl Project {
             });
             self.push(Payload {
                 kind: Kind::Transaction,
+                sampled: sampled.map(Box::new),
                 event_id: payload.event_id,
                 body: payload.json.into(),
                 spans,
@@ -210,7 +259,8 @@ impl Project {
 
     /// Spans and events that have not come to an end.
     pub fn pending(&self) -> u64 {
-        self.pending.load(Ordering::Relaxed) + self.grouping.spans()
+        let waiting = self.grouping.spans() + self.reporting.waiting();
+        self.pending.load(Ordering::Relaxed) + waiting
     }
 
     /// Since when the oldest in the queue waits.
@@ -224,13 +274,23 @@ impl Project {
         tokio::join!(self.keep(), self.tick(), futures::future::join_all(lines));
     }
 
-    /// Sends traces when they are complete.
+    /// Sends traces when they are complete, and errors with them.
     async fn tick(&self) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            self.send(self.grouping.due());
+            loop {
+                let ready = self.grouping.due();
+                let more = ready.more;
+                self.send(ready);
+                if !more {
+                    break;
+                }
+                // Others have their turn.
+                yield_now().await;
+            }
+            self.send_errors(self.reporting.due());
         }
     }
 

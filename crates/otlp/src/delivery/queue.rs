@@ -105,6 +105,7 @@ mod tests {
             body: Bytes::from(vec![1; bytes]),
             spans,
             since: Instant::now(),
+            sampled: None,
             slots: Vec::new(),
         }
     }

@@ -1,1 +1,49 @@
 //! Exceptions that spans recorded, as Sentry's error events.
+//!
+//! ```text
+//! span event -> stack trace -> exceptions -> error event -> the same exception of other spans left out
+//! ```
+
+pub mod event;
+pub mod exception;
+pub mod extra;
+pub mod same;
+pub mod stack;
+
+use crate::conventions::left_out::LeftOut;
+use crate::errors::event::Recorded;
+use crate::seen::Seen;
+use crate::terms::Terms;
+use crate::transactions::span::is_exception;
+
+/// What is called so is an exception.
+const EXCEPTION: &str = "exception";
+
+/// What a span recorded.
+#[derive(Debug, Default)]
+pub struct Found<'a> {
+    pub recorded: Vec<Recorded<'a>>,
+    /// Exceptions that have neither a type nor a message: there is nothing that an error could be made of.
+    pub nameless: usize,
+    /// What of them Sentry would not keep.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// The exceptions of a span, in the order in which they were recorded.
+pub fn events_of<'a>(seen: &Seen<'a>, terms: &'a Terms) -> Found<'a> {
+    let mut found = Found::default();
+    for event in seen
+        .span
+        .events
+        .iter()
+        .filter(|event| event.name == EXCEPTION)
+    {
+        if is_exception(event) {
+            let tell = |left_out| found.left_out.push(left_out);
+            found.recorded.push(Recorded::of(seen, event, terms, tell));
+        } else {
+            found.nameless += 1;
+        }
+    }
+    found
+}

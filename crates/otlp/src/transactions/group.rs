@@ -118,11 +118,15 @@ impl Grouper {
         ready
     }
 
-    /// What is complete.
+    /// What is complete, or some of it: as long as [`Ready::more`] is set, there is more.
     pub fn due(&mut self, now: Instant) -> Ready {
         let mut ready = Ready::default();
         while let Some(Reverse((deadline, number, trace))) = self.deadlines.peek().copied() {
             if deadline > now {
+                break;
+            }
+            if ready.is_enough() {
+                ready.more = true;
                 break;
             }
             self.deadlines.pop();
@@ -136,14 +140,16 @@ impl Grouper {
         ready
     }
 
-    /// All that waits, complete or not.
+    /// What waits, complete or not, the oldest first, or some of it: as long as [`Ready::more`] is set, there is more.
     pub fn drain(&mut self) -> Ready {
         let mut ready = Ready::default();
-        while let Some((number, trace)) = self.arrived.pop_front() {
+        while !ready.is_enough()
+            && let Some((number, trace)) = self.arrived.pop_front()
+        {
             self.release(number, trace, &mut ready);
         }
-        self.deadlines.clear();
         self.tidy();
+        ready.more = !self.traces.is_empty();
         ready
     }
 
@@ -211,7 +217,7 @@ impl Grouper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::span;
+    use crate::testing::{attributes, span};
     use crate::transactions::payload::Payload;
     use opentelemetry_proto::tonic::trace::v1::Span;
     use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -220,7 +226,7 @@ mod tests {
     const BOUNDS: Bounds = Bounds {
         timeout: Duration::from_secs(10),
         spans: 1_000,
-        bytes: 10_000_000,
+        bytes: 20_000_000,
     };
 
     fn made(trace: u8, id: u8, parent: u8, flags: u32) -> Span {
@@ -354,6 +360,24 @@ mod tests {
         test.add(0, &made(2, 1, 0, 0x100));
         assert_eq!(test.grouper.drain().payloads.len(), 2);
         assert_eq!(test.grouper.spans(), 0);
+    }
+
+    #[test]
+    fn what_is_ready_comes_in_portions() {
+        let mut test = Test::new(BOUNDS);
+        let long = "x".repeat(500_000);
+        for trace in 1..=20 {
+            let mut span = made(trace, 1, 0, 0x100);
+            span.attributes = attributes(&[("text", &long)]);
+            test.add(0, &span);
+        }
+        let now = test.at(10);
+        let first = test.grouper.due(now);
+        assert_eq!((first.payloads.len(), first.more), (9, true));
+        let second = test.grouper.drain();
+        assert_eq!((second.payloads.len(), second.more), (9, true));
+        let last = test.grouper.due(now);
+        assert_eq!((last.payloads.len(), last.more), (2, false));
     }
 
     #[test]

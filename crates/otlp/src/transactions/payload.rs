@@ -2,6 +2,9 @@
 
 use crate::conventions::left_out::LeftOut;
 
+/// No further trace is made ready in one go beyond so many bytes.
+const PORTION: usize = 4 << 20;
+
 /// A transaction as the item of an envelope.
 #[derive(Debug)]
 pub struct Payload {
@@ -50,4 +53,20 @@ pub struct Ready {
     pub repeated: usize,
     /// Not known to happen: what is written has names that are texts and numbers that are finite.
     pub broken: Vec<Broken>,
+    /// Something else is ready as well, and was left for the next time so that memory stays bounded: ask again.
+    pub more: bool,
+    bytes: usize,
+}
+
+impl Ready {
+    /// Adds a transaction.
+    pub fn push(&mut self, payload: Payload) {
+        self.bytes += payload.json.len();
+        self.payloads.push(payload);
+    }
+
+    /// Whether it is enough for one time.
+    pub const fn is_enough(&self) -> bool {
+        self.bytes >= PORTION
+    }
 }

@@ -3,6 +3,7 @@
 use crate::seen::Seen;
 use crate::transactions::origin::Origin;
 use crate::transactions::span::write;
+use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use std::sync::Arc;
 
@@ -39,21 +40,30 @@ pub struct Record {
     pub cut: bool,
 }
 
+impl Parent {
+    /// What a span tells of it.
+    pub fn of(span: &Span) -> Self {
+        let told = span.flags & TELLS != 0;
+        match (id(&span.parent_span_id), told, span.flags & REMOTE != 0) {
+            ([0, 0, 0, 0, 0, 0, 0, 0], ..) => Self::None,
+            (_, true, true) => Self::Remote,
+            (id, true, false) => Self::Local(id),
+            (id, false, _) => Self::Untold {
+                id,
+                serves: matches!(span.kind(), SpanKind::Server | SpanKind::Consumer),
+            },
+        }
+    }
+}
+
 impl Record {
     /// A span that arrived.
     pub fn of(seen: &Seen<'_>, origin: Arc<Origin>) -> Result<Self, serde_json::Error> {
         let span = seen.span;
         let written = write(seen)?;
-        let parent = id(&span.parent_span_id);
-        let serves = matches!(span.kind(), SpanKind::Server | SpanKind::Consumer);
         Ok(Self {
             id: id(&span.span_id),
-            parent: match (parent, span.flags & TELLS != 0, span.flags & REMOTE != 0) {
-                ([0, 0, 0, 0, 0, 0, 0, 0], ..) => Parent::None,
-                (_, true, true) => Parent::Remote,
-                (id, true, false) => Parent::Local(id),
-                (id, false, _) => Parent::Untold { id, serves },
-            },
+            parent: Parent::of(span),
             start: span.start_time_unix_nano,
             origin,
             json: written.json,

@@ -79,8 +79,11 @@ impl Head {
     }
 
     /// The event with these spans.
-    pub fn with<'a>(self, spans: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
-        let mut json = self.json;
+    pub fn with<'a>(self, spans: impl Iterator<Item = &'a [u8]> + Clone) -> Vec<u8> {
+        let all: usize = spans.clone().map(|span| span.len() + 1).sum();
+        // What waits to be sent holds no more memory than it needs.
+        let mut json = Vec::with_capacity(self.size() + all);
+        json.extend_from_slice(&self.json);
         for (number, span) in spans.enumerate() {
             if number > 0 {
                 json.push(b',');

@@ -2,6 +2,7 @@
 
 mod answers;
 mod dsl;
+mod errors_out;
 mod failures;
 mod modes;
 mod otlp_out;

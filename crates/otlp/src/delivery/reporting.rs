@@ -1,0 +1,102 @@
+//! Errors of one project that wait for the same of other spans.
+
+use crate::delivery::budget::{Budget, Slot, Used};
+use crate::errors::event::Recorded;
+use crate::errors::same::{Bounds, Exception, Place, Same};
+use crate::transactions::record::id;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use parking_lot::Mutex;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// So many bytes of errors of a project wait; with more of them the oldest goes out as it is.
+const BYTES: usize = 32 << 20;
+/// Of so many spans it is known whose children they are.
+const SPANS: usize = 200_000;
+/// So many errors that went out are remembered.
+const REMEMBERED: usize = 50_000;
+
+/// An error event, ready to go out.
+#[derive(Debug)]
+pub struct Report {
+    /// 32 hexadecimal digits.
+    pub event_id: String,
+    pub json: Vec<u8>,
+}
+
+/// Errors that wait, and their place in the queue of the exporter.
+pub struct Reporting(Mutex<(Same<Report>, Slot)>);
+
+impl Reporting {
+    /// `hold` is how long an error waits for the same of other spans.
+    pub fn new(hold: Duration, budget: &Budget) -> Self {
+        let bounds = Bounds {
+            hold,
+            bytes: BYTES,
+            spans: SPANS,
+            remembered: REMEMBERED,
+        };
+        let slot = budget.hold(Used::default());
+        Self(Mutex::new((Same::new(bounds), slot)))
+    }
+
+    /// Tells of a span, and takes what it recorded. How many exceptions could not be written.
+    pub fn add(&self, span: &Span, recorded: Vec<Recorded<'_>>) -> usize {
+        let parent = id(&span.parent_span_id);
+        let place = Place {
+            trace: id(&span.trace_id),
+            span: id(&span.span_id),
+            parent: (parent != [0; 8]).then_some(parent),
+        };
+        let now = Instant::now().into_std();
+        self.with(|same| {
+            if recorded.is_empty() {
+                same.span(place, now);
+            }
+            let mut broken = 0;
+            for one in recorded {
+                let Ok(json) = serde_json::to_vec(&one.event) else {
+                    broken += 1;
+                    continue;
+                };
+                let exception = Exception {
+                    kind: one.kind,
+                    message: one.message,
+                    time: one.time,
+                    start: span.start_time_unix_nano,
+                };
+                let bytes = json.len();
+                let event_id = one.event.event_id.clone();
+                // A double is counted by itself.
+                same.add(place, exception, Report { event_id, json }, bytes, now);
+            }
+            broken
+        })
+    }
+
+    /// What has waited long enough.
+    pub fn due(&self) -> Vec<Report> {
+        self.with(|same| same.due(Instant::now().into_std()))
+    }
+
+    /// All that waits.
+    pub fn drain(&self) -> Vec<Report> {
+        self.with(Same::drain)
+    }
+
+    /// How many errors wait.
+    pub fn waiting(&self) -> u64 {
+        self.0.lock().0.waiting() as u64
+    }
+
+    fn with<R>(&self, act: impl FnOnce(&mut Same<Report>) -> R) -> R {
+        let (same, slot) = &mut *self.0.lock();
+        let result = act(same);
+        slot.set(Used {
+            requests: 0,
+            items: same.waiting() as u64,
+            bytes: same.bytes() as u64,
+        });
+        result
+    }
+}

@@ -1,0 +1,245 @@
+//! An exception as one of Sentry's error events. The types are our own: those of sentry-types 0.49 have neither the links
+//! between exceptions (`exception_id`, `parent_id`, `source`) nor borrowed texts.
+
+use crate::attributes::{Attributes, scalar};
+use crate::conventions::data::{Limits, Map};
+use crate::conventions::environment::environment;
+use crate::conventions::left_out::LeftOut;
+use crate::conventions::name::name;
+use crate::conventions::op::op;
+use crate::conventions::platform::platform;
+use crate::conventions::release::release;
+use crate::conventions::request::{Request, request};
+use crate::conventions::status::status;
+use crate::conventions::tags::{Tags, server_name, tags};
+use crate::conventions::time::seconds;
+use crate::conventions::user::{User, user};
+use crate::errors::exception::{Exceptions, Told};
+use crate::errors::extra::Extra;
+use crate::errors::stack;
+use crate::seen::Seen;
+use crate::terms::Terms;
+use crate::transactions::fit::fit;
+use crate::transactions::record::Parent;
+use crate::transactions::transaction::{SDK, Sdk};
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::span::Event as SpanEvent;
+use serde::{Serialize, Serializer};
+use std::borrow::Cow;
+use uuid::Uuid;
+
+/// Attributes of an exception event that have a place of their own.
+const KIND: &str = "exception.type";
+const MESSAGE: &str = "exception.message";
+const STACK: &str = "exception.stacktrace";
+const ESCAPED: &str = "exception.escaped";
+
+/// Sentry cuts a context of no type of its own at 8 KiB (sentry-relay 0.10.1); attributes may have so many bytes as JSON.
+/// All of them are in the span's data.
+const LARGEST: usize = 3_500;
+
+/// Sentry's error event.
+#[derive(Debug, Serialize)]
+pub struct Event<'a> {
+    /// 32 hexadecimal digits.
+    pub event_id: String,
+    /// Seconds since 1970.
+    timestamp: f64,
+    level: &'static str,
+    platform: &'static str,
+    exception: Exceptions<'a>,
+    /// The name of the transaction; known where the span is its root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_name: Option<String>,
+    contexts: Contexts<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<User>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<Request>,
+    tags: Tags,
+    #[serde(skip_serializing_if = "Extra::is_empty")]
+    extra: Extra,
+    sdk: Sdk,
+}
+
+#[derive(Debug, Serialize)]
+struct Contexts<'a> {
+    trace: Trace<'a>,
+    otel: Otel<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    otel_event: Option<OfEvent>,
+}
+
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "Sentry's names")]
+struct Trace<'a> {
+    trace_id: String,
+    span_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_span_id: Option<String>,
+    op: Cow<'a, str>,
+    status: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Otel<'a> {
+    attributes: Part<'a>,
+    resource: Part<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct OfEvent {
+    attributes: Part<'static>,
+    #[serde(skip_serializing_if = "is_zero")]
+    dropped_attributes_count: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// An error event, and what tells whether it is another's double.
+#[derive(Debug)]
+pub struct Recorded<'a> {
+    /// Empty where it is not told, as the message.
+    pub kind: &'a str,
+    pub message: &'a str,
+    /// Nanoseconds since 1970.
+    pub time: u64,
+    pub event: Event<'a>,
+}
+
+impl<'a> Recorded<'a> {
+    /// What a span recorded. What of it Sentry would not keep is handed to `tell`.
+    pub fn of(
+        seen: &Seen<'a>,
+        recorded: &'a SpanEvent,
+        terms: &'a Terms,
+        mut tell: impl FnMut(LeftOut),
+    ) -> Self {
+        let attributes = Attributes(&recorded.attributes);
+        let told = Told {
+            kind: attributes.text(&[KIND]).unwrap_or_default(),
+            message: attributes.text(&[MESSAGE]).unwrap_or_default(),
+            escaped: attributes.get(ESCAPED).and_then(truth),
+        };
+        let text = attributes.text(&[STACK]);
+        let language = seen.resource.text(&["telemetry.sdk.language"]);
+        let stack = text.and_then(|text| stack::parse(text, language));
+        let time = match recorded.time_unix_nano {
+            0 => seen.span.end_time_unix_nano,
+            time => time,
+        };
+        let mut kept = |found: Result<_, LeftOut>| found.map_err(&mut tell).ok().flatten();
+        let op = op(seen);
+        let event = Event {
+            event_id: Uuid::new_v4().simple().to_string(),
+            timestamp: seconds(time),
+            level: "error",
+            platform: platform(seen.resource),
+            transaction: is_root(seen.span).then(|| name(seen, &op).text),
+            release: kept(release(seen, terms)),
+            environment: kept(environment(seen, terms)),
+            server_name: server_name(seen.resource),
+            contexts: Contexts::of(seen, recorded, op),
+            user: user(seen),
+            request: request(seen),
+            tags: tags(seen),
+            extra: Extra::of(text, stack.as_ref()),
+            exception: Exceptions::new(told, stack),
+            sdk: SDK,
+        };
+        Self {
+            kind: told.kind,
+            message: told.message,
+            time,
+            event,
+        }
+    }
+}
+
+/// Whether a span is the root of its part of the trace, as far as it tells.
+fn is_root(span: &Span) -> bool {
+    match Parent::of(span) {
+        Parent::None | Parent::Remote => true,
+        Parent::Local(_) => false,
+        Parent::Untold { serves, .. } => serves,
+    }
+}
+
+/// A truth value; Python's SDK sends `True` and `False` as text.
+fn truth(value: &Value) -> Option<bool> {
+    let text = scalar(value)?;
+    ["true", "false"]
+        .into_iter()
+        .find(|word| text.eq_ignore_ascii_case(word))
+        .map(|word| word == "true")
+}
+
+impl<'a> Contexts<'a> {
+    fn of(seen: &Seen<'a>, recorded: &SpanEvent, op: Cow<'a, str>) -> Self {
+        let span = seen.span;
+        let has_parent = span.parent_span_id.iter().any(|byte| *byte != 0);
+        Self {
+            trace: Trace {
+                trace_id: hex::encode(&span.trace_id),
+                span_id: hex::encode(&span.span_id),
+                parent_span_id: has_parent.then(|| hex::encode(&span.parent_span_id)),
+                op,
+                status: status(seen),
+            },
+            otel: Otel {
+                attributes: Part::of(Cow::Borrowed(&span.attributes)),
+                resource: Part::of(Cow::Borrowed(seen.resource.0)),
+            },
+            otel_event: further(recorded),
+        }
+    }
+}
+
+/// The attributes of an exception event that have no place of their own, if any.
+fn further(recorded: &SpanEvent) -> Option<OfEvent> {
+    let own = |pair: &&KeyValue| ![KIND, MESSAGE, STACK, ESCAPED].contains(&pair.key.as_str());
+    let others: Vec<_> = recorded.attributes.iter().filter(own).cloned().collect();
+    let dropped = recorded.dropped_attributes_count;
+    (!others.is_empty() || dropped > 0).then(|| OfEvent {
+        attributes: Part::of(Cow::Owned(others)),
+        dropped_attributes_count: dropped,
+    })
+}
+
+/// Attributes, as many and as long as a context of Sentry's holds.
+#[derive(Debug)]
+struct Part<'a> {
+    attributes: Cow<'a, [KeyValue]>,
+    limits: Limits,
+}
+
+impl<'a> Part<'a> {
+    fn of(attributes: Cow<'a, [KeyValue]>) -> Self {
+        let fitting = fit(LARGEST, |limits| Map::new(&attributes, limits));
+        let limits = fitting.map_or(Limits::NONE, |(_, limits)| limits);
+        Self { attributes, limits }
+    }
+}
+
+impl Serialize for Part<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Map::new(&self.attributes, self.limits).serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests;
