@@ -190,6 +190,8 @@ fn read_path(section: &mut Section<'_, '_>, name: &'static str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
     if !path.starts_with('/') || !path.bytes().all(plain) {
         section.problem(name, "must be a path such as /v1/traces");
+    } else if path.starts_with("/-/") {
+        section.problem(name, "must not begin with /-/, where health is told");
     }
     path.to_owned()
 }

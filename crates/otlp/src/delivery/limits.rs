@@ -28,6 +28,9 @@ const CATEGORIES: &[(Category, &str)] = &[
 /// Without a time in the answer, a 429 is waited for so long, as SDKs do.
 pub const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 
+/// No limit is taken to be shorter.
+const LEAST: Duration = Duration::from_secs(1);
+
 /// A limit is not believed for longer: the server is asked again then.
 const MOST: Duration = Duration::from_secs(60 * 60);
 
@@ -49,7 +52,8 @@ impl Limits {
             let Some(wait) = parts.next().and_then(seconds) else {
                 continue;
             };
-            let until = now + wait;
+            // A limit that ends at once would be met again at once.
+            let until = now + wait.max(LEAST);
             let names = parts.next().unwrap_or_default().trim();
             if names.is_empty() {
                 self.all = self.all.max(Some(until));
@@ -71,7 +75,7 @@ impl Limits {
 
     /// Learns from a 429 that names no category: everything waits.
     pub fn learn_all(&mut self, wait: Duration, now: Instant) {
-        self.all = self.all.max(Some(now + wait.min(MOST)));
+        self.all = self.all.max(Some(now + wait.clamp(LEAST, MOST)));
     }
 
     /// When data of all these categories may be sent; `None`: now.
@@ -111,6 +115,7 @@ mod tests {
         Some(2700)
     )]
     #[case::fraction("0.4:span:key", true, Some(1))]
+    #[case::none("0:span:key", true, Some(1))]
     #[case::nonsense("soon:span:key, x", false, None)]
     #[case::below_zero("-5:span:key", false, None)]
     #[case::beyond_an_hour("1e9:span:key", true, Some(3600))]

@@ -11,7 +11,6 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use std::time::Duration;
 use tap_sentry_api::connection::chain;
 use tap_sentry_api::text::brief;
 use tokio::time::Instant;
@@ -155,8 +154,7 @@ fn learn(
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok());
         let wait = wait.and_then(seconds).unwrap_or(DEFAULT_WAIT);
-        // No shorter than this, so that a wait of none is no loop.
-        limits.learn_all(wait.max(Duration::from_secs(1)), now);
+        limits.learn_all(wait, now);
     }
     limited
 }

@@ -19,8 +19,12 @@ pub fn router(receiver: Receiver, traces: &str) -> Router {
     for path in [traces.to_owned(), format!("{traces}/")] {
         router = router.route(&path, post(spans));
     }
-    for signal in ["/v1/metrics", "/v1/metrics/", "/v1/logs", "/v1/logs/"] {
-        router = router.route(signal, any(not_taken));
+    let others = ["/v1/metrics", "/v1/logs"].into_iter();
+    // Whoever wants spans there has them.
+    for path in others.filter(|path| *path != traces) {
+        for path in [path.to_owned(), format!("{path}/")] {
+            router = router.route(&path, any(not_taken));
+        }
     }
     router
         .layer(RequestDecompressionLayer::new())

@@ -72,6 +72,19 @@ fn nothing_and_both_paths_are_fine() {
 }
 
 #[test]
+fn spans_come_where_the_setting_says() {
+    let sentry = sentry();
+    let mut settings = config(&json!({"dsn": dsn(&sentry)}));
+    settings["receivers"]["otlp"]["protocols"]["http"]["traces_url_path"] = json!("/v1/metrics");
+    let bridge = Bridge::with(&settings);
+    let body = spans(vec![span(1, 1, 0)]);
+    assert_eq!(bridge.post("/v1/metrics", &[PROTOBUF], &body).status, 200);
+    assert_eq!(bridge.post("/v1/traces", &[PROTOBUF], &body).status, 404);
+    bridge.delivered();
+    assert_eq!(sentry.outcomes().of("span").count(), 1);
+}
+
+#[test]
 fn a_bad_span_costs_itself() {
     let sentry = sentry();
     let bridge = Bridge::start(&json!({"dsn": dsn(&sentry)}));

@@ -24,6 +24,10 @@ use super::*;
     "http: {traces_url_path: v1/traces}",
     "`receivers.otlp.protocols.http.traces_url_path` must be a path"
 )]
+#[case::the_path_of_health(
+    "http: {traces_url_path: /-/healthy}",
+    "`receivers.otlp.protocols.http.traces_url_path` must not begin with /-/"
+)]
 #[case::one_path(
     "http: {logs_url_path: /v1/traces/}",
     "`receivers.otlp.protocols.http.logs_url_path` is that of traces too"
