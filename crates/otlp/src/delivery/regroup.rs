@@ -3,7 +3,7 @@
 use crate::attributes::Attributes;
 use crate::delivery::mode::Mode;
 use crate::delivery::project::Project;
-use crate::receive::request::{SpanError, Take};
+use crate::receive::take::{SpanError, Take};
 use crate::seen::Seen;
 use chrono::Utc;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;

@@ -8,8 +8,9 @@ use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
 use crate::receive::request::{
-    RESOURCE, RESOURCE_SPANS, Request, SCHEMA_URL, SCOPE, SCOPE_SPANS, SPANS, SpanError, Take,
+    RESOURCE, RESOURCE_SPANS, Request, SCHEMA_URL, SCOPE, SCOPE_SPANS, SPANS,
 };
+use crate::receive::take::{SpanError, Take};
 
 /// Writes resources, their scopes and the spans of these, without those that have no spans.
 #[derive(Debug, Default)]

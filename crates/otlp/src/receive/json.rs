@@ -4,7 +4,7 @@
 //! and no defaults, JavaScript's 0.223.1 `null` for them and 64-bit integers as JSON numbers; others have names of enum values.
 //! All of that is read here. A span that still cannot be read is rejected by itself.
 
-use crate::receive::request::{SpanError, Take};
+use crate::receive::take::{SPAN_LIMIT, SpanError, Take};
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{
     AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList,
@@ -107,7 +107,7 @@ impl Body {
 }
 
 fn read_span(raw: &RawValue) -> Result<Span, SpanError> {
-    if raw.get().len() > crate::receive::request::SPAN_LIMIT {
+    if raw.get().len() > SPAN_LIMIT {
         return Err(SpanError::TooLarge);
     }
     let value: Value =

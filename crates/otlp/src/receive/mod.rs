@@ -8,3 +8,4 @@ pub mod http;
 pub mod json;
 pub mod receiver;
 pub mod request;
+pub mod take;
