@@ -451,7 +451,11 @@ impl Project {
     fn regroup(&self, payload: &Payload) {
         // It was written here, and can be read.
         if let Ok((request, _)) = Request::protobuf(payload.body.clone()) {
-            request.visit(&mut Regroup::new(self));
+            let mut regroup = Regroup::new(|seen: &Seen<'_>| self.group(seen));
+            request.visit(&mut regroup);
+            if regroup.too_old > 0 {
+                self.too_old(regroup.too_old);
+            }
         }
         self.ended(payload);
     }
@@ -506,7 +510,7 @@ impl Project {
     }
 
     /// Spans that are too old for transactions, and were not for OTLP.
-    pub fn too_old(&self, spans: u64) {
+    fn too_old(&self, spans: u64) {
         let (exporter, project) = (&self.shared.name, &self.label);
         log::error!(exporter, project, spans; "lost: they started more than 5 days ago, which is too old for transactions");
         self.shared.figures.rejected(Reason::TooOld, spans);

@@ -2,7 +2,6 @@
 
 use crate::attributes::Attributes;
 use crate::delivery::mode::Mode;
-use crate::delivery::project::Project;
 use crate::receive::take::{SpanError, Take};
 use crate::seen::Seen;
 use chrono::Utc;
@@ -10,19 +9,20 @@ use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
-/// Hands spans to a project once more.
-pub struct Regroup<'a> {
-    project: &'a Project,
+/// Hands spans to `group`, but for those that are too old for transactions.
+pub struct Regroup<F> {
+    group: F,
     resource: Resource,
     scope: Option<InstrumentationScope>,
     oldest: u64,
-    too_old: u64,
+    /// How many were.
+    pub too_old: u64,
 }
 
-impl<'a> Regroup<'a> {
-    pub fn new(project: &'a Project) -> Self {
+impl<F: FnMut(&Seen<'_>)> Regroup<F> {
+    pub fn new(group: F) -> Self {
         Self {
-            project,
+            group,
             resource: Resource::default(),
             scope: None,
             oldest: Mode::Transactions.oldest_start(Utc::now()),
@@ -31,7 +31,7 @@ impl<'a> Regroup<'a> {
     }
 }
 
-impl Take for Regroup<'_> {
+impl<F: FnMut(&Seen<'_>)> Take for Regroup<F> {
     fn resource(&mut self, resource: Resource, _: String) {
         self.resource = resource;
     }
@@ -48,18 +48,10 @@ impl Take for Regroup<'_> {
             self.too_old += 1;
             return;
         }
-        self.project.group(&Seen {
+        (self.group)(&Seen {
             resource: Attributes(&self.resource.attributes),
             scope: self.scope.as_ref(),
             span: &span,
         });
-    }
-}
-
-impl Drop for Regroup<'_> {
-    fn drop(&mut self) {
-        if self.too_old > 0 {
-            self.project.too_old(self.too_old);
-        }
     }
 }
