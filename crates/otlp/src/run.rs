@@ -23,7 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tap_sentry_serve::reload::{Policy, Reload};
-use tap_sentry_serve::server::{Bound, Server, WebSource};
+use tap_sentry_serve::server::{self, Bound, Server, WebSource};
 use tap_sentry_serve::web_config::WebConfig;
 use tap_sentry_settings::problem::{Problem, SettingsError};
 use tokio::signal::unix::{SignalKind, signal};
@@ -51,6 +51,9 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     let config = read(cli)?;
     if cli.config_check {
         config.check_files()?;
+        if let Some(file) = &cli.web.config_file {
+            server::check(&WebSource::File(file.clone()))?;
+        }
         return print(b"the configuration is sound\n");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -267,24 +270,24 @@ impl Bridge {
 
     /// Spans and events that have not come to an end.
     fn pending(&self) -> u64 {
+        self.all().iter().map(|exporter| exporter.pending()).sum()
+    }
+
+    /// The exporters in use, and the former ones.
+    fn all(&self) -> Vec<Arc<Exporter>> {
         let (all, former) = (self.exporters.load(), self.former.lock());
-        let exporters = all.iter().chain(former.iter());
-        exporters.map(|exporter| exporter.pending()).sum()
+        all.iter().chain(former.iter()).cloned().collect()
     }
 
     /// Waits until everything has come to an end, but no longer than this. How much is left.
     async fn drain(&self, grace: Duration) -> u64 {
-        for exporter in self
-            .exporters
-            .load()
-            .iter()
-            .chain(self.former.lock().iter())
-        {
-            exporter.flush();
-        }
         let over = Instant::now() + grace;
         let mut told = false;
         loop {
+            // Spans may have come to a trace since the last time.
+            for exporter in self.all() {
+                exporter.flush();
+            }
             let left = self.pending();
             if left == 0 || Instant::now() >= over {
                 return left;

@@ -72,6 +72,8 @@ impl Exporter {
 
     /// Spans and events that have not come to an end.
     pub fn pending(&self) -> u64 {
+        // Nothing is between two places meanwhile.
+        let _moving = self.shared.moving.lock();
         let projects = self.route.projects();
         projects.iter().map(|project| project.pending()).sum()
     }
@@ -111,6 +113,7 @@ impl Taking<'_> {
                 body,
                 spans,
                 since: self.since,
+                alone: false,
                 sampled: None,
                 slots: vec![Arc::clone(self.slot)],
             });

@@ -77,6 +77,8 @@ pub struct Payload {
     pub spans: u64,
     /// When it was taken.
     pub since: Instant,
+    /// Not to be put together with others: with them it was too large.
+    pub alone: bool,
     /// The trace's id, and what its envelope says where not all traces are kept.
     pub sampled: Option<Box<(String, Sampled)>>,
     /// The places of the requests that it came in.

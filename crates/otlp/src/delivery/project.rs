@@ -69,6 +69,8 @@ pub struct Shared {
     pub figures: Figures,
     /// Releases and environments that Sentry would not keep.
     pub told: Told<LeftOut>,
+    /// Held while something goes from one place where it counts as pending to another.
+    pub moving: Mutex<()>,
 }
 
 impl Shared {
@@ -171,6 +173,7 @@ impl Project {
         if let State::Elsewhere(default) = &*self.state.borrow() {
             return default.group(seen);
         }
+        let _moving = self.shared.moving.lock();
         let ready = self.grouping.add(seen, &self.shared.terms);
         self.send(ready);
     }
@@ -191,15 +194,22 @@ impl Project {
 
     /// Sends all that waits for more of its kind: the program ends.
     pub fn flush(&self) {
-        loop {
-            let ready = self.grouping.drain();
-            let more = ready.more;
-            self.send(ready);
-            if !more {
-                break;
-            }
-        }
-        self.send_errors(self.reporting.drain());
+        while self.send_from(Grouping::drain) {}
+        self.send_errors_from(Reporting::drain);
+    }
+
+    /// Sends transactions that are ready. Whether more of them are.
+    fn send_from(&self, ready: impl FnOnce(&Grouping) -> Ready) -> bool {
+        let _moving = self.shared.moving.lock();
+        let ready = ready(&self.grouping);
+        let more = ready.more;
+        self.send(ready);
+        more
+    }
+
+    fn send_errors_from(&self, ready: impl FnOnce(&Reporting) -> Vec<Report>) {
+        let _moving = self.shared.moving.lock();
+        self.send_errors(ready(&self.reporting));
     }
 
     /// Errors that are ready.
@@ -212,6 +222,7 @@ impl Project {
             });
             self.push(Payload {
                 kind: Kind::Error,
+                alone: false,
                 sampled: None,
                 event_id: report.event_id,
                 body: report.json.into(),
@@ -239,6 +250,7 @@ impl Project {
             });
             self.push(Payload {
                 kind: Kind::Transaction,
+                alone: false,
                 sampled: sampled.map(Box::new),
                 event_id: payload.event_id,
                 body: payload.json.into(),
@@ -280,17 +292,11 @@ impl Project {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            loop {
-                let ready = self.grouping.due();
-                let more = ready.more;
-                self.send(ready);
-                if !more {
-                    break;
-                }
+            while self.send_from(Grouping::due) {
                 // Others have their turn.
                 yield_now().await;
             }
-            self.send_errors(self.reporting.due());
+            self.send_errors_from(Reporting::due);
         }
     }
 
@@ -363,6 +369,7 @@ impl Project {
     }
 
     fn refused(&self, why: &str) {
+        self.source.forget();
         let (exporter, project) = (&self.shared.name, &self.label);
         log::error!(exporter, project; "Sentry refuses the key ({why}); what is received waits, and is given up after an hour: check the DSN or the token");
         self.state.send_replace(State::Refused);
@@ -400,6 +407,7 @@ impl Project {
                 }
                 Place::Here(intake, _) => intake,
                 Place::There(default) => {
+                    let _moving = self.shared.moving.lock();
                     self.ended(&payload);
                     return default.push(payload);
                 }
@@ -421,7 +429,6 @@ impl Project {
                     continue;
                 }
                 Outcome::Unauthorized(why) => {
-                    self.source.forget();
                     self.refused(&why);
                     self.ask_again.notify_one();
                     if payload.since.elapsed() > REFUSED_AGE {
@@ -541,6 +548,7 @@ impl Project {
         };
         for (body, spans) in halves.into_iter().rev() {
             self.queue.push_front(Payload {
+                alone: true,
                 body,
                 spans,
                 ..payload.clone()

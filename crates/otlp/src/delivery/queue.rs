@@ -48,13 +48,13 @@ impl Queue {
         let mut lines = self.lines.lock();
         let line = &mut lines[kind.place()];
         let mut first = line.pop_front()?;
-        if kind == Kind::Traces {
+        if kind == Kind::Traces && !first.alone {
             let mut bytes = first.body.len();
             let mut spans = first.spans;
             let fit = line.iter().take_while(|payload| {
                 bytes += payload.body.len();
                 spans += payload.spans;
-                bytes <= TOGETHER_BYTES && spans <= TOGETHER_SPANS
+                !payload.alone && bytes <= TOGETHER_BYTES && spans <= TOGETHER_SPANS
             });
             let fit = fit.count();
             if fit > 0 {
@@ -105,6 +105,7 @@ mod tests {
             body: Bytes::from(vec![1; bytes]),
             spans,
             since: Instant::now(),
+            alone: false,
             sampled: None,
             slots: Vec::new(),
         }
@@ -127,6 +128,20 @@ mod tests {
             [(200, 8000), (100, 4000), (TOGETHER_BYTES, 1), (1, 1)]
         );
         assert!(queue.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_too_large_together_stays_apart() {
+        let queue = Queue::default();
+        queue.push(spans(3, 1));
+        for bytes in [2, 1] {
+            queue.push_front(Payload {
+                alone: true,
+                ..spans(bytes, 1)
+            });
+        }
+        let sizes = std::iter::from_fn(|| queue.pop(Kind::Traces)).map(|one| one.body.len());
+        assert_eq!(sizes.collect::<Vec<_>>(), [1, 2, 3]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ use crate::delivery::route::{ByAttribute, Route};
 use crate::delivery::source::Source;
 use crate::figures::Figures;
 use crate::told::Told;
+use parking_lot::Mutex;
 use secrecy::SecretString;
 use std::sync::Arc;
 use tap_sentry_api::client::Client;
@@ -44,6 +45,7 @@ pub fn start(config: &config::Exporter, figures: &Figures) -> Result<Exporter, C
         budget: Budget::new(config.queue.sizer, config.queue.size),
         figures: figures.clone(),
         told: Told::default(),
+        moving: Mutex::default(),
     });
     let by_attribute = organization
         .map(|organization| by_attribute(organization, &shared))

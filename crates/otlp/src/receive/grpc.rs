@@ -82,6 +82,7 @@ fn status(declined: &Declined) -> Status {
     let text = declined.to_string();
     match declined {
         Declined::Unreadable(_) => Status::invalid_argument(text),
+        Declined::NoExporter => Status::unavailable(text),
         Declined::Full => {
             let wait = RetryInfo {
                 retry_delay: Some(prost_types::Duration {

@@ -57,6 +57,9 @@ async fn spans(State(receiver): State<Receiver>, headers: HeaderMap, body: Body)
                 Declined::Unreadable(_) => {
                     error(StatusCode::BAD_REQUEST, form, Code::InvalidArgument, &text)
                 }
+                Declined::NoExporter => {
+                    later(StatusCode::SERVICE_UNAVAILABLE, form, RETRY_AFTER, &text)
+                }
                 Declined::Full => later(StatusCode::TOO_MANY_REQUESTS, form, RETRY_AFTER, &text),
             }
         }

@@ -24,6 +24,9 @@ pub enum Declined {
     Unreadable(#[from] Unreadable),
     #[error("the queue is full: Sentry takes less at the moment than comes in")]
     Full,
+    /// As after a reload of a file in which no pipeline has the receiver any more.
+    #[error("no exporter takes what comes here at the moment")]
+    NoExporter,
 }
 
 /// Where requests go. Clones share it.
@@ -59,6 +62,9 @@ impl Receiver {
         let (request, outline) = read?;
         // All of them take it, or none: a client sends the whole of it again.
         let exporters = self.exporters.load();
+        if exporters.is_empty() {
+            return Err(Declined::NoExporter);
+        }
         let slots = exporters.iter().map(|to| to.reserve(outline));
         let slots: Option<Vec<_>> = slots.collect();
         let slots = slots.ok_or(Declined::Full)?;

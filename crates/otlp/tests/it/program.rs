@@ -79,3 +79,24 @@ fn health_is_told_on_the_own_port() {
     assert_eq!(bridge.get("/-/healthy"), "Healthy\n");
     assert_eq!(bridge.get("/-/ready"), "Ready\n");
 }
+
+#[test]
+fn a_receiver_that_no_exporter_is_fed_by_any_more_takes_nothing() {
+    let sentry = sentry();
+    let mut settings = config(&json!({"dsn": dsn(&sentry)}));
+    let mut bridge = Bridge::with(&settings);
+    bridge.line_with("spans are sent as otlp");
+    bridge.take(&spans(vec![span(1, 1, 0)]));
+    let protocols = settings["receivers"]["otlp"].take();
+    settings["receivers"] = json!({"otlp/other": protocols});
+    std::fs::write(bridge.file(), settings.to_string()).expect("a file");
+    bridge.signal(Signal::HUP);
+    bridge.line_with("spans are sent as otlp");
+    let answer = bridge.send(&spans(vec![span(1, 2, 0)]));
+    assert_eq!(
+        (answer.status, answer.retry_after.as_deref()),
+        (503, Some("2"))
+    );
+    bridge.delivered();
+    assert_eq!(sentry.outcomes().of("span").count(), 1);
+}
