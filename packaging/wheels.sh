@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds wheels with the binaries, tap-sentry and sentry-exporter, for Linux into dist/: manylinux 2014 (glibc 2.17 and
-# later) and musllinux 1.2 (Alpine).
+# Builds wheels with the binaries, tap-sentry, sentry-exporter and sentry-otlp, for Linux into dist/: manylinux 2014
+# (glibc 2.17 and later) and musllinux 1.2 (Alpine).
 #
 #   packaging/wheels.sh [ARCHITECTURE…]     x86_64, aarch64; default: this machine's
 #
@@ -30,8 +30,8 @@ for architecture in "$@"; do
       lacking+=("$triple: rustup cannot add this target here")
       continue
     fi
-    for program in tap-sentry sentry-exporter; do
-      case $program in tap-sentry) manifest=Cargo.toml ;; sentry-exporter) manifest=crates/exporter/Cargo.toml ;; esac
+    for program in tap-sentry sentry-exporter sentry-otlp; do
+      case $program in tap-sentry) manifest=Cargo.toml ;; *) manifest=crates/${program#sentry-}/Cargo.toml ;; esac
       echo "== $program, $triple, $tag"
       VIRTUAL_ENV=$tools/venv PATH=$tools/venv/bin:$PATH maturin build --manifest-path "$manifest" --profile "${PROFILE:-release}" --locked --zig \
         --target "$triple" --compatibility "$tag" --out "$tools/$triple/$program" || {
