@@ -87,13 +87,7 @@ stage "the exporter, the sandbox"
 # The kinds of targets that `cargo test` builds as well: after it there is nothing to do.
 check "built: the exporter, the sandbox" cargo build --workspace --locked --bins --examples
 if grep -q '^FAIL ' "$results"; then exit 1; fi
-# script NAME: its own checks, told as they come.
-script() {
-  local code=0
-  E2E_WORK=$work E2E_BIN=$target/debug E2E_DEBIAN=$bin "$venvs/exporter/bin/python" "$here/exporter/$1" 2>"$work/$1.err" | tee "$work/$1.out" || code=$?
-  grep -E '^(ok|FAIL) ' "$work/$1.out" >>"$results" || true
-  if [ "$code" -ne 0 ] && ! grep -q '^FAIL ' "$work/$1.out"; then report "FAIL $1 ended early: $(tail -n 3 "$work/$1.err")"; fi
-}
-script run.py
-script old.py
+export E2E_DEBIAN=$bin
+script exporter/run.py "$venvs/exporter/bin/python"
+script exporter/old.py "$venvs/exporter/bin/python"
 stage "done"

@@ -77,6 +77,13 @@ lines() {
   if ! "$@" >"$log.lines" 2>"$log" && ! grep -q '^FAIL ' "$log.lines"; then echo "FAIL $name: $(tail -n 1 "$log")" >>"$log.lines"; fi
   tee -a "$results" <"$log.lines"
 }
+# script FILE PYTHON: it reports its own checks, told as they come.
+script() {
+  local out=$work/${1//\//-} code=0
+  E2E_WORK=$work E2E_BIN=$target/debug E2E_VENVS=$venvs "$2" "$here/$1" 2>"$out.err" | tee "$out.out" || code=$?
+  grep -E '^(ok|FAIL) ' "$out.out" >>"$results" || true
+  if [ "$code" -ne 0 ] && ! grep -q '^FAIL ' "$out.out"; then report "FAIL $1 ended early: $(tail -n 3 "$out.err")"; fi
+}
 fails() { ! "$@"; }
 # says PATTERN COMMAND…: the command succeeds, and its output has a line like that.
 says() { "${@:2}" >"$log.said" 2>&1 && cat "$log.said" && grep -qi -- "$1" "$log.said"; }

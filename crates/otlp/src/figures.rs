@@ -33,15 +33,26 @@ struct OfValue {
 /// Values that may be left out.
 const VALUES: [&str; 2] = ["release", "environment"];
 
+/// Why nothing of a request is taken.
+pub const DECLINED: [&str; 6] = [
+    "full",
+    "no_exporter",
+    "unreadable",
+    "no_room",
+    "too_large",
+    "broken",
+];
+
 type Durations = Family<OfKind, Histogram, fn() -> Histogram>;
 
 /// Counters that never fall. Clones count the same.
 #[derive(Debug, Clone)]
 pub struct Figures {
-    /// Spans that came, well or not.
+    /// Spans of requests that were taken, well or not.
     pub received: Counter,
     /// Spans that were acknowledged.
     pub accepted: Counter,
+    declined: Family<OfReason, Counter>,
     repeated: Counter,
     cut: Counter,
     rejected: Family<OfReason, Counter>,
@@ -57,6 +68,7 @@ impl Default for Figures {
         let figures = Self {
             received: Counter::default(),
             accepted: Counter::default(),
+            declined: Family::default(),
             repeated: Counter::default(),
             cut: Counter::default(),
             rejected: Family::default(),
@@ -69,6 +81,9 @@ impl Default for Figures {
         // A series that begins with its first event hides that event from `increase`.
         for reason in REASONS {
             figures.rejected(*reason, 0);
+        }
+        for reason in DECLINED {
+            figures.declined(reason, 0);
         }
         for what in MENDED {
             figures.mended(*what, 0);
@@ -85,6 +100,13 @@ impl Default for Figures {
 }
 
 impl Figures {
+    /// Requests of which nothing was taken: one of [`DECLINED`].
+    pub fn declined(&self, reason: &'static str, how_many: u64) {
+        self.declined
+            .get_or_create(&OfReason { reason })
+            .inc_by(how_many);
+    }
+
     /// Spans or events that do not reach Sentry.
     pub fn rejected(&self, reason: Reason, how_many: u64) {
         let reason = reason.name();
@@ -146,8 +168,13 @@ impl Figures {
         registry.register("build", "Which program this is", version);
         registry.register(
             "received",
-            "Spans that clients sent, well-formed or not",
+            "Spans of requests that were taken, well-formed or not",
             self.received.clone(),
+        );
+        registry.register(
+            "declined_requests",
+            "Requests of which nothing was taken, so that the client has to send them again or loses them, by reason",
+            self.declined.clone(),
         );
         registry.register(
             "accepted",

@@ -185,4 +185,4 @@ with check("no output of these has a token"):
         pages = [http(one.url + path)[2] for path in ("/", "/metrics", "/config", f"/probe?target={targets[0]}&debug=true")]
         for text in [one.log.read_text(), *pages]:
             assert seeded.token not in text, one.name
-sys.exit(1 if lab.failed else 0)
+sys.exit(1 if lab.failures() else 0)

@@ -400,4 +400,4 @@ with check("no output has a token"):
     texts |= {file.name: file.read_text() for file in [*lab.WORK.glob("*.log"), *lab.WORK.glob("textfiles/*")] if file.stem not in ("seeded", "hosted", "bulk")}
     for name, text in texts.items():
         assert seeded.token not in text, name
-sys.exit(1 if lab.failed else 0)
+sys.exit(1 if lab.failures() else 0)

@@ -30,6 +30,17 @@ pub enum BodyError {
     Broken(String),
 }
 
+impl BodyError {
+    /// As it is counted: one of [`crate::figures::DECLINED`].
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "too_large",
+            Self::NoRoom => "no_room",
+            Self::Broken(_) => "broken",
+        }
+    }
+}
+
 /// A whole body, and the room that it takes until it is dropped.
 #[derive(Debug)]
 pub struct Held {

@@ -43,7 +43,10 @@ async fn spans(State(receiver): State<Receiver>, headers: HeaderMap, body: Body)
     };
     let held = match receiver.room.read(body).await {
         Ok(held) => held,
-        Err(failed) => return unread(form, &failed),
+        Err(failed) => {
+            receiver.decline(failed.reason(), &failed);
+            return unread(form, &failed);
+        }
     };
     let read = match form {
         Form::Protobuf => Request::protobuf(held.bytes.clone()),

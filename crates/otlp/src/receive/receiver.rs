@@ -7,6 +7,7 @@ use crate::receive::body::Room;
 use crate::receive::request::{Outline, Request, Unreadable};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -27,6 +28,17 @@ pub enum Declined {
     /// As after a reload of a file in which no pipeline has the receiver any more.
     #[error("no exporter takes what comes here at the moment")]
     NoExporter,
+}
+
+impl Declined {
+    /// As it is counted: one of [`crate::figures::DECLINED`].
+    const fn reason(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "unreadable",
+            Self::Full => "full",
+            Self::NoExporter => "no_exporter",
+        }
+    }
 }
 
 /// Where requests go. Clones share it.
@@ -57,8 +69,23 @@ impl Receiver {
     /// Takes a request that has been read, and tells what of it is rejected.
     ///
     /// # Errors
-    /// When nothing of it is taken.
+    /// When nothing of it is taken, which is counted.
     pub fn take(&self, read: Result<(Request, Outline), Unreadable>) -> Result<Rejected, Declined> {
+        self.taken(read)
+            .inspect_err(|declined| self.decline(declined.reason(), declined))
+    }
+
+    /// Counts a request of which nothing is taken, and says so.
+    pub fn decline(&self, reason: &'static str, why: &impl Display) {
+        self.figures.declined(reason, 1);
+        if self.is_to_tell() {
+            log::warn!(
+                "requests are not taken: {why}; this is said once a minute at most, and counted in sentry_otlp_declined_requests_total"
+            );
+        }
+    }
+
+    fn taken(&self, read: Result<(Request, Outline), Unreadable>) -> Result<Rejected, Declined> {
         let (request, outline) = read?;
         // All of them take it, or none: a client sends the whole of it again.
         let exporters = self.exporters.load();

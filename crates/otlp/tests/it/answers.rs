@@ -128,9 +128,12 @@ fn a_full_queue_is_told_as_clients_understand_it() {
     assert_eq!(answer.status, 429);
     assert_eq!(answer.retry_after.as_deref(), Some("2"));
     assert_eq!(Status::decode(&answer.body[..]).expect("a status").code, 8);
+    let declined = "sentry_otlp_declined_requests_total{reason=\"full\"}";
+    assert_eq!(bridge.metric(declined), 1);
+    let mut bridge = bridge;
+    bridge.line_with("requests are not taken: the queue is full");
     // What was taken is kept, and told when the program must end without it.
     bridge.signal(rustix::process::Signal::TERM);
-    let mut bridge = bridge;
     bridge.line_with("still on their way");
     let (code, log) = bridge.stop();
     assert_eq!(code, Some(4), "{log}");
