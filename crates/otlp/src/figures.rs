@@ -2,7 +2,8 @@
 
 use crate::check::{MENDED, Mended};
 use crate::delivery::payload::{KINDS, Kind};
-use crate::rejection::{REASONS, Reason};
+use crate::rejection::{REASONS, Reason, WHATS, What};
+use crate::signal::{SIGNALS, Signal};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -17,6 +18,12 @@ const SECONDS: [f64; 11] = [
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfReason {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfBoth {
+    kind: &'static str,
     reason: &'static str,
 }
 
@@ -38,13 +45,11 @@ type Durations = Family<OfKind, Histogram, fn() -> Histogram>;
 /// Counters that never fall. Clones count the same.
 #[derive(Debug, Clone)]
 pub struct Figures {
-    /// Spans that came, well or not.
-    pub received: Counter,
-    /// Spans that were acknowledged.
-    pub accepted: Counter,
+    received: Family<OfKind, Counter>,
+    accepted: Family<OfKind, Counter>,
     repeated: Counter,
     cut: Counter,
-    rejected: Family<OfReason, Counter>,
+    rejected: Family<OfBoth, Counter>,
     mended: Family<OfReason, Counter>,
     left_out: Family<OfValue, Counter>,
     sent: Family<OfKind, Counter>,
@@ -55,8 +60,8 @@ pub struct Figures {
 impl Default for Figures {
     fn default() -> Self {
         let figures = Self {
-            received: Counter::default(),
-            accepted: Counter::default(),
+            received: Family::default(),
+            accepted: Family::default(),
             repeated: Counter::default(),
             cut: Counter::default(),
             rejected: Family::default(),
@@ -68,7 +73,13 @@ impl Default for Figures {
         };
         // A series that begins with its first event hides that event from `increase`.
         for reason in REASONS {
-            figures.rejected(*reason, 0);
+            for what in WHATS {
+                figures.rejected(what, *reason, 0);
+            }
+        }
+        for (_, signal) in SIGNALS {
+            figures.received(signal, 0);
+            figures.accepted(signal, 0);
         }
         for what in MENDED {
             figures.mended(*what, 0);
@@ -85,15 +96,28 @@ impl Default for Figures {
 }
 
 impl Figures {
-    /// Spans or events that do not reach Sentry.
-    pub fn rejected(&self, reason: Reason, how_many: u64) {
-        let reason = reason.name();
-        self.rejected
-            .get_or_create(&OfReason { reason })
-            .inc_by(how_many);
+    /// What came, well or not.
+    pub fn received(&self, signal: Signal, how_many: u64) {
+        let kind = What::of(signal).name();
+        let received = self.received.get_or_create(&OfKind { kind });
+        received.inc_by(how_many);
     }
 
-    /// Spans that were changed to be taken.
+    /// What was acknowledged.
+    pub fn accepted(&self, signal: Signal, how_many: u64) {
+        let kind = What::of(signal).name();
+        let accepted = self.accepted.get_or_create(&OfKind { kind });
+        accepted.inc_by(how_many);
+    }
+
+    /// What does not reach Sentry.
+    pub fn rejected(&self, what: What, reason: Reason, how_many: u64) {
+        let (kind, reason) = (what.name(), reason.name());
+        let rejected = self.rejected.get_or_create(&OfBoth { kind, reason });
+        rejected.inc_by(how_many);
+    }
+
+    /// Spans or log records that were changed to be taken.
     pub fn mended(&self, what: Mended, how_many: u64) {
         let reason = what.name();
         self.mended
@@ -101,7 +125,7 @@ impl Figures {
             .inc_by(how_many);
     }
 
-    /// Spans whose release or environment was left out, since Sentry would not keep it.
+    /// Spans or log records whose release or environment was left out, since Sentry would not keep it.
     pub fn left_out(&self, value: &'static str, how_many: u64) {
         self.left_out
             .get_or_create(&OfValue { value })
@@ -118,7 +142,7 @@ impl Figures {
         self.cut.inc_by(how_many);
     }
 
-    /// Delivered: spans of `traces`, events and transactions of the other kinds.
+    /// Delivered: spans of `traces`, log records of `log`, events and transactions of the other kinds.
     pub fn sent(&self, kind: Kind, how_many: u64) {
         let kind = kind.name();
         self.sent.get_or_create(&OfKind { kind }).inc_by(how_many);
@@ -146,27 +170,27 @@ impl Figures {
         registry.register("build", "Which program this is", version);
         registry.register(
             "received",
-            "Spans that clients sent, well-formed or not",
+            "What clients sent, well-formed or not, by kind",
             self.received.clone(),
         );
         registry.register(
             "accepted",
-            "Spans that were acknowledged to clients",
+            "What was acknowledged to clients, by kind",
             self.accepted.clone(),
         );
         registry.register(
             "rejected",
-            "Spans, and error events without a span, that do not reach Sentry, by reason",
+            "What does not reach Sentry, by kind and reason",
             self.rejected.clone(),
         );
         registry.register(
             "mended",
-            "Spans that were changed so that Sentry takes them, by what was wrong",
+            "Spans and log records that were changed so that Sentry takes them, by what was wrong",
             self.mended.clone(),
         );
         registry.register(
             "left_out",
-            "Spans whose release or environment was left out, since Sentry would not keep it",
+            "Spans and log records whose release or environment was left out, since Sentry would not keep it",
             self.left_out.clone(),
         );
         registry.register(
@@ -181,7 +205,7 @@ impl Figures {
         );
         registry.register(
             "sent",
-            "What Sentry has taken: spans as OTLP (traces), error events (error), transactions (transaction)",
+            "What Sentry has taken: spans as OTLP (traces), error events (error), transactions (transaction), log records (log)",
             self.sent.clone(),
         );
         registry.register(
