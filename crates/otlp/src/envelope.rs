@@ -46,7 +46,8 @@ pub fn envelope(
 /// An envelope with a container of log items, whose JSON stands on a line each. `count` must be exact: else Relay 26.9 drops
 /// them behind its 200.
 pub fn logs(items: &[u8], count: u64, sent_at: DateTime<Utc>) -> Bytes {
-    const BEGIN: &[u8] = b"{\"items\":[";
+    // Without this version Relay 26.9 gives each log the user agent of the request.
+    const BEGIN: &[u8] = b"{\"version\":2,\"items\":[";
     let items = items.strip_suffix(b"\n").unwrap_or(items);
     let mut payload = Vec::with_capacity(BEGIN.len() + items.len() + 2);
     payload.extend_from_slice(BEGIN);
@@ -105,7 +106,7 @@ mod tests {
         let written = logs(b"{\"a\":1}\n{\"b\":\"x\\ny\"}\n", 2, at);
         let text = String::from_utf8(written.to_vec()).expect("text");
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[2], r#"{"items":[{"a":1},{"b":"x\ny"}]}"#);
+        assert_eq!(lines[2], r#"{"version":2,"items":[{"a":1},{"b":"x\ny"}]}"#);
         let item: Value = serde_json::from_str(lines[1]).expect("JSON");
         assert_eq!(
             (&item["item_count"], &item["length"]),

@@ -5,9 +5,9 @@ use crate::delivery::budget::{Budget, Used};
 use crate::delivery::grouping::Grouping;
 use crate::delivery::intake::Intake;
 use crate::delivery::limits::Limits;
-use crate::delivery::logs::{self, Asked, Takes};
+use crate::delivery::logs::{Asked, Question, Takes};
 use crate::delivery::lookup::Found;
-use crate::delivery::mode::{self, Answer, Heard, Mode, Wanted};
+use crate::delivery::mode::{self, Answer, Mode, Wanted};
 use crate::delivery::payload::{KINDS, Kind, Payload, TOGETHER_LOG_ITEMS};
 use crate::delivery::queue::Queue;
 use crate::delivery::regroup::Regroup;
@@ -536,29 +536,20 @@ impl Project {
     /// How logs are taken; the first who has some asks. None: the key is refused.
     async fn ask_of_logs(&self, intake: &Intake) -> Option<Takes> {
         let shared = &self.shared;
-        let (exporter, project) = (&shared.name, &self.label);
-        let _turn = self.asked.turn().await;
-        let mut failures = 0;
-        loop {
-            if let Some(known) = self.asked.known() {
-                return Some(known);
-            }
-            match logs::ask(&shared.client, intake, shared.wanted).await {
-                Ok((takes, why)) => {
-                    if self.asked.learn(takes) {
-                        log::info!(exporter, project, logs = takes.name(); "logs are sent as {}: {why}", takes.name());
-                    }
-                }
-                Err(Heard::Refused(why)) => {
-                    self.refused(&why);
-                    self.ask_again.notify_one();
-                    return None;
-                }
-                Err(heard) => {
-                    failures += 1;
-                    log::warn!(exporter, project; "it is not known yet how logs are taken, and what is received waits: {heard}");
-                    sleep(shared.retry.wait(failures, fastrand::f64())).await;
-                }
+        let question = Question {
+            client: &shared.client,
+            intake,
+            wanted: shared.wanted,
+            retry: &shared.retry,
+            exporter: &shared.name,
+            project: &self.label,
+        };
+        match self.asked.takes(&question).await {
+            Ok(takes) => Some(takes),
+            Err(why) => {
+                self.refused(&why);
+                self.ask_again.notify_one();
+                None
             }
         }
     }

@@ -151,7 +151,7 @@ fn nobody_is_asked_before_logs_come() {
     bridge.line_with("spans are sent as otlp");
     assert_eq!(requests(&sentry, "/logs/"), 0);
     bridge.take_logs(&logs(vec![log("sold")]));
-    bridge.line_with("logs are sent as otlp");
+    bridge.line_with("logs are sent as OTLP");
     bridge.delivered();
     assert_eq!(taken(&sentry), ["sold"]);
     // Two questions, and the logs.
