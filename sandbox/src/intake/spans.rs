@@ -120,10 +120,9 @@ pub(crate) fn log(log: Value, receipt: Receipt) -> Sifted {
         return Err(("too_large:log", "more than 2 MiB".to_owned()));
     }
     let (mut log, mut remarks) = in_time(log, &["timestamp"], receipt)?;
-    let is_id: [(&str, fn(&str) -> Option<String>); 2] =
-        [("trace_id", ids::trace), ("span_id", ids::span)];
-    for (key, of) in is_id {
+    for (key, is_trace) in [("trace_id", true), ("span_id", false)] {
         let id = log.get(key).and_then(Value::as_str);
+        let of = if is_trace { ids::trace } else { ids::span };
         if id.is_some_and(|id| of(id).is_none()) {
             remarks.push(Remark::new(key, "no id, dropped"));
             log[key] = Value::Null;

@@ -143,9 +143,9 @@ mod tests {
         let asked = Asked::default();
         assert_eq!(asked.known(), None);
         assert!(asked.learn(Takes::Items) && !asked.learn(Takes::Items));
-        tokio::time::advance(ASKED_AGAIN - Duration::from_secs(1)).await;
+        tokio::time::advance(ASKED_AGAIN / 2).await;
         assert_eq!(asked.known(), Some(Takes::Items));
-        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::time::advance(ASKED_AGAIN / 2).await;
         assert_eq!(asked.known(), None);
         assert!(asked.learn(Takes::Nothing));
         asked.forget();

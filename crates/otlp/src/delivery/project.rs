@@ -420,7 +420,7 @@ impl Project {
             }
             let intake = match self.place(&payload).await {
                 Place::Here(intake, _) => intake,
-                Place::Otherwise if kind == Kind::Logs => return self.into_items(&payload),
+                Place::Otherwise if kind == Kind::Logs => return self.itemise(&payload),
                 Place::Otherwise => return self.regroup(&payload),
                 Place::Untaken => {
                     return self.lost(&payload, Reason::NotTaken, "the server takes no logs");
@@ -488,7 +488,7 @@ impl Project {
     }
 
     /// Log records that go out in envelopes.
-    fn into_items(&self, payload: &Payload) {
+    fn itemise(&self, payload: &Payload) {
         let bounds = items::Bounds {
             items: TOGETHER_LOG_ITEMS.items,
             bytes: TOGETHER_LOG_ITEMS.bytes,

@@ -127,7 +127,7 @@ mod tests {
         let lines = lines
             .split(|byte| *byte == b'\n')
             .filter(|line| !line.is_empty());
-        let items = lines.map(|line| serde_json::from_slice::<serde_json::Value>(line));
+        let items = lines.map(serde_json::from_slice::<serde_json::Value>);
         items
             .map(|item| {
                 item.expect("JSON")["body"]

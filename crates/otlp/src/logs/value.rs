@@ -37,9 +37,10 @@ fn plain(value: &Value) -> String {
 pub fn keepable(value: Value) -> Value {
     match value {
         Value::DoubleValue(number) if !number.is_finite() => Value::StringValue(plain(&value)),
-        Value::KvlistValue(_) | Value::BytesValue(_) => Value::StringValue(text(value)),
         Value::ArrayValue(array) if is_plain(&array.values) => Value::ArrayValue(array),
-        Value::ArrayValue(_) => Value::StringValue(text(value)),
+        Value::KvlistValue(_) | Value::BytesValue(_) | Value::ArrayValue(_) => {
+            Value::StringValue(text(value))
+        }
         value => value,
     }
 }

@@ -5,7 +5,7 @@ use crate::dsl::logs::{any, body, log, logs, of_resource};
 use crate::dsl::sentry::{dsn, sentry, sentry_as};
 use crate::dsl::spans::{now, span, spans, text};
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList};
+use opentelemetry_proto::tonic::common::v1::{ArrayValue, KeyValue, KeyValueList};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use rstest::rstest;
 use sentry_sandbox::{Fault, FaultKind, Match, ORGANIZATION, Quota, Relay, Sandbox, TOKEN};
@@ -44,7 +44,7 @@ fn until(bridge: &Bridge, series: &str) {
 fn full() -> LogRecord {
     let nested = |value| KeyValue {
         key: "inner".to_owned(),
-        value: any(value),
+        value: Some(any(value)),
         ..KeyValue::default()
     };
     let map = |value| {
@@ -53,18 +53,18 @@ fn full() -> LogRecord {
     };
     let mixed = Any::ArrayValue(ArrayValue {
         values: [Any::IntValue(1), Any::StringValue("a".to_owned())]
-            .map(|value| AnyValue { value: Some(value) })
+            .map(any)
             .to_vec(),
     });
     let attribute = |key: &str, value| KeyValue {
         key: key.to_owned(),
-        value: any(value),
+        value: Some(any(value)),
         ..KeyValue::default()
     };
     LogRecord {
         severity_number: 18,
         severity_text: "ERROR2".to_owned(),
-        body: any(map(map(Any::IntValue(7)))),
+        body: Some(any(map(map(Any::IntValue(7))))),
         event_name: "shop.sold".to_owned(),
         attributes: vec![
             text("plain", "text"),
@@ -262,7 +262,7 @@ fn logs_are_not_sampled_and_those_of_no_trace_are_kept() {
     let sentry = sentry();
     let bridge = Bridge::start(&to(&sentry, &json!({"sample_rate": 0.0})));
     let bare = LogRecord {
-        body: any(Any::StringValue("bare".to_owned())),
+        body: Some(any(Any::StringValue("bare".to_owned()))),
         ..LogRecord::default()
     };
     bridge.take_logs(&logs(vec![log("sold"), bare]));
@@ -296,4 +296,25 @@ fn what_is_old_is_told_and_what_is_wrong_is_mended() {
     }
     bridge.delivered();
     assert_eq!(taken(&sentry), ["short", "ahead"]);
+}
+
+#[test]
+fn what_is_left_at_the_end_is_told() {
+    let sentry = sentry();
+    let bridge = Bridge::start(&to(&sentry, &json!({})));
+    bridge.take_logs(&logs(vec![log("before")]));
+    until(&bridge, "sentry_otlp_sent_total{kind=\"log\"}");
+    let quotas = sentry.quotas().expect("an intake");
+    quotas.add(Quota::on(&["log_item"]));
+    bridge.take_logs(&logs(vec![log("a"), log("b"), log("c")]));
+    assert_eq!(bridge.metric("sentry_otlp_pending"), 3);
+    bridge.signal(rustix::process::Signal::TERM);
+    let mut bridge = bridge;
+    bridge.line_with("still on their way");
+    let (code, log) = bridge.stop();
+    assert_eq!(code, Some(4), "{log}");
+    assert!(
+        log.contains("3 spans and events had been acknowledged"),
+        "{log}"
+    );
 }

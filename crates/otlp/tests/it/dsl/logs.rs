@@ -9,8 +9,8 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
 
 /// A value.
-pub fn any(value: Value) -> Option<AnyValue> {
-    Some(AnyValue { value: Some(value) })
+pub fn any(value: Value) -> AnyValue {
+    AnyValue { value: Some(value) }
 }
 
 /// A record of a minute ago.
@@ -20,7 +20,7 @@ pub fn log(body: &str) -> LogRecord {
         observed_time_unix_nano: now() - 60_000_000_000,
         severity_number: 9,
         severity_text: "INFO".to_owned(),
-        body: any(Value::StringValue(body.to_owned())),
+        body: Some(any(Value::StringValue(body.to_owned()))),
         trace_id: vec![1; 16],
         span_id: vec![2; 8],
         ..LogRecord::default()
