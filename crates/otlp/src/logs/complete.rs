@@ -58,26 +58,27 @@ pub fn complete(
         let count = i64::from(log.dropped_attributes_count);
         added.push((DROPPED, Value::IntValue(count)));
     }
-    for pair in &mut log.attributes {
-        if let Some(value) = &mut pair.value {
-            value.value = value.value.take().map(keepable);
-        }
-    }
-    for (key, value) in added {
-        // The setting wins, and of two of a name Sentry takes the last.
-        log.attributes.retain(|pair| pair.key != key);
-        log.attributes.push(KeyValue {
-            key: key.to_owned(),
-            value: Some(AnyValue { value: Some(value) }),
-            ..KeyValue::default()
-        });
-    }
+    put(&mut log.attributes, added);
     let body = log.body.take().and_then(|body| body.value).map(text);
     // An event has a name where other logs have a text.
     let body = body.unwrap_or_else(|| log.event_name.clone());
     log.body = Some(AnyValue {
         value: Some(Value::StringValue(body)),
     });
+}
+
+/// Writes attributes so that nothing is lost of them, and adds others.
+fn put(attributes: &mut Vec<KeyValue>, added: Vec<(&str, Value)>) {
+    // The setting wins, and of two of a name Sentry takes the last.
+    attributes.retain(|pair| added.iter().all(|(key, _)| pair.key != *key));
+    for value in attributes.iter_mut().filter_map(|pair| pair.value.as_mut()) {
+        value.value = value.value.take().map(keepable);
+    }
+    attributes.extend(added.into_iter().map(|(key, value)| KeyValue {
+        key: key.to_owned(),
+        value: Some(AnyValue { value: Some(value) }),
+        ..KeyValue::default()
+    }));
 }
 
 /// What Sentry's level does not say; a number for a text that Relay does not know.
