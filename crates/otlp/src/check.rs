@@ -22,12 +22,23 @@ pub enum Mended {
     Parent,
     /// A link to nothing was left out.
     Link,
+    /// A log record's trace id that is none was left out.
+    Trace,
+    /// The same of its span id.
+    Span,
     /// More than a minute ahead of the clock; nothing was changed.
     Ahead,
 }
 
 /// All of them, so that each has a series from the start.
-pub const MENDED: &[Mended] = &[Mended::End, Mended::Parent, Mended::Link, Mended::Ahead];
+pub const MENDED: &[Mended] = &[
+    Mended::End,
+    Mended::Parent,
+    Mended::Link,
+    Mended::Trace,
+    Mended::Span,
+    Mended::Ahead,
+];
 
 impl Mended {
     /// As it stands in the label.
@@ -36,12 +47,14 @@ impl Mended {
             Self::End => "end_before_start",
             Self::Parent => "invalid_parent_id",
             Self::Link => "invalid_link",
+            Self::Trace => "invalid_trace_id",
+            Self::Span => "invalid_span_id",
             Self::Ahead => "ahead_of_clock",
         }
     }
 }
 
-/// A span that is not taken.
+/// A span or log record that is not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfit {
     pub reason: Reason,
@@ -112,7 +125,8 @@ pub fn check(
     Ok(())
 }
 
-fn is_id(id: &[u8], length: usize) -> bool {
+/// Whether an id has so many bytes, and not zeros alone.
+pub fn is_id(id: &[u8], length: usize) -> bool {
     id.len() == length && id.iter().any(|byte| *byte != 0)
 }
 

@@ -2,7 +2,8 @@
 
 use crate::check::{MENDED, Mended};
 use crate::delivery::payload::{KINDS, Kind};
-use crate::rejection::{REASONS, Reason};
+use crate::rejection::{REASONS, Reason, WHATS, What};
+use crate::signal::{SIGNALS, Signal};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -21,6 +22,12 @@ struct OfReason {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfBoth {
+    kind: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfKind {
     kind: &'static str,
 }
@@ -34,8 +41,9 @@ struct OfValue {
 const VALUES: [&str; 2] = ["release", "environment"];
 
 /// Why nothing of a request is taken.
-pub const DECLINED: [&str; 6] = [
+pub const DECLINED: [&str; 7] = [
     "full",
+    "not_taken",
     "no_exporter",
     "unreadable",
     "no_room",
@@ -48,14 +56,12 @@ type Durations = Family<OfKind, Histogram, fn() -> Histogram>;
 /// Counters that never fall. Clones count the same.
 #[derive(Debug, Clone)]
 pub struct Figures {
-    /// Spans of requests that were taken, well or not.
-    pub received: Counter,
-    /// Spans that were acknowledged.
-    pub accepted: Counter,
+    received: Family<OfKind, Counter>,
+    accepted: Family<OfKind, Counter>,
     declined: Family<OfReason, Counter>,
     repeated: Counter,
     cut: Counter,
-    rejected: Family<OfReason, Counter>,
+    rejected: Family<OfBoth, Counter>,
     mended: Family<OfReason, Counter>,
     left_out: Family<OfValue, Counter>,
     sent: Family<OfKind, Counter>,
@@ -66,8 +72,8 @@ pub struct Figures {
 impl Default for Figures {
     fn default() -> Self {
         let figures = Self {
-            received: Counter::default(),
-            accepted: Counter::default(),
+            received: Family::default(),
+            accepted: Family::default(),
             declined: Family::default(),
             repeated: Counter::default(),
             cut: Counter::default(),
@@ -80,7 +86,13 @@ impl Default for Figures {
         };
         // A series that begins with its first event hides that event from `increase`.
         for reason in REASONS {
-            figures.rejected(*reason, 0);
+            for what in WHATS {
+                figures.rejected(what, *reason, 0);
+            }
+        }
+        for (_, signal) in SIGNALS {
+            figures.received(signal, 0);
+            figures.accepted(signal, 0);
         }
         for reason in DECLINED {
             figures.declined(reason, 0);
@@ -107,15 +119,28 @@ impl Figures {
             .inc_by(how_many);
     }
 
-    /// Spans or events that do not reach Sentry.
-    pub fn rejected(&self, reason: Reason, how_many: u64) {
-        let reason = reason.name();
-        self.rejected
-            .get_or_create(&OfReason { reason })
-            .inc_by(how_many);
+    /// What came, well or not.
+    pub fn received(&self, signal: Signal, how_many: u64) {
+        let kind = What::of(signal).name();
+        let received = self.received.get_or_create(&OfKind { kind });
+        received.inc_by(how_many);
     }
 
-    /// Spans that were changed to be taken.
+    /// What was acknowledged.
+    pub fn accepted(&self, signal: Signal, how_many: u64) {
+        let kind = What::of(signal).name();
+        let accepted = self.accepted.get_or_create(&OfKind { kind });
+        accepted.inc_by(how_many);
+    }
+
+    /// What does not reach Sentry.
+    pub fn rejected(&self, what: What, reason: Reason, how_many: u64) {
+        let (kind, reason) = (what.name(), reason.name());
+        let rejected = self.rejected.get_or_create(&OfBoth { kind, reason });
+        rejected.inc_by(how_many);
+    }
+
+    /// Spans or log records that were changed to be taken.
     pub fn mended(&self, what: Mended, how_many: u64) {
         let reason = what.name();
         self.mended
@@ -123,7 +148,7 @@ impl Figures {
             .inc_by(how_many);
     }
 
-    /// Spans whose release or environment was left out, since Sentry would not keep it.
+    /// Spans or log records whose release or environment was left out, since Sentry would not keep it.
     pub fn left_out(&self, value: &'static str, how_many: u64) {
         self.left_out
             .get_or_create(&OfValue { value })
@@ -140,7 +165,7 @@ impl Figures {
         self.cut.inc_by(how_many);
     }
 
-    /// Delivered: spans of `traces`, events and transactions of the other kinds.
+    /// Delivered: spans of `traces`, log records of `log`, events and transactions of the other kinds.
     pub fn sent(&self, kind: Kind, how_many: u64) {
         let kind = kind.name();
         self.sent.get_or_create(&OfKind { kind }).inc_by(how_many);
@@ -168,7 +193,7 @@ impl Figures {
         registry.register("build", "Which program this is", version);
         registry.register(
             "received",
-            "Spans of requests that were taken, well-formed or not",
+            "What came in requests that were taken, well-formed or not, by kind",
             self.received.clone(),
         );
         registry.register(
@@ -178,22 +203,22 @@ impl Figures {
         );
         registry.register(
             "accepted",
-            "Spans that were acknowledged to clients",
+            "What was acknowledged to clients, by kind",
             self.accepted.clone(),
         );
         registry.register(
             "rejected",
-            "Spans, and error events without a span, that do not reach Sentry, by reason",
+            "What does not reach Sentry, by kind and reason",
             self.rejected.clone(),
         );
         registry.register(
             "mended",
-            "Spans that were changed so that Sentry takes them, by what was wrong",
+            "Spans and log records that were changed so that Sentry takes them, by what was wrong",
             self.mended.clone(),
         );
         registry.register(
             "left_out",
-            "Spans whose release or environment was left out, since Sentry would not keep it",
+            "Spans and log records whose release or environment was left out, since Sentry would not keep it",
             self.left_out.clone(),
         );
         registry.register(
@@ -208,7 +233,7 @@ impl Figures {
         );
         registry.register(
             "sent",
-            "What Sentry has taken: spans as OTLP (traces), error events (error), transactions (transaction)",
+            "What Sentry has taken: spans as OTLP (traces), error events (error), transactions (transaction), log records (log)",
             self.sent.clone(),
         );
         registry.register(

@@ -16,12 +16,14 @@ pub mod error;
 pub mod errors;
 pub mod figures;
 pub mod generate;
+pub mod logs;
 pub mod privacy;
 pub mod receive;
 pub mod rejection;
 pub mod run;
 pub mod sample;
 pub mod seen;
+pub mod signal;
 pub mod terms;
 #[cfg(test)]
 mod testing;

@@ -2,6 +2,7 @@
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use std::collections::HashMap;
 use wildmatch::WildMatch;
@@ -67,6 +68,14 @@ impl<'a> Cleaner<'a> {
         }
         for link in &mut span.links {
             self.clean(&mut link.attributes);
+        }
+    }
+
+    /// Cleans everything in a log record, a body with names in it too.
+    pub fn clean_log(&mut self, log: &mut LogRecord) {
+        self.clean(&mut log.attributes);
+        if let Some(body) = &mut log.body {
+            self.clean_value(body);
         }
     }
 

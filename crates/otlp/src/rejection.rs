@@ -1,4 +1,6 @@
-//! Why a span or an event does not reach Sentry, or reaches it changed.
+//! Why a span, log record or event does not reach Sentry, or reaches it changed.
+
+use crate::signal::Signal;
 
 /// Values of the label `reason`. What is rejected before it was acknowledged is told in the answer; what is lost later is
 /// counted and logged.
@@ -24,6 +26,39 @@ pub enum Reason {
     Shutdown,
     /// Nothing names a project for it, and there is no default one.
     NoProject,
+    /// The server takes no logs.
+    NotTaken,
+}
+
+/// What is counted as rejected; values of the label `kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum What {
+    Span,
+    /// An error event, whose span may have gone out.
+    Error,
+    Log,
+}
+
+/// All of them.
+pub const WHATS: [What; 3] = [What::Span, What::Error, What::Log];
+
+impl What {
+    /// What a signal brings.
+    pub fn of(signal: Signal) -> Self {
+        match signal {
+            Signal::Traces => Self::Span,
+            Signal::Logs => Self::Log,
+        }
+    }
+
+    /// As it stands in the label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Span => "span",
+            Self::Error => "error",
+            Self::Log => "log",
+        }
+    }
 }
 
 /// All of them, so that each has a series from the start.
@@ -38,6 +73,7 @@ pub const REASONS: &[Reason] = &[
     Reason::Expired,
     Reason::Shutdown,
     Reason::NoProject,
+    Reason::NotTaken,
 ];
 
 impl Reason {
@@ -54,6 +90,7 @@ impl Reason {
             Self::Expired => "expired",
             Self::Shutdown => "shutdown",
             Self::NoProject => "no_project",
+            Self::NotTaken => "not_taken",
         }
     }
 }

@@ -2,16 +2,16 @@
 
 use crate::cli::Cli;
 use crate::config::Config;
-use crate::config::pipelines::Signal;
 use crate::config::receiver::{Auth, Cors, Listener};
 use crate::delivery::exporter::Exporter;
 use crate::delivery::start::start;
 use crate::error::Error;
 use crate::figures::Figures;
 use crate::generate;
-use crate::receive::receiver::Receiver;
+use crate::receive::receiver::{Feeds, Receiver};
 use crate::receive::{grpc, http};
-use crate::rejection::Reason;
+use crate::rejection::{Reason, What};
+use crate::signal::Signal;
 use crate::web::{self, Metrics};
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -112,7 +112,8 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
             bound.push(open(&grpc.listener, router).await?);
         }
         if let Some(http) = &receiver.http {
-            let router = http::router(feeds(http.listener.limit), &http.traces_path);
+            let router = feeds(http.listener.limit);
+            let router = http::router(router, &http.traces_path, &http.logs_path);
             let router = match &http.cors {
                 None => router,
                 Some(cors) => router.layer(cors_layer(cors)),
@@ -150,7 +151,7 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
     };
     own.abort();
     if left > 0 {
-        figures.rejected(Reason::Shutdown, left);
+        figures.rejected(What::Span, Reason::Shutdown, left);
         let text = format!(
             "{left} spans and events had been acknowledged and could not be delivered in {} s; they are lost",
             GRACE.as_secs()
@@ -215,12 +216,12 @@ fn cors_layer(cors: &Cors) -> CorsLayer {
 }
 
 /// The exporters that a receiver feeds, replaced when the configuration is.
-type Fed = Arc<ArcSwap<Vec<Arc<Exporter>>>>;
+type Fed = Arc<ArcSwap<Feeds>>;
 
 /// All exporters, and which receiver feeds which.
 struct Bridge {
     figures: Figures,
-    exporters: Fed,
+    exporters: Arc<ArcSwap<Vec<Arc<Exporter>>>>,
     /// By receiver.
     feeds: HashMap<String, Fed>,
     /// Those of earlier configurations, with what was left of them.
@@ -256,9 +257,15 @@ impl Bridge {
         });
         let started: HashMap<_, _> = started.collect::<Result<_, Error>>()?;
         for (receiver, fed) in &self.feeds {
-            let exporters = config.exporters_of(receiver, Signal::Traces);
-            let exporters = exporters.filter_map(|exporter| started.get(&exporter.name).cloned());
-            fed.store(Arc::new(exporters.collect()));
+            let of = |signal| {
+                let exporters = config.exporters_of(receiver, signal);
+                let started = exporters.filter_map(|one| started.get(&one.name).cloned());
+                started.collect()
+            };
+            fed.store(Arc::new(Feeds {
+                traces: of(Signal::Traces),
+                logs: of(Signal::Logs),
+            }));
         }
         let all = Arc::new(started.into_values().collect());
         let former = self.exporters.swap(all);

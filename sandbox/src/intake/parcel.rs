@@ -197,12 +197,11 @@ impl Parcel {
 
 impl Load {
     fn of(item: Item, relay: Relay) -> Self {
-        let takes_containers = relay.takes_containers() && item.is_container();
         match item.name() {
             "event" => Self::Event(item.payload),
             "transaction" if relay.takes_transactions() => Self::Transaction(item.payload),
-            "span" if takes_containers => Self::Spans(item),
-            "log" if takes_containers => Self::Logs(item),
+            "span" if relay.takes_spans() && item.is_container() => Self::Spans(item),
+            "log" if relay.takes_logs() && item.is_container() => Self::Logs(item),
             name if OTHERS.contains(&name) => Self::Other(item),
             _ => Self::Unknown(item),
         }

@@ -4,7 +4,8 @@
 //! |---|---|---|---|---|---|---|
 //! | `store/` | yes | yes | yes | yes | yes | errors only |
 //! | `envelope/` | yes | yes | yes | yes | yes | 404 |
-//! | spans and logs in containers | yes | yes | dropped | dropped | dropped | |
+//! | spans in containers | yes | yes | dropped | dropped | dropped | |
+//! | logs in containers | yes | yes | yes | dropped | dropped | |
 //! | `integration/otlp/v1/…` | 200, an empty message | 200, no body | 202, no body | 404 | 404 | 404 |
 //! | its refusals | `google.rpc.Status` | JSON | JSON | | | |
 //! | the key as user of HTTP Basic | yes | no | no | no | no | no |
@@ -56,9 +57,14 @@ impl Relay {
         self >= Self::V26_7
     }
 
-    /// Spans and logs in envelopes.
-    pub(crate) fn takes_containers(self) -> bool {
+    /// Spans in envelopes.
+    pub(crate) fn takes_spans(self) -> bool {
         self >= Self::V26_5
+    }
+
+    /// Logs in envelopes, which are older.
+    pub(crate) fn takes_logs(self) -> bool {
+        self >= Self::V26_2
     }
 
     pub(crate) fn takes_transactions(self) -> bool {

@@ -14,6 +14,9 @@ pub(crate) const RATE: &str = "sentry.client_sample_rate";
 const SPAN: [&str; 4] = ["trace_id", "name", "status", "span_id"];
 const LOG: [&str; 4] = ["timestamp", "trace_id", "level", "body"];
 
+/// The largest log, as Relay counts it: the bytes of its body, and of the names and values of its attributes.
+const LARGEST_LOG: usize = 2 << 20;
+
 /// When it came, and what the times are measured by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Receipt {
@@ -113,8 +116,37 @@ fn op(attributes: &Attributes) -> String {
 
 /// A log, as [`sift`] treats a span.
 pub(crate) fn log(log: Value, receipt: Receipt) -> Sifted {
-    let (log, remarks) = in_time(log, &["timestamp"], receipt)?;
+    if log_size(&log) > LARGEST_LOG {
+        return Err(("too_large:log", "more than 2 MiB".to_owned()));
+    }
+    let (mut log, mut remarks) = in_time(log, &["timestamp"], receipt)?;
+    for (key, is_trace) in [("trace_id", true), ("span_id", false)] {
+        let id = log.get(key).and_then(Value::as_str);
+        let of = if is_trace { ids::trace } else { ids::span };
+        if id.is_some_and(|id| of(id).is_none()) {
+            remarks.push(Remark::new(key, "no id, dropped"));
+            log[key] = Value::Null;
+        }
+    }
+    if let Some(attributes) = log.get_mut("attributes").and_then(Value::as_object_mut) {
+        attributes.retain(|key, attribute| {
+            let kept = values::is_sound(attribute);
+            if !kept {
+                let path = format!("attributes.{key}");
+                remarks.push(Remark::new(path, "not of its type, dropped"));
+            }
+            kept
+        });
+    }
     complete(log, &LOG, remarks)
+}
+
+fn log_size(log: &Value) -> usize {
+    let text = |value: &Value| value.as_str().map_or(0, str::len);
+    let attributes = log.get("attributes").and_then(Value::as_object);
+    let attributes = attributes.into_iter().flatten();
+    let attributes = attributes.map(|(key, one)| key.len() + values::size(&one["value"]));
+    log.get("body").map_or(0, text) + attributes.sum::<usize>()
 }
 
 fn complete(record: Value, keys: &[&str], remarks: Vec<Remark>) -> Sifted {

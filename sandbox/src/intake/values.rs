@@ -23,6 +23,40 @@ pub(crate) fn put(attributes: &mut Attributes, key: &str, value: impl Into<Value
     attributes.insert(key.to_owned(), json!({"type": kind, "value": value}));
 }
 
+/// Whether the value of an attribute is of the type that it says; of an array all are of one kind. Relay drops it else.
+pub(crate) fn is_sound(attribute: &Value) -> bool {
+    let value = &attribute["value"];
+    match attribute["type"].as_str() {
+        Some("string") => value.is_string(),
+        Some("boolean") => value.is_boolean(),
+        Some("integer") => value.is_i64(),
+        Some("double") => value.is_number(),
+        Some("array") => value
+            .as_array()
+            .is_some_and(|values| is_of_one_kind(values)),
+        _ => false,
+    }
+}
+
+fn is_of_one_kind(values: &[Value]) -> bool {
+    let kinds: [fn(&Value) -> bool; 3] = [Value::is_string, Value::is_boolean, Value::is_number];
+    kinds
+        .iter()
+        .any(|kind| values.iter().all(|value| value.is_null() || kind(value)))
+}
+
+/// How many bytes a value counts as.
+pub(crate) fn size(value: &Value) -> usize {
+    match value {
+        Value::Null => 0,
+        Value::Bool(_) => 1,
+        Value::Number(_) => 8,
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(size).sum(),
+        Value::Object(fields) => fields.values().map(size).sum(),
+    }
+}
+
 /// The value of an attribute that is text.
 pub(crate) fn text<'a>(attributes: &'a Attributes, key: &str) -> Option<&'a str> {
     attributes.get(key)?.get("value")?.as_str()

@@ -359,3 +359,32 @@ fn logs_come_in_containers() {
     assert_eq!(outcomes.of("log").next().expect("a log").payload, log);
     assert_eq!(reasons(&outcomes), [("log_item", "no_data", 1)]);
 }
+
+#[test]
+fn a_log_keeps_what_is_of_its_type_and_has_two_mebibytes() {
+    let sandbox = taking();
+    let mut log =
+        json!({"timestamp": seconds(now()), "trace_id": TRACE, "level": "info", "body": "hi"});
+    log["attributes"] = json!({
+        "good": {"type": "integer", "value": 1},
+        "numbers": {"type": "array", "value": [1, 2.5]},
+        "text": {"type": "integer", "value": "1"},
+        "mixed": {"type": "array", "value": [1, "a"]},
+        "odd": {"type": "object", "value": {}},
+    });
+    let mut large = log.clone();
+    large["body"] = "x".repeat(2 << 20).into();
+    let mut of_no_trace = log.clone();
+    of_no_trace["trace_id"] = json!("abc");
+    // The average of what is in a container may have 2 MiB.
+    let header = json!({"type": "log", "content_type": LOGS, "item_count": 3});
+    let item = (header, json!({"items": [log, large, of_no_trace]}));
+    assert_eq!(status(&sandbox, &envelope(&json!({}), &[item])), 200);
+    let outcomes = sandbox.outcomes();
+    let kept = outcomes.of("log").next().expect("a log");
+    let names = kept.payload["attributes"].as_object().expect("an object");
+    assert_eq!(names.keys().collect::<Vec<_>>(), ["good", "numbers"]);
+    assert_eq!(kept.remarks.len(), 3);
+    let refused = [("log_item", "too_large:log", 1), ("log_item", "no_data", 1)];
+    assert_eq!(reasons(&outcomes), refused);
+}

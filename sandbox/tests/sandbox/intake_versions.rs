@@ -64,6 +64,11 @@ fn envelopes_came_with_the_first_relay_and_containers_late() {
     let kind = "application/vnd.sentry.items.span.v2+json";
     let item = json!({"type": "span", "content_type": kind, "item_count": 1});
     let body = envelope(&header, &[(item, json!({"version": 2, "items": [one]}))]);
+    let log =
+        json!({"timestamp": 1_789_999_000, "trace_id": TRACE, "level": "info", "body": "sold"});
+    let kind = "application/vnd.sentry.items.log+json";
+    let item = json!({"type": "log", "content_type": kind, "item_count": 1});
+    let logs = envelope(&json!({}), &[(item, json!({"items": [log]}))]);
     for (name, relay) in ALL {
         let sandbox = taking_as(relay);
         let status = post(
@@ -84,6 +89,9 @@ fn envelopes_came_with_the_first_relay_and_containers_late() {
         assert_eq!(status, if name == "9.1" { 404 } else { 200 }, "{name}");
         let expected = usize::from(["26.5", "26.7"].contains(&name));
         assert_eq!(sandbox.outcomes().of("span").count(), expected, "{name}");
+        post(&sandbox, "envelope/", &[], &logs);
+        let expected = usize::from(["26.2", "26.5", "26.7"].contains(&name));
+        assert_eq!(sandbox.outcomes().of("log").count(), expected, "{name}");
     }
 }
 

@@ -70,7 +70,7 @@ pub const EXPORTER: &[Key] = &[
         "mode",
         Word(&["auto", "otlp", "transactions"]),
         "auto",
-        "How spans are sent: as OTLP, to servers from 26.5; as transactions, to older ones; or as each project's server is found to take them.",
+        "How spans and logs are sent: as OTLP, to servers from 26.5; as transactions and log items, to older ones; or as each project's server is found to take them.",
     ),
     Key::new(
         "trace_timeout",

@@ -18,11 +18,12 @@ pub mod section;
 
 use crate::config::expand::Lookup;
 use crate::config::exporter::Exporter;
-use crate::config::pipelines::{Names, Pipelines, Route, Signal, is_of, tell_processors};
+use crate::config::pipelines::{Names, Pipelines, Route, is_of, tell_processors};
 use crate::config::receiver::Receiver;
 use crate::config::receiver_keys::TOP;
 use crate::config::report::Report;
 use crate::config::section::Section;
+use crate::signal::Signal;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use std::path::Path;

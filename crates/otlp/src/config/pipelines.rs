@@ -2,18 +2,9 @@
 
 use crate::config::processors;
 use crate::config::report::Report;
+use crate::signal::{SIGNALS, Signal};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
-
-/// What is received.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Signal {
-    Traces,
-    Logs,
-}
-
-/// Both of them, as pipelines are called.
-pub const SIGNALS: [(&str, Signal); 2] = [("traces", Signal::Traces), ("logs", Signal::Logs)];
 
 /// From a receiver to an exporter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

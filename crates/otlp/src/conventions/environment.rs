@@ -1,5 +1,6 @@
-//! The environment that a span belongs to.
+//! The environment that a span or log record belongs to.
 
+use crate::attributes::Attributes;
 use crate::conventions::left_out::{LeftOut, Rule};
 use crate::seen::Seen;
 use crate::terms::Terms;
@@ -12,10 +13,19 @@ const RULE: Rule = Rule {
 
 /// The one of the settings, else what the span's SDK has set, else the resource's; none where nothing is set.
 pub fn environment<'a>(seen: &Seen<'a>, terms: &'a Terms) -> Result<Option<&'a str>, LeftOut> {
-    let set = || seen.attributes().text(&["sentry.environment"]);
+    environment_of(seen.attributes(), seen.resource, terms)
+}
+
+/// The same of what has such attributes of its own.
+pub fn environment_of<'a>(
+    own: Attributes<'a>,
+    resource: Attributes<'a>,
+    terms: &'a Terms,
+) -> Result<Option<&'a str>, LeftOut> {
+    let set = || own.text(&["sentry.environment"]);
     let of_resource = || {
         let names = ["deployment.environment.name", "deployment.environment"];
-        seen.resource.text(&names)
+        resource.text(&names)
     };
     RULE.check(
         terms
@@ -29,7 +39,6 @@ pub fn environment<'a>(seen: &Seen<'a>, terms: &'a Terms) -> Result<Option<&'a s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attributes::Attributes;
     use crate::conventions::left_out::Why;
     use crate::testing::{attributes, span};
     use opentelemetry_proto::tonic::trace::v1::span::SpanKind;

@@ -1,5 +1,6 @@
-//! The release that a span belongs to.
+//! The release that a span or log record belongs to.
 
+use crate::attributes::Attributes;
 use crate::conventions::left_out::{LeftOut, Rule};
 use crate::seen::Seen;
 use crate::terms::Terms;
@@ -12,11 +13,20 @@ const RULE: Rule = Rule {
 
 /// What the span's SDK has set, else the first of the attributes that the settings name; none where nothing is set.
 pub fn release<'a>(seen: &Seen<'a>, terms: &Terms) -> Result<Option<&'a str>, LeftOut> {
-    let set = seen.attributes().text(&["sentry.release"]);
+    release_of(seen.attributes(), seen.resource, terms)
+}
+
+/// The same of what has such attributes of its own.
+pub fn release_of<'a>(
+    own: Attributes<'a>,
+    resource: Attributes<'a>,
+    terms: &Terms,
+) -> Result<Option<&'a str>, LeftOut> {
+    let set = own.text(&["sentry.release"]);
     let named = || {
         let names = terms.release_from.iter();
         names
-            .map(|name| seen.resource.text(&[name]))
+            .map(|name| resource.text(&[name]))
             .find_map(|text| text)
     };
     RULE.check(set.or_else(named))
@@ -25,7 +35,6 @@ pub fn release<'a>(seen: &Seen<'a>, terms: &Terms) -> Result<Option<&'a str>, Le
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attributes::Attributes;
     use crate::conventions::left_out::Why;
     use crate::testing::{attributes, span};
     use opentelemetry_proto::tonic::trace::v1::span::SpanKind;

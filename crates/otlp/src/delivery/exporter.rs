@@ -4,20 +4,25 @@ use crate::attributes::Attributes;
 use crate::check::{self, Mended};
 use crate::delivery::additions::add;
 use crate::delivery::budget::Slot;
+use crate::delivery::logs::Takes;
 use crate::delivery::mode::Mode;
 use crate::delivery::payload::{Kind, Payload};
 use crate::delivery::project::{Project, Shared};
 use crate::delivery::route::Route;
 use crate::delivery::spans::Writer;
+use crate::logs::complete::complete;
+use crate::logs::sound;
 use crate::privacy::{Cleaner, Privacy};
 use crate::receive::answer::Rejected;
 use crate::receive::request::{Outline, Request};
-use crate::receive::take::{SpanError, Take};
-use crate::rejection::Reason;
+use crate::receive::take::{RecordError, Take};
+use crate::rejection::{Reason, What};
 use crate::sample::is_kept;
 use crate::seen::Seen;
+use crate::signal::Signal;
 use chrono::{DateTime, Utc};
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use std::sync::Arc;
@@ -42,7 +47,8 @@ impl Exporter {
             exporter: self,
             cleaner: Cleaner::new(&self.privacy),
             slot,
-            rejected: Rejected::default(),
+            signal: request.signal,
+            rejected: Rejected::of(request.signal),
             now: Utc::now(),
             since: Instant::now(),
             oldest: 0,
@@ -84,14 +90,15 @@ struct Taking<'a> {
     exporter: &'a Exporter,
     cleaner: Cleaner<'a>,
     slot: &'a Arc<Slot>,
+    signal: Signal,
     rejected: Rejected,
     now: DateTime<Utc>,
     since: Instant,
-    /// Spans that started before are too old.
+    /// Spans that started before, and log records of before, are too old.
     oldest: u64,
     /// That of the resource; none: there is none for it.
     project: Option<Arc<Project>>,
-    /// How that project takes spans, if it is known yet.
+    /// How that project takes spans, if it is known yet; of no matter for logs.
     mode: Option<Mode>,
     resource: Resource,
     scope: Option<InstrumentationScope>,
@@ -108,7 +115,7 @@ impl Taking<'_> {
         };
         if spans > 0 {
             project.push(Payload {
-                kind: Kind::Traces,
+                kind: Kind::of(self.signal),
                 event_id: String::new(),
                 body,
                 spans,
@@ -121,8 +128,29 @@ impl Taking<'_> {
     }
 
     fn reject(&mut self, reason: Reason, what: impl FnOnce() -> String) {
-        self.exporter.shared.figures.rejected(reason, 1);
+        let figures = &self.exporter.shared.figures;
+        figures.rejected(What::of(self.signal), reason, 1);
         self.rejected.add(reason, what);
+    }
+
+    fn unreadable(&mut self, error: &RecordError) {
+        let reason = match error {
+            RecordError::Malformed(_) => Reason::Malformed,
+            RecordError::TooLarge(_) => Reason::TooLarge,
+        };
+        self.reject(reason, || error.to_string());
+    }
+
+    /// Nanoseconds since 1970.
+    fn now(&self) -> u64 {
+        let now = self.now.timestamp_nanos_opt().unwrap_or_default();
+        u64::try_from(now).unwrap_or_default()
+    }
+
+    fn no_project(&mut self) {
+        self.reject(Reason::NoProject, || {
+            "no project: set `routing.default_project`".to_owned()
+        });
     }
 }
 
@@ -134,7 +162,9 @@ impl Take for Taking<'_> {
             .exporter
             .route
             .project(Attributes(&resource.attributes));
-        let mode = self.project.as_ref().and_then(|project| project.mode());
+        let project = self.project.as_ref();
+        let of_spans = project.filter(|_| self.signal == Signal::Traces);
+        let mode = of_spans.and_then(|project| project.mode());
         self.oldest = mode.unwrap_or(Mode::Otlp).oldest_start(self.now);
         self.mode = mode;
         self.writer.resource(resource.clone(), schema_url);
@@ -149,28 +179,19 @@ impl Take for Taking<'_> {
         self.scope = scope;
     }
 
-    fn span(&mut self, span: Result<Span, SpanError>) {
+    fn span(&mut self, span: Result<Span, RecordError>) {
         let mut span = match span {
             Ok(span) => span,
-            Err(error) => {
-                let reason = match error {
-                    SpanError::Malformed(_) => Reason::Malformed,
-                    SpanError::TooLarge => Reason::TooLarge,
-                };
-                return self.reject(reason, || error.to_string());
-            }
+            Err(error) => return self.unreadable(&error),
         };
-        let now = self.now.timestamp_nanos_opt().unwrap_or_default();
-        let now = u64::try_from(now).unwrap_or_default();
+        let now = self.now();
         let mended = &mut self.mended;
         let fit = check::check(&mut span, now, self.oldest, |what| mended.push(what));
         if let Err(unfit) = fit {
             return self.reject(unfit.reason, || unfit.what);
         }
         if self.project.is_none() {
-            return self.reject(Reason::NoProject, || {
-                "no project: set `routing.default_project`".to_owned()
-            });
+            return self.no_project();
         }
         self.cleaner.clean_span(&mut span);
         let (shared, Some(project)) = (&self.exporter.shared, &self.project) else {
@@ -185,7 +206,7 @@ impl Take for Taking<'_> {
         project.report(&seen);
         if !is_kept(&span.trace_id, shared.terms.sample_rate) {
             // Asked for, and no failure of the client's: it is counted, and not told.
-            return shared.figures.rejected(Reason::Sampled, 1);
+            return shared.figures.rejected(What::Span, Reason::Sampled, 1);
         }
         if self.mode == Some(Mode::Transactions) {
             return project.group(&seen);
@@ -195,5 +216,30 @@ impl Take for Taking<'_> {
             shared.left_out(left_out);
         });
         self.writer.span(&span);
+    }
+    fn log(&mut self, log: Result<LogRecord, RecordError>) {
+        let mut log = match log {
+            Ok(log) => log,
+            Err(error) => return self.unreadable(&error),
+        };
+        let now = self.now();
+        let mended = &mut self.mended;
+        let sound = sound::check(&mut log, now, self.oldest, |what| mended.push(what));
+        if let Err(unfit) = sound {
+            return self.reject(unfit.reason, || unfit.what);
+        }
+        let Some(project) = &self.project else {
+            return self.no_project();
+        };
+        if project.takes_logs() == Some(Takes::Nothing) {
+            return self.reject(Reason::NotTaken, || "the server takes no logs".to_owned());
+        }
+        self.cleaner.clean_log(&mut log);
+        let shared = &self.exporter.shared;
+        let resource = Attributes(&self.resource.attributes);
+        complete(&mut log, resource, &shared.terms, |left_out| {
+            shared.left_out(left_out);
+        });
+        self.writer.log(&log);
     }
 }

@@ -1,5 +1,6 @@
 //! Where data of one project is handed in: the addresses and the key.
 
+use crate::signal::Signal;
 use reqwest::header::HeaderValue;
 use secrecy::SecretString;
 use sentry_types::Dsn;
@@ -15,8 +16,8 @@ pub const AUTH: &str = "x-sentry-auth";
 #[derive(Debug, Clone)]
 pub struct Intake {
     /// OTLP; a trailing slash is taken by all versions.
-    pub traces: Url,
-    pub logs: Url,
+    traces: Url,
+    logs: Url,
     /// Its trailing slash is needed: without it Relay passes the request on to the web application.
     pub envelope: Url,
     /// Value of [`AUTH`].
@@ -32,6 +33,14 @@ pub struct Intake {
 pub struct IntakeError(&'static str);
 
 impl Intake {
+    /// Where a signal is handed in as OTLP.
+    pub fn otlp(&self, signal: Signal) -> &Url {
+        match signal {
+            Signal::Traces => &self.traces,
+            Signal::Logs => &self.logs,
+        }
+    }
+
     /// That of a DSN, with its port and path in front.
     ///
     /// # Errors

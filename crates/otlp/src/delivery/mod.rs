@@ -7,6 +7,7 @@ pub mod exporter;
 pub mod grouping;
 pub mod intake;
 pub mod limits;
+pub mod logs;
 pub mod lookup;
 pub mod mode;
 pub mod payload;

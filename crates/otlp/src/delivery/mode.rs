@@ -1,11 +1,13 @@
 //! How a project takes spans: as OTLP, or as transactions.
 
 use crate::delivery::intake::Intake;
-use crate::delivery::sender::post;
+use crate::delivery::sender::{PROTOBUF, post};
+use crate::signal::Signal;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, StatusCode};
+use std::fmt;
 use std::time::Duration;
 use tap_sentry_api::connection::chain;
 
@@ -70,51 +72,78 @@ pub enum Answer {
 /// Between the two questions: the first with a key that Relay has not looked up yet is answered 200 whatever it is (26.9).
 const BETWEEN: Duration = Duration::from_secs(1);
 
-/// Asks the OTLP intake twice with nothing in it, which is a valid request without spans.
-pub async fn ask(client: &Client, intake: &Intake) -> Answer {
-    if let Some(answer) = once(client, intake).await.err() {
-        return answer;
-    }
-    tokio::time::sleep(BETWEEN).await;
-    match once(client, intake).await {
-        Err(answer) => answer,
-        Ok(true) => Answer::Mode(Mode::Otlp, "it answers as Relay 26.7 and later do".to_owned()),
-        Ok(false) => Answer::Mode(
-            Mode::Transactions,
-            "it answers, but not as Relay 26.7 and later do, so that spans may be dropped behind the answer; `mode: otlp` insists".to_owned(),
-        ),
+/// What the OTLP intake answered to a request with nothing in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// As Relay 26.7 and later do, which are known to keep what they take.
+    Known,
+    /// Another success.
+    Success,
+    /// 404: the server has no such path.
+    NotThere(String),
+    /// 401 or 403.
+    Refused(String),
+    /// To be asked again.
+    Nothing(String),
+}
+
+impl fmt::Display for Heard {
+    fn fmt(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
+        text.write_str(match self {
+            Self::Known | Self::Success => "it takes them",
+            Self::NotThere(told) | Self::Refused(told) | Self::Nothing(told) => told,
+        })
     }
 }
 
-/// Whether a 2xx was the answer of a Relay that is known to keep spans; else what the answer means.
-async fn once(client: &Client, intake: &Intake) -> Result<bool, Answer> {
-    let sent = post(
-        client,
-        intake,
-        &intake.traces,
-        "application/x-protobuf",
-        Bytes::new(),
-    );
+/// How spans are taken, asked of the intake.
+pub async fn ask(client: &Client, intake: &Intake) -> Answer {
+    match hear(client, intake, Signal::Traces).await {
+        Heard::Known => Answer::Mode(Mode::Otlp, "it answers as Relay 26.7 and later do".to_owned()),
+        Heard::Success => Answer::Mode(
+            Mode::Transactions,
+            "it answers, but not as Relay 26.7 and later do, so that spans may be dropped behind the answer; `mode: otlp` insists".to_owned(),
+        ),
+        Heard::NotThere(told) => Answer::Mode(Mode::Transactions, told),
+        Heard::Refused(why) => Answer::Refused(why),
+        Heard::Nothing(why) => Answer::Nothing(why),
+    }
+}
+
+/// Asks the OTLP intake of a signal twice with nothing in it, which is a valid request.
+pub async fn hear(client: &Client, intake: &Intake, signal: Signal) -> Heard {
+    let first = once(client, intake, signal).await;
+    if !matches!(first, Heard::Known | Heard::Success) {
+        return first;
+    }
+    tokio::time::sleep(BETWEEN).await;
+    once(client, intake, signal).await
+}
+
+async fn once(client: &Client, intake: &Intake, signal: Signal) -> Heard {
+    let url = intake.otlp(signal);
+    let sent = post(client, intake, url, PROTOBUF, Bytes::new());
     let response = match sent.await {
         Ok(response) => response,
-        Err(error) => return Err(Answer::Nothing(chain(&error.without_url()))),
+        Err(error) => return Heard::Nothing(chain(&error.without_url())),
     };
     let status = response.status();
     let told = format!("it answered {}", status.as_u16());
     if status.is_success() {
-        let protobuf = response
-            .headers()
-            .get(CONTENT_TYPE)
-            .is_some_and(|value| value.as_bytes().starts_with(b"application/x-protobuf"));
-        let body = response.bytes().await;
-        let empty = body.map_err(|error| Answer::Nothing(chain(&error.without_url())))?;
-        return Ok(status == StatusCode::OK && protobuf && empty.is_empty());
+        let content_type = response.headers().get(CONTENT_TYPE);
+        let protobuf =
+            content_type.is_some_and(|value| value.as_bytes().starts_with(PROTOBUF.as_bytes()));
+        return match response.bytes().await {
+            Ok(body) if status == StatusCode::OK && protobuf && body.is_empty() => Heard::Known,
+            Ok(_) => Heard::Success,
+            Err(error) => Heard::Nothing(chain(&error.without_url())),
+        };
     }
-    Err(match status {
+    match status {
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
-            Answer::Mode(Mode::Transactions, format!("{told} to OTLP"))
+            Heard::NotThere(format!("{told} to OTLP"))
         }
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Answer::Refused(told),
-        _ => Answer::Nothing(told),
-    })
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Heard::Refused(told),
+        _ => Heard::Nothing(told),
+    }
 }

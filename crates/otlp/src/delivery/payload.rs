@@ -2,7 +2,8 @@
 
 use crate::delivery::budget::Slot;
 use crate::delivery::limits::Category;
-use crate::envelope::Item;
+use crate::rejection::What;
+use crate::signal::Signal;
 use crate::transactions::payload::Sampled;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -17,10 +18,40 @@ pub enum Kind {
     Error,
     /// A transaction with its spans, in an envelope.
     Transaction,
+    /// Log records as OTLP, several `ResourceLogs` in a request.
+    Logs,
+    /// Log records as Sentry's log items, several in a container in an envelope.
+    LogItems,
 }
 
 /// All of them.
-pub const KINDS: [Kind; 3] = [Kind::Traces, Kind::Error, Kind::Transaction];
+pub const KINDS: [Kind; 5] = [
+    Kind::Traces,
+    Kind::Error,
+    Kind::Transaction,
+    Kind::Logs,
+    Kind::LogItems,
+];
+
+/// How much of a kind is sent at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Together {
+    pub bytes: usize,
+    /// Spans or log records.
+    pub items: u64,
+}
+
+/// As OTLP: a third of what Relay takes at once, and as many as the collector puts together.
+pub const TOGETHER: Together = Together {
+    bytes: 4 << 20,
+    items: 8192,
+};
+
+/// As Sentry's SDKs put log items together.
+pub const TOGETHER_LOG_ITEMS: Together = Together {
+    bytes: 4 << 20,
+    items: 100,
+};
 
 impl Kind {
     /// As it stands in the label `kind` and in log lines.
@@ -29,6 +60,7 @@ impl Kind {
             Self::Traces => "traces",
             Self::Error => "error",
             Self::Transaction => "transaction",
+            Self::Logs | Self::LogItems => "log",
         }
     }
 
@@ -38,6 +70,8 @@ impl Kind {
             Self::Traces => 0,
             Self::Error => 1,
             Self::Transaction => 2,
+            Self::Logs => 3,
+            Self::LogItems => 4,
         }
     }
 
@@ -52,15 +86,33 @@ impl Kind {
                 Category::Span,
                 Category::SpanIndexed,
             ],
+            Self::Logs | Self::LogItems => &[Category::LogItem, Category::LogByte],
         }
     }
 
-    /// In an envelope; none: it is OTLP.
-    pub fn item(self) -> Option<Item> {
+    /// What a signal is as OTLP.
+    pub fn of(signal: Signal) -> Self {
+        match signal {
+            Signal::Traces => Self::Traces,
+            Signal::Logs => Self::Logs,
+        }
+    }
+
+    /// What it counts as when it is lost.
+    pub fn what(self) -> What {
         match self {
-            Self::Traces => None,
-            Self::Error => Some(Item::Event),
-            Self::Transaction => Some(Item::Transaction),
+            Self::Traces | Self::Transaction => What::Span,
+            Self::Error => What::Error,
+            Self::Logs | Self::LogItems => What::Log,
+        }
+    }
+
+    /// How much that waits is put together; none: each goes by itself.
+    pub fn together(self) -> Option<Together> {
+        match self {
+            Self::Traces | Self::Logs => Some(TOGETHER),
+            Self::LogItems => Some(TOGETHER_LOG_ITEMS),
+            Self::Error | Self::Transaction => None,
         }
     }
 }
@@ -71,9 +123,10 @@ pub struct Payload {
     pub kind: Kind,
     /// Stays the same in every try, since Relay may have taken what it answers 429 to. Empty for OTLP.
     pub event_id: String,
-    /// JSON of an event or a transaction; or fields `resource_spans` of an OTLP request, as many as there are.
+    /// JSON of an event or a transaction; a line of JSON for each log item; or fields `resource_spans` or `resource_logs` of an
+    /// OTLP request, as many as there are.
     pub body: Bytes,
-    /// Spans in it; 0 for an error.
+    /// Spans or log records in it; 0 for an error.
     pub spans: u64,
     /// When it was taken.
     pub since: Instant,
@@ -86,8 +139,16 @@ pub struct Payload {
 }
 
 impl Payload {
-    /// What it counts for in a queue: spans, or one event.
+    /// What it counts for in a queue: spans, log records, or one event.
     pub fn items(&self) -> u64 {
         self.spans.max(1)
+    }
+
+    /// What Sentry has taken with it: spans, log records, or one event or transaction.
+    pub fn sent(&self) -> u64 {
+        match self.kind {
+            Kind::Transaction => 1,
+            _ => self.items(),
+        }
     }
 }

@@ -5,9 +5,10 @@ use crate::delivery::budget::{Budget, Used};
 use crate::delivery::grouping::Grouping;
 use crate::delivery::intake::Intake;
 use crate::delivery::limits::Limits;
+use crate::delivery::logs::{Asked, Question, Takes};
 use crate::delivery::lookup::Found;
 use crate::delivery::mode::{self, Answer, Mode, Wanted};
-use crate::delivery::payload::{KINDS, Kind, Payload};
+use crate::delivery::payload::{KINDS, Kind, Payload, TOGETHER_LOG_ITEMS};
 use crate::delivery::queue::Queue;
 use crate::delivery::regroup::Regroup;
 use crate::delivery::reporting::{Report, Reporting};
@@ -17,9 +18,11 @@ use crate::delivery::source::Source;
 use crate::delivery::spans::halves;
 use crate::errors::events_of;
 use crate::figures::Figures;
+use crate::logs::items;
 use crate::receive::request::Request;
-use crate::rejection::Reason;
+use crate::rejection::{Reason, What};
 use crate::seen::Seen;
+use crate::signal::Signal;
 use crate::terms::Terms;
 use crate::told::Told;
 use crate::transactions::payload::Ready;
@@ -74,7 +77,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Counts what is left out of spans, and says it once.
+    /// Counts what is left out of spans and log records, and says it once.
     pub fn left_out(&self, left_out: LeftOut) {
         self.figures.left_out(left_out.what, 1);
         let text = left_out.to_string();
@@ -103,6 +106,10 @@ enum Place {
     There(Arc<Project>),
     /// The key has been refused for too long.
     Nowhere,
+    /// In another form.
+    Otherwise,
+    /// The server takes none of its kind.
+    Untaken,
 }
 
 /// A project. Its tasks end when they are dropped.
@@ -118,6 +125,7 @@ pub struct Project {
     reporting: Reporting,
     limits: Mutex<Limits>,
     state: watch::Sender<State>,
+    asked: Asked,
     ask_again: Notify,
     /// Spans and events that were taken and have not come to an end.
     pending: AtomicU64,
@@ -141,6 +149,7 @@ impl Project {
             queue: Queue::default(),
             limits: Mutex::default(),
             state: watch::Sender::new(State::Starting),
+            asked: Asked::default(),
             ask_again: Notify::new(),
             pending: AtomicU64::new(0),
         })
@@ -156,6 +165,14 @@ impl Project {
                 Wanted::Otlp => Some(Mode::Otlp),
                 Wanted::Transactions => Some(Mode::Transactions),
             },
+        }
+    }
+
+    /// How logs are taken, if that is known.
+    pub fn takes_logs(&self) -> Option<Takes> {
+        match &*self.state.borrow() {
+            State::Elsewhere(default) => default.takes_logs(),
+            _ => self.asked.known(),
         }
     }
 
@@ -189,7 +206,7 @@ impl Project {
         }
         let broken = self.reporting.add(seen.span, found.recorded) + found.nameless;
         let figures = &self.shared.figures;
-        figures.rejected(Reason::Malformed, broken as u64);
+        figures.rejected(What::Error, Reason::Malformed, broken as u64);
     }
 
     /// Sends all that waits for more of its kind: the program ends.
@@ -265,7 +282,7 @@ impl Project {
             log::error!(exporter, project; "{broken}: {}", broken.source);
             shared
                 .figures
-                .rejected(Reason::Malformed, broken.spans as u64);
+                .rejected(What::Span, Reason::Malformed, broken.spans as u64);
         }
     }
 
@@ -401,11 +418,13 @@ impl Project {
                 sleep_until(until).await;
                 continue;
             }
-            let intake = match self.ready(&payload).await {
-                Place::Here(_, Mode::Transactions) if kind == Kind::Traces => {
-                    return self.regroup(&payload);
-                }
+            let intake = match self.place(&payload).await {
                 Place::Here(intake, _) => intake,
+                Place::Otherwise if kind == Kind::Logs => return self.itemise(&payload),
+                Place::Otherwise => return self.regroup(&payload),
+                Place::Untaken => {
+                    return self.lost(&payload, Reason::NotTaken, "the server takes no logs");
+                }
                 Place::There(default) => {
                     let _moving = self.shared.moving.lock();
                     self.ended(&payload);
@@ -438,6 +457,7 @@ impl Project {
                 }
                 Outcome::NotThere => {
                     self.ask_again.notify_one();
+                    self.asked.forget();
                     "the server has no such intake (404)".to_owned()
                 }
                 Outcome::Passing(why) => why,
@@ -457,12 +477,30 @@ impl Project {
     /// Spans that were taken before it was known that the server wants transactions.
     fn regroup(&self, payload: &Payload) {
         // It was written here, and can be read.
-        if let Ok((request, _)) = Request::protobuf(payload.body.clone()) {
+        if let Ok((request, _)) = Request::protobuf(Signal::Traces, payload.body.clone()) {
             let mut regroup = Regroup::new(|seen: &Seen<'_>| self.group(seen));
             request.visit(&mut regroup);
             if regroup.too_old > 0 {
                 self.too_old(regroup.too_old);
             }
+        }
+        self.ended(payload);
+    }
+
+    /// Log records that go out in envelopes.
+    fn itemise(&self, payload: &Payload) {
+        let bounds = items::Bounds {
+            items: TOGETHER_LOG_ITEMS.items,
+            bytes: TOGETHER_LOG_ITEMS.bytes,
+        };
+        let _moving = self.shared.moving.lock();
+        for (body, spans) in items::items(payload.body.clone(), bounds) {
+            self.push(Payload {
+                kind: Kind::LogItems,
+                body,
+                spans,
+                ..payload.clone()
+            });
         }
         self.ended(payload);
     }
@@ -476,6 +514,44 @@ impl Project {
         let seconds = began.elapsed().as_secs_f64();
         shared.figures.took(payload.kind, seconds);
         outcome
+    }
+
+    /// Where and how a payload is handed in, once that is known.
+    async fn place(&self, payload: &Payload) -> Place {
+        loop {
+            match (self.ready(payload).await, payload.kind) {
+                (Place::Here(_, Mode::Transactions), Kind::Traces) => return Place::Otherwise,
+                (Place::Here(intake, mode), Kind::Logs) => match self.ask_of_logs(&intake).await {
+                    Some(Takes::Otlp) => return Place::Here(intake, mode),
+                    Some(Takes::Items) => return Place::Otherwise,
+                    Some(Takes::Nothing) => return Place::Untaken,
+                    // The key is refused, and that is known now.
+                    None => {}
+                },
+                (place, _) => return place,
+            }
+        }
+    }
+
+    /// How logs are taken; the first who has some asks. None: the key is refused.
+    async fn ask_of_logs(&self, intake: &Intake) -> Option<Takes> {
+        let shared = &self.shared;
+        let question = Question {
+            client: &shared.client,
+            intake,
+            wanted: shared.wanted,
+            retry: &shared.retry,
+            exporter: &shared.name,
+            project: &self.label,
+        };
+        match self.asked.takes(&question).await {
+            Ok(takes) => Some(takes),
+            Err(why) => {
+                self.refused(&why);
+                self.ask_again.notify_one();
+                None
+            }
+        }
     }
 
     /// Where a payload is handed in, once that is known.
@@ -507,12 +583,7 @@ impl Project {
     }
 
     fn delivered(&self, payload: &Payload) {
-        let sent = if payload.kind == Kind::Traces {
-            payload.spans
-        } else {
-            1
-        };
-        self.shared.figures.sent(payload.kind, sent);
+        self.shared.figures.sent(payload.kind, payload.sent());
         self.ended(payload);
     }
 
@@ -520,13 +591,16 @@ impl Project {
     fn too_old(&self, spans: u64) {
         let (exporter, project) = (&self.shared.name, &self.label);
         log::error!(exporter, project, spans; "lost: they started more than 5 days ago, which is too old for transactions");
-        self.shared.figures.rejected(Reason::TooOld, spans);
+        self.shared
+            .figures
+            .rejected(What::Span, Reason::TooOld, spans);
     }
 
     fn lost(&self, payload: &Payload, reason: Reason, why: &str) {
         let (exporter, project, items) = (&self.shared.name, &self.label, payload.items());
         log::error!(exporter, project, kind = payload.kind.name(), items, reason = reason.name(); "lost: {why}");
-        self.shared.figures.rejected(reason, items);
+        let what = payload.kind.what();
+        self.shared.figures.rejected(what, reason, items);
         self.ended(payload);
     }
 
@@ -536,9 +610,13 @@ impl Project {
 
     /// Two halves take the place of what is too large.
     fn too_large(&self, payload: &Payload) {
-        let halves = (payload.kind == Kind::Traces)
-            .then(|| halves(&payload.body, payload.spans))
-            .flatten();
+        let (body, count) = (&payload.body, payload.spans);
+        let halves = match payload.kind {
+            Kind::Traces => halves(Signal::Traces, body, count),
+            Kind::Logs => halves(Signal::Logs, body, count),
+            Kind::LogItems => items::halves(body, count),
+            Kind::Error | Kind::Transaction => None,
+        };
         let Some(halves) = halves else {
             return self.lost(
                 payload,

@@ -7,11 +7,6 @@ use std::collections::VecDeque;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// Spans that wait are sent together up to so many bytes, a third of what Relay takes at once.
-pub const TOGETHER_BYTES: usize = 4 << 20;
-/// And up to so many, as the collector puts them together.
-pub const TOGETHER_SPANS: u64 = 8192;
-
 /// First in, first out, kind by kind.
 #[derive(Debug, Default)]
 pub struct Queue {
@@ -33,7 +28,7 @@ impl Queue {
         self.changed[place].notify_one();
     }
 
-    /// The next to be sent, as soon as there is one. OTLP that waits is put together. Nothing is lost when the future is dropped.
+    /// The next to be sent, as soon as there is one. What may go together is put together. Nothing is lost when the future is dropped.
     pub async fn next(&self, kind: Kind) -> Payload {
         loop {
             if let Some(payload) = self.pop(kind) {
@@ -48,13 +43,13 @@ impl Queue {
         let mut lines = self.lines.lock();
         let line = &mut lines[kind.place()];
         let mut first = line.pop_front()?;
-        if kind == Kind::Traces && !first.alone {
+        if let Some(most) = kind.together().filter(|_| !first.alone) {
             let mut bytes = first.body.len();
             let mut spans = first.spans;
             let fit = line.iter().take_while(|payload| {
                 bytes += payload.body.len();
                 spans += payload.spans;
-                !payload.alone && bytes <= TOGETHER_BYTES && spans <= TOGETHER_SPANS
+                !payload.alone && bytes <= most.bytes && spans <= most.items
             });
             let fit = fit.count();
             if fit > 0 {
@@ -96,6 +91,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::payload::TOGETHER;
     use bytes::Bytes;
 
     fn spans(bytes: usize, spans: u64) -> Payload {
@@ -117,7 +113,7 @@ mod tests {
         for _ in 0..3 {
             queue.push(spans(100, 4000));
         }
-        queue.push(spans(TOGETHER_BYTES, 1));
+        queue.push(spans(TOGETHER.bytes, 1));
         queue.push(spans(1, 1));
         let mut sizes = Vec::new();
         while let Some(payload) = queue.pop(Kind::Traces) {
@@ -125,7 +121,7 @@ mod tests {
         }
         assert_eq!(
             sizes,
-            [(200, 8000), (100, 4000), (TOGETHER_BYTES, 1), (1, 1)]
+            [(200, 8000), (100, 4000), (TOGETHER.bytes, 1), (1, 1)]
         );
         assert!(queue.is_empty());
     }

@@ -2,10 +2,11 @@
 
 use crate::attributes::Attributes;
 use crate::delivery::mode::Mode;
-use crate::receive::take::{SpanError, Take};
+use crate::receive::take::{RecordError, Take};
 use crate::seen::Seen;
 use chrono::Utc;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
@@ -40,7 +41,7 @@ impl<F: FnMut(&Seen<'_>)> Take for Regroup<F> {
         self.scope = scope;
     }
 
-    fn span(&mut self, span: Result<Span, SpanError>) {
+    fn span(&mut self, span: Result<Span, RecordError>) {
         let Ok(span) = span else {
             return;
         };
@@ -53,5 +54,9 @@ impl<F: FnMut(&Seen<'_>)> Take for Regroup<F> {
             scope: self.scope.as_ref(),
             span: &span,
         });
+    }
+
+    fn log(&mut self, _: Result<LogRecord, RecordError>) {
+        // A request of traces has none.
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::delivery::intake::{AUTH, Intake};
 use crate::delivery::limits::{DEFAULT_WAIT, Limits, seconds};
-use crate::delivery::payload::Payload;
-use crate::envelope::envelope;
+use crate::delivery::payload::{Kind, Payload};
+use crate::envelope::{Item, envelope, logs};
+use crate::signal::Signal;
 use bytes::Bytes;
 use chrono::Utc;
 use parking_lot::Mutex;
@@ -17,6 +18,9 @@ use tokio::time::Instant;
 
 /// The header that names limits; it may come with any answer.
 const RATE_LIMITS: &str = "x-sentry-rate-limits";
+/// Content types.
+pub const PROTOBUF: &str = "application/x-protobuf";
+const ENVELOPE: &str = "application/x-sentry-envelope";
 /// Of what an answer says no more is read.
 const TEXT: usize = 4 << 10;
 
@@ -46,17 +50,20 @@ pub async fn hand_in(
     payload: &Payload,
     limits: &Mutex<Limits>,
 ) -> Outcome {
-    let (url, content_type, body) = match payload.kind.item() {
-        None => (
-            &intake.traces,
-            "application/x-protobuf",
-            payload.body.clone(),
+    let event = |item| {
+        let trace = trace(intake, payload);
+        envelope(item, &payload.event_id, &payload.body, trace, Utc::now())
+    };
+    let (url, content_type, body) = match payload.kind {
+        Kind::Traces => (intake.otlp(Signal::Traces), PROTOBUF, payload.body.clone()),
+        Kind::Logs => (intake.otlp(Signal::Logs), PROTOBUF, payload.body.clone()),
+        Kind::Error => (&intake.envelope, ENVELOPE, event(Item::Event)),
+        Kind::Transaction => (&intake.envelope, ENVELOPE, event(Item::Transaction)),
+        Kind::LogItems => (
+            &intake.envelope,
+            ENVELOPE,
+            logs(&payload.body, payload.spans, Utc::now()),
         ),
-        Some(item) => {
-            let trace = trace(intake, payload);
-            let body = envelope(item, &payload.event_id, &payload.body, trace, Utc::now());
-            (&intake.envelope, "application/x-sentry-envelope", body)
-        }
     };
     let answer = post(client, intake, url, content_type, body).await;
     let response = match answer {

@@ -1,27 +1,28 @@
-//! Spans as they go out: fields `resource_spans` of an OTLP request, written span by span.
+//! Spans and log records as they go out: fields `resource_spans` or `resource_logs` of an OTLP request, which have the same
+//! numbers, written record by record.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
-use crate::receive::request::{
-    RESOURCE, RESOURCE_SPANS, Request, SCHEMA_URL, SCOPE, SCOPE_SPANS, SPANS,
-};
-use crate::receive::take::{SpanError, Take};
+use crate::receive::request::{RECORDS, RESOURCE, RESOURCES, Request, SCHEMA_URL, SCOPE, SCOPES};
+use crate::receive::take::{RecordError, Take};
+use crate::signal::Signal;
 
-/// Writes resources, their scopes and the spans of these, without those that have no spans.
+/// Writes resources, their scopes and the spans or log records of these, without those that have none.
 #[derive(Debug, Default)]
 pub struct Writer {
     resource: (Resource, String),
     scope: (Option<InstrumentationScope>, String),
-    /// Finished fields `scope_spans`.
+    /// Finished fields `scope_spans` or `scope_logs`.
     scopes: BytesMut,
-    /// Finished fields `spans`.
-    spans: BytesMut,
-    /// Finished fields `resource_spans`.
+    /// Finished fields `spans` or `log_records`.
+    records: BytesMut,
+    /// Finished fields `resource_spans` or `resource_logs`.
     whole: BytesMut,
     count: u64,
 }
@@ -40,16 +41,24 @@ impl Writer {
     }
 
     pub fn span(&mut self, span: &Span) {
-        message(SPANS, span, &mut self.spans);
+        self.record(span);
+    }
+
+    pub fn log(&mut self, log: &LogRecord) {
+        self.record(log);
+    }
+
+    fn record(&mut self, record: &impl Message) {
+        message(RECORDS, record, &mut self.records);
         self.count += 1;
     }
 
-    /// Spans since the last [`Writer::finish`].
+    /// Spans or log records since the last [`Writer::finish`].
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// Everything written, and how many spans that is.
+    /// Everything written, and how many spans or log records that is.
     pub fn finish(&mut self) -> (Bytes, u64) {
         self.end_resource();
         (
@@ -59,20 +68,20 @@ impl Writer {
     }
 
     fn end_scope(&mut self) {
-        if self.spans.is_empty() {
+        if self.records.is_empty() {
             return;
         }
         let (scope, schema_url) = &self.scope;
         let length = scope.as_ref().map_or(0, |scope| message_len(SCOPE, scope))
-            + self.spans.len()
+            + self.records.len()
             + text_len(schema_url);
-        head(SCOPE_SPANS, length, &mut self.scopes);
+        head(SCOPES, length, &mut self.scopes);
         if let Some(scope) = scope {
             message(SCOPE, scope, &mut self.scopes);
         }
-        self.scopes.extend_from_slice(&self.spans);
+        self.scopes.extend_from_slice(&self.records);
         text(schema_url, &mut self.scopes);
-        self.spans.clear();
+        self.records.clear();
     }
 
     fn end_resource(&mut self) {
@@ -83,7 +92,7 @@ impl Writer {
         let (resource, schema_url) = &self.resource;
         let length = message_len(RESOURCE, resource) + self.scopes.len() + text_len(schema_url);
         self.whole.reserve(length + 16);
-        head(RESOURCE_SPANS, length, &mut self.whole);
+        head(RESOURCES, length, &mut self.whole);
         message(RESOURCE, resource, &mut self.whole);
         self.whole.extend_from_slice(&self.scopes);
         text(schema_url, &mut self.whole);
@@ -120,14 +129,14 @@ fn text_len(text: &str) -> usize {
     key_len(SCHEMA_URL) + encoded_len_varint(text.len() as u64) + text.len()
 }
 
-/// Two halves of what was written, each with so many spans; none: there is but one span.
-pub fn halves(body: &Bytes, spans: u64) -> Option<[(Bytes, u64); 2]> {
-    if spans < 2 {
+/// Two halves of what was written, each with so many records; none: there is but one.
+pub fn halves(signal: Signal, body: &Bytes, count: u64) -> Option<[(Bytes, u64); 2]> {
+    if count < 2 {
         return None;
     }
-    let (request, _) = Request::protobuf(body.clone()).ok()?;
+    let (request, _) = Request::protobuf(signal, body.clone()).ok()?;
     let mut halves = Halves {
-        first: spans / 2,
+        first: count / 2,
         writers: Default::default(),
         seen: 0,
     };
@@ -143,6 +152,15 @@ struct Halves {
     seen: u64,
 }
 
+impl Halves {
+    /// What is written next.
+    fn writer(&mut self) -> &mut Writer {
+        let place = usize::from(self.seen >= self.first);
+        self.seen += 1;
+        &mut self.writers[place]
+    }
+}
+
 impl Take for Halves {
     fn resource(&mut self, resource: Resource, schema_url: String) {
         for writer in &mut self.writers {
@@ -156,11 +174,16 @@ impl Take for Halves {
         }
     }
 
-    fn span(&mut self, span: Result<Span, SpanError>) {
+    fn span(&mut self, span: Result<Span, RecordError>) {
         // What was written here can be read.
         if let Ok(span) = span {
-            self.writers[usize::from(self.seen >= self.first)].span(&span);
-            self.seen += 1;
+            self.writer().span(&span);
+        }
+    }
+
+    fn log(&mut self, log: Result<LogRecord, RecordError>) {
+        if let Ok(log) = log {
+            self.writer().log(&log);
         }
     }
 }
@@ -232,11 +255,11 @@ mod tests {
     #[test]
     fn halves_have_everything_once() {
         let (body, spans) = written();
-        let [first, second] = halves(&body, spans).expect("halves");
+        let [first, second] = halves(Signal::Traces, &body, spans).expect("halves");
         assert_eq!((first.1, second.1), (1, 2));
         assert_eq!(names(first.0), [[["a"]]]);
         assert_eq!(names(second.0.clone()), [[["b", "c"]]]);
-        let [b, c] = halves(&second.0, 2).expect("halves");
+        let [b, c] = halves(Signal::Traces, &second.0, 2).expect("halves");
         assert_eq!(
             (names(b.0.clone()), names(c.0)),
             (
@@ -244,6 +267,6 @@ mod tests {
                 vec![vec![vec!["c".to_owned()]]]
             )
         );
-        assert!(halves(&b.0, 1).is_none());
+        assert!(halves(Signal::Traces, &b.0, 1).is_none());
     }
 }

@@ -5,6 +5,7 @@
 //! and waits of 1 to 3 s.
 
 use crate::rejection::Reason;
+use crate::signal::Signal;
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Response, StatusCode};
@@ -44,21 +45,38 @@ impl Form {
     }
 }
 
-/// Spans of a request that were not taken, by reason, each with what was wrong with the first.
+/// Spans or log records of a request that were not taken, by reason, each with what was wrong with the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rejected(BTreeMap<Reason, (u64, String)>);
+pub struct Rejected {
+    signal: Signal,
+    by_reason: BTreeMap<Reason, (u64, String)>,
+}
 
 impl Rejected {
+    /// None of a request of that signal.
+    pub fn of(signal: Signal) -> Self {
+        Self {
+            signal,
+            ..Self::default()
+        }
+    }
+
     pub fn add(&mut self, reason: Reason, what: impl FnOnce() -> String) {
-        self.0.entry(reason).or_insert_with(|| (0, what())).0 += 1;
+        let of_reason = self.by_reason.entry(reason);
+        of_reason.or_insert_with(|| (0, what())).0 += 1;
     }
 
     /// How many in all.
     pub fn spans(&self) -> u64 {
-        self.0.values().map(|(spans, _)| spans).sum()
+        self.by_reason.values().map(|(spans, _)| spans).sum()
     }
 
-    /// What the client is told.
+    /// How many for this reason.
+    pub fn for_reason(&self, reason: Reason) -> u64 {
+        self.by_reason.get(&reason).map_or(0, |(spans, _)| *spans)
+    }
+
+    /// What the client is told. The response for logs has the same fields under the same numbers.
     pub fn response(&self) -> ExportTraceServiceResponse {
         let spans = i64::try_from(self.spans()).unwrap_or(i64::MAX);
         let partial_success = (spans > 0).then(|| ExportTracePartialSuccess {
@@ -72,9 +90,14 @@ impl Rejected {
 /// As in `2 spans: too_old (started 2020-01-01T00:00:00Z)`.
 impl std::fmt::Display for Rejected {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (at, (reason, (spans, what))) in self.0.iter().enumerate() {
+        for (at, (reason, (spans, what))) in self.by_reason.iter().enumerate() {
             let separator = if at == 0 { "" } else { "; " };
-            let noun = if *spans == 1 { "span" } else { "spans" };
+            let names = self.signal.names();
+            let noun = if *spans == 1 {
+                names.one
+            } else {
+                names.several
+            };
             write!(f, "{separator}{spans} {noun}: {} ({what})", reason.name())?;
         }
         Ok(())
@@ -90,7 +113,7 @@ pub fn taken(form: Form, rejected: &Rejected) -> Response<Body> {
         // 64-bit numbers are texts in the mapping of OTLP to JSON, and what serde makes of the message has numbers.
         (Form::Json, Some(partial)) => json!({
             "partialSuccess": {
-                "rejectedSpans": partial.rejected_spans.to_string(),
+                rejected.signal.names().rejected: partial.rejected_spans.to_string(),
                 "errorMessage": partial.error_message,
             }
         })

@@ -1,10 +1,11 @@
 //! OTLP over gRPC.
 //!
-//! Messages are not decoded by tonic, but span by span as those that come over HTTP.
+//! Messages are not decoded by tonic, but record by record as those that come over HTTP.
 
 use crate::receive::answer::Rejected;
 use crate::receive::receiver::{Declined, RETRY_AFTER, Receiver};
 use crate::receive::request::Request;
+use crate::signal::Signal;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -18,13 +19,11 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::server::{Grpc, UnaryService};
 use tonic::{Code, Response, Status};
 
-/// The path that gRPC makes of service and method.
+/// The paths that gRPC makes of service and method.
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-/// Signals that are not taken here.
-const OTHERS: [&str; 2] = [
-    "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-    "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-];
+const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+/// A signal that is not taken here.
+const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
 /// The trailer in which Python's exporter 1.45.2 looks for a wait; it does not read the details of a status.
 const RETRY_INFO: &str = "google.rpc.retryinfo-bin";
@@ -32,15 +31,18 @@ const RETRY_INFO_TYPE: &str = "type.googleapis.com/google.rpc.RetryInfo";
 
 /// The routes of the services.
 pub fn router(receiver: Receiver) -> Router {
-    let mut router = Router::new().route(TRACES, post(spans));
-    for path in OTHERS {
-        router = router.route(path, post(not_taken));
-    }
-    router.with_state(receiver)
+    let spans = |State(receiver), request| export(receiver, Signal::Traces, request);
+    let logs = |State(receiver), request| export(receiver, Signal::Logs, request);
+    Router::new()
+        .route(TRACES, post(spans))
+        .route(LOGS, post(logs))
+        .route(METRICS, post(not_taken))
+        .with_state(receiver)
 }
 
-async fn spans(
-    State(receiver): State<Receiver>,
+async fn export(
+    receiver: Receiver,
+    signal: Signal,
     request: http::Request<Body>,
 ) -> http::Response<tonic::body::Body> {
     let limit = receiver.room.limit;
@@ -49,23 +51,22 @@ async fn spans(
         .accept_compressed(CompressionEncoding::Deflate)
         .accept_compressed(CompressionEncoding::Zstd)
         .max_decoding_message_size(limit);
-    grpc.unary(Export(receiver), request).await
+    grpc.unary(Export(receiver, signal), request).await
 }
 
 async fn not_taken(State(receiver): State<Receiver>) -> http::Response<tonic::body::Body> {
-    receiver.tell_not_taken();
-    Status::unimplemented("only traces are taken").into_http()
+    Status::unimplemented(receiver.tell_metrics()).into_http()
 }
 
 /// The method.
-struct Export(Receiver);
+struct Export(Receiver, Signal);
 
 impl UnaryService<Bytes> for Export {
     type Response = Bytes;
     type Future = Ready<Result<Response<Bytes>, Status>>;
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let taken = self.0.take(Request::protobuf(request.into_inner()));
+        let taken = self.0.take(Request::protobuf(self.1, request.into_inner()));
         ready(match taken {
             Ok(rejected) => Ok(Response::new(answer(&rejected))),
             Err(declined) => Err(status(&declined)),
@@ -82,6 +83,7 @@ fn status(declined: &Declined) -> Status {
     let text = declined.to_string();
     match declined {
         Declined::Unreadable(_) => Status::invalid_argument(text),
+        Declined::NotTaken(_) => Status::unimplemented(text),
         Declined::NoExporter => Status::unavailable(text),
         Declined::Full => {
             let wait = RetryInfo {

@@ -4,35 +4,50 @@ use crate::receive::answer::{Code, Form, error, later, taken};
 use crate::receive::body::BodyError;
 use crate::receive::receiver::{Declined, RETRY_AFTER, Receiver};
 use crate::receive::request::Request;
+use crate::signal::Signal;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Response, StatusCode};
-use axum::routing::{any, post};
+use axum::routing::{MethodRouter, any, post};
 use tower_http::decompression::RequestDecompressionLayer;
 
-/// The routes. `traces` is the path of the spans, with or without its trailing slash.
-pub fn router(receiver: Receiver, traces: &str) -> Router {
-    let traces = traces.trim_end_matches('/');
+/// A path of a signal that is not taken.
+const METRICS: &str = "/v1/metrics";
+
+/// The routes. `traces` and `logs` are the paths of what is taken, with or without their trailing slashes.
+pub fn router(receiver: Receiver, traces: &str, logs: &str) -> Router {
     let mut router = Router::new();
-    for path in [traces.to_owned(), format!("{traces}/")] {
-        router = router.route(&path, post(spans));
-    }
-    let others = ["/v1/metrics", "/v1/logs"].into_iter();
-    // Whoever wants spans there has them.
-    for path in others.filter(|path| *path != traces) {
+    let mut add = |path: &str, handler: MethodRouter<Receiver>| {
         for path in [path.to_owned(), format!("{path}/")] {
-            router = router.route(&path, any(not_taken));
+            router = std::mem::take(&mut router).route(&path, handler.clone());
         }
+    };
+    let paths = [(traces, Signal::Traces), (logs, Signal::Logs)];
+    let paths = paths.map(|(path, signal)| (path.trim_end_matches('/'), signal));
+    for (path, signal) in paths {
+        let handler = move |State(receiver), headers: HeaderMap, body: Body| {
+            export(receiver, signal, headers, body)
+        };
+        add(path, post(handler));
+    }
+    // Whoever wants spans there has them.
+    if paths.iter().all(|(path, _)| *path != METRICS) {
+        add(METRICS, any(not_taken));
     }
     router
         .layer(RequestDecompressionLayer::new())
         .with_state(receiver)
 }
 
-/// Spans, taken or told why not.
-async fn spans(State(receiver): State<Receiver>, headers: HeaderMap, body: Body) -> Response<Body> {
+/// A request, taken or told why not.
+async fn export(
+    receiver: Receiver,
+    signal: Signal,
+    headers: HeaderMap,
+    body: Body,
+) -> Response<Body> {
     let Some(form) = Form::of(headers.get(CONTENT_TYPE)) else {
         return error(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -49,8 +64,8 @@ async fn spans(State(receiver): State<Receiver>, headers: HeaderMap, body: Body)
         }
     };
     let read = match form {
-        Form::Protobuf => Request::protobuf(held.bytes.clone()),
-        Form::Json => Request::json(&held.bytes),
+        Form::Protobuf => Request::protobuf(signal, held.bytes.clone()),
+        Form::Json => Request::json(signal, &held.bytes),
     };
     match receiver.take(read) {
         Ok(rejected) => taken(form, &rejected),
@@ -60,6 +75,7 @@ async fn spans(State(receiver): State<Receiver>, headers: HeaderMap, body: Body)
                 Declined::Unreadable(_) => {
                     error(StatusCode::BAD_REQUEST, form, Code::InvalidArgument, &text)
                 }
+                Declined::NotTaken(_) => error(StatusCode::NOT_FOUND, form, Code::NotFound, &text),
                 Declined::NoExporter => {
                     later(StatusCode::SERVICE_UNAVAILABLE, form, RETRY_AFTER, &text)
                 }
@@ -83,14 +99,9 @@ fn unread(form: Form, failed: &BodyError) -> Response<Body> {
     }
 }
 
-/// Signals that are not taken here.
+/// A signal that is not taken here.
 async fn not_taken(State(receiver): State<Receiver>, headers: HeaderMap) -> Response<Body> {
-    receiver.tell_not_taken();
+    let text = receiver.tell_metrics();
     let form = Form::of(headers.get(CONTENT_TYPE)).unwrap_or(Form::Json);
-    error(
-        StatusCode::NOT_FOUND,
-        form,
-        Code::NotFound,
-        "only traces are taken",
-    )
+    error(StatusCode::NOT_FOUND, form, Code::NotFound, text)
 }

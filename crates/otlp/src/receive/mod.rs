@@ -6,6 +6,8 @@ pub mod fields;
 pub mod grpc;
 pub mod http;
 pub mod json;
+pub mod lenient;
 pub mod receiver;
+pub mod record;
 pub mod request;
 pub mod take;

@@ -5,8 +5,11 @@ use crate::figures::Figures;
 use crate::receive::answer::Rejected;
 use crate::receive::body::Room;
 use crate::receive::request::{Outline, Request, Unreadable};
+use crate::rejection::Reason;
+use crate::signal::Signal;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +28,9 @@ pub enum Declined {
     Unreadable(#[from] Unreadable),
     #[error("the queue is full: Sentry takes less at the moment than comes in")]
     Full,
+    /// No pipeline has it, or the servers of all exporters take none of it.
+    #[error("{} are not taken here", .0.name())]
+    NotTaken(Signal),
     /// As after a reload of a file in which no pipeline has the receiver any more.
     #[error("no exporter takes what comes here at the moment")]
     NoExporter,
@@ -36,7 +42,24 @@ impl Declined {
         match self {
             Self::Unreadable(_) => "unreadable",
             Self::Full => "full",
+            Self::NotTaken(_) => "not_taken",
             Self::NoExporter => "no_exporter",
+        }
+    }
+}
+
+/// The exporters that a receiver feeds.
+#[derive(Clone, Default)]
+pub struct Feeds {
+    pub traces: Vec<Arc<Exporter>>,
+    pub logs: Vec<Arc<Exporter>>,
+}
+
+impl Feeds {
+    fn of(&self, signal: Signal) -> &[Arc<Exporter>] {
+        match signal {
+            Signal::Traces => &self.traces,
+            Signal::Logs => &self.logs,
         }
     }
 }
@@ -44,22 +67,19 @@ impl Declined {
 /// Where requests go. Clones share it.
 #[derive(Clone)]
 pub struct Receiver {
-    /// Those that it feeds; replaced when the configuration is.
-    pub exporters: Arc<ArcSwap<Vec<Arc<Exporter>>>>,
+    /// Replaced when the configuration is.
+    pub feeds: Arc<ArcSwap<Feeds>>,
     pub room: Room,
     pub figures: Figures,
-    told: Arc<Mutex<Option<Instant>>>,
+    /// When each matter was said last.
+    told: Arc<Mutex<HashMap<&'static str, Instant>>>,
 }
 
 impl Receiver {
     /// `limit` bounds one body, in bytes.
-    pub fn new(
-        exporters: Arc<ArcSwap<Vec<Arc<Exporter>>>>,
-        limit: usize,
-        figures: Figures,
-    ) -> Self {
+    pub fn new(feeds: Arc<ArcSwap<Feeds>>, limit: usize, figures: Figures) -> Self {
         Self {
-            exporters,
+            feeds,
             room: Room::new(limit),
             figures,
             told: Arc::default(),
@@ -71,14 +91,17 @@ impl Receiver {
     /// # Errors
     /// When nothing of it is taken, which is counted.
     pub fn take(&self, read: Result<(Request, Outline), Unreadable>) -> Result<Rejected, Declined> {
-        self.taken(read)
-            .inspect_err(|declined| self.decline(declined.reason(), declined))
+        self.taken(read).inspect_err(|declined| match declined {
+            // That has been said in words of its own.
+            Declined::NotTaken(_) => self.figures.declined(declined.reason(), 1),
+            _ => self.decline(declined.reason(), declined),
+        })
     }
 
     /// Counts a request of which nothing is taken, and says so.
     pub fn decline(&self, reason: &'static str, why: &impl Display) {
         self.figures.declined(reason, 1);
-        if self.is_to_tell() {
+        if self.is_to_tell(reason) {
             log::warn!(
                 "requests are not taken: {why}; this is said once a minute at most, and counted in sentry_otlp_declined_requests_total"
             );
@@ -88,48 +111,78 @@ impl Receiver {
     fn taken(&self, read: Result<(Request, Outline), Unreadable>) -> Result<Rejected, Declined> {
         let (request, outline) = read?;
         // All of them take it, or none: a client sends the whole of it again.
-        let exporters = self.exporters.load();
+        let feeds = self.feeds.load();
+        let signal = request.signal;
+        let exporters = feeds.of(signal);
         if exporters.is_empty() {
-            return Err(Declined::NoExporter);
+            return Err(self.without_exporter(&feeds, signal));
         }
         let slots = exporters.iter().map(|to| to.reserve(outline));
         let slots: Option<Vec<_>> = slots.collect();
         let slots = slots.ok_or(Declined::Full)?;
-        let rejected = exporters
-            .iter()
-            .zip(&slots)
-            .map(|(exporter, slot)| exporter.take(&request, slot))
+        let rejected = exporters.iter().zip(&slots);
+        let rejected = rejected.map(|(exporter, slot)| exporter.take(&request, slot));
+        let rejected: Vec<_> = rejected.collect();
+        let spans = outline.spans as u64;
+        self.figures.received(signal, spans);
+        let not_taken = |rejected: &Rejected| rejected.for_reason(Reason::NotTaken) == spans;
+        if spans > 0 && rejected.iter().all(not_taken) {
+            self.tell_not_taken(signal);
+            return Err(Declined::NotTaken(signal));
+        }
+        let rejected = rejected
+            .into_iter()
             // What one of them has rejected is no less so because another one has taken it.
             .max_by_key(Rejected::spans)
             .unwrap_or_default();
-        let spans = outline.spans as u64;
-        self.figures.received.inc_by(spans);
         let accepted = spans.saturating_sub(rejected.spans());
-        self.figures.accepted.inc_by(accepted);
-        if rejected.spans() > 0 && self.is_to_tell() {
+        self.figures.accepted(signal, accepted);
+        let several = signal.names().several;
+        if rejected.spans() > 0 && self.is_to_tell(several) {
             log::warn!(
-                "spans are rejected: {rejected}; this is said once a minute at most, and counted in sentry_otlp_rejected_total"
+                "{several} are rejected: {rejected}; this is said once a minute at most, and counted in sentry_otlp_rejected_total"
             );
         }
         Ok(rejected)
     }
 
+    /// Why there is nowhere to go for a signal.
+    fn without_exporter(&self, feeds: &Feeds, signal: Signal) -> Declined {
+        if feeds.traces.is_empty() && feeds.logs.is_empty() {
+            return Declined::NoExporter;
+        }
+        self.tell_not_taken(signal);
+        Declined::NotTaken(signal)
+    }
+
     /// Says that a signal comes that is not taken.
-    pub fn tell_not_taken(&self) {
-        if self.is_to_tell() {
+    fn tell_not_taken(&self, signal: Signal) {
+        let (name, exporter) = (signal.name(), signal.names().exporter);
+        if self.is_to_tell(name) {
             log::warn!(
-                "a client sends metrics or logs, which are not taken: set OTEL_METRICS_EXPORTER=none and OTEL_LOGS_EXPORTER=none there"
+                "a client sends {name}, which no pipeline takes, or the server does not: set {exporter}=none there"
             );
         }
     }
 
-    /// Whether a minute has passed since something was said.
-    fn is_to_tell(&self) -> bool {
+    /// Says that metrics come; and what clients are told of it.
+    pub fn tell_metrics(&self) -> &'static str {
+        if self.is_to_tell("metrics") {
+            log::warn!(
+                "a client sends metrics, which are not taken: set OTEL_METRICS_EXPORTER=none there"
+            );
+        }
+        "metrics are not taken here"
+    }
+
+    /// Whether a minute has passed since a matter was said.
+    fn is_to_tell(&self, matter: &'static str) -> bool {
         let mut told = self.told.lock();
         let now = Instant::now();
-        let due = told.is_none_or(|at| now.duration_since(at) >= TOLD);
+        let at = told.get(matter);
+        let due = at.is_none_or(|at| now.duration_since(*at) >= TOLD);
         if due {
-            *told = Some(now);
+            told.insert(matter, now);
         }
         due
     }

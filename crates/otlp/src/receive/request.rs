@@ -1,29 +1,35 @@
-//! A request with spans as it came, read in two passes: first its outline, which tells whether it can be read at all and how
-//! much is in it, then span by span.
+//! A request with spans or log records as it came, read in two passes: first its outline, which tells whether it can be read
+//! at all and how much is in it, then record by record.
+//!
+//! Fields that mean the same have the same numbers in both signals.
 
 use crate::receive::fields::{Broken, Fields};
 use crate::receive::json;
-use crate::receive::take::{SPAN_LIMIT, SpanError, Take};
+use crate::receive::record::Record;
+use crate::receive::take::{RecordError, Take};
+use crate::signal::Signal;
 use bytes::Bytes;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
-/// Field 1 of the request: `resource_spans`.
-pub const RESOURCE_SPANS: u32 = 1;
-/// Of `ResourceSpans`.
+/// Field 1 of the request: `resource_spans` or `resource_logs`.
+pub const RESOURCES: u32 = 1;
+/// Of `ResourceSpans` and `ResourceLogs`: the resource, and `scope_spans` or `scope_logs`.
 pub const RESOURCE: u32 = 1;
-pub const SCOPE_SPANS: u32 = 2;
-/// Of `ScopeSpans`.
+pub const SCOPES: u32 = 2;
+/// Of `ScopeSpans` and `ScopeLogs`: the scope, and `spans` or `log_records`.
 pub const SCOPE: u32 = 1;
-pub const SPANS: u32 = 2;
-/// Of both.
+pub const RECORDS: u32 = 2;
+/// Of all four.
 pub const SCHEMA_URL: u32 = 3;
 
 /// How much is in a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Outline {
+    /// Spans, or log records.
     pub spans: usize,
     /// As decoded from what compressed it.
     pub bytes: usize,
@@ -31,7 +37,13 @@ pub struct Outline {
 
 /// A body whose outline could be read.
 #[derive(Debug, Clone)]
-pub enum Request {
+pub struct Request {
+    pub signal: Signal,
+    body: Body,
+}
+
+#[derive(Debug, Clone)]
+enum Body {
     Protobuf(Bytes),
     Json(json::Body),
 }
@@ -42,9 +54,10 @@ pub enum Request {
 pub struct Unreadable(pub String);
 
 impl Unreadable {
-    pub fn new(error: &dyn std::error::Error) -> Self {
+    pub fn new(signal: Signal, error: &dyn std::error::Error) -> Self {
         Self(format!(
-            "the body cannot be read as an ExportTraceServiceRequest: {error}"
+            "the body cannot be read as an {}: {error}",
+            signal.names().request
         ))
     }
 }
@@ -53,65 +66,70 @@ impl Request {
     /// Reads the outline of a protobuf body.
     ///
     /// # Errors
-    /// When what stands around the spans cannot be read.
-    pub fn protobuf(body: Bytes) -> Result<(Self, Outline), Unreadable> {
+    /// When what stands around the records cannot be read.
+    pub fn protobuf(signal: Signal, body: Bytes) -> Result<(Self, Outline), Unreadable> {
         let mut outline = Outline {
             spans: 0,
             bytes: body.len(),
         };
         let mut count = |counted: Result<usize, Broken>| -> Result<(), Unreadable> {
-            outline.spans += counted.map_err(|error| Unreadable::new(&error))?;
+            outline.spans += counted.map_err(|error| Unreadable::new(signal, &error))?;
             Ok(())
         };
         for field in Fields(body.clone()) {
-            count(field.and_then(|(number, resource_spans)| {
-                if number == RESOURCE_SPANS {
-                    outlined(resource_spans)
+            count(field.and_then(|(number, of_resource)| {
+                if number == RESOURCES {
+                    outlined(of_resource)
                 } else {
                     Ok(0)
                 }
             }))?;
         }
-        Ok((Self::Protobuf(body), outline))
+        let body = Body::Protobuf(body);
+        Ok((Self { signal, body }, outline))
     }
 
     /// Reads the outline of a JSON body.
     ///
     /// # Errors
-    /// When it is no JSON, or what stands around the spans cannot be read.
-    pub fn json(body: &[u8]) -> Result<(Self, Outline), Unreadable> {
-        let read = json::Body::read(body).map_err(|error| Unreadable::new(&error))?;
+    /// When it is no JSON, or what stands around the records cannot be read.
+    pub fn json(signal: Signal, body: &[u8]) -> Result<(Self, Outline), Unreadable> {
+        let read = json::Body::read(signal, body);
+        let read = read.map_err(|error| Unreadable::new(signal, &error))?;
         let outline = Outline {
-            spans: read.spans(),
+            spans: read.records(),
             bytes: body.len(),
         };
-        Ok((Self::Json(read), outline))
+        let body = Body::Json(read);
+        Ok((Self { signal, body }, outline))
     }
 
     /// Hands over everything in it.
     pub fn visit(&self, take: &mut impl Take) {
-        match self {
-            Self::Protobuf(body) => walk(body, take),
-            Self::Json(body) => body.visit(take),
+        match (&self.body, self.signal) {
+            (Body::Protobuf(body), Signal::Traces) => walk::<Span>(body, take),
+            (Body::Protobuf(body), Signal::Logs) => walk::<LogRecord>(body, take),
+            (Body::Json(body), Signal::Traces) => body.visit::<Span>(take),
+            (Body::Json(body), Signal::Logs) => body.visit::<LogRecord>(take),
         }
     }
 }
 
-/// Counts the spans of one `ResourceSpans`, and decodes what must be readable.
-fn outlined(resource_spans: Bytes) -> Result<usize, Broken> {
-    let mut spans = 0;
-    for field in Fields(resource_spans) {
+/// Counts the records of one resource, and decodes what must be readable.
+fn outlined(of_resource: Bytes) -> Result<usize, Broken> {
+    let mut records = 0;
+    for field in Fields(of_resource) {
         match field? {
             (RESOURCE, resource) => {
                 Resource::decode(resource)?;
             }
-            (SCOPE_SPANS, scope_spans) => {
-                for field in Fields(scope_spans) {
+            (SCOPES, of_scope) => {
+                for field in Fields(of_scope) {
                     match field? {
                         (SCOPE, scope) => {
                             InstrumentationScope::decode(scope)?;
                         }
-                        (SPANS, _) => spans += 1,
+                        (RECORDS, _) => records += 1,
                         _ => {}
                     }
                 }
@@ -119,28 +137,28 @@ fn outlined(resource_spans: Bytes) -> Result<usize, Broken> {
             _ => {}
         }
     }
-    Ok(spans)
+    Ok(records)
 }
 
-/// The outline has been read, so that everything but the spans can be.
-fn walk(body: &Bytes, take: &mut impl Take) {
-    for resource_spans in of(RESOURCE_SPANS, body) {
-        let resource = message::<Resource>(RESOURCE, &resource_spans).unwrap_or_default();
-        take.resource(resource, schema_url(&resource_spans));
-        for scope_spans in of(SCOPE_SPANS, &resource_spans) {
-            take.scope(message(SCOPE, &scope_spans), schema_url(&scope_spans));
-            for span in of(SPANS, &scope_spans) {
-                take.span(decoded(span));
+/// The outline has been read, so that everything but the records can be.
+fn walk<R: Record>(body: &Bytes, take: &mut impl Take) {
+    for of_resource in of(RESOURCES, body) {
+        let resource = message::<Resource>(RESOURCE, &of_resource).unwrap_or_default();
+        take.resource(resource, schema_url(&of_resource));
+        for of_scope in of(SCOPES, &of_resource) {
+            take.scope(message(SCOPE, &of_scope), schema_url(&of_scope));
+            for record in of(RECORDS, &of_scope) {
+                R::hand(decoded(record), take);
             }
         }
     }
 }
 
-fn decoded(span: Bytes) -> Result<Span, SpanError> {
-    if span.len() > SPAN_LIMIT {
-        return Err(SpanError::TooLarge);
+fn decoded<R: Record>(record: Bytes) -> Result<R, RecordError> {
+    if record.len() > R::LIMIT {
+        return Err(RecordError::TooLarge(R::LIMIT));
     }
-    Span::decode(span).map_err(|error| SpanError::Malformed(error.to_string()))
+    R::decode(record).map_err(|error| RecordError::Malformed(error.to_string()))
 }
 
 /// The fields of that number.

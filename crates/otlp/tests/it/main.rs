@@ -4,6 +4,8 @@ mod answers;
 mod dsl;
 mod errors_out;
 mod failures;
+mod logs;
+mod logs_in;
 mod modes;
 mod otlp_out;
 mod program;

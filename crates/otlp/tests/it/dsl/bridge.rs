@@ -153,7 +153,24 @@ impl Bridge {
         self.post("/v1/traces", &headers, body)
     }
 
+    /// Sends log records as protobuf.
+    pub fn send_logs(&self, body: &[u8]) -> Answer {
+        let headers = [("content-type", "application/x-protobuf")];
+        self.post("/v1/logs", &headers, body)
+    }
+
     /// The same, and they are taken.
+    pub fn take_logs(&self, body: &[u8]) {
+        let answer = self.send_logs(body);
+        assert_eq!((answer.status, answer.body), (200, vec![]));
+    }
+
+    /// Where its first port is.
+    pub fn address(&self) -> &str {
+        &self.addresses[0]
+    }
+
+    /// Sends spans that are taken.
     pub fn take(&self, body: &[u8]) {
         let answer = self.send(body);
         assert_eq!((answer.status, answer.body), (200, vec![]));
@@ -166,14 +183,20 @@ impl Bridge {
         response.body_mut().read_to_string().expect("a text")
     }
 
-    /// The value of one of its series, a whole number, as `name` or `name{label="value"}`.
+    /// The sum of its series of a name that have these labels, whole numbers, as `name` or `name{label="value"}`.
     pub fn metric(&self, series: &str) -> u64 {
         let text = self.get("/metrics");
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        let line = line.unwrap_or_else(|| panic!("no {series} in\n{text}"));
-        line.trim_end_matches(".0").parse().expect("a number")
+        let wanted = labels(series);
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let lines = lines.filter_map(|line| line.rsplit_once(' '));
+        let found = lines.filter(|(found, _)| {
+            let (name, labels) = labels(found);
+            name == wanted.0 && wanted.1.iter().all(|label| labels.contains(label))
+        });
+        let values = found.map(|(_, value)| value.trim_end_matches(".0").parse::<u64>());
+        let values: Vec<u64> = values.map(|value| value.expect("a number")).collect();
+        assert!(!values.is_empty(), "no {series} in\n{text}");
+        values.iter().sum()
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {
@@ -207,6 +230,13 @@ impl Drop for Bridge {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The name of a series, and its labels.
+fn labels(series: &str) -> (&str, Vec<&str>) {
+    let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+    let labels = labels.trim_end_matches('}').split(',');
+    (name, labels.filter(|label| !label.is_empty()).collect())
 }
 
 /// A configuration with one exporter.

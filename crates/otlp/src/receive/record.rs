@@ -1,0 +1,31 @@
+//! What requests of both signals are full of: spans or log records.
+
+use crate::receive::take::{LOG_LIMIT, RecordError, SPAN_LIMIT, Take};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
+
+/// One of many in a request.
+pub trait Record: Message + Default {
+    /// It may have so many encoded bytes.
+    const LIMIT: usize;
+
+    /// To the method that is for its kind.
+    fn hand(read: Result<Self, RecordError>, take: &mut impl Take);
+}
+
+impl Record for Span {
+    const LIMIT: usize = SPAN_LIMIT;
+
+    fn hand(read: Result<Self, RecordError>, take: &mut impl Take) {
+        take.span(read);
+    }
+}
+
+impl Record for LogRecord {
+    const LIMIT: usize = LOG_LIMIT;
+
+    fn hand(read: Result<Self, RecordError>, take: &mut impl Take) {
+        take.log(read);
+    }
+}
