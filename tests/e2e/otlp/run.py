@@ -74,7 +74,7 @@ class Lane:
             assert {span["form"] for span in arrived.spans} == {form} and not arrived.refused, arrived.refused[:5]
         with check(f"{name}: the bridge's own figures say the same"):
             figures = self.bridge.figures()
-            assert figures["received_total"] == figures["accepted_total"] == len(accounts.made), figures
+            assert figures['received_total{kind="span"}'] == figures['accepted_total{kind="span"}'] == len(accounts.made), figures
             lost = {key: value for key, value in figures.items() if value and key.startswith(("rejected_total", "mended_total", "left_out_total", "cut_total", "repeated_total"))}
             assert not lost, lost
         return accounts
@@ -231,7 +231,7 @@ def restarts():
         lane = Lane(f"restart-{mode}", "26.7", {"mode": mode, "trace_timeout": "1s"})
         with ThreadPoolExecutor(1) as pool:
             work = pool.submit(all_clients, lane.bridge, "steady", 3, lane.name)
-            until(lambda: lane.bridge.figures()["accepted_total"] >= 100)
+            until(lambda: lane.bridge.figures()['accepted_total{kind="span"}'] >= 100)
             lane.bridge.send(signal.SIGTERM)
             code = lane.bridge.process.wait(40)
             lane.bridge.start()
@@ -255,7 +255,7 @@ def restarts():
     reloaded = "config_last_reload_successful"
     with ThreadPoolExecutor(1) as pool:
         work = pool.submit(all_clients, lane.bridge, "steady", 4, lane.name)
-        until(lambda: lane.bridge.figures()["accepted_total"] >= 50)
+        until(lambda: lane.bridge.figures()['accepted_total{kind="span"}'] >= 50)
         lane.bridge.configure({**config, "no_such_key": 1})
         lane.bridge.send(signal.SIGHUP)
         with check("reload: a bad file leaves the old one, and the metrics say so"):
