@@ -15,7 +15,7 @@ use crate::logs::sound;
 use crate::privacy::{Cleaner, Privacy};
 use crate::receive::answer::Rejected;
 use crate::receive::request::{Outline, Request};
-use crate::receive::take::{RecordError, Take};
+use crate::receive::take::{LOG_LIMIT, RecordError, Take};
 use crate::rejection::{Reason, What};
 use crate::sample::is_kept;
 use crate::seen::Seen;
@@ -25,6 +25,7 @@ use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -56,6 +57,7 @@ impl Exporter {
             mode: None,
             resource: Resource::default(),
             scope: None,
+            around: 0,
             writer: Writer::default(),
             mended: Vec::new(),
         };
@@ -102,6 +104,8 @@ struct Taking<'a> {
     mode: Option<Mode>,
     resource: Resource,
     scope: Option<InstrumentationScope>,
+    /// Bytes of both.
+    around: usize,
     writer: Writer,
     mended: Vec<Mended>,
 }
@@ -176,6 +180,8 @@ impl Take for Taking<'_> {
             self.cleaner.clean(&mut scope.attributes);
         }
         self.writer.scope(scope.clone(), schema_url);
+        let of_scope = scope.as_ref().map_or(0, Message::encoded_len);
+        self.around = self.resource.encoded_len() + of_scope;
         self.scope = scope;
     }
 
@@ -217,6 +223,7 @@ impl Take for Taking<'_> {
         });
         self.writer.span(&span);
     }
+
     fn log(&mut self, log: Result<LogRecord, RecordError>) {
         let mut log = match log {
             Ok(log) => log,
@@ -240,6 +247,10 @@ impl Take for Taking<'_> {
         complete(&mut log, resource, &shared.terms, |left_out| {
             shared.left_out(left_out);
         });
+        // What is written as text has grown, and Sentry counts what stands around a record too.
+        if self.around + log.encoded_len() > LOG_LIMIT {
+            return self.unreadable(&RecordError::TooLarge(LOG_LIMIT));
+        }
         self.writer.log(&log);
     }
 }

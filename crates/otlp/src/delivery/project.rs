@@ -476,14 +476,12 @@ impl Project {
 
     /// Spans that were taken before it was known that the server wants transactions.
     fn regroup(&self, payload: &Payload) {
-        // It was written here, and can be read.
-        if let Ok((request, _)) = Request::protobuf(Signal::Traces, payload.body.clone()) {
-            let mut regroup = Regroup::new(|seen: &Seen<'_>| self.group(seen));
-            request.visit(&mut regroup);
-            if regroup.too_old > 0 {
-                self.too_old(regroup.too_old);
-            }
+        let mut regroup = Regroup::new(|seen: &Seen<'_>| self.group(seen));
+        Request::written(Signal::Traces, payload.body.clone()).visit(&mut regroup);
+        if regroup.too_old > 0 {
+            self.too_old(regroup.too_old);
         }
+        self.broken(payload, regroup.seen);
         self.ended(payload);
     }
 
@@ -494,7 +492,9 @@ impl Project {
             bytes: TOGETHER_LOG_ITEMS.bytes,
         };
         let _moving = self.shared.moving.lock();
-        for (body, spans) in items::items(payload.body.clone(), bounds) {
+        let items = items::items(payload.body.clone(), bounds);
+        self.broken(payload, items.iter().map(|(_, count)| count).sum());
+        for (body, spans) in items {
             self.push(Payload {
                 kind: Kind::LogItems,
                 body,
@@ -594,6 +594,19 @@ impl Project {
         self.shared
             .figures
             .rejected(What::Span, Reason::TooOld, spans);
+    }
+
+    /// Counts what was written here and could not be read again, which is a mistake of the program's.
+    fn broken(&self, payload: &Payload, read: u64) {
+        let broken = payload.spans.saturating_sub(read);
+        if broken > 0 {
+            let (exporter, project) = (&self.shared.name, &self.label);
+            log::error!(exporter, project, kind = payload.kind.name(), items = broken; "lost: what was written cannot be read again");
+            let what = payload.kind.what();
+            self.shared
+                .figures
+                .rejected(what, Reason::Malformed, broken);
+        }
     }
 
     fn lost(&self, payload: &Payload, reason: Reason, why: &str) {

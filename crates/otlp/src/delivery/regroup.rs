@@ -18,6 +18,8 @@ pub struct Regroup<F> {
     oldest: u64,
     /// How many were.
     pub too_old: u64,
+    /// How many there are, those that are too old among them.
+    pub seen: u64,
 }
 
 impl<F: FnMut(&Seen<'_>)> Regroup<F> {
@@ -28,6 +30,7 @@ impl<F: FnMut(&Seen<'_>)> Regroup<F> {
             scope: None,
             oldest: Mode::Transactions.oldest_start(Utc::now()),
             too_old: 0,
+            seen: 0,
         }
     }
 }
@@ -45,6 +48,7 @@ impl<F: FnMut(&Seen<'_>)> Take for Regroup<F> {
         let Ok(span) = span else {
             return;
         };
+        self.seen += 1;
         if span.start_time_unix_nano < self.oldest {
             self.too_old += 1;
             return;

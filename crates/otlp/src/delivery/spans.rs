@@ -129,19 +129,18 @@ fn text_len(text: &str) -> usize {
     key_len(SCHEMA_URL) + encoded_len_varint(text.len() as u64) + text.len()
 }
 
-/// Two halves of what was written, each with so many records; none: there is but one.
+/// Two halves of what was written, each with so many records; none: there is but one, or one of them is broken.
 pub fn halves(signal: Signal, body: &Bytes, count: u64) -> Option<[(Bytes, u64); 2]> {
     if count < 2 {
         return None;
     }
-    let (request, _) = Request::protobuf(signal, body.clone()).ok()?;
     let mut halves = Halves {
         first: count / 2,
         writers: Default::default(),
         seen: 0,
     };
-    request.visit(&mut halves);
-    Some(halves.writers.map(|mut writer| writer.finish()))
+    Request::written(signal, body.clone()).visit(&mut halves);
+    (halves.seen == count).then(|| halves.writers.map(|mut writer| writer.finish()))
 }
 
 #[derive(Debug)]

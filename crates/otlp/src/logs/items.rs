@@ -18,7 +18,8 @@ pub struct Bounds {
     pub bytes: usize,
 }
 
-/// Items of fields `resource_logs` that were written here; each with how many there are.
+/// Items of fields `resource_logs` that were written here; each with how many there are, in all as many as were written
+/// unless one of them is broken.
 pub fn items(body: Bytes, bounds: Bounds) -> Vec<(Bytes, u64)> {
     let mut making = Making {
         bounds,
@@ -28,10 +29,7 @@ pub fn items(body: Bytes, bounds: Bounds) -> Vec<(Bytes, u64)> {
         count: 0,
         finished: Vec::new(),
     };
-    // It was written here, and can be read.
-    if let Ok((request, _)) = Request::protobuf(Signal::Logs, body) {
-        request.visit(&mut making);
-    }
+    Request::written(Signal::Logs, body).visit(&mut making);
     making.finish();
     making.finished
 }
@@ -82,7 +80,9 @@ impl Take for Making {
         };
         let resource = Attributes(&self.resource.attributes);
         let item = Item::new(&log, resource, self.scope.as_ref());
-        let line = serde_json::to_vec(&item).unwrap_or_default();
+        let Ok(line) = serde_json::to_vec(&item) else {
+            return;
+        };
         if self.count >= self.bounds.items || self.lines.len() + line.len() > self.bounds.bytes {
             self.finish();
         }
@@ -95,6 +95,7 @@ impl Take for Making {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::receive::take::LOG_LIMIT;
     use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
     use opentelemetry_proto::tonic::common::v1::AnyValue;
     use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -147,6 +148,17 @@ mod tests {
         assert_eq!(found, counts);
         let all: Vec<_> = made.iter().flat_map(|(lines, _)| bodies(lines)).collect();
         assert_eq!(all, ["a", "b\nb", "c"]);
+    }
+
+    #[test]
+    fn what_has_grown_here_is_kept() {
+        let bounds = Bounds {
+            items: 9,
+            bytes: 10_000,
+        };
+        let large = "a".repeat(LOG_LIMIT + 1);
+        let made = items(body(&["b", &large]), bounds);
+        assert_eq!(made.iter().map(|(_, count)| count).sum::<u64>(), 2);
     }
 
     #[test]

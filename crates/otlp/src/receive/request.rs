@@ -45,6 +45,8 @@ pub struct Request {
 #[derive(Debug, Clone)]
 enum Body {
     Protobuf(Bytes),
+    /// Protobuf that was written here.
+    Written(Bytes),
     Json(json::Body),
 }
 
@@ -89,6 +91,12 @@ impl Request {
         Ok((Self { signal, body }, outline))
     }
 
+    /// What was written here, whose records may have grown beyond what a client may send.
+    pub fn written(signal: Signal, body: Bytes) -> Self {
+        let body = Body::Written(body);
+        Self { signal, body }
+    }
+
     /// Reads the outline of a JSON body.
     ///
     /// # Errors
@@ -107,8 +115,10 @@ impl Request {
     /// Hands over everything in it.
     pub fn visit(&self, take: &mut impl Take) {
         match (&self.body, self.signal) {
-            (Body::Protobuf(body), Signal::Traces) => walk::<Span>(body, take),
-            (Body::Protobuf(body), Signal::Logs) => walk::<LogRecord>(body, take),
+            (Body::Protobuf(body), Signal::Traces) => walk::<Span>(body, Span::LIMIT, take),
+            (Body::Protobuf(body), Signal::Logs) => walk::<LogRecord>(body, LogRecord::LIMIT, take),
+            (Body::Written(body), Signal::Traces) => walk::<Span>(body, usize::MAX, take),
+            (Body::Written(body), Signal::Logs) => walk::<LogRecord>(body, usize::MAX, take),
             (Body::Json(body), Signal::Traces) => body.visit::<Span>(take),
             (Body::Json(body), Signal::Logs) => body.visit::<LogRecord>(take),
         }
@@ -140,23 +150,24 @@ fn outlined(of_resource: Bytes) -> Result<usize, Broken> {
     Ok(records)
 }
 
-/// The outline has been read, so that everything but the records can be.
-fn walk<R: Record>(body: &Bytes, take: &mut impl Take) {
+/// The outline has been read or was written here, so that everything but the records can be. `limit` is of one of them, in
+/// bytes.
+fn walk<R: Record>(body: &Bytes, limit: usize, take: &mut impl Take) {
     for of_resource in of(RESOURCES, body) {
         let resource = message::<Resource>(RESOURCE, &of_resource).unwrap_or_default();
         take.resource(resource, schema_url(&of_resource));
         for of_scope in of(SCOPES, &of_resource) {
             take.scope(message(SCOPE, &of_scope), schema_url(&of_scope));
             for record in of(RECORDS, &of_scope) {
-                R::hand(decoded(record), take);
+                R::hand(decoded(record, limit), take);
             }
         }
     }
 }
 
-fn decoded<R: Record>(record: Bytes) -> Result<R, RecordError> {
-    if record.len() > R::LIMIT {
-        return Err(RecordError::TooLarge(R::LIMIT));
+fn decoded<R: Record>(record: Bytes, limit: usize) -> Result<R, RecordError> {
+    if record.len() > limit {
+        return Err(RecordError::TooLarge(limit));
     }
     R::decode(record).map_err(|error| RecordError::Malformed(error.to_string()))
 }

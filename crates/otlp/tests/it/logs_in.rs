@@ -1,10 +1,12 @@
 //! Logs as they come in, and what clients are told.
 
 use crate::dsl::bridge::{Bridge, config, exporter};
-use crate::dsl::logs::{log, logs};
+use crate::dsl::logs::{any, log, logs};
 use crate::dsl::sentry::{dsn, sentry, sentry_as};
 use crate::dsl::spans::{now, span, spans};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
+use opentelemetry_proto::tonic::common::v1::any_value::Value as AnyValue;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 use rstest::rstest;
 use sentry_sandbox::Relay;
@@ -83,12 +85,28 @@ fn what_exporters_write_as_json_is_read_record_by_record() {
     );
 }
 
-#[test]
-fn a_bad_record_costs_itself_and_nothing_is_fine() {
+/// Its severity is a text of 1 MiB.
+fn long() -> LogRecord {
+    LogRecord {
+        severity_text: "x".repeat(1 << 20),
+        ..log("large")
+    }
+}
+
+/// Its body is larger as the text that it becomes.
+fn growing() -> LogRecord {
+    LogRecord {
+        body: Some(any(AnyValue::BytesValue(vec![255; 900 << 10]))),
+        ..log("large")
+    }
+}
+
+#[rstest]
+#[case::as_it_comes(long())]
+#[case::as_it_goes(growing())]
+fn a_bad_record_costs_itself_and_nothing_is_fine(#[case] large: LogRecord) {
     let sentry = sentry();
     let bridge = Bridge::start(&json!({"dsn": dsn(&sentry)}));
-    let mut large = log("large");
-    large.severity_text = "x".repeat(1 << 20);
     let answer = bridge.send_logs(&logs(vec![log("a"), large, log("b")]));
     let told = ExportLogsServiceResponse::decode(&answer.body[..]).expect("a response");
     let partial = told.partial_success.expect("a partial success");
