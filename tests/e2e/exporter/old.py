@@ -94,7 +94,8 @@ with check("italux: sentry_events_total is what Sentry counts"):
         for stat, outcomes in {"received": ("accepted", "filtered", "rate_limited"), "rejected": ("rate_limited",), "blacklisted": ("filtered",)}.items():
             if group["by"]["outcome"] in outcomes:
                 expected[labels(project_slug=slug, stat=stat)] += count
-    found = prometheus.query('sum by (project_slug, stat) (sentry_events_total{job="italux"})')
+    # A scrape that waits no longer has what was read by then.
+    found = until(lambda: prometheus.query('sum by (project_slug, stat) (sentry_events_total{job="italux"})'))
     same(found, expected)
 with check("italux: sentry_issues_bucket is the sum of the young issues' events"):
     expected = {}
@@ -104,7 +105,7 @@ with check("italux: sentry_issues_bucket is the sum of the young issues' events"
             # With an environment, rows tell when it was first seen there.
             expected[labels(project_slug=row["slug"], environment=environment["name"])] = float(
                 sum(int(issue["count"]) for issue in issues if now - datetime.fromisoformat(issue["firstSeen"].replace("Z", "+00:00")) <= timedelta(hours=24)))
-    found = prometheus.query('sum by (project_slug, environment) (sentry_issues_bucket{job="italux",le="24h"})')
+    found = until(lambda: prometheus.query('sum by (project_slug, environment) (sentry_issues_bucket{job="italux",le="24h"})'))
     assert expected and sum(expected.values()) > 0, expected
     same(found, expected)
 with check("italux: promtool reads it, Pushgateways and Prometheus too"):

@@ -82,7 +82,7 @@ for figure, expected in truth.items():
             return True
         until(of_prometheus, 10)
 with check("sentry_monitors: as many as Sentry has, by project"):
-    same({key: value for key, value in prometheus.query('sum by (organization, project) (sentry_monitors{job="plain"})').items()}, monitors(sentry))
+    same(until(lambda: prometheus.query('sum by (organization, project) (sentry_monitors{job="plain"})')), monitors(sentry))
 with check("sentry_events_total: reported for a project without events too"):
     assert prometheus.value('sum(sentry_events_total{job="plain",project="quiet"})') == 0
 with check("types and HELP arrive as metadata"):
