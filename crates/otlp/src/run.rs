@@ -153,7 +153,7 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
     if left > 0 {
         figures.rejected(What::Span, Reason::Shutdown, left);
         let text = format!(
-            "{left} spans and events had been acknowledged and could not be delivered in {} s; they are lost",
+            "{left} spans, log records and events had been acknowledged and could not be delivered in {} s; they are lost",
             GRACE.as_secs()
         );
         return Err(Error::Undelivered(text));
@@ -275,7 +275,7 @@ impl Bridge {
         Ok(())
     }
 
-    /// Spans and events that have not come to an end.
+    /// Spans, log records and events that have not come to an end.
     fn pending(&self) -> u64 {
         self.all().iter().map(|exporter| exporter.pending()).sum()
     }
@@ -302,7 +302,7 @@ impl Bridge {
             if !told {
                 told = true;
                 log::info!(
-                    "{left} spans and events are still on their way; they have {} s",
+                    "{left} spans, log records and events are still on their way; they have {} s",
                     grace.as_secs()
                 );
             }

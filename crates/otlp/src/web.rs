@@ -107,7 +107,7 @@ impl Now {
             ),
             (
                 "pending",
-                "Spans and events on their way to Sentry",
+                "Spans, log records and events on their way to Sentry",
                 pending as f64,
             ),
             (

@@ -78,7 +78,7 @@ impl Exporter {
         }
     }
 
-    /// Spans and events that have not come to an end.
+    /// Spans, log records and events that have not come to an end.
     pub fn pending(&self) -> u64 {
         // Nothing is between two places meanwhile.
         let _moving = self.shared.moving.lock();

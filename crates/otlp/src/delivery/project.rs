@@ -127,7 +127,7 @@ pub struct Project {
     state: watch::Sender<State>,
     asked: Asked,
     ask_again: Notify,
-    /// Spans and events that were taken and have not come to an end.
+    /// Spans, log records and events that were taken and have not come to an end.
     pending: AtomicU64,
 }
 
@@ -286,7 +286,7 @@ impl Project {
         }
     }
 
-    /// Spans and events that have not come to an end.
+    /// Spans, log records and events that have not come to an end.
     pub fn pending(&self) -> u64 {
         let waiting = self.grouping.spans() + self.reporting.waiting();
         self.pending.load(Ordering::Relaxed) + waiting

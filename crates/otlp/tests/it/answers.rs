@@ -138,7 +138,7 @@ fn a_full_queue_is_told_as_clients_understand_it() {
     let (code, log) = bridge.stop();
     assert_eq!(code, Some(4), "{log}");
     assert!(
-        log.contains("2 spans and events had been acknowledged"),
+        log.contains("2 spans, log records and events had been acknowledged"),
         "{log}"
     );
 }

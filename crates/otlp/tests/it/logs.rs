@@ -314,7 +314,7 @@ fn what_is_left_at_the_end_is_told() {
     let (code, log) = bridge.stop();
     assert_eq!(code, Some(4), "{log}");
     assert!(
-        log.contains("3 spans and events had been acknowledged"),
+        log.contains("3 spans, log records and events had been acknowledged"),
         "{log}"
     );
 }
