@@ -24,6 +24,7 @@ pub mod run;
 pub mod sample;
 pub mod seen;
 pub mod signal;
+pub mod spool;
 pub mod terms;
 #[cfg(test)]
 mod testing;

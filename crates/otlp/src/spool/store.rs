@@ -1,0 +1,252 @@
+//! The file of a spool: requests by number.
+//!
+//! redb 4.6 does not go on after the disk has failed it, even to remove something: it has to be opened again, and then can,
+//! on a full disk too (tried on one of 8 MiB). Who drops it opens it again.
+
+use crate::signal::Signal;
+use crate::spool::error::OpenError;
+use crate::spool::ledger::{Held, room};
+use bytes::Bytes;
+use redb::{
+    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError,
+    TableDefinition, TableError,
+};
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Its name in the folder.
+const FILE: &str = "spool.redb";
+
+/// What the tables below are.
+const VERSION: u64 = 1;
+
+/// `version`.
+const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
+/// Signal, nanoseconds since 1970, records, bytes of the body.
+const OUTLINES: TableDefinition<'_, u64, (u8, u64, u64, u64)> = TableDefinition::new("outlines");
+const BODIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("bodies");
+
+/// Of the file so much is kept in memory.
+const CACHE: usize = 4 << 20;
+
+/// What is known of a request without its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    pub signal: Signal,
+    /// When it was received, in nanoseconds since 1970.
+    pub at: u64,
+    /// Spans or log records.
+    pub records: u64,
+    /// Of the body.
+    pub bytes: u64,
+}
+
+/// A request that is to be written.
+#[derive(Debug)]
+pub struct Put {
+    pub id: u64,
+    pub kept: Kept,
+    pub body: Bytes,
+}
+
+/// The file, locked.
+#[derive(Debug)]
+pub struct Store {
+    database: Database,
+    file: PathBuf,
+}
+
+impl Store {
+    /// Opens the file in a folder, or makes both. Only the user of this process may read them.
+    ///
+    /// # Errors
+    /// When it cannot be used; see [`OpenError`].
+    pub fn create(folder: &Path) -> Result<Self, OpenError> {
+        let file = folder.join(FILE);
+        let unusable = |error| OpenError::Unusable {
+            file: file.clone(),
+            error,
+        };
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(unusable)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        options.mode(0o600).open(&file).map_err(unusable)?;
+        let database = Builder::new()
+            .set_cache_size(CACHE)
+            .create(&file)
+            .map_err(|error| refused(&file, error))?;
+        let store = Self { database, file };
+        store.prepare()?;
+        Ok(store)
+    }
+
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Makes the tables of a new file; refuses those of another version.
+    fn prepare(&self) -> Result<(), OpenError> {
+        let unreadable = |why| OpenError::Unreadable {
+            file: self.file.clone(),
+            why,
+        };
+        let version = self.version().map_err(unreadable)?;
+        match version {
+            Some(VERSION) => Ok(()),
+            Some(other) => Err(OpenError::OtherVersion {
+                file: self.file.clone(),
+                found: other.to_string(),
+                known: VERSION,
+            }),
+            None => self.make().map_err(unreadable),
+        }
+    }
+
+    /// None: the file is new.
+    fn version(&self) -> Result<Option<u64>, String> {
+        let read = self.database.begin_read().map_err(text)?;
+        match read.open_table(ABOUT) {
+            Ok(about) => {
+                let version = about.get("version").map_err(text)?;
+                let version = version.ok_or("it has no version")?;
+                Ok(Some(version.value()))
+            }
+            Err(TableError::TableDoesNotExist(_)) => {
+                let mut tables = read.list_tables().map_err(text)?;
+                match tables.next() {
+                    None => Ok(None),
+                    Some(_) => Err("it is of another program".to_owned()),
+                }
+            }
+            Err(error) => Err(text(error)),
+        }
+    }
+
+    fn make(&self) -> Result<(), String> {
+        let write = self.database.begin_write().map_err(text)?;
+        write.open_table(OUTLINES).map_err(text)?;
+        write.open_table(BODIES).map_err(text)?;
+        let mut about = write.open_table(ABOUT).map_err(text)?;
+        about.insert("version", VERSION).map_err(text)?;
+        drop(about);
+        write.commit().map_err(text)
+    }
+
+    /// What is in it.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn held(&self) -> Result<Held, String> {
+        let read = self.database.begin_read().map_err(text)?;
+        let outlines = read.open_table(OUTLINES).map_err(text)?;
+        let mut held = Held::default();
+        for entry in outlines.iter().map_err(text)? {
+            let (id, outline) = entry.map_err(text)?;
+            held.requests += 1;
+            held.bytes += room(outline.value().3);
+            held.last = id.value();
+        }
+        Ok(held)
+    }
+
+    /// Writes requests and removes others; when it returns, the disk has it.
+    ///
+    /// # Errors
+    /// When the disk fails. Whether it was done is not known then, and it has to be opened again.
+    pub fn commit(&self, puts: &[Put], removed: &[u64]) -> Result<(), String> {
+        let write = self.database.begin_write().map_err(text)?;
+        let mut outlines = write.open_table(OUTLINES).map_err(text)?;
+        let mut bodies = write.open_table(BODIES).map_err(text)?;
+        for id in removed {
+            outlines.remove(id).map_err(text)?;
+            bodies.remove(id).map_err(text)?;
+        }
+        for Put { id, kept, body } in puts {
+            let outline = (signal(kept.signal), kept.at, kept.records, kept.bytes);
+            outlines.insert(id, outline).map_err(text)?;
+            bodies.insert(id, &body[..]).map_err(text)?;
+        }
+        drop((outlines, bodies));
+        write.commit().map_err(text)
+    }
+
+    /// The first request whose number is not below.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn first(&self, from: u64) -> Result<Option<(u64, Kept)>, String> {
+        let read = self.database.begin_read().map_err(text)?;
+        let outlines = read.open_table(OUTLINES).map_err(text)?;
+        let mut range = outlines.range(from..).map_err(text)?;
+        let Some(entry) = range.next() else {
+            return Ok(None);
+        };
+        let (id, outline) = entry.map_err(text)?;
+        let (signal, at, records, bytes) = outline.value();
+        let signal = of(signal).ok_or("it holds a signal that this version does not know")?;
+        let kept = Kept {
+            signal,
+            at,
+            records,
+            bytes,
+        };
+        Ok(Some((id.value(), kept)))
+    }
+
+    /// The body of a request.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn body(&self, id: u64) -> Result<Bytes, String> {
+        let read = self.database.begin_read().map_err(text)?;
+        let bodies = read.open_table(BODIES).map_err(text)?;
+        let body = bodies.get(id).map_err(text)?;
+        let body = body.ok_or_else(|| format!("the body of request {id} is not there"))?;
+        Ok(Bytes::copy_from_slice(body.value()))
+    }
+}
+
+const fn signal(signal: Signal) -> u8 {
+    match signal {
+        Signal::Traces => 0,
+        Signal::Logs => 1,
+    }
+}
+
+const fn of(number: u8) -> Option<Signal> {
+    match number {
+        0 => Some(Signal::Traces),
+        1 => Some(Signal::Logs),
+        _ => None,
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
+fn text(error: impl Into<redb::Error>) -> String {
+    error.into().to_string()
+}
+
+fn refused(file: &Path, error: DatabaseError) -> OpenError {
+    let file = file.to_owned();
+    match error {
+        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
+            OpenError::Locked(file)
+        }
+        DatabaseError::UpgradeRequired(found) => OpenError::OtherVersion {
+            file,
+            found: format!("redb's file format {found}"),
+            known: VERSION,
+        },
+        DatabaseError::Storage(StorageError::Io(error))
+            if error.kind() != std::io::ErrorKind::InvalidData =>
+        {
+            OpenError::Unusable { file, error }
+        }
+        other => OpenError::Unreadable {
+            file,
+            why: other.to_string(),
+        },
+    }
+}

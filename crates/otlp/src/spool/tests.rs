@@ -1,0 +1,161 @@
+//! Tests of the spool in a folder of its own.
+
+use super::*;
+use crate::signal::Signal;
+use tempfile::TempDir;
+
+const SIZE: u64 = 1 << 20;
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+fn open(folder: &TempDir, size: u64) -> Arc<Spool> {
+    let config = Config {
+        folder: folder.path().join("spool"),
+        size,
+    };
+    Spool::open(&config).expect("a spool")
+}
+
+fn kept(body: &Bytes, at: u64) -> Kept {
+    Kept {
+        signal: Signal::Logs,
+        at,
+        records: 3,
+        bytes: body.len() as u64,
+    }
+}
+
+async fn append(spool: &Spool, text: &str, now: bool) -> Result<Appended, Unkept> {
+    let body = Bytes::from(text.to_owned());
+    spool.append(kept(&body, 7), body, now).await
+}
+
+async fn next(spool: &Spool) -> (Next, String) {
+    let next = spool.next().await.expect("the disk works");
+    let body = spool.body(next.id).expect("a body");
+    (next, String::from_utf8(body.to_vec()).expect("a text"))
+}
+
+fn receipt(appended: Result<Appended, Unkept>) -> Arc<Receipt> {
+    match appended {
+        Ok(Appended::Now(receipt)) => receipt,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_has_not_come_to_an_end_is_there_again() {
+    let folder = folder();
+    let spool = open(&folder, SIZE);
+    let (a, b) = (
+        receipt(append(&spool, "a", true).await),
+        receipt(append(&spool, "b", true).await),
+    );
+    assert_eq!(spool.requests(), (2, 0));
+    drop(a);
+    assert_eq!(spool.close(), 1);
+    drop(b);
+    let again = open(&folder, SIZE);
+    assert_eq!(again.requests(), (1, 1));
+    let (first, text) = next(&again).await;
+    assert_eq!((text.as_str(), first.kept), ("b", kept(&"b".into(), 7)));
+    // Whoever comes now waits for its turn.
+    assert!(matches!(append(&again, "c", true).await, Ok(Appended::Later)));
+    drop(again.passed(&first));
+    let (second, text) = next(&again).await;
+    assert_eq!(text, "c");
+    drop(again.passed(&second));
+    let d = receipt(append(&again, "d", true).await);
+    drop(d);
+    assert_eq!(again.close(), 0);
+    assert_eq!(open(&folder, SIZE).bytes(), 0);
+}
+
+#[tokio::test]
+async fn what_is_dropped_without_a_close_is_a_crash() {
+    let folder = folder();
+    let spool = open(&folder, SIZE);
+    let kept = receipt(append(&spool, "a", true).await);
+    std::mem::forget(kept);
+    drop(spool);
+    assert_eq!(open(&folder, SIZE).requests(), (1, 1));
+}
+
+#[tokio::test]
+async fn a_full_one_takes_again_what_is_freed() {
+    let folder = folder();
+    let spool = open(&folder, 3 * 8192);
+    let large = "x".repeat(8000);
+    let mut receipts = Vec::new();
+    for _ in 0..3 {
+        receipts.push(receipt(append(&spool, &large, true).await));
+    }
+    assert!(!spool.has_room(8000));
+    assert_eq!(append(&spool, &large, true).await.err(), Some(Unkept::Full));
+    receipts.pop();
+    // It is removed within the next commit.
+    while !spool.has_room(8000) {
+        tokio::task::yield_now().await;
+    }
+    receipts.push(receipt(append(&spool, &large, true).await));
+    assert_eq!(spool.bytes(), 3 * 8192);
+}
+
+#[tokio::test]
+async fn one_that_is_larger_than_all_of_it_is_taken_alone() {
+    let folder = folder();
+    let spool = open(&folder, 10);
+    let _large = receipt(append(&spool, "larger than that", true).await);
+    assert_eq!(append(&spool, "a", true).await.err(), Some(Unkept::Full));
+}
+
+#[tokio::test]
+async fn a_second_process_is_refused() {
+    let folder = folder();
+    let spool = open(&folder, SIZE);
+    let config = Config {
+        folder: spool.folder.clone(),
+        size: SIZE,
+    };
+    let second = Spool::open(&config).map(|_| ()).expect_err("it is locked");
+    assert!(second.to_string().contains("in use by another process"), "{second}");
+    spool.close();
+    Spool::open(&config).expect("it is free now");
+}
+
+#[tokio::test]
+async fn what_is_no_spool_is_refused() {
+    let folder = folder();
+    let file = folder.path().join("spool/spool.redb");
+    std::fs::create_dir(folder.path().join("spool")).expect("a folder");
+    let config = Config {
+        folder: folder.path().join("spool"),
+        size: SIZE,
+    };
+    std::fs::write(&file, "some notes of somebody\n".repeat(1000)).expect("a file");
+    let error = Spool::open(&config).map(|_| ()).expect_err("no spool");
+    assert!(matches!(error, OpenError::Unreadable { .. }), "{error}");
+    std::fs::remove_file(&file).expect("removed");
+    let database = redb::Database::create(&file).expect("a database");
+    let write = database.begin_write().expect("a transaction");
+    let about = redb::TableDefinition::<&str, u64>::new("about");
+    let mut table = write.open_table(about).expect("a table");
+    table.insert("version", 2).expect("inserted");
+    drop(table);
+    write.commit().expect("committed");
+    drop(database);
+    let error = Spool::open(&config).map(|_| ()).expect_err("another version");
+    assert!(error.to_string().contains("(2; this one reads 1)"), "{error}");
+}
+
+#[tokio::test]
+async fn it_is_for_its_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    let spool = open(&folder, SIZE);
+    let mode = |path: PathBuf| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(spool.folder.clone()), 0o700);
+    assert_eq!(mode(spool.folder.join("spool.redb")), 0o600);
+}
