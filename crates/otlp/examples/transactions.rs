@@ -278,7 +278,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 scope: Some(&scope),
                 span,
             };
-            grouper.add(&seen, &Terms::default(), Instant::now());
+            let arrived = grouper.arrived(&seen, &Terms::default());
+            grouper.add(arrived.expect("it can be written"), &[], Instant::now());
         }
         loop {
             let ready = grouper.drain();

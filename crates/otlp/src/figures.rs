@@ -41,8 +41,9 @@ struct OfValue {
 const VALUES: [&str; 2] = ["release", "environment"];
 
 /// Why nothing of a request is taken.
-pub const DECLINED: [&str; 7] = [
+pub const DECLINED: [&str; 8] = [
     "full",
+    "spool",
     "not_taken",
     "no_exporter",
     "unreadable",

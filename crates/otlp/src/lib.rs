@@ -5,6 +5,7 @@
 //! ```
 
 pub mod attributes;
+pub mod bridge;
 pub mod check;
 pub mod cli;
 pub mod config;

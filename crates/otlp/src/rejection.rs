@@ -22,8 +22,6 @@ pub enum Reason {
     Refused,
     /// Sentry could not be reached, or limited it, for longer than `retry_on_failure` allows.
     Expired,
-    /// The time to end in order was over.
-    Shutdown,
     /// Nothing names a project for it, and there is no default one.
     NoProject,
     /// The server takes no logs.
@@ -71,7 +69,6 @@ pub const REASONS: &[Reason] = &[
     Reason::Sampled,
     Reason::Refused,
     Reason::Expired,
-    Reason::Shutdown,
     Reason::NoProject,
     Reason::NotTaken,
 ];
@@ -88,7 +85,6 @@ impl Reason {
             Self::Sampled => "sampled",
             Self::Refused => "refused",
             Self::Expired => "expired",
-            Self::Shutdown => "shutdown",
             Self::NoProject => "no_project",
             Self::NotTaken => "not_taken",
         }

@@ -1,23 +1,18 @@
 //! What the program does, as a short story.
 
+use crate::bridge::Bridge;
 use crate::cli::Cli;
 use crate::config::Config;
 use crate::config::receiver::{Auth, Cors, Listener};
-use crate::delivery::exporter::Exporter;
-use crate::delivery::start::start;
 use crate::error::Error;
 use crate::figures::Figures;
 use crate::generate;
-use crate::receive::receiver::{Feeds, Receiver};
+use crate::receive::receiver::Receiver;
 use crate::receive::{grpc, http};
-use crate::rejection::{Reason, What};
-use crate::signal::Signal;
 use crate::web::{self, Metrics};
-use arc_swap::ArcSwap;
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use parking_lot::Mutex;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,10 +20,9 @@ use std::time::Duration;
 use tap_sentry_serve::reload::{Policy, Reload};
 use tap_sentry_serve::server::{self, Bound, Server, WebSource};
 use tap_sentry_serve::web_config::WebConfig;
-use tap_sentry_settings::problem::{Problem, SettingsError};
+use tap_sentry_settings::problem::SettingsError;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 /// Threads that read requests and send them on.
@@ -36,9 +30,6 @@ const THREADS: usize = 2;
 
 /// What is on its way when the program is asked to end may take so long.
 const GRACE: Duration = Duration::from_secs(30);
-
-/// How often it is looked whether everything has come to an end.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// Does what the command line asks for.
 ///
@@ -71,22 +62,6 @@ fn read(cli: &Cli) -> Result<Config, SettingsError> {
         .secrets()
         .iter()
         .for_each(tap_sentry_serve::log::hide);
-    let spools = config
-        .exporters
-        .iter()
-        .filter(|exporter| exporter.spool.is_some());
-    let refused: Vec<_> = spools
-        .map(|exporter| {
-            let key = format!("exporters.{}.spool", exporter.name);
-            Problem::new(
-                &key,
-                "is not in this version, where all that waits is in memory: remove it",
-            )
-        })
-        .collect();
-    if !refused.is_empty() {
-        return Err(SettingsError::Problems(refused));
-    }
     for warning in &config.warnings {
         log::warn!("{warning}");
     }
@@ -95,6 +70,7 @@ fn read(cli: &Cli) -> Result<Config, SettingsError> {
 
 async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
     let figures = Figures::default();
+    outlive_limits();
     let bridge = Arc::new(Bridge::new(&config, &figures)?);
     let renewed = (cli.clone(), Arc::clone(&bridge));
     let policy = Policy::Guarded {
@@ -150,8 +126,8 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
         }
     };
     own.abort();
+    bridge.close();
     if left > 0 {
-        figures.rejected(What::Span, Reason::Shutdown, left);
         let text = format!(
             "{left} spans, log records and events had been acknowledged and could not be delivered in {} s; they are lost",
             GRACE.as_secs()
@@ -159,6 +135,16 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
         return Err(Error::Undelivered(text));
     }
     Ok(())
+}
+
+/// A file that may not grow (`RLIMIT_FSIZE`) is a full disk, which is waited for, and no reason to be ended by SIGXFSZ.
+fn outlive_limits() {
+    let kind = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    match signal(kind) {
+        // The handler stays.
+        Ok(_) => {}
+        Err(error) => log::warn!("a limit on the size of files would end the program: {error}"),
+    }
 }
 
 /// SIGINT or SIGTERM, after the one that the listeners have heard.
@@ -213,102 +199,6 @@ fn cors_layer(cors: &Cors) -> CorsLayer {
         layer = layer.max_age(age);
     }
     layer
-}
-
-/// The exporters that a receiver feeds, replaced when the configuration is.
-type Fed = Arc<ArcSwap<Feeds>>;
-
-/// All exporters, and which receiver feeds which.
-struct Bridge {
-    figures: Figures,
-    exporters: Arc<ArcSwap<Vec<Arc<Exporter>>>>,
-    /// By receiver.
-    feeds: HashMap<String, Fed>,
-    /// Those of earlier configurations, with what was left of them.
-    former: Mutex<Vec<Arc<Exporter>>>,
-}
-
-impl Bridge {
-    fn new(config: &Config, figures: &Figures) -> Result<Self, Error> {
-        let bridge = Self {
-            figures: figures.clone(),
-            exporters: Arc::default(),
-            feeds: config
-                .receivers
-                .iter()
-                .map(|receiver| (receiver.name.clone(), Arc::default()))
-                .collect(),
-            former: Mutex::default(),
-        };
-        bridge.renew(config)?;
-        Ok(bridge)
-    }
-
-    /// What a receiver feeds.
-    fn feeds(&self, receiver: &str) -> Fed {
-        self.feeds.get(receiver).cloned().unwrap_or_default()
-    }
-
-    /// Takes another configuration into use. What the former exporters have taken they bring to its end.
-    fn renew(&self, config: &Config) -> Result<(), Error> {
-        let started = config.exporters.iter().map(|exporter| {
-            let started = start(exporter, &self.figures)?;
-            Ok((exporter.name.clone(), Arc::new(started)))
-        });
-        let started: HashMap<_, _> = started.collect::<Result<_, Error>>()?;
-        for (receiver, fed) in &self.feeds {
-            let of = |signal| {
-                let exporters = config.exporters_of(receiver, signal);
-                let started = exporters.filter_map(|one| started.get(&one.name).cloned());
-                started.collect()
-            };
-            fed.store(Arc::new(Feeds {
-                traces: of(Signal::Traces),
-                logs: of(Signal::Logs),
-            }));
-        }
-        let all = Arc::new(started.into_values().collect());
-        let former = self.exporters.swap(all);
-        let mut kept = self.former.lock();
-        kept.retain(|exporter| exporter.pending() > 0);
-        kept.extend(former.iter().cloned());
-        Ok(())
-    }
-
-    /// Spans, log records and events that have not come to an end.
-    fn pending(&self) -> u64 {
-        self.all().iter().map(|exporter| exporter.pending()).sum()
-    }
-
-    /// The exporters in use, and the former ones.
-    fn all(&self) -> Vec<Arc<Exporter>> {
-        let (all, former) = (self.exporters.load(), self.former.lock());
-        all.iter().chain(former.iter()).cloned().collect()
-    }
-
-    /// Waits until everything has come to an end, but no longer than this. How much is left.
-    async fn drain(&self, grace: Duration) -> u64 {
-        let over = Instant::now() + grace;
-        let mut told = false;
-        loop {
-            // Spans may have come to a trace since the last time.
-            for exporter in self.all() {
-                exporter.flush();
-            }
-            let left = self.pending();
-            if left == 0 || Instant::now() >= over {
-                return left;
-            }
-            if !told {
-                told = true;
-                log::info!(
-                    "{left} spans, log records and events are still on their way; they have {} s",
-                    grace.as_secs()
-                );
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
 }
 
 /// Writes what was asked for to stdout.

@@ -19,6 +19,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tap_sentry_serve::answer;
 use tap_sentry_serve::negotiate::{Format, negotiate};
 use tap_sentry_serve::own::Process;
@@ -80,11 +81,21 @@ struct Now(Vec<(String, String, bool, f64)>);
 impl Now {
     fn of(metrics: &Metrics) -> Self {
         let (mut bytes, mut requests, mut pending, mut oldest) = (0, 0, 0, 0.0_f64);
+        let (mut spool_bytes, mut spool_requests) = (0, 0);
         let now = Instant::now();
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        let since_1970 = since_1970.unwrap_or_default();
         for exporter in metrics.exporters.load().iter() {
             let used = exporter.shared.budget.used();
             bytes += used.bytes;
             requests += used.requests;
+            if let Some(spool) = &exporter.spool {
+                spool_bytes += spool.bytes();
+                spool_requests += spool.requests().0;
+                let at = spool.oldest_at().map(Duration::from_nanos);
+                let age = at.map(|at| since_1970.saturating_sub(at));
+                oldest = oldest.max(age.unwrap_or_default().as_secs_f64());
+            }
             for project in exporter.route.projects() {
                 pending += project.pending();
                 let age = project.oldest().map(|since| now.duration_since(since));
@@ -92,7 +103,7 @@ impl Now {
             }
         }
         let state = metrics.reload.state();
-        let reloaded = state.succeeded_at.duration_since(std::time::UNIX_EPOCH);
+        let reloaded = state.succeeded_at.duration_since(UNIX_EPOCH);
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
         let own = [
             (
@@ -106,8 +117,18 @@ impl Now {
                 requests as f64,
             ),
             (
+                "spool_bytes",
+                "Bytes in spools, as they count for `spool_size`",
+                spool_bytes as f64,
+            ),
+            (
+                "spool_requests",
+                "Requests in spools: acknowledged and not delivered, those in memory among them",
+                spool_requests as f64,
+            ),
+            (
                 "pending",
-                "Spans, log records and events on their way to Sentry",
+                "Spans, log records and events in memory on their way to Sentry",
                 pending as f64,
             ),
             (

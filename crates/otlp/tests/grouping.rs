@@ -78,7 +78,8 @@ proptest! {
             let start = Value::from(1_795_911_870.0 + f64::from(u32::try_from(number)?) / 1e6);
             let ids = (hex::encode(&span.trace_id), hex::encode(&span.span_id));
             expected.push((ids.0, ids.1, start.to_string()));
-            ready.push(grouper.add(&Seen::alone(&span), &Terms::default(), now));
+            let arrived = grouper.arrived(&Seen::alone(&span), &Terms::default());
+            ready.push(grouper.add(arrived.expect("it can be written"), &[], now));
             prop_assert!(grouper.spans() <= most_spans && grouper.bytes() <= most_bytes);
         }
         // So little is one portion.
@@ -107,7 +108,9 @@ proptest! {
             let now = start + Duration::from_secs(second);
             ready.extend(grouper.due(now).payloads);
             let span = span((1, id, id / 2, 0x100), u64::from(id));
-            ready.extend(grouper.add(&Seen::alone(&span), &Terms::default(), now).payloads);
+            let arrived = grouper.arrived(&Seen::alone(&span), &Terms::default());
+            let arrived = arrived.expect("it can be written");
+            ready.extend(grouper.add(arrived, &[], now).payloads);
         }
         prop_assert!(ready.is_empty());
         let ready = grouper.due(start + Duration::from_secs(60)).payloads;

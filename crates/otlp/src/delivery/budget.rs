@@ -3,6 +3,7 @@
 use crate::receive::request::Outline;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// What the size of a queue is counted in, as the collector's `sizer` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,6 +26,7 @@ pub struct Budget {
     sizer: Sizer,
     size: u64,
     used: Arc<Mutex<Used>>,
+    given_back: Arc<Notify>,
 }
 
 /// What waits, in all three measures.
@@ -48,6 +50,7 @@ impl Budget {
             sizer,
             size,
             used: Arc::default(),
+            given_back: Arc::default(),
         }
     }
 
@@ -78,6 +81,16 @@ impl Budget {
         Some(Arc::new(Slot { budget, taken }))
     }
 
+    /// A place for a request, as soon as there is one. One waits at a time.
+    pub async fn wait(&self, outline: Outline) -> Arc<Slot> {
+        loop {
+            if let Some(slot) = self.reserve(outline) {
+                return slot;
+            }
+            self.given_back.notified().await;
+        }
+    }
+
     /// A place for what has been acknowledged already, whether there is room or not: it counts when the next request comes.
     pub fn hold(&self, taken: Used) -> Slot {
         let mut slot = Slot {
@@ -100,7 +113,12 @@ impl Slot {
         used.requests = used.requests - self.taken.requests + taken.requests;
         used.items = used.items - self.taken.items + taken.items;
         used.bytes = used.bytes - self.taken.bytes + taken.bytes;
+        drop(used);
+        let gives_back = taken.bytes < self.taken.bytes || taken.items < self.taken.items;
         self.taken = taken;
+        if gives_back {
+            self.budget.given_back.notify_one();
+        }
     }
 }
 

@@ -1,32 +1,20 @@
 //! One exporter of the configuration: what it takes of a request, and what becomes of it.
 
-use crate::attributes::Attributes;
-use crate::check::{self, Mended};
-use crate::delivery::additions::add;
 use crate::delivery::budget::Slot;
-use crate::delivery::logs::Takes;
-use crate::delivery::mode::Mode;
-use crate::delivery::payload::{Kind, Payload};
-use crate::delivery::project::{Project, Shared};
 use crate::delivery::route::Route;
-use crate::delivery::spans::Writer;
-use crate::logs::complete::complete;
-use crate::logs::sound;
-use crate::privacy::{Cleaner, Privacy};
-use crate::receive::answer::Rejected;
+use crate::delivery::shared::Shared;
+use crate::delivery::taking::{Taken, Taking};
+use crate::privacy::Privacy;
 use crate::receive::request::{Outline, Request};
-use crate::receive::take::{LOG_LIMIT, RecordError, Take};
-use crate::rejection::{Reason, What};
-use crate::sample::is_kept;
-use crate::seen::Seen;
-use crate::signal::Signal;
+use crate::spool::receipt::Receipt;
+use crate::spool::store::Kept;
+use crate::spool::{Appended, Next, Spool, Unkept};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
-use opentelemetry_proto::tonic::logs::v1::LogRecord;
-use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::Span;
-use prost::Message;
+use parking_lot::Mutex;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 /// An exporter, shared by all receivers that feed it.
@@ -34,43 +22,103 @@ pub struct Exporter {
     pub privacy: Privacy,
     pub route: Route,
     pub shared: Arc<Shared>,
+    /// Without one, what is acknowledged is in memory alone.
+    pub spool: Option<Arc<Spool>>,
+    /// The task that takes what waits in the spool.
+    pub feeding: Mutex<Option<AbortHandle>>,
+}
+
+/// Leave to take a request; with a spool there may be no place in memory, and it waits on the disk.
+pub struct Admitted(Option<Arc<Slot>>);
+
+/// A request that is safe.
+pub struct Safe {
+    taken: Taken,
+    slot: Option<Arc<Slot>>,
+    receipt: Option<Arc<Receipt>>,
+    /// It waits on the disk for its turn.
+    waits: bool,
 }
 
 impl Exporter {
-    /// A place in the queue for a request; none: it has to be sent again later.
-    pub fn reserve(&self, outline: Outline) -> Option<Arc<Slot>> {
-        self.shared.budget.reserve(outline)
-    }
-
-    /// Takes what is in a request, and tells what is not taken.
-    pub fn take(&self, request: &Request, slot: &Arc<Slot>) -> Rejected {
-        let mut taking = Taking {
-            exporter: self,
-            cleaner: Cleaner::new(&self.privacy),
-            slot,
-            signal: request.signal,
-            rejected: Rejected::of(request.signal),
-            now: Utc::now(),
-            since: Instant::now(),
-            oldest: 0,
-            project: None,
-            mode: None,
-            resource: Resource::default(),
-            scope: None,
-            around: 0,
-            writer: Writer::default(),
-            mended: Vec::new(),
-        };
-        request.visit(&mut taking);
-        taking.end_resource();
-        for what in taking.mended {
-            self.shared.figures.mended(what, 1);
+    /// Leave to take a request; none: it has to be sent again later.
+    pub fn admit(&self, outline: Outline) -> Option<Admitted> {
+        let slot = self.shared.budget.reserve(outline);
+        match &self.spool {
+            None => slot.map(|slot| Admitted(Some(slot))),
+            Some(spool) => spool.has_room(outline.bytes).then_some(Admitted(slot)),
         }
-        taking.rejected
     }
-}
 
-impl Exporter {
+    /// Reads what is in a request, and tells what is not taken. Nothing goes on yet, or is counted.
+    pub fn take(&self, request: &Request) -> Taken {
+        self.taken(request, self.spool.is_some())
+    }
+
+    fn taken(&self, request: &Request, keeps: bool) -> Taken {
+        let (route, shared) = (&self.route, &self.shared);
+        let mut taking = Taking::new(route, shared, &self.privacy, request.signal, keeps);
+        request.visit(&mut taking);
+        taking.taken()
+    }
+
+    /// Makes a request safe.
+    ///
+    /// # Errors
+    /// When it cannot be: nothing of it goes on.
+    pub async fn keep(&self, admitted: Admitted, mut taken: Taken) -> Result<Safe, Unkept> {
+        let Admitted(slot) = admitted;
+        let (body, records) = std::mem::take(&mut taken.kept);
+        let mut waits = false;
+        let receipt = match &self.spool {
+            Some(spool) if records > 0 => {
+                let outline = Kept {
+                    signal: taken.signal,
+                    at: nanoseconds(Utc::now()),
+                    records,
+                    bytes: body.len() as u64,
+                };
+                match spool.append(outline, body, slot.is_some()).await? {
+                    Appended::Now(receipt) => Some(receipt),
+                    Appended::Later => {
+                        waits = true;
+                        None
+                    }
+                }
+            }
+            _ => None,
+        };
+        Ok(Safe {
+            taken,
+            slot,
+            receipt,
+            waits,
+        })
+    }
+
+    /// Lets a request go on, unless it waits for its turn.
+    pub fn go_on(&self, safe: Safe) {
+        safe.taken.count(&self.shared.figures);
+        if !safe.waits {
+            let handed = safe.taken.handed;
+            handed.over(&self.shared, safe.slot, safe.receipt);
+        }
+    }
+
+    /// Takes a request that was acknowledged before and waited on the disk.
+    pub fn resume(&self, next: &Next, body: Bytes, slot: Arc<Slot>, receipt: Arc<Receipt>) {
+        let mut taken = self.taken(&Request::written(next.kept.signal, body), false);
+        taken.count(&self.shared.figures);
+        let age = nanoseconds(Utc::now()).saturating_sub(next.kept.at);
+        let since = Instant::now().checked_sub(Duration::from_nanos(age));
+        taken.handed.since = since.unwrap_or(taken.handed.since);
+        if taken.rejected.spans() > 0 {
+            let (exporter, rejected) = (&self.shared.name, &taken.rejected);
+            log::error!(exporter; "lost, though they had been acknowledged: {rejected}");
+        }
+        taken.handed.over(&self.shared, Some(slot), Some(receipt));
+    }
+
     /// Sends everything that waits for more of its kind.
     pub fn flush(&self) {
         for project in self.route.projects() {
@@ -78,179 +126,41 @@ impl Exporter {
         }
     }
 
-    /// Spans, log records and events that have not come to an end.
+    /// Lets nothing more begin: what is left stays in the spool.
+    pub fn halt(&self) {
+        self.stop_feeding();
+        self.shared.halt();
+    }
+
+    /// Takes nothing more out of the spool.
+    pub fn stop_feeding(&self) {
+        if let Some(feeding) = self.feeding.lock().take() {
+            feeding.abort();
+        }
+    }
+
+    /// Spans, log records and events that have not come to an end; of what waits on the disk alone, requests.
     pub fn pending(&self) -> u64 {
         // Nothing is between two places meanwhile.
-        let _moving = self.shared.moving.lock();
+        let moving = self.shared.moving.lock();
         let projects = self.route.projects();
-        projects.iter().map(|project| project.pending()).sum()
+        let pending: u64 = projects.iter().map(|project| project.pending()).sum();
+        drop(moving);
+        let feeds = self.feeding.lock().is_some();
+        let spool = self.spool.as_ref().filter(|_| feeds);
+        pending + spool.map_or(0, |spool| spool.requests().1)
     }
 }
 
-/// A request that is being taken.
-struct Taking<'a> {
-    exporter: &'a Exporter,
-    cleaner: Cleaner<'a>,
-    slot: &'a Arc<Slot>,
-    signal: Signal,
-    rejected: Rejected,
-    now: DateTime<Utc>,
-    since: Instant,
-    /// Spans that started before, and log records of before, are too old.
-    oldest: u64,
-    /// That of the resource; none: there is none for it.
-    project: Option<Arc<Project>>,
-    /// How that project takes spans, if it is known yet; of no matter for logs.
-    mode: Option<Mode>,
-    resource: Resource,
-    scope: Option<InstrumentationScope>,
-    /// Bytes of both.
-    around: usize,
-    writer: Writer,
-    mended: Vec<Mended>,
-}
-
-impl Taking<'_> {
-    /// Hands over what has been written for a project.
-    fn end_resource(&mut self) {
-        let (body, spans) = self.writer.finish();
-        let Some(project) = self.project.take() else {
-            return;
-        };
-        if spans > 0 {
-            project.push(Payload {
-                kind: Kind::of(self.signal),
-                event_id: String::new(),
-                body,
-                spans,
-                since: self.since,
-                alone: false,
-                sampled: None,
-                slots: vec![Arc::clone(self.slot)],
-            });
-        }
-    }
-
-    fn reject(&mut self, reason: Reason, what: impl FnOnce() -> String) {
-        let figures = &self.exporter.shared.figures;
-        figures.rejected(What::of(self.signal), reason, 1);
-        self.rejected.add(reason, what);
-    }
-
-    fn unreadable(&mut self, error: &RecordError) {
-        let reason = match error {
-            RecordError::Malformed(_) => Reason::Malformed,
-            RecordError::TooLarge(_) => Reason::TooLarge,
-        };
-        self.reject(reason, || error.to_string());
-    }
-
-    /// Nanoseconds since 1970.
-    fn now(&self) -> u64 {
-        let now = self.now.timestamp_nanos_opt().unwrap_or_default();
-        u64::try_from(now).unwrap_or_default()
-    }
-
-    fn no_project(&mut self) {
-        self.reject(Reason::NoProject, || {
-            "no project: set `routing.default_project`".to_owned()
-        });
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        self.stop_feeding();
     }
 }
 
-impl Take for Taking<'_> {
-    fn resource(&mut self, mut resource: Resource, schema_url: String) {
-        self.end_resource();
-        self.cleaner.clean(&mut resource.attributes);
-        self.project = self
-            .exporter
-            .route
-            .project(Attributes(&resource.attributes));
-        let project = self.project.as_ref();
-        let of_spans = project.filter(|_| self.signal == Signal::Traces);
-        let mode = of_spans.and_then(|project| project.mode());
-        self.oldest = mode.unwrap_or(Mode::Otlp).oldest_start(self.now);
-        self.mode = mode;
-        self.writer.resource(resource.clone(), schema_url);
-        self.resource = resource;
-    }
-
-    fn scope(&mut self, mut scope: Option<InstrumentationScope>, schema_url: String) {
-        if let Some(scope) = &mut scope {
-            self.cleaner.clean(&mut scope.attributes);
-        }
-        self.writer.scope(scope.clone(), schema_url);
-        let of_scope = scope.as_ref().map_or(0, Message::encoded_len);
-        self.around = self.resource.encoded_len() + of_scope;
-        self.scope = scope;
-    }
-
-    fn span(&mut self, span: Result<Span, RecordError>) {
-        let mut span = match span {
-            Ok(span) => span,
-            Err(error) => return self.unreadable(&error),
-        };
-        let now = self.now();
-        let mended = &mut self.mended;
-        let fit = check::check(&mut span, now, self.oldest, |what| mended.push(what));
-        if let Err(unfit) = fit {
-            return self.reject(unfit.reason, || unfit.what);
-        }
-        if self.project.is_none() {
-            return self.no_project();
-        }
-        self.cleaner.clean_span(&mut span);
-        let (shared, Some(project)) = (&self.exporter.shared, &self.project) else {
-            return;
-        };
-        let seen = Seen {
-            resource: Attributes(&self.resource.attributes),
-            scope: self.scope.as_ref(),
-            span: &span,
-        };
-        // Errors are not sampled.
-        project.report(&seen);
-        if !is_kept(&span.trace_id, shared.terms.sample_rate) {
-            // Asked for, and no failure of the client's: it is counted, and not told.
-            return shared.figures.rejected(What::Span, Reason::Sampled, 1);
-        }
-        if self.mode == Some(Mode::Transactions) {
-            return project.group(&seen);
-        }
-        let (resource, scope) = (&self.resource, self.scope.as_ref());
-        add(&mut span, resource, scope, &shared.terms, |left_out| {
-            shared.left_out(left_out);
-        });
-        self.writer.span(&span);
-    }
-
-    fn log(&mut self, log: Result<LogRecord, RecordError>) {
-        let mut log = match log {
-            Ok(log) => log,
-            Err(error) => return self.unreadable(&error),
-        };
-        let now = self.now();
-        let mended = &mut self.mended;
-        let sound = sound::check(&mut log, now, self.oldest, |what| mended.push(what));
-        if let Err(unfit) = sound {
-            return self.reject(unfit.reason, || unfit.what);
-        }
-        let Some(project) = &self.project else {
-            return self.no_project();
-        };
-        if project.takes_logs() == Some(Takes::Nothing) {
-            return self.reject(Reason::NotTaken, || "the server takes no logs".to_owned());
-        }
-        self.cleaner.clean_log(&mut log);
-        let shared = &self.exporter.shared;
-        let resource = Attributes(&self.resource.attributes);
-        complete(&mut log, resource, &shared.terms, |left_out| {
-            shared.left_out(left_out);
-        });
-        // What is written as text has grown, and Sentry counts what stands around a record too.
-        if self.around + log.encoded_len() > LOG_LIMIT {
-            return self.unreadable(&RecordError::TooLarge(LOG_LIMIT));
-        }
-        self.writer.log(&log);
-    }
+/// Since 1970.
+fn nanoseconds(time: DateTime<Utc>) -> u64 {
+    let nanoseconds = time.timestamp_nanos_opt().unwrap_or_default();
+    u64::try_from(nanoseconds).unwrap_or_default()
 }
+

@@ -2,10 +2,12 @@
 
 use crate::delivery::budget::{Budget, Slot, Used};
 use crate::seen::Seen;
+use crate::spool::receipt::Receipt;
 use crate::terms::Terms;
-use crate::transactions::group::{Bounds, Grouper};
-use crate::transactions::payload::Ready;
+use crate::transactions::group::{Arrived, Bounds, Grouper};
+use crate::transactions::payload::{Broken, Ready};
 use parking_lot::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -29,9 +31,17 @@ impl Grouping {
         Self(Mutex::new((Grouper::new(bounds), slot)))
     }
 
-    /// Takes a span.
-    pub fn add(&self, seen: &Seen<'_>, terms: &Terms) -> Ready {
-        self.with(|grouper| grouper.add(seen, terms, Instant::now().into_std()))
+    /// A span as it is to be added.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn arrived(&self, seen: &Seen<'_>, terms: &Terms) -> Result<Arrived, Broken> {
+        self.0.lock().0.arrived(seen, terms)
+    }
+
+    /// Takes a span that came in those requests.
+    pub fn add(&self, arrived: Arrived, of: &[Arc<Receipt>]) -> Ready {
+        self.with(|grouper| grouper.add(arrived, of, Instant::now().into_std()))
     }
 
     /// What is complete.

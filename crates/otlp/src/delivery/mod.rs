@@ -1,10 +1,14 @@
 //! From what was taken to Sentry.
 
 pub mod additions;
+pub mod asking;
 pub mod budget;
 pub mod create;
+pub mod deliver;
 pub mod exporter;
+pub mod feed;
 pub mod grouping;
+pub mod handed;
 pub mod intake;
 pub mod limits;
 pub mod logs;
@@ -18,6 +22,8 @@ pub mod reporting;
 pub mod retry;
 pub mod route;
 pub mod sender;
+pub mod shared;
 pub mod source;
 pub mod spans;
 pub mod start;
+pub mod taking;

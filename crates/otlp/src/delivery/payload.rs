@@ -4,6 +4,7 @@ use crate::delivery::budget::Slot;
 use crate::delivery::limits::Category;
 use crate::rejection::What;
 use crate::signal::Signal;
+use crate::spool::receipt::Receipts;
 use crate::transactions::payload::Sampled;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -136,6 +137,8 @@ pub struct Payload {
     pub sampled: Option<Box<(String, Sampled)>>,
     /// The places of the requests that it came in.
     pub slots: Vec<Arc<Slot>>,
+    /// Of the requests that it came in, where they are on the disk.
+    pub receipts: Receipts,
 }
 
 impl Payload {

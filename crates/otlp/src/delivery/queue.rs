@@ -1,6 +1,7 @@
 //! What waits for one project, a line for each kind.
 
 use crate::delivery::payload::{KINDS, Kind, Payload};
+use crate::spool::receipt;
 use bytes::BytesMut;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -58,6 +59,7 @@ impl Queue {
                     body.extend_from_slice(&payload.body);
                     first.spans += payload.spans;
                     first.slots.extend(payload.slots);
+                    receipt::add(&mut first.receipts, &payload.receipts);
                 }
                 first.body = body.freeze();
             }
@@ -104,6 +106,7 @@ mod tests {
             alone: false,
             sampled: None,
             slots: Vec::new(),
+            receipts: Vec::new(),
         }
     }
 

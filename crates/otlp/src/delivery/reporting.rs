@@ -3,9 +3,11 @@
 use crate::delivery::budget::{Budget, Slot, Used};
 use crate::errors::event::Recorded;
 use crate::errors::same::{Bounds, Exception, Place, Same};
+use crate::spool::receipt::{Receipt, Receipts};
 use crate::transactions::record::id;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use parking_lot::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -22,6 +24,62 @@ pub struct Report {
     /// 32 hexadecimal digits.
     pub event_id: String,
     pub json: Vec<u8>,
+    /// Of the requests that it came in.
+    pub receipts: Receipts,
+}
+
+/// A span and what it recorded, as they are to be added.
+#[derive(Debug)]
+pub struct Reported {
+    place: Place,
+    /// When the span began, in nanoseconds since 1970.
+    start: u64,
+    thrown: Vec<Thrown>,
+}
+
+#[derive(Debug)]
+struct Thrown {
+    kind: String,
+    message: String,
+    time: u64,
+    report: Report,
+}
+
+impl Reported {
+    /// Of a span, and how many exceptions could not be written.
+    pub fn of(span: &Span, recorded: Vec<Recorded<'_>>) -> (Self, usize) {
+        let parent = id(&span.parent_span_id);
+        let place = Place {
+            trace: id(&span.trace_id),
+            span: id(&span.span_id),
+            parent: (parent != [0; 8]).then_some(parent),
+        };
+        let mut broken = 0;
+        let mut thrown = Vec::with_capacity(recorded.len());
+        for one in recorded {
+            let Ok(json) = serde_json::to_vec(&one.event) else {
+                broken += 1;
+                continue;
+            };
+            thrown.push(Thrown {
+                kind: one.kind.to_owned(),
+                message: one.message.to_owned(),
+                time: one.time,
+                report: Report {
+                    event_id: one.event.event_id,
+                    json,
+                    receipts: Vec::new(),
+                },
+            });
+        }
+        let start = span.start_time_unix_nano;
+        let reported = Self {
+            place,
+            start,
+            thrown,
+        };
+        (reported, broken)
+    }
 }
 
 /// Errors that wait, and their place in the queue of the exporter.
@@ -40,38 +98,32 @@ impl Reporting {
         Self(Mutex::new((Same::new(bounds), slot)))
     }
 
-    /// Tells of a span, and takes what it recorded. How many exceptions could not be written.
-    pub fn add(&self, span: &Span, recorded: Vec<Recorded<'_>>) -> usize {
-        let parent = id(&span.parent_span_id);
-        let place = Place {
-            trace: id(&span.trace_id),
-            span: id(&span.span_id),
-            parent: (parent != [0; 8]).then_some(parent),
-        };
+    /// Tells of a span that came in those requests, and takes what it recorded.
+    pub fn add(&self, reported: Reported, of: &[Arc<Receipt>]) {
         let now = Instant::now().into_std();
+        let Reported {
+            place,
+            start,
+            thrown,
+        } = reported;
         self.with(|same| {
-            if recorded.is_empty() {
+            if thrown.is_empty() {
                 same.span(place, now);
             }
-            let mut broken = 0;
-            for one in recorded {
-                let Ok(json) = serde_json::to_vec(&one.event) else {
-                    broken += 1;
-                    continue;
-                };
+            for one in thrown {
                 let exception = Exception {
-                    kind: one.kind,
-                    message: one.message,
+                    kind: &one.kind,
+                    message: &one.message,
                     time: one.time,
-                    start: span.start_time_unix_nano,
+                    start,
                 };
-                let bytes = json.len();
-                let event_id = one.event.event_id.clone();
+                let mut report = one.report;
+                report.receipts = of.to_vec();
+                let bytes = report.json.len();
                 // A double is counted by itself.
-                same.add(place, exception, Report { event_id, json }, bytes, now);
+                same.add(place, exception, report, bytes, now);
             }
-            broken
-        })
+        });
     }
 
     /// What has waited long enough.

@@ -3,7 +3,8 @@
 use crate::attributes::{Attributes, scalar};
 use crate::delivery::create::Creator;
 use crate::delivery::lookup::Lookup;
-use crate::delivery::project::{Project, Shared};
+use crate::delivery::project::Project;
+use crate::delivery::shared::Shared;
 use crate::delivery::source::Source;
 use parking_lot::Mutex;
 use std::collections::HashMap;

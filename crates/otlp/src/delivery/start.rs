@@ -7,25 +7,32 @@ use crate::delivery::create::Creator;
 use crate::delivery::exporter::Exporter;
 use crate::delivery::intake::{CLIENT, Intake};
 use crate::delivery::lookup::Lookup;
-use crate::delivery::project::{Project, Shared};
+use crate::delivery::project::Project;
+use crate::delivery::shared::Shared;
 use crate::delivery::route::{ByAttribute, Route};
 use crate::delivery::source::Source;
 use crate::figures::Figures;
+use crate::spool::Spool;
 use crate::told::Told;
 use parking_lot::Mutex;
 use secrecy::SecretString;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use tap_sentry_api::client::Client;
 use tap_sentry_api::connection::{ConnectError, Connection, http};
 use tap_sentry_api::traffic::Traffic;
 use tokio::sync::Semaphore;
 use url::Url;
 
-/// Starts an exporter, on the runtime that calls.
+/// Starts an exporter, on the runtime that calls. With `spool`, what it acknowledges is there until Sentry has it.
 ///
 /// # Errors
 /// When there can be no client for it.
-pub fn start(config: &config::Exporter, figures: &Figures) -> Result<Exporter, ConnectError> {
+pub fn start(
+    config: &config::Exporter,
+    figures: &Figures,
+    spool: Option<Arc<Spool>>,
+) -> Result<Exporter, ConnectError> {
     let destination = &config.destination;
     let intake = destination.dsn.as_ref().map(Intake::new).transpose();
     let intake = intake.map_err(|error| ConnectError::Setup(format!("`dsn`: {error}")))?;
@@ -46,6 +53,8 @@ pub fn start(config: &config::Exporter, figures: &Figures) -> Result<Exporter, C
         figures: figures.clone(),
         told: Told::default(),
         moving: Mutex::default(),
+        sending: AtomicU64::new(0),
+        is_halted: AtomicBool::new(false),
     });
     let by_attribute = organization
         .map(|organization| by_attribute(organization, &shared))
@@ -69,6 +78,8 @@ pub fn start(config: &config::Exporter, figures: &Figures) -> Result<Exporter, C
         privacy: config.privacy.clone(),
         route: Route::new(default, by_attribute),
         shared,
+        spool,
+        feeding: Mutex::default(),
     })
 }
 

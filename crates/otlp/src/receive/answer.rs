@@ -71,6 +71,12 @@ impl Rejected {
         self.by_reason.values().map(|(spans, _)| spans).sum()
     }
 
+    /// How many, reason by reason.
+    pub fn by_reason(&self) -> impl Iterator<Item = (Reason, u64)> {
+        let by_reason = self.by_reason.iter();
+        by_reason.map(|(reason, (how_many, _))| (*reason, *how_many))
+    }
+
     /// How many for this reason.
     pub fn for_reason(&self, reason: Reason) -> u64 {
         self.by_reason.get(&reason).map_or(0, |(spans, _)| *spans)

@@ -6,13 +6,14 @@ use crate::receive::answer::Rejected;
 use crate::receive::receiver::{Declined, RETRY_AFTER, Receiver};
 use crate::receive::request::Request;
 use crate::signal::Signal;
+use crate::spool::Unkept;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http;
 use axum::routing::post;
 use bytes::{Buf, BufMut, Bytes};
-use futures::future::{Ready, ready};
+use futures::future::BoxFuture;
 use prost::Message;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::{MetadataMap, MetadataValue};
@@ -63,13 +64,16 @@ struct Export(Receiver, Signal);
 
 impl UnaryService<Bytes> for Export {
     type Response = Bytes;
-    type Future = Ready<Result<Response<Bytes>, Status>>;
+    type Future = BoxFuture<'static, Result<Response<Bytes>, Status>>;
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let taken = self.0.take(Request::protobuf(self.1, request.into_inner()));
-        ready(match taken {
-            Ok(rejected) => Ok(Response::new(answer(&rejected))),
-            Err(declined) => Err(status(&declined)),
+        let (receiver, signal) = (self.0.clone(), self.1);
+        Box::pin(async move {
+            let read = Request::protobuf(signal, request.into_inner());
+            match receiver.take(read).await {
+                Ok(rejected) => Ok(Response::new(answer(&rejected))),
+                Err(declined) => Err(status(&declined)),
+            }
         })
     }
 }
@@ -84,33 +88,33 @@ fn status(declined: &Declined) -> Status {
     match declined {
         Declined::Unreadable(_) => Status::invalid_argument(text),
         Declined::NotTaken(_) => Status::unimplemented(text),
-        Declined::NoExporter => Status::unavailable(text),
-        Declined::Full => {
-            let wait = RetryInfo {
-                retry_delay: Some(prost_types::Duration {
-                    seconds: i64::from(RETRY_AFTER),
-                    nanos: 0,
-                }),
-            }
-            .encode_to_vec();
-            let mut trailers = MetadataMap::new();
-            trailers.insert_bin(RETRY_INFO, MetadataValue::from_bytes(&wait));
-            let details = RpcStatus {
-                code: Code::ResourceExhausted as i32,
-                message: text.clone(),
-                details: vec![prost_types::Any {
-                    type_url: RETRY_INFO_TYPE.to_owned(),
-                    value: wait,
-                }],
-            };
-            Status::with_details_and_metadata(
-                Code::ResourceExhausted,
-                text,
-                details.encode_to_vec().into(),
-                trailers,
-            )
+        Declined::NoExporter | Declined::Unkept(Unkept::Failed(_) | Unkept::Closed) => {
+            later(Code::Unavailable, text)
         }
+        Declined::Full | Declined::Unkept(Unkept::Full) => later(Code::ResourceExhausted, text),
     }
+}
+
+/// To be sent again after a wait, which stands in both places where clients look for it.
+fn later(code: Code, text: String) -> Status {
+    let wait = RetryInfo {
+        retry_delay: Some(prost_types::Duration {
+            seconds: i64::from(RETRY_AFTER),
+            nanos: 0,
+        }),
+    }
+    .encode_to_vec();
+    let mut trailers = MetadataMap::new();
+    trailers.insert_bin(RETRY_INFO, MetadataValue::from_bytes(&wait));
+    let details = RpcStatus {
+        code: code as i32,
+        message: text.clone(),
+        details: vec![prost_types::Any {
+            type_url: RETRY_INFO_TYPE.to_owned(),
+            value: wait,
+        }],
+    };
+    Status::with_details_and_metadata(code, text, details.encode_to_vec().into(), trailers)
 }
 
 /// `google.rpc.RetryInfo`.

@@ -5,6 +5,7 @@ use crate::receive::body::BodyError;
 use crate::receive::receiver::{Declined, RETRY_AFTER, Receiver};
 use crate::receive::request::Request;
 use crate::signal::Signal;
+use crate::spool::Unkept;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -67,7 +68,7 @@ async fn export(
         Form::Protobuf => Request::protobuf(signal, held.bytes.clone()),
         Form::Json => Request::json(signal, &held.bytes),
     };
-    match receiver.take(read) {
+    match receiver.take(read).await {
         Ok(rejected) => taken(form, &rejected),
         Err(declined) => {
             let text = declined.to_string();
@@ -76,10 +77,10 @@ async fn export(
                     error(StatusCode::BAD_REQUEST, form, Code::InvalidArgument, &text)
                 }
                 Declined::NotTaken(_) => error(StatusCode::NOT_FOUND, form, Code::NotFound, &text),
-                Declined::NoExporter => {
+                Declined::NoExporter | Declined::Unkept(Unkept::Failed(_) | Unkept::Closed) => {
                     later(StatusCode::SERVICE_UNAVAILABLE, form, RETRY_AFTER, &text)
                 }
-                Declined::Full => later(StatusCode::TOO_MANY_REQUESTS, form, RETRY_AFTER, &text),
+                Declined::Full | Declined::Unkept(Unkept::Full) => later(StatusCode::TOO_MANY_REQUESTS, form, RETRY_AFTER, &text),
             }
         }
     }

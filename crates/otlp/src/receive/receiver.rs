@@ -7,6 +7,7 @@ use crate::receive::body::Room;
 use crate::receive::request::{Outline, Request, Unreadable};
 use crate::rejection::Reason;
 use crate::signal::Signal;
+use crate::spool::Unkept;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -31,6 +32,9 @@ pub enum Declined {
     /// No pipeline has it, or the servers of all exporters take none of it.
     #[error("{} are not taken here", .0.name())]
     NotTaken(Signal),
+    /// It could not be made safe.
+    #[error(transparent)]
+    Unkept(#[from] Unkept),
     /// As after a reload of a file in which no pipeline has the receiver any more.
     #[error("no exporter takes what comes here at the moment")]
     NoExporter,
@@ -41,7 +45,8 @@ impl Declined {
     const fn reason(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "unreadable",
-            Self::Full => "full",
+            Self::Full | Self::Unkept(Unkept::Full) => "full",
+            Self::Unkept(_) => "spool",
             Self::NotTaken(_) => "not_taken",
             Self::NoExporter => "no_exporter",
         }
@@ -90,8 +95,11 @@ impl Receiver {
     ///
     /// # Errors
     /// When nothing of it is taken, which is counted.
-    pub fn take(&self, read: Result<(Request, Outline), Unreadable>) -> Result<Rejected, Declined> {
-        self.taken(read).inspect_err(|declined| match declined {
+    pub async fn take(
+        &self,
+        read: Result<(Request, Outline), Unreadable>,
+    ) -> Result<Rejected, Declined> {
+        self.taken(read).await.inspect_err(|declined| match declined {
             // That has been said in words of its own.
             Declined::NotTaken(_) => self.figures.declined(declined.reason(), 1),
             _ => self.decline(declined.reason(), declined),
@@ -108,28 +116,38 @@ impl Receiver {
         }
     }
 
-    fn taken(&self, read: Result<(Request, Outline), Unreadable>) -> Result<Rejected, Declined> {
+    async fn taken(&self, read: Result<(Request, Outline), Unreadable>) -> Result<Rejected, Declined> {
         let (request, outline) = read?;
         // All of them take it, or none: a client sends the whole of it again.
-        let feeds = self.feeds.load();
+        let feeds = self.feeds.load_full();
         let signal = request.signal;
         let exporters = feeds.of(signal);
         if exporters.is_empty() {
             return Err(self.without_exporter(&feeds, signal));
         }
-        let slots = exporters.iter().map(|to| to.reserve(outline));
-        let slots: Option<Vec<_>> = slots.collect();
-        let slots = slots.ok_or(Declined::Full)?;
-        let rejected = exporters.iter().zip(&slots);
-        let rejected = rejected.map(|(exporter, slot)| exporter.take(&request, slot));
-        let rejected: Vec<_> = rejected.collect();
+        let admitted = exporters.iter().map(|to| to.admit(outline));
+        let admitted: Option<Vec<_>> = admitted.collect();
+        let admitted = admitted.ok_or(Declined::Full)?;
+        let taken: Vec<_> = exporters.iter().map(|to| to.take(&request)).collect();
         let spans = outline.spans as u64;
-        self.figures.received(signal, spans);
+        let rejected: Vec<_> = taken.iter().map(|taken| taken.rejected.clone()).collect();
         let not_taken = |rejected: &Rejected| rejected.for_reason(Reason::NotTaken) == spans;
         if spans > 0 && rejected.iter().all(not_taken) {
+            self.figures.received(signal, spans);
+            for taken in &taken {
+                taken.count(&self.figures);
+            }
             self.tell_not_taken(signal);
             return Err(Declined::NotTaken(signal));
         }
+        let kept = exporters.iter().zip(admitted.into_iter().zip(taken));
+        let kept = kept.map(|(to, (admitted, taken))| to.keep(admitted, taken));
+        // Nothing goes on before all of it is safe.
+        let kept = futures::future::try_join_all(kept).await?;
+        for (to, safe) in exporters.iter().zip(kept) {
+            to.go_on(safe);
+        }
+        self.figures.received(signal, spans);
         let rejected = rejected
             .into_iter()
             // What one of them has rejected is no less so because another one has taken it.

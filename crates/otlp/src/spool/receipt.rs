@@ -18,12 +18,13 @@ pub struct Receipt {
 pub type Receipts = Vec<Arc<Receipt>>;
 
 /// Adds one, unless it is there already.
-pub fn add(receipts: &mut Receipts, receipt: Option<Arc<Receipt>>) {
-    // Parts of a request come one after the other.
-    if let Some(receipt) = receipt
-        && !receipts.last().is_some_and(|last| Arc::ptr_eq(last, &receipt))
-    {
-        receipts.push(receipt);
+pub fn add(receipts: &mut Receipts, of: &[Arc<Receipt>]) {
+    for receipt in of {
+        // Parts of a request come one after the other.
+        let last = receipts.last();
+        if !last.is_some_and(|last| Arc::ptr_eq(last, receipt)) {
+            receipts.push(Arc::clone(receipt));
+        }
     }
 }
 

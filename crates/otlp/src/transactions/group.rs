@@ -1,6 +1,7 @@
 //! Spans that wait until their trace is complete, whoever they come from and in whatever order.
 
 use crate::seen::Seen;
+use crate::spool::receipt::{self, Receipt, Receipts};
 use crate::terms::Terms;
 use crate::transactions::origin::Origins;
 use crate::transactions::payload::{Broken, Ready};
@@ -10,6 +11,7 @@ use crate::transactions::split::split;
 use crate::transactions::trace::arrange;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A trace whose spans do not end waits so many times as long as one that has ended.
@@ -29,6 +31,13 @@ pub struct Bounds {
     pub bytes: usize,
 }
 
+/// A span that has come, as it waits for the others.
+#[derive(Debug)]
+pub struct Arrived {
+    trace: TraceId,
+    record: Record,
+}
+
 /// A trace that waits.
 #[derive(Debug)]
 struct Waiting {
@@ -37,6 +46,8 @@ struct Waiting {
     first: Instant,
     last: Instant,
     records: Vec<Record>,
+    /// Of the requests that its spans came in.
+    receipts: Receipts,
 }
 
 impl Waiting {
@@ -96,19 +107,25 @@ impl Grouper {
         self.traces.len()
     }
 
-    /// Takes a span. While more waits than may, the trace that came first is ready before its time.
-    pub fn add(&mut self, seen: &Seen<'_>, terms: &Terms, now: Instant) -> Ready {
-        let mut ready = Ready::default();
+    /// A span as it is to be added.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn arrived(&mut self, seen: &Seen<'_>, terms: &Terms) -> Result<Arrived, Broken> {
         let trace = id(&seen.span.trace_id);
         let origin = self.origins.get(seen.resource, terms);
-        match Record::of(seen, origin) {
-            Ok(record) => self.keep(trace, record, now),
-            Err(source) => ready.broken.push(Broken {
-                trace_id: hex::encode(trace),
-                spans: 1,
-                source,
-            }),
-        }
+        let record = Record::of(seen, origin).map_err(|source| Broken {
+            trace_id: hex::encode(trace),
+            spans: 1,
+            source,
+        })?;
+        Ok(Arrived { trace, record })
+    }
+
+    /// Takes a span that came in those requests. While more waits than may, the trace that came first is ready before its time.
+    pub fn add(&mut self, arrived: Arrived, of: &[Arc<Receipt>], now: Instant) -> Ready {
+        let mut ready = Ready::default();
+        self.keep(arrived, of, now);
         while self.spans > self.bounds.spans || self.bytes > self.bounds.bytes {
             let Some((number, oldest)) = self.arrived.pop_front() else {
                 break;
@@ -153,12 +170,14 @@ impl Grouper {
         ready
     }
 
-    fn keep(&mut self, trace: TraceId, record: Record, now: Instant) {
+    fn keep(&mut self, arrived: Arrived, of: &[Arc<Receipt>], now: Instant) {
+        let Arrived { trace, record } = arrived;
         self.spans += 1;
         self.bytes += record.size();
         if let Some(waiting) = self.traces.get_mut(&trace) {
             waiting.last = now;
             waiting.records.push(record);
+            receipt::add(&mut waiting.receipts, of);
             return;
         }
         self.number += 1;
@@ -169,6 +188,7 @@ impl Grouper {
             first: now,
             last: now,
             records,
+            receipts: of.to_vec(),
         };
         let deadline = waiting.due(self.bounds.timeout);
         self.deadlines.push(Reverse((deadline, self.number, trace)));
@@ -190,11 +210,15 @@ impl Grouper {
         let trees = arrange(waiting.records, |span| self.sent.has(trace, span));
         ready.repeated += trees.repeated;
         let trace_id = hex::encode(trace);
+        let first = ready.payloads.len();
         for tree in trees.trees {
             for node in &tree.nodes {
                 self.sent.add(trace, node.record.id);
             }
             split(tree, &trace_id, ready);
+        }
+        for payload in ready.payloads.iter_mut().skip(first) {
+            payload.receipts.clone_from(&waiting.receipts);
         }
     }
 
@@ -262,7 +286,9 @@ mod tests {
 
         fn add(&mut self, seconds: u64, span: &Span) -> Ready {
             let now = self.at(seconds);
-            self.grouper.add(&Seen::alone(span), &Terms::default(), now)
+            let seen = Seen::alone(span);
+            let arrived = self.grouper.arrived(&seen, &Terms::default());
+            self.grouper.add(arrived.expect("it can be written"), &[], now)
         }
 
         fn due(&mut self, seconds: u64) -> Vec<Payload> {

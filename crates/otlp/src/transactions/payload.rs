@@ -1,6 +1,7 @@
 //! What goes out: transactions that are ready, and what became of the rest.
 
 use crate::conventions::left_out::LeftOut;
+use crate::spool::receipt::Receipts;
 
 /// No further trace is made ready in one go beyond so many bytes.
 const PORTION: usize = 4 << 20;
@@ -22,6 +23,8 @@ pub struct Payload {
     pub left_out: Vec<LeftOut>,
     /// Where not all traces like it were kept: what the header of its envelope has to say.
     pub sampled: Option<Sampled>,
+    /// Of the requests that the spans of its trace came in.
+    pub receipts: Receipts,
 }
 
 /// What `trace`, in the header of an envelope, says beside the trace and the key. Relay 26.9 takes the share from there

@@ -184,6 +184,7 @@ fn payload(mut head: Head, nodes: &[Node], trace_id: &str) -> Payload {
         cut: cut + usize::from(origin),
         left_out: std::mem::take(&mut head.left_out),
         sampled: head.sampled.take(),
+        receipts: Vec::new(),
         json: head.with(nodes.iter().skip(1).map(|node| &*node.record.json)),
     }
 }

@@ -1,0 +1,63 @@
+//! What waits on the disk goes on as soon as there is room in memory.
+
+use crate::delivery::exporter::Exporter;
+use crate::receive::request::Outline;
+use crate::spool::{Next, Spool};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::task::yield_now;
+use tokio::time::sleep;
+
+/// After a failure of the disk it is tried again after so long.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Begins to take what waits in the spool of an exporter, if it has one, on the runtime that calls.
+pub fn feed(exporter: &Arc<Exporter>) {
+    let Some(spool) = exporter.spool.clone() else {
+        return;
+    };
+    let (requests, _) = spool.requests();
+    if requests > 0 {
+        let (exporter, folder) = (&exporter.shared.name, spool.folder.display());
+        log::info!(exporter, requests; "what is in the spool {folder} goes on");
+    }
+    let task = tokio::spawn(run(Arc::downgrade(exporter), spool));
+    *exporter.feeding.lock() = Some(task.abort_handle());
+}
+
+/// Takes one after the other, until the exporter is gone.
+async fn run(exporter: Weak<Exporter>, spool: Arc<Spool>) {
+    loop {
+        let failed = match spool.next().await {
+            Ok(next) => one(&exporter, &spool, &next).await,
+            Err(why) => Err(why),
+        };
+        match failed {
+            Ok(true) => yield_now().await,
+            Ok(false) => return,
+            Err(why) => {
+                log::warn!("the spool {} cannot be read, and is tried again: {why}", spool.folder.display());
+                sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+/// False: the exporter is gone.
+async fn one(exporter: &Weak<Exporter>, spool: &Spool, next: &Next) -> Result<bool, String> {
+    let outline = Outline {
+        spans: usize::try_from(next.kept.records).unwrap_or(usize::MAX),
+        bytes: usize::try_from(next.kept.bytes).unwrap_or(usize::MAX),
+    };
+    let Some(budget) = exporter.upgrade().map(|exporter| exporter.shared.budget.clone()) else {
+        return Ok(false);
+    };
+    let slot = budget.wait(outline).await;
+    let body = spool.body(next.id)?;
+    let Some(exporter) = exporter.upgrade() else {
+        return Ok(false);
+    };
+    // Nothing is awaited between these, so that it goes on once and is the next no more.
+    exporter.resume(next, body, slot, spool.passed(next));
+    Ok(true)
+}

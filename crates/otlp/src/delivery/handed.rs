@@ -1,0 +1,82 @@
+//! What an exporter has made of a request, before it goes on.
+
+use crate::conventions::left_out::LeftOut;
+use crate::delivery::budget::Slot;
+use crate::delivery::payload::{Kind, Payload};
+use crate::delivery::project::Project;
+use crate::delivery::reporting::Reported;
+use crate::delivery::shared::Shared;
+use crate::rejection::{Reason, What};
+use crate::spool::receipt::Receipt;
+use crate::transactions::group::Arrived;
+use bytes::Bytes;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// One thing of it.
+pub enum Part {
+    /// Spans or log records as OTLP.
+    Records(Bytes, u64),
+    /// A span that goes out as part of a transaction.
+    Span(Arrived),
+    /// What a span recorded.
+    Recorded(Reported),
+}
+
+/// Parts by project, and what is counted when they go on. Dropped instead, it leaves no trace.
+pub struct Handed {
+    pub kind: Kind,
+    /// When the request came.
+    pub since: Instant,
+    pub parts: Vec<(Arc<Project>, Vec<Part>)>,
+    /// Spans of traces that are not kept, and that recorded exceptions.
+    pub sampled: u64,
+    pub left_out: Vec<LeftOut>,
+    /// Exceptions of which no error can be made.
+    pub broken: u64,
+}
+
+impl Handed {
+    /// Nothing yet.
+    pub fn new(kind: Kind, since: Instant) -> Self {
+        Self {
+            kind,
+            since,
+            parts: Vec::new(),
+            sampled: 0,
+            left_out: Vec::new(),
+            broken: 0,
+        }
+    }
+
+    /// Hands everything over to the projects. `slot` is the request's place in memory, `receipt` that on the disk.
+    pub fn over(self, shared: &Shared, slot: Option<Arc<Slot>>, receipt: Option<Arc<Receipt>>) {
+        for left_out in self.left_out {
+            shared.left_out(left_out);
+        }
+        let figures = &shared.figures;
+        figures.rejected(What::Span, Reason::Sampled, self.sampled);
+        figures.rejected(What::Error, Reason::Malformed, self.broken);
+        let slots: Vec<_> = slot.into_iter().collect();
+        let receipts: Vec<_> = receipt.into_iter().collect();
+        for (project, parts) in self.parts {
+            for part in parts {
+                match part {
+                    Part::Records(body, spans) => project.push(Payload {
+                        kind: self.kind,
+                        event_id: String::new(),
+                        body,
+                        spans,
+                        since: self.since,
+                        alone: false,
+                        sampled: None,
+                        slots: slots.clone(),
+                        receipts: receipts.clone(),
+                    }),
+                    Part::Span(arrived) => project.group(arrived, &receipts),
+                    Part::Recorded(reported) => project.report(reported, &receipts),
+                }
+            }
+        }
+    }
+}
