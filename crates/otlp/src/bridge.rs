@@ -157,7 +157,10 @@ impl Bridge {
 }
 
 /// The spool of an exporter: that of a former one if the folder is the same.
-fn spool(exporter: &config::Exporter, before: &[Arc<Exporter>]) -> Result<Option<Arc<Spool>>, Error> {
+fn spool(
+    exporter: &config::Exporter,
+    before: &[Arc<Exporter>],
+) -> Result<Option<Arc<Spool>>, Error> {
     let Some(wanted) = &exporter.spool else {
         return Ok(None);
     };

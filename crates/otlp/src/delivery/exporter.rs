@@ -163,4 +163,3 @@ fn nanoseconds(time: DateTime<Utc>) -> u64 {
     let nanoseconds = time.timestamp_nanos_opt().unwrap_or_default();
     u64::try_from(nanoseconds).unwrap_or_default()
 }
-

@@ -36,7 +36,10 @@ async fn run(exporter: Weak<Exporter>, spool: Arc<Spool>) {
             Ok(true) => yield_now().await,
             Ok(false) => return,
             Err(why) => {
-                log::warn!("the spool {} cannot be read, and is tried again: {why}", spool.folder.display());
+                log::warn!(
+                    "the spool {} cannot be read, and is tried again: {why}",
+                    spool.folder.display()
+                );
                 sleep(AGAIN).await;
             }
         }
@@ -49,7 +52,10 @@ async fn one(exporter: &Weak<Exporter>, spool: &Spool, next: &Next) -> Result<bo
         spans: usize::try_from(next.kept.records).unwrap_or(usize::MAX),
         bytes: usize::try_from(next.kept.bytes).unwrap_or(usize::MAX),
     };
-    let Some(budget) = exporter.upgrade().map(|exporter| exporter.shared.budget.clone()) else {
+    let Some(budget) = exporter
+        .upgrade()
+        .map(|exporter| exporter.shared.budget.clone())
+    else {
         return Ok(false);
     };
     let slot = budget.wait(outline).await;

@@ -225,4 +225,5 @@ impl Project {
     /// Since when the oldest in the queue waits.
     pub fn oldest(&self) -> Option<Instant> {
         self.queue.oldest()
-    }}
+    }
+}

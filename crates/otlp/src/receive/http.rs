@@ -80,7 +80,9 @@ async fn export(
                 Declined::NoExporter | Declined::Unkept(Unkept::Failed(_) | Unkept::Closed) => {
                     later(StatusCode::SERVICE_UNAVAILABLE, form, RETRY_AFTER, &text)
                 }
-                Declined::Full | Declined::Unkept(Unkept::Full) => later(StatusCode::TOO_MANY_REQUESTS, form, RETRY_AFTER, &text),
+                Declined::Full | Declined::Unkept(Unkept::Full) => {
+                    later(StatusCode::TOO_MANY_REQUESTS, form, RETRY_AFTER, &text)
+                }
             }
         }
     }

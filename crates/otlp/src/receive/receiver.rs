@@ -99,11 +99,13 @@ impl Receiver {
         &self,
         read: Result<(Request, Outline), Unreadable>,
     ) -> Result<Rejected, Declined> {
-        self.taken(read).await.inspect_err(|declined| match declined {
-            // That has been said in words of its own.
-            Declined::NotTaken(_) => self.figures.declined(declined.reason(), 1),
-            _ => self.decline(declined.reason(), declined),
-        })
+        self.taken(read)
+            .await
+            .inspect_err(|declined| match declined {
+                // That has been said in words of its own.
+                Declined::NotTaken(_) => self.figures.declined(declined.reason(), 1),
+                _ => self.decline(declined.reason(), declined),
+            })
     }
 
     /// Counts a request of which nothing is taken, and says so.
@@ -116,7 +118,10 @@ impl Receiver {
         }
     }
 
-    async fn taken(&self, read: Result<(Request, Outline), Unreadable>) -> Result<Rejected, Declined> {
+    async fn taken(
+        &self,
+        read: Result<(Request, Outline), Unreadable>,
+    ) -> Result<Rejected, Declined> {
         let (request, outline) = read?;
         // All of them take it, or none: a client sends the whole of it again.
         let feeds = self.feeds.load_full();

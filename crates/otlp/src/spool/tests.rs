@@ -62,7 +62,10 @@ async fn what_has_not_come_to_an_end_is_there_again() {
     let (first, text) = next(&again).await;
     assert_eq!((text.as_str(), first.kept), ("b", kept(&"b".into(), 7)));
     // Whoever comes now waits for its turn.
-    assert!(matches!(append(&again, "c", true).await, Ok(Appended::Later)));
+    assert!(matches!(
+        append(&again, "c", true).await,
+        Ok(Appended::Later)
+    ));
     drop(again.passed(&first));
     let (second, text) = next(&again).await;
     assert_eq!(text, "c");
@@ -120,7 +123,10 @@ async fn a_second_process_is_refused() {
         size: SIZE,
     };
     let second = Spool::open(&config).map(|_| ()).expect_err("it is locked");
-    assert!(second.to_string().contains("in use by another process"), "{second}");
+    assert!(
+        second.to_string().contains("in use by another process"),
+        "{second}"
+    );
     spool.close();
     Spool::open(&config).expect("it is free now");
 }
@@ -146,8 +152,13 @@ async fn what_is_no_spool_is_refused() {
     drop(table);
     write.commit().expect("committed");
     drop(database);
-    let error = Spool::open(&config).map(|_| ()).expect_err("another version");
-    assert!(error.to_string().contains("(2; this one reads 1)"), "{error}");
+    let error = Spool::open(&config)
+        .map(|_| ())
+        .expect_err("another version");
+    assert!(
+        error.to_string().contains("(2; this one reads 1)"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

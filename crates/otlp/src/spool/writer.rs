@@ -75,7 +75,10 @@ impl Writer {
         let mut until = (!batch.ended.is_empty()).then(|| Instant::now() + REMOVED_AFTER);
         while batch.appends.is_empty() && !batch.is_full() {
             let received = match until {
-                None => self.messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                None => self
+                    .messages
+                    .recv()
+                    .map_err(|_| RecvTimeoutError::Disconnected),
                 Some(until) => {
                     let left = until.saturating_duration_since(Instant::now());
                     self.messages.recv_timeout(left)
@@ -104,10 +107,21 @@ impl Writer {
         let removed: Vec<u64> = batch.ended.iter().map(|(id, _)| *id).collect();
         let (puts, replies): (Vec<Put>, Vec<_>) = appends
             .into_iter()
-            .map(|Append { entry, kept, body, reply }| {
-                let put = Put { id: entry.id, kept, body };
-                (put, (entry, kept.bytes, reply))
-            })
+            .map(
+                |Append {
+                     entry,
+                     kept,
+                     body,
+                     reply,
+                 }| {
+                    let put = Put {
+                        id: entry.id,
+                        kept,
+                        body,
+                    };
+                    (put, (entry, kept.bytes, reply))
+                },
+            )
             .unzip();
         match self.commit(&puts, &removed, trouble) {
             Ok(()) => {

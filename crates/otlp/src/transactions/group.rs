@@ -288,7 +288,8 @@ mod tests {
             let now = self.at(seconds);
             let seen = Seen::alone(span);
             let arrived = self.grouper.arrived(&seen, &Terms::default());
-            self.grouper.add(arrived.expect("it can be written"), &[], now)
+            self.grouper
+                .add(arrived.expect("it can be written"), &[], now)
         }
 
         fn due(&mut self, seconds: u64) -> Vec<Payload> {

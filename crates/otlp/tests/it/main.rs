@@ -10,4 +10,7 @@ mod modes;
 mod otlp_out;
 mod program;
 mod routes;
+mod spool;
+mod spool_disk;
+mod spool_property;
 mod transactions_out;

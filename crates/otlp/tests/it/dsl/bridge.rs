@@ -1,12 +1,13 @@
 //! The executable, running.
 
+use rustix::process::Pid;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const FILE: &str = "otlp.yml";
@@ -176,6 +177,19 @@ impl Bridge {
         assert_eq!((answer.status, answer.body), (200, vec![]));
     }
 
+    /// Waits until the sum of its series of a name is so much.
+    pub fn until(&self, series: &str, value: u64) {
+        let began = Instant::now();
+        loop {
+            let now = self.metric(series);
+            if now == value {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "{series} is {now}");
+            std::thread::yield_now();
+        }
+    }
+
     /// What its own port answers.
     pub fn get(&self, path: &str) -> String {
         let url = format!("http://{}{path}", self.addresses[1]);
@@ -199,9 +213,18 @@ impl Bridge {
         values.iter().sum()
     }
 
+    pub fn id(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     pub fn signal(&self, signal: rustix::process::Signal) {
-        let id = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(id, signal).expect("it lives");
+        rustix::process::kill_process(self.id(), signal).expect("it lives");
+    }
+
+    /// Ends it without any warning.
+    pub fn kill(self) {
+        self.signal(rustix::process::Signal::KILL);
+        self.ended();
     }
 
     /// Asks it to end, and waits until everything has come to an end; returns its exit code and all that it has logged.

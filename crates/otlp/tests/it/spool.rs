@@ -1,0 +1,317 @@
+//! What was acknowledged survives a crash, and waits on the disk where memory has no room.
+
+use crate::dsl::bridge::{Bridge, command, config, exporter};
+use crate::dsl::logs::{log, logs};
+use crate::dsl::sentry::{dsn, sentry, sentry_as};
+use crate::dsl::spans::{body, of_resource, span, spans, text};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::span::Event;
+use rustix::process::Signal;
+use sentry_sandbox::{Fault, FaultKind, Match, Relay, Sandbox};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use tempfile::TempDir;
+
+/// A folder for a spool that outlives the process.
+pub fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+/// An exporter with a spool there.
+pub fn settings(sentry: &Sandbox, folder: &TempDir, more: &Value) -> Value {
+    let mut settings = json!({
+        "dsn": dsn(sentry),
+        "mode": "otlp",
+        "spool": folder.path().join("spool"),
+    });
+    let all = settings.as_object_mut().expect("an object");
+    all.extend(more.as_object().expect("an object").clone());
+    settings
+}
+
+/// Sentry answers nothing well until [`up`].
+pub fn down(sentry: &Sandbox) {
+    let fault = Fault::always(Match::path("/api/"), FaultKind::Status(503));
+    sentry.faults().add(fault);
+}
+
+pub fn up(sentry: &Sandbox) {
+    sentry.faults().clear();
+}
+
+/// Everything in it has been delivered.
+pub fn delivered(bridge: Bridge) {
+    bridge.until("sentry_otlp_spool_requests", 0);
+    bridge.delivered();
+}
+
+/// The ids of spans that Sentry has, and how many it was sent.
+pub fn ids(sentry: &Sandbox) -> (BTreeSet<String>, usize) {
+    let outcomes = sentry.outcomes();
+    let ids = outcomes.of("span").map(|one| {
+        let id = one.payload["span_id"].as_str().expect("an id");
+        id.to_owned()
+    });
+    (ids.collect(), outcomes.of("span").count())
+}
+
+#[test]
+fn a_kill_loses_nothing() {
+    let sentry = sentry();
+    let folder = folder();
+    let settings = settings(&sentry, &folder, &json!({}));
+    down(&sentry);
+    let bridge = Bridge::start(&settings);
+    for id in 1..=3 {
+        bridge.take(&spans(vec![span(1, id, 0), span(1, id + 10, id)]));
+    }
+    bridge.take_logs(&logs(vec![log("kept")]));
+    bridge.until("sentry_otlp_spool_requests", 4);
+    bridge.kill();
+    up(&sentry);
+    let mut bridge = Bridge::start(&settings);
+    bridge.line_with("what is in the spool");
+    delivered(bridge);
+    let (ids, count) = ids(&sentry);
+    assert_eq!((ids.len(), count), (6, 6));
+    assert_eq!(sentry.outcomes().of("log").count(), 1);
+}
+
+#[test]
+fn errors_survive_too() {
+    let sentry = sentry();
+    let folder = folder();
+    let settings = settings(&sentry, &folder, &json!({"sample_rate": 0}));
+    down(&sentry);
+    let bridge = Bridge::start(&settings);
+    let thrown = Event {
+        name: "exception".to_owned(),
+        attributes: vec![text("exception.type", "Broken")],
+        ..Event::default()
+    };
+    let span = Span {
+        events: vec![thrown],
+        ..span(1, 1, 0)
+    };
+    bridge.take(&spans(vec![span, crate::dsl::spans::span(1, 2, 1)]));
+    bridge.kill();
+    up(&sentry);
+    let bridge = Bridge::start(&settings);
+    bridge.until("sentry_otlp_sent_total{kind=\"error\"}", 1);
+    delivered(bridge);
+    let outcomes = sentry.outcomes();
+    assert_eq!(
+        (outcomes.of("event").count(), outcomes.of("span").count()),
+        (1, 0)
+    );
+}
+
+#[test]
+fn a_trace_on_both_sides_of_a_kill_is_one_transaction() {
+    let sentry = sentry_as(Relay::V21);
+    let folder = folder();
+    let more = json!({"mode": "transactions", "trace_timeout": "5s"});
+    let settings = settings(&sentry, &folder, &more);
+    let bridge = Bridge::start(&settings);
+    bridge.take(&spans(vec![span(1, 2, 1)]));
+    bridge.kill();
+    let bridge = Bridge::start(&settings);
+    bridge.take(&spans(vec![span(1, 1, 0)]));
+    // An end in order does not tear it either.
+    let (code, log) = bridge.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("what is left stays in the spool"), "{log}");
+    let bridge = Bridge::start(&settings);
+    bridge.take(&spans(vec![span(1, 3, 1)]));
+    delivered(bridge);
+    let outcomes = sentry.outcomes();
+    let children: Vec<_> = outcomes
+        .of("transaction")
+        .map(|one| one.payload["spans"].as_array().map_or(0, Vec::len))
+        .collect();
+    assert_eq!(children, [2]);
+}
+
+#[test]
+fn what_memory_has_no_room_for_waits_on_the_disk() {
+    let sentry = sentry();
+    let folder = folder();
+    let more = json!({"sending_queue": {"queue_size": 2}});
+    let settings = settings(&sentry, &folder, &more);
+    down(&sentry);
+    let bridge = Bridge::start(&settings);
+    for id in 1..=20 {
+        bridge.take(&spans(vec![span(1, id, 0)]));
+    }
+    assert_eq!(bridge.metric("sentry_otlp_spool_requests"), 20);
+    assert_eq!(bridge.metric("sentry_otlp_queue_requests"), 2);
+    up(&sentry);
+    delivered(bridge);
+    let (ids, count) = ids(&sentry);
+    assert_eq!((ids.len(), count), (20, 20));
+}
+
+#[test]
+fn a_full_spool_is_told_as_clients_understand_it() {
+    let sentry = sentry();
+    let folder = folder();
+    let more = json!({"spool_size": "64KiB"});
+    let settings = settings(&sentry, &folder, &more);
+    down(&sentry);
+    let bridge = Bridge::start(&settings);
+    let large = |id| {
+        let mut span = span(1, id, 0);
+        span.attributes = vec![text("large", &"x".repeat(12_000))];
+        spans(vec![span])
+    };
+    for id in 1..=4 {
+        bridge.take(&large(id));
+    }
+    let answer = bridge.send(&large(5));
+    assert_eq!(
+        (answer.status, answer.retry_after.as_deref()),
+        (429, Some("2"))
+    );
+    up(&sentry);
+    bridge.until("sentry_otlp_spool_requests", 0);
+    bridge.take(&large(5));
+    delivered(bridge);
+    assert_eq!(ids(&sentry).0.len(), 5);
+}
+
+#[test]
+fn an_end_in_order_delivers_nothing_twice() {
+    let sentry = sentry();
+    let folder = folder();
+    let settings = settings(&sentry, &folder, &json!({}));
+    down(&sentry);
+    let bridge = Bridge::start(&settings);
+    bridge.take(&spans(vec![span(1, 1, 0)]));
+    let (code, log) = bridge.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("requests=1"), "{log}");
+    up(&sentry);
+    for _ in 0..2 {
+        delivered(Bridge::start(&settings));
+    }
+    assert_eq!(ids(&sentry).1, 1);
+}
+
+#[test]
+fn a_second_process_on_the_same_spool_is_refused() {
+    let sentry = sentry();
+    let folder = folder();
+    let settings = settings(&sentry, &folder, &json!({}));
+    let first = Bridge::start(&settings);
+    let file = folder.path().join("second.yml");
+    std::fs::write(&file, config(&settings).to_string()).expect("a file");
+    let second = command().arg("--config").arg(&file).output();
+    let second = second.expect("it runs");
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("exporters.sentry.spool: ") && said.contains("in use by another process"),
+        "{said}"
+    );
+    first.delivered();
+}
+
+#[test]
+fn a_reload_hands_the_spool_on() {
+    let sentry = sentry();
+    let folder = folder();
+    let more = json!({"sending_queue": {"queue_size": 1}});
+    let settings = settings(&sentry, &folder, &more);
+    down(&sentry);
+    let mut bridge = Bridge::start(&settings);
+    for id in 1..=5 {
+        bridge.take(&spans(vec![span(1, id, 0)]));
+    }
+    let renewed = json!({"environment": "renewed", "spool_size": "2GiB"});
+    let mut settings = settings.clone();
+    settings
+        .as_object_mut()
+        .expect("an object")
+        .extend(renewed.as_object().expect("an object").clone());
+    std::fs::write(bridge.file(), config(&settings).to_string()).expect("a file");
+    bridge.signal(Signal::HUP);
+    bridge.line_with("configuration reloaded");
+    bridge.take(&spans(vec![span(1, 6, 0)]));
+    up(&sentry);
+    delivered(bridge);
+    let (ids, count) = ids(&sentry);
+    assert_eq!((ids.len(), count), (6, 6));
+}
+
+#[test]
+fn a_spool_that_the_file_no_longer_names_is_emptied_all_the_same() {
+    let sentry = sentry();
+    let folder = folder();
+    let more = json!({"sending_queue": {"queue_size": 1}});
+    let settings = settings(&sentry, &folder, &more);
+    down(&sentry);
+    let mut bridge = Bridge::start(&settings);
+    for id in 1..=5 {
+        bridge.take(&spans(vec![span(1, id, 0)]));
+    }
+    let without = json!({"dsn": dsn(&sentry), "mode": "otlp"});
+    std::fs::write(bridge.file(), config(&without).to_string()).expect("a file");
+    bridge.signal(Signal::HUP);
+    bridge.line_with("configuration reloaded");
+    up(&sentry);
+    bridge.until("sentry_otlp_sent_total{kind=\"traces\"}", 5);
+    bridge.delivered();
+    assert_eq!(ids(&sentry).0.len(), 5);
+}
+
+#[test]
+fn what_is_private_is_not_on_the_disk() {
+    let sentry = sentry();
+    let folder = folder();
+    let more = json!({"mask_attributes": ["card"]});
+    let settings = settings(&sentry, &folder, &more);
+    down(&sentry);
+    let bridge = Bridge::start(&settings);
+    let mut span = span(1, 1, 0);
+    span.attributes = vec![
+        text("card", "4111-1111"),
+        text("http.request.header.authorization", "Bearer hidden"),
+        text("told", "plainly"),
+    ];
+    let resource = [("service.name", "shop"), ("card", "4222-2222")];
+    bridge.take(&body(vec![of_resource(&resource, vec![span])]));
+    bridge.kill();
+    let held = std::fs::read(folder.path().join("spool/spool.redb")).expect("a file");
+    let has = |text: &str| held.windows(text.len()).any(|part| part == text.as_bytes());
+    assert!(has("plainly"));
+    for text in ["4111", "4222", "hidden"] {
+        assert!(!has(text), "{text}");
+    }
+}
+
+#[test]
+fn several_exporters_are_all_safe_or_none() {
+    let sentry = sentry();
+    let folder = folder();
+    let small = json!({"spool_size": "8KiB"});
+    down(&sentry);
+    let exporters = json!({
+        "sentry": exporter(&json!({"dsn": dsn(&sentry), "mode": "otlp"})),
+        "sentry/kept": exporter(&settings(&sentry, &folder, &small)),
+    });
+    let mut all = config(&json!({}));
+    all["exporters"] = exporters;
+    let bridge = Bridge::with(&all);
+    let large = |id| {
+        let mut span = span(1, id, 0);
+        span.attributes = vec![text("large", &"x".repeat(5_000))];
+        spans(vec![span])
+    };
+    bridge.take(&large(1));
+    assert_eq!(bridge.send(&large(2)).status, 429);
+    up(&sentry);
+    bridge.until("sentry_otlp_spool_requests", 0);
+    bridge.delivered();
+    let (ids, count) = ids(&sentry);
+    assert_eq!((ids.len(), count), (1, 2));
+}
