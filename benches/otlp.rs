@@ -1,6 +1,7 @@
-//! The OTLP bridge against the floor of any: decoding what comes and encoding it again. CPU a span, memory.
+//! The OTLP bridge against the floor of any: decoding what comes and encoding it again. CPU a span, memory; and what a spool
+//! costs beside none, and beside a plain file that is written as often.
 //!
-//! `cargo bench -p sentry-otlp --bench otlp` prints tables; `-- cpu memory` chooses parts. The batch is
+//! `cargo bench -p sentry-otlp --bench otlp` prints tables; `-- cpu memory spool` chooses parts. The batch is
 //! `benches/otlp_batch.bin`, which `benches/otlp_batch.py` captures from Python's exporter. The intake answers in this process,
 //! so the CPU time of the child is the bridge's alone.
 
@@ -18,7 +19,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{sleep, spawn};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use ureq::Agent;
 
@@ -34,7 +35,7 @@ fn main() {
         .skip(1)
         .filter(|argument| !argument.starts_with("--"))
         .collect();
-    let parts: [(&str, fn()); 2] = [("cpu", cpu), ("memory", memory)];
+    let parts: [(&str, fn()); 3] = [("cpu", cpu), ("memory", memory), ("spool", spool)];
     for (name, part) in parts {
         if chosen.is_empty() || chosen.iter().any(|one| one == name) {
             part();
@@ -212,7 +213,8 @@ impl Bridge {
     }
 
     fn wait_until_empty(&self) {
-        while self.metric("sentry_otlp_pending") > 0.0 {
+        let waits = ["sentry_otlp_pending", "sentry_otlp_spool_requests"];
+        while waits.iter().any(|name| self.metric(name) > 0.0) {
             sleep(Duration::from_millis(20));
         }
     }
@@ -323,4 +325,124 @@ fn memory() {
             "16 / 160",
         ]);
     }
+}
+
+/// Clients that send at the same time where throughput counts.
+const CLIENTS: usize = 4;
+
+/// Whole runs in memory and with a spool, alternating; then single acknowledgements beside a plain file.
+fn spool() {
+    let bodies: Vec<Bytes> = (1..=ROUNDS).map(batch).collect();
+    head(&[
+        "512 spans a request",
+        "spans/s in memory",
+        "with a spool",
+        "ratio",
+        "target",
+    ]);
+    for (name, otlp) in [("OTLP out", true), ("transactions out", false)] {
+        let mut rates = [Vec::new(), Vec::new()];
+        for _ in 0..5 {
+            for (kind, rates) in [false, true].into_iter().zip(&mut rates) {
+                rates.push(throughput(otlp, kind, &bodies));
+            }
+        }
+        let [memory, spool] = rates.map(median);
+        let ratio = format!("{:.2}", spool / memory);
+        row(&[
+            name,
+            &format!("{memory:.0}"),
+            &format!("{spool:.0}"),
+            &ratio,
+            "0.5",
+        ]);
+    }
+    head(&[
+        "99th percentile, ms",
+        "plain file",
+        "acknowledgement",
+        "within 3 times",
+        "target",
+    ]);
+    let (files, answers) = acknowledgements(&bodies);
+    let (plain, answer) = (percentile(&files), percentile(&answers));
+    let within = answers.iter().filter(|one| **one <= 3.0 * plain).count();
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let share = within as f64 / answers.len() as f64;
+    let shown = |seconds: f64| format!("{:.2}", seconds * 1e3);
+    row(&[
+        "one client",
+        &shown(plain),
+        &shown(answer),
+        &format!("{:.1} %", share * 100.0),
+        "99 %",
+    ]);
+}
+
+/// Spans a second, from the first request to the last answer of Sentry.
+fn throughput(otlp: bool, has_spool: bool, bodies: &[Bytes]) -> f64 {
+    let bridge = started(otlp, has_spool);
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let bridge = &bridge;
+            scope.spawn(move || {
+                for body in bodies.iter().skip(client).step_by(CLIENTS) {
+                    bridge.send(body);
+                }
+            });
+        }
+    });
+    bridge.wait_until_empty();
+    per_round() / began.elapsed().as_secs_f64()
+}
+
+/// A bridge whose mode is known.
+fn started(otlp: bool, has_spool: bool) -> Bridge {
+    let port = intake(Intake {
+        otlp,
+        ..Intake::default()
+    });
+    let spool = if has_spool { "    spool: spool\n" } else { "" };
+    let more = format!(
+        "    trace_timeout: 1s\n    sending_queue: {{queue_size: 100000000, sizer: bytes}}\n{spool}"
+    );
+    let bridge = Bridge::start(port, &more);
+    bridge.send(&batch(0));
+    bridge.wait_until_empty();
+    bridge
+}
+
+/// How long it takes to append each body to a file and have it on the disk, and how long until it is acknowledged;
+/// alternating, in seconds.
+fn acknowledgements(bodies: &[Bytes]) -> (Vec<f64>, Vec<f64>) {
+    let bridge = started(true, true);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut file = std::fs::File::create(folder.path().join("plain")).expect("a file");
+    let timed = |act: &mut dyn FnMut()| {
+        let began = Instant::now();
+        act();
+        began.elapsed().as_secs_f64()
+    };
+    let mut both = (Vec::new(), Vec::new());
+    for body in bodies {
+        both.0.push(timed(&mut || {
+            file.write_all(body).expect("written");
+            file.sync_data().expect("on the disk");
+        }));
+        both.1.push(timed(&mut || bridge.send(body)));
+    }
+    both
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// The 99th.
+fn percentile(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values[values.len() * 99 / 100]
 }

@@ -37,7 +37,7 @@ pub struct Cli {
 
 /// One source for --help, the man page and the documentation.
 pub const EXIT_CODES: &str = "Exit codes:
-  0  stopped by a signal with everything delivered, or done what was asked
+  0  stopped by a signal with everything delivered or in a spool, or done what was asked
   1  configuration not usable, address not free, or an unexpected error
   2  invalid command line
   4  stopped with something that was acknowledged and could not be delivered; the log says how much

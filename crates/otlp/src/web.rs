@@ -108,12 +108,12 @@ impl Now {
         let own = [
             (
                 "queue_bytes",
-                "Bytes of requests that were acknowledged and are not delivered",
+                "Bytes of requests in memory that were acknowledged and are not delivered",
                 bytes as f64,
             ),
             (
                 "queue_requests",
-                "Requests that were acknowledged and are not delivered",
+                "Requests in memory that were acknowledged and are not delivered",
                 requests as f64,
             ),
             (

@@ -156,7 +156,7 @@ fn read_queue(section: &mut Section<'_, '_>, has_spool: bool) -> Queue {
     if section.text("storage").is_some() && !has_spool {
         section.problem(
             "storage",
-            "names an extension of the collector, which is not here: remove it; what waits is in memory",
+            "names an extension of the collector, which is not here: name a folder as `spool` beside `dsn` instead",
         );
     }
     section.below("batch");

@@ -100,13 +100,13 @@ pub const EXPORTER: &[Key] = &[
         "spool",
         Path,
         "",
-        "Folder in which what was acknowledged survives a crash. Not in this version, where all of it waits in memory: refused.",
+        "Folder on a disk of this machine in which what is acknowledged waits until Sentry has it: it survives a crash. Without one it waits in memory. Each exporter and each process needs its own.",
     ),
     Key::new(
         "spool_size",
         Bytes,
         "1GiB",
-        "So many bytes wait in the spool. Not in this version.",
+        "So much may be in the spool; then clients are asked to come back.",
     ),
     Key::new(
         "timeout",

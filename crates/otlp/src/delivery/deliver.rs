@@ -97,7 +97,7 @@ impl Project {
                 }
                 Place::There(default) => {
                     let _moving = self.shared.moving.lock();
-                    self.ended(&payload);
+                    self.leave(payload.items());
                     return default.push(payload);
                 }
                 Place::Nowhere => {
@@ -161,7 +161,7 @@ impl Project {
             self.too_old(regroup.too_old);
         }
         self.broken(&payload, regroup.seen);
-        self.ended(&payload);
+        self.ended(payload);
     }
 
     /// Log records that go out in envelopes.
@@ -181,7 +181,7 @@ impl Project {
                 ..payload.clone()
             });
         }
-        self.ended(&payload);
+        self.ended(payload);
     }
 
     async fn try_once(&self, intake: &Intake, payload: &Payload) -> Outcome {
@@ -261,7 +261,7 @@ impl Project {
 
     fn delivered(&self, payload: Payload) {
         self.shared.figures.sent(payload.kind, payload.sent());
-        self.ended(&payload);
+        self.ended(payload);
     }
 
     /// Spans that are too old for transactions, and were not for OTLP.
@@ -291,11 +291,18 @@ impl Project {
         log::error!(exporter, project, kind = payload.kind.name(), items, reason = reason.name(); "lost: {why}");
         let what = payload.kind.what();
         self.shared.figures.rejected(what, reason, items);
-        self.ended(&payload);
+        self.ended(payload);
     }
 
-    fn ended(&self, payload: &Payload) {
-        self.pending.fetch_sub(payload.items(), Ordering::Relaxed);
+    /// What came with it leaves the disk, and memory, before it is said to have come to an end.
+    fn ended(&self, payload: Payload) {
+        let items = payload.items();
+        drop(payload);
+        self.leave(items);
+    }
+
+    fn leave(&self, items: u64) {
+        self.pending.fetch_sub(items, Ordering::Relaxed);
     }
 
     /// Two halves take the place of what is too large.

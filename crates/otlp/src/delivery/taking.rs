@@ -281,10 +281,10 @@ impl Taking<'_> {
         // Errors are not sampled.
         let has_errors = self.report(&seen);
         let is_kept = is_kept(&span.trace_id, self.shared.terms.sample_rate);
-        if is_kept || has_errors {
-            if let Some(kept) = &mut self.kept {
-                kept.span(&span);
-            }
+        if let Some(kept) = &mut self.kept
+            && (is_kept || has_errors)
+        {
+            kept.span(&span);
         }
         if !is_kept {
             // Asked for, and no failure of the client's: it is counted, and not told.

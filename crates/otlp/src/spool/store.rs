@@ -223,7 +223,6 @@ const fn of(number: u8) -> Option<Signal> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 fn text(error: impl Into<redb::Error>) -> String {
     error.into().to_string()
 }
