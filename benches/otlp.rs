@@ -193,9 +193,17 @@ impl Bridge {
 
     fn send(&self, body: &[u8]) {
         let url = format!("http://{}/v1/traces", self.addresses[0]);
-        let request = self.agent.post(&url).content_type("application/x-protobuf");
-        let answer = request.send(body).expect("an answer");
-        assert_eq!(answer.status(), 200);
+        loop {
+            let request = self.agent.post(&url).content_type("application/x-protobuf");
+            match request.send(body) {
+                // Sentry is slower than what comes: a client waits, though not for so short a time.
+                Err(ureq::Error::StatusCode(429)) => sleep(Duration::from_millis(5)),
+                answer => {
+                    assert_eq!(answer.expect("an answer").status(), 200);
+                    return;
+                }
+            }
+        }
     }
 
     /// The sum of the series of a name.
