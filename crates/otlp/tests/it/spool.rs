@@ -84,25 +84,26 @@ fn errors_survive_too() {
     let settings = settings(&sentry, &folder, &json!({"sample_rate": 0}));
     down(&sentry);
     let bridge = Bridge::start(&settings);
-    let thrown = Event {
-        name: "exception".to_owned(),
-        attributes: vec![text("exception.type", "Broken")],
-        ..Event::default()
+    let thrown = |kind: &str, id| Span {
+        events: vec![Event {
+            name: "exception".to_owned(),
+            attributes: vec![text("exception.type", kind)],
+            ..Event::default()
+        }],
+        ..span(id, id, 0)
     };
-    let span = Span {
-        events: vec![thrown],
-        ..span(1, 1, 0)
-    };
-    bridge.take(&spans(vec![span, crate::dsl::spans::span(1, 2, 1)]));
+    bridge.take(&spans(vec![thrown("First", 1), span(1, 2, 1)]));
+    // Whatever had come to an end would leave the disk with this one.
+    bridge.take(&spans(vec![thrown("Second", 3)]));
     bridge.kill();
     up(&sentry);
     let bridge = Bridge::start(&settings);
-    bridge.until("sentry_otlp_sent_total{kind=\"error\"}", 1);
+    bridge.until("sentry_otlp_sent_total{kind=\"error\"}", 2);
     delivered(bridge);
     let outcomes = sentry.outcomes();
     assert_eq!(
         (outcomes.of("event").count(), outcomes.of("span").count()),
-        (1, 0)
+        (2, 0)
     );
 }
 
