@@ -1,19 +1,18 @@
-//! The main job against an embedded sandbox Sentry: discover, then sync. Messages go to stdout, the log and the
-//! summary to stderr.
+//! The main job against an embedded sandbox Sentry: discover, then sync, by the program itself. Messages go to stdout, the
+//! log and the summary to stderr.
 
-use clap::Parser;
 use sentry_sandbox::{ORGANIZATION, Options, Sandbox, TOKEN, World};
 use std::error::Error;
-use std::ffi::OsString;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use tap_sentry::{cli::Cli, report::logging, run};
+use std::process::{Command, ExitCode};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<ExitCode, Box<dyn Error>> {
     let now = chrono::Utc::now();
     let sandbox = Sandbox::start(Options::new(World::seeded(now)))?;
-    let folder = std::env::temp_dir().join(format!("tap-sentry-quickstart-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    let (config, catalog) = (folder.join("config.json"), folder.join("catalog.json"));
+    let folder = tempfile::tempdir()?;
+    let config = folder.path().join("config.json");
+    let catalog = folder.path().join("catalog.json");
     let settings = serde_json::json!({
         "api_token": TOKEN,
         "organization": ORGANIZATION,
@@ -22,25 +21,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     std::fs::write(&config, settings.to_string())?;
     std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o600))?;
-    std::fs::write(
-        &catalog,
-        serde_json::to_string_pretty(&tap_sentry::singer::catalog::discover())?,
-    )?;
-
-    let arguments: [OsString; 5] = [
-        "tap-sentry".into(),
-        "--config".into(),
-        config.into(),
-        "--catalog".into(),
-        catalog.into(),
-    ];
-    let cli = Cli::try_parse_from(arguments)?;
-    logging::init(&cli);
-    log::info!(
+    let discovered = tap().arg("--discover").output()?;
+    std::fs::write(&catalog, discovered.stdout)?;
+    writeln!(
+        std::io::stderr(),
         "a sandbox Sentry answers at {}, organization `{ORGANIZATION}`",
         sandbox.url()
-    );
-    let outcome = run::run(&cli);
-    std::fs::remove_dir_all(&folder)?;
-    outcome.map_err(Into::into)
+    )?;
+    let status = tap()
+        .arg("--config")
+        .arg(&config)
+        .arg("--catalog")
+        .arg(&catalog)
+        .status()?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(ExitCode::from(code.unwrap_or(1)))
+}
+
+/// The program, as cargo builds and runs it.
+fn tap() -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["run", "--quiet", "--locked", "--bin", "tap-sentry", "--"]);
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
 }

@@ -1,4 +1,5 @@
-//! Extracts an organization's data from Sentry as Singer messages.
+//! What extracts an organization's data from Sentry as Singer messages, but for what asks Sentry: that is the program's own, in
+//! `main.rs`.
 //!
 //! ```text
 //! cli -> settings -> singer (catalog, state) -> sync (plan, lists) -> record -> singer (queue, writer)
@@ -6,14 +7,17 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`cli`], `settings` | what the user says: flags and settings, validated once |
+//! | [`cli`], [`settings`] | what the user says: flags and settings, validated once |
 //! | [`streams`] | the streams, as data; their schemas are in `schemas/` |
 //! | [`singer`] | what the Singer specification is about: catalogs, messages, states, and the one writer of stdout |
-//! | `sync` | what is asked for, and in which order: the plan, windows, lists and what hangs below their rows |
 //! | [`record`] | from rows to RECORD lines |
 //! | [`report`] | what is told on stderr |
-//! | [`run`], `check`, [`about`], [`generate`] | the modes of the program |
+//! | [`about`], [`generate`] | what the program tells of itself |
 //! | [`error`] | what can end a run, and the exit codes |
+//! | `sync`, of the program | what is asked for, and in which order: the plan, windows, lists and what hangs below their rows |
+//! | `run`, `check`, of the program | its modes |
+//!
+//! The program's modules are no part of the library so that an edit there compiles these alone, and no test that reads tables.
 //!
 //! Sentry's web API is `crates/api`, the JSON of its answers `crates/json`, and where settings come from
 //! `crates/settings`: those know nothing of Singer. `crates/exporter` is a program of its own, for Prometheus, and
@@ -24,18 +28,16 @@
 //! bookmark is the end of a finished window; a gap holds back the bookmark of its partition for the rest of the run.
 
 pub mod about;
-mod check;
 pub mod cli;
 pub mod error;
 pub mod generate;
 pub mod record;
 pub mod report;
-pub mod run;
-mod runtime;
-mod settings;
+pub mod settings;
 pub mod singer;
 pub mod streams;
-mod sync;
 
+#[cfg(test)]
+mod dice;
 #[cfg(test)]
 mod fuzz;

@@ -1,8 +1,20 @@
-//! tap-sentry: parse the command line, set the log up, run, and turn what happened into an exit code.
+//! tap-sentry: parse the command line, set the log up, run, and turn what happened into an exit code. What asks Sentry is here
+//! and not in the library, where whoever only reads tables would be compiled after each edit.
+
+mod check;
+mod run;
+mod runtime;
+mod sync;
+
+#[cfg(test)]
+mod dice;
 
 use clap::Parser;
+use cli::Cli;
+use error::Error;
 use std::process::ExitCode;
-use tap_sentry::{cli::Cli, error::Error, report::logging, run};
+use tap_sentry::report::logging;
+use tap_sentry::{about, cli, error, generate, record, report, settings, singer, streams};
 use tap_sentry_settings::problem::SettingsError;
 
 /// Pages of megabytes come and go by the thousand. glibc maps the memory of each anew, and the system clears it each

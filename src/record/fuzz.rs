@@ -5,7 +5,7 @@
     reason = "a test that cannot go on should say where, and stop"
 )]
 
-use crate::fuzz::{almost, each_case};
+use crate::dice::{almost, each_case};
 use crate::record::flatten::Flattening;
 use crate::record::lines::Batch;
 use crate::record::mask::{MaskMode, Masking};

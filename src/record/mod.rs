@@ -2,11 +2,11 @@
 
 mod convert;
 pub(crate) mod flatten;
-pub(crate) mod frame;
+pub mod frame;
 mod instant;
 pub mod lines;
-pub(crate) mod mask;
-pub(crate) mod notes;
+pub mod mask;
+pub mod notes;
 pub mod projection;
 mod schema;
 pub mod style;

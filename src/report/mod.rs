@@ -1,7 +1,7 @@
 //! What is told on stderr.
 
 pub mod logging;
-pub(crate) mod metrics;
-pub(crate) mod progress;
-pub(crate) mod run;
+pub mod metrics;
+pub mod progress;
+pub mod run;
 pub(crate) mod terminal;

@@ -1,8 +1,8 @@
 //! What the Singer specification is about: catalogs, messages, states, and the one writer of stdout.
 
 pub mod catalog;
-pub(crate) mod message;
-pub(crate) mod pace;
-pub(crate) mod queue;
-pub(crate) mod state;
-pub(crate) mod writer;
+pub mod message;
+pub mod pace;
+pub mod queue;
+pub mod state;
+pub mod writer;

@@ -6,7 +6,7 @@ mod def;
 mod issue;
 mod organization;
 mod people;
-pub(crate) mod personal;
+pub mod personal;
 mod project;
 mod release;
 

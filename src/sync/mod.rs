@@ -15,3 +15,6 @@ pub(crate) mod session;
 pub(crate) mod turn;
 pub(crate) mod wide;
 pub(crate) mod windows;
+
+#[cfg(test)]
+mod fuzz;
