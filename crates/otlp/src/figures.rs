@@ -41,13 +41,14 @@ struct OfValue {
 const VALUES: [&str; 2] = ["release", "environment"];
 
 /// Why nothing of a request is taken.
-pub const DECLINED: [&str; 7] = [
+pub const DECLINED: [&str; 8] = [
     "full",
     "not_taken",
     "no_exporter",
     "unreadable",
     "no_room",
     "too_large",
+    "late",
     "broken",
 ];
 

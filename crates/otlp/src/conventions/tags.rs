@@ -99,16 +99,12 @@ impl<'a> Tagging<'a> {
             if self.bytes > MOST {
                 return;
             }
-            if !of_repeated.is_empty() && self.has(key) {
+            if !of_repeated.is_empty() && self.unique.has(key) {
                 self.add(Cow::Owned(format!("{of_repeated}{key}")), &value);
             } else {
                 self.add(Cow::Borrowed(key), &value);
             }
         }
-    }
-
-    fn has(&self, key: &str) -> bool {
-        self.tags.0.iter().any(|(taken, _)| taken == key)
     }
 
     fn add(&mut self, key: Cow<'a, str>, value: &str) {

@@ -19,6 +19,10 @@ pub enum Sizer {
 /// Whatever `sizer` says, more than so many bytes do not wait in memory.
 pub const MOST_BYTES: u64 = 256 << 20;
 
+/// What comes of requests can be larger than they are. It is kept even so, but when it is more than so many bytes, what is still
+/// to come of a request is rejected.
+const MOST_GROWN: u64 = 2 * MOST_BYTES;
+
 /// Bounds what waits. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Budget {
@@ -88,12 +92,22 @@ impl Budget {
         slot
     }
 
+    /// Whether so much waits that nothing more may grow: a request that was taken is far larger than it came.
+    pub fn is_overgrown(&self) -> bool {
+        self.used.lock().bytes > MOST_GROWN
+    }
+
     pub fn used(&self) -> Used {
         *self.used.lock()
     }
 }
 
 impl Slot {
+    /// How many bytes it takes.
+    pub fn bytes(&self) -> u64 {
+        self.taken.bytes
+    }
+
     /// Takes so much from now on.
     pub fn set(&mut self, taken: Used) {
         let mut used = self.budget.used.lock();
@@ -125,6 +139,7 @@ mod tests {
         let outline = Outline {
             spans: 10,
             bytes: 100,
+            ..Outline::default()
         };
         let mut slots: Vec<_> = std::iter::from_fn(|| budget.reserve(outline)).collect();
         assert_eq!(slots.len(), fit);
@@ -143,5 +158,24 @@ mod tests {
         assert_eq!(budget.used(), taken);
         drop(held);
         assert_eq!(budget.used(), Used::default());
+    }
+
+    #[test]
+    fn what_has_grown_too_much_is_seen() {
+        let budget = Budget::new(Sizer::Requests, 10);
+        let hold = |bytes| {
+            let taken = Used {
+                bytes,
+                ..Used::default()
+            };
+            budget.hold(taken)
+        };
+        let most = hold(MOST_GROWN);
+        assert_eq!(most.bytes(), MOST_GROWN);
+        assert!(!budget.is_overgrown());
+        let more = hold(1);
+        assert!(budget.is_overgrown());
+        drop((most, more));
+        assert!(!budget.is_overgrown());
     }
 }

@@ -3,10 +3,10 @@
 use crate::attributes::Attributes;
 use crate::check::{self, Mended};
 use crate::delivery::additions::add;
-use crate::delivery::budget::Slot;
+use crate::delivery::budget::{Slot, Used};
 use crate::delivery::logs::Takes;
 use crate::delivery::mode::Mode;
-use crate::delivery::payload::{Kind, Payload};
+use crate::delivery::payload::{Kind, Payload, TOGETHER};
 use crate::delivery::project::{Project, Shared};
 use crate::delivery::route::Route;
 use crate::delivery::spans::Writer;
@@ -53,6 +53,7 @@ impl Exporter {
             now: Utc::now(),
             since: Instant::now(),
             oldest: 0,
+            room: slot.bytes(),
             project: None,
             mode: None,
             resource: Resource::default(),
@@ -62,7 +63,7 @@ impl Exporter {
             mended: Vec::new(),
         };
         request.visit(&mut taking);
-        taking.end_resource();
+        taking.hand_over();
         for what in taking.mended {
             self.shared.figures.mended(what, 1);
         }
@@ -98,6 +99,8 @@ struct Taking<'a> {
     since: Instant,
     /// Spans that started before, and log records of before, are too old.
     oldest: u64,
+    /// Bytes that have been reserved, and for which nothing has been written.
+    room: u64,
     /// That of the resource; none: there is none for it.
     project: Option<Arc<Project>>,
     /// How that project takes spans, if it is known yet; of no matter for logs.
@@ -112,12 +115,23 @@ struct Taking<'a> {
 
 impl Taking<'_> {
     /// Hands over what has been written for a project.
-    fn end_resource(&mut self) {
+    fn hand_over(&mut self) {
         let (body, spans) = self.writer.finish();
         let Some(project) = self.project.take() else {
             return;
         };
         if spans > 0 {
+            let mut slots = vec![Arc::clone(self.slot)];
+            let bytes = body.len() as u64;
+            let grown = bytes.saturating_sub(self.room);
+            self.room = self.room.saturating_sub(bytes);
+            if grown > 0 {
+                let grown = Used {
+                    bytes: grown,
+                    ..Used::default()
+                };
+                slots.push(Arc::new(self.exporter.shared.budget.hold(grown)));
+            }
             project.push(Payload {
                 kind: Kind::of(self.signal),
                 event_id: String::new(),
@@ -126,7 +140,7 @@ impl Taking<'_> {
                 since: self.since,
                 alone: false,
                 sampled: None,
-                slots: vec![Arc::clone(self.slot)],
+                slots,
             });
         }
     }
@@ -140,7 +154,7 @@ impl Taking<'_> {
     fn unreadable(&mut self, error: &RecordError) {
         let reason = match error {
             RecordError::Malformed(_) => Reason::Malformed,
-            RecordError::TooLarge(_) => Reason::TooLarge,
+            RecordError::TooLarge(_) | RecordError::TooMany => Reason::TooLarge,
         };
         self.reject(reason, || error.to_string());
     }
@@ -149,6 +163,12 @@ impl Taking<'_> {
     fn now(&self) -> u64 {
         let now = self.now.timestamp_nanos_opt().unwrap_or_default();
         u64::try_from(now).unwrap_or_default()
+    }
+
+    fn overgrown(&mut self) {
+        self.reject(Reason::TooLarge, || {
+            "what comes of its request is more than can wait: send fewer at once".to_owned()
+        });
     }
 
     fn no_project(&mut self) {
@@ -160,12 +180,16 @@ impl Taking<'_> {
 
 impl Take for Taking<'_> {
     fn resource(&mut self, mut resource: Resource, schema_url: String) {
-        self.end_resource();
         self.cleaner.clean(&mut resource.attributes);
-        self.project = self
-            .exporter
-            .route
-            .project(Attributes(&resource.attributes));
+        let attributes = Attributes(&resource.attributes);
+        let project = self.exporter.route.project(attributes);
+        let place = |project: &Option<Arc<Project>>| project.as_ref().map(Arc::as_ptr);
+        // Hundreds of thousands of resources would be as many payloads.
+        let most = self.writer.bytes() >= TOGETHER.bytes || self.writer.count() >= TOGETHER.items;
+        if most || place(&self.project) != place(&project) {
+            self.hand_over();
+        }
+        self.project = project;
         let project = self.project.as_ref();
         let of_spans = project.filter(|_| self.signal == Signal::Traces);
         let mode = of_spans.and_then(|project| project.mode());
@@ -198,6 +222,9 @@ impl Take for Taking<'_> {
         }
         if self.project.is_none() {
             return self.no_project();
+        }
+        if self.exporter.shared.budget.is_overgrown() {
+            return self.overgrown();
         }
         self.cleaner.clean_span(&mut span);
         let (shared, Some(project)) = (&self.exporter.shared, &self.project) else {
@@ -240,6 +267,9 @@ impl Take for Taking<'_> {
         };
         if project.takes_logs() == Some(Takes::Nothing) {
             return self.reject(Reason::NotTaken, || "the server takes no logs".to_owned());
+        }
+        if self.exporter.shared.budget.is_overgrown() {
+            return self.overgrown();
         }
         self.cleaner.clean_log(&mut log);
         let shared = &self.exporter.shared;

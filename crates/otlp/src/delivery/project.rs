@@ -207,6 +207,7 @@ impl Project {
         let broken = self.reporting.add(seen.span, found.recorded) + found.nameless;
         let figures = &self.shared.figures;
         figures.rejected(What::Error, Reason::Malformed, broken as u64);
+        figures.rejected(What::Error, Reason::TooLarge, found.too_many as u64);
     }
 
     /// Sends all that waits for more of its kind: the program ends.

@@ -1,6 +1,7 @@
 //! Which project the spans of a resource are for.
 
 use crate::attributes::{Attributes, scalar};
+use crate::delivery::again::again;
 use crate::delivery::create::Creator;
 use crate::delivery::lookup::Lookup;
 use crate::delivery::project::{Project, Shared};
@@ -48,13 +49,18 @@ pub fn is_slug(text: &str) -> bool {
         && !letters.clone().all(|byte| byte.is_ascii_digit())
 }
 
+/// Sends what comes for a project.
+async fn running(project: Arc<Project>) {
+    again(&project.label, || Arc::clone(&project).run()).await;
+}
+
 impl Route {
     /// Starts the tasks of `default`, on the runtime that calls.
     pub fn new(default: Option<Arc<Project>>, by_attribute: Option<ByAttribute>) -> Self {
         let mut tasks = JoinSet::new();
         let mut projects = HashMap::new();
         if let Some(default) = &default {
-            tasks.spawn(Arc::clone(default).run());
+            tasks.spawn(running(Arc::clone(default)));
             projects.insert(default.label.clone(), Arc::clone(default));
         }
         Self {
@@ -98,7 +104,7 @@ impl Route {
             self.default.clone(),
             Arc::clone(&by.shared),
         );
-        self.tasks.lock().spawn(Arc::clone(&project).run());
+        self.tasks.lock().spawn(running(Arc::clone(&project)));
         projects.insert(slug.to_owned(), Arc::clone(&project));
         Some(project)
     }

@@ -1,6 +1,7 @@
 //! OTLP over HTTP.
 
 use crate::receive::answer::{Code, Form, error, later, taken};
+use crate::receive::apart::apart;
 use crate::receive::body::BodyError;
 use crate::receive::receiver::{Declined, RETRY_AFTER, Receiver};
 use crate::receive::request::Request;
@@ -56,18 +57,20 @@ async fn export(
             "Content-Type must be application/x-protobuf or application/json",
         );
     };
-    let held = match receiver.room.read(body).await {
+    let held = match receiver.room.read(body, 0).await {
         Ok(held) => held,
         Err(failed) => {
             receiver.decline(failed.reason(), &failed);
             return unread(form, &failed);
         }
     };
-    let read = match form {
-        Form::Protobuf => Request::protobuf(signal, held.bytes.clone()),
-        Form::Json => Request::json(signal, &held.bytes),
-    };
-    match receiver.take(read) {
+    let outcome = apart(held.bytes.len(), || {
+        receiver.take(match form {
+            Form::Protobuf => Request::protobuf(signal, held.bytes.clone()),
+            Form::Json => Request::json(signal, held.bytes.clone()),
+        })
+    });
+    match outcome {
         Ok(rejected) => taken(form, &rejected),
         Err(declined) => {
             let text = declined.to_string();
@@ -75,6 +78,12 @@ async fn export(
                 Declined::Unreadable(_) => {
                     error(StatusCode::BAD_REQUEST, form, Code::InvalidArgument, &text)
                 }
+                Declined::TooLarge => error(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    form,
+                    Code::ResourceExhausted,
+                    &text,
+                ),
                 Declined::NotTaken(_) => error(StatusCode::NOT_FOUND, form, Code::NotFound, &text),
                 Declined::NoExporter => {
                     later(StatusCode::SERVICE_UNAVAILABLE, form, RETRY_AFTER, &text)
@@ -92,6 +101,12 @@ fn unread(form: Form, failed: &BodyError) -> Response<Body> {
             StatusCode::PAYLOAD_TOO_LARGE,
             form,
             Code::ResourceExhausted,
+            &format!("{text}, which `max_request_body_size` allows"),
+        ),
+        BodyError::Late => error(
+            StatusCode::REQUEST_TIMEOUT,
+            form,
+            Code::DeadlineExceeded,
             &text,
         ),
         BodyError::NoRoom => later(StatusCode::SERVICE_UNAVAILABLE, form, RETRY_AFTER, &text),

@@ -1,7 +1,10 @@
 //! OTLP as it comes in.
 
 pub mod answer;
+pub mod apart;
 pub mod body;
+pub mod crowd;
+pub mod each;
 pub mod fields;
 pub mod grpc;
 pub mod http;

@@ -21,11 +21,20 @@ pub const RETRY_AFTER: u32 = 2;
 /// Of what is not taken there is a line in the log so often.
 const TOLD: Duration = Duration::from_secs(60);
 
+/// A body of 32 MiB could make terabytes of transactions, of which each has the attributes of its resource.
+const MOST_AROUND: u64 = 256 << 20;
+
 /// Why nothing of a request was taken.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Declined {
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
+    /// Small as it came, and not as it is written.
+    #[error(
+        "attributes of resources and scopes, which go out with each span, come to more than {} MiB: send fewer spans at once",
+        MOST_AROUND >> 20
+    )]
+    TooLarge,
     #[error("the queue is full: Sentry takes less at the moment than comes in")]
     Full,
     /// No pipeline has it, or the servers of all exporters take none of it.
@@ -41,6 +50,7 @@ impl Declined {
     const fn reason(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "unreadable",
+            Self::TooLarge => "too_large",
             Self::Full => "full",
             Self::NotTaken(_) => "not_taken",
             Self::NoExporter => "no_exporter",
@@ -110,6 +120,9 @@ impl Receiver {
 
     fn taken(&self, read: Result<(Request, Outline), Unreadable>) -> Result<Rejected, Declined> {
         let (request, outline) = read?;
+        if outline.around > MOST_AROUND {
+            return Err(Declined::TooLarge);
+        }
         // All of them take it, or none: a client sends the whole of it again.
         let feeds = self.feeds.load();
         let signal = request.signal;

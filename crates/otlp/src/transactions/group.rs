@@ -2,7 +2,7 @@
 
 use crate::seen::Seen;
 use crate::terms::Terms;
-use crate::transactions::origin::Origins;
+use crate::transactions::origin::{Origin, Origins};
 use crate::transactions::payload::{Broken, Ready};
 use crate::transactions::record::{Record, id};
 use crate::transactions::sent::Sent;
@@ -10,6 +10,7 @@ use crate::transactions::split::split;
 use crate::transactions::trace::arrange;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A trace whose spans do not end waits so many times as long as one that has ended.
@@ -88,7 +89,7 @@ impl Grouper {
 
     /// What they take in memory, in bytes.
     pub const fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.origins.bytes()
     }
 
     /// How many traces wait.
@@ -109,7 +110,7 @@ impl Grouper {
                 source,
             }),
         }
-        while self.spans > self.bounds.spans || self.bytes > self.bounds.bytes {
+        while self.spans > self.bounds.spans || self.bytes() > self.bounds.bytes {
             let Some((number, oldest)) = self.arrived.pop_front() else {
                 break;
             };
@@ -187,6 +188,13 @@ impl Grouper {
         };
         self.spans -= waiting.records.len();
         self.bytes -= waiting.records.iter().map(Record::size).sum::<usize>();
+        let mut origins: Vec<Arc<Origin>> = Vec::new();
+        for record in &waiting.records {
+            let last = origins.last();
+            if !last.is_some_and(|last| Arc::ptr_eq(last, &record.origin)) {
+                origins.push(Arc::clone(&record.origin));
+            }
+        }
         let trees = arrange(waiting.records, |span| self.sent.has(trace, span));
         ready.repeated += trees.repeated;
         let trace_id = hex::encode(trace);
@@ -195,6 +203,10 @@ impl Grouper {
                 self.sent.add(trace, node.record.id);
             }
             split(tree, &trace_id, ready);
+        }
+        // The list is emptied one by one, so that the last of each is seen.
+        while let Some(origin) = origins.pop() {
+            self.origins.leave(&origin);
         }
     }
 

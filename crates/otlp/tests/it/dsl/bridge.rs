@@ -61,9 +61,23 @@ impl Bridge {
 
     /// With a whole configuration, whose first port is one of HTTP.
     pub fn with(config: &Value) -> Self {
+        Self::run(config, command())
+    }
+
+    /// The same, in a process that may have so many files open.
+    pub fn with_files(config: &Value, files: u32) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell.env_clear().stdin(Stdio::null());
+        let program = env!("CARGO_BIN_EXE_sentry-otlp");
+        shell.args(["-c", "ulimit -n \"$0\" && exec \"$@\""]);
+        shell.args([files.to_string().as_str(), program]);
+        Self::run(config, shell)
+    }
+
+    fn run(config: &Value, mut command: Command) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join(FILE), config.to_string()).expect("a file");
-        let mut child = command()
+        let mut child = command
             .args(["--config", FILE, "--web.listen-address", "127.0.0.1:0"])
             .current_dir(folder.path())
             .stdout(Stdio::null())
@@ -147,6 +161,15 @@ impl Bridge {
         }
     }
 
+    /// Sends a body whose length is not told; returns the status.
+    pub fn post_in_pieces(&self, path: &str, header: (&str, &str), body: &[u8]) -> u16 {
+        let request = agent().post(format!("http://{}{path}", self.addresses[0]));
+        let request = request.header(header.0, header.1);
+        let mut reader = std::io::Cursor::new(body);
+        let body = ureq::SendBody::from_reader(&mut reader);
+        request.send(body).expect("an answer").status().as_u16()
+    }
+
     /// Sends spans as protobuf.
     pub fn send(&self, body: &[u8]) -> Answer {
         let headers = [("content-type", "application/x-protobuf")];
@@ -197,6 +220,26 @@ impl Bridge {
         let values: Vec<u64> = values.map(|value| value.expect("a number")).collect();
         assert!(!values.is_empty(), "no {series} in\n{text}");
         values.iter().sum()
+    }
+
+    /// The most memory that it has had at a time, in MiB.
+    pub fn peak(&self) -> u64 {
+        let file = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(file).expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        number.expect("kB").parse::<u64>().expect("a number") >> 10
+    }
+
+    /// Spans still go through it: sends one, waits until everything has come to an end, and returns what it has logged.
+    pub fn still_works(self) -> String {
+        self.take(&crate::dsl::spans::spans(vec![crate::dsl::spans::span(
+            0xee, 0xee, 0,
+        )]));
+        let (code, log) = self.stop();
+        assert_eq!(code, Some(0), "{log}");
+        assert!(!log.contains("panicked"), "{log}");
+        log
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {
