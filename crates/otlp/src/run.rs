@@ -328,3 +328,6 @@ fn print(text: &[u8]) -> Result<(), Error> {
         .and_then(|()| stdout.flush())
         .map_err(Error::Stdout)
 }
+
+#[cfg(test)]
+mod tests;

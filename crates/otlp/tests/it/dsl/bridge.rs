@@ -142,23 +142,17 @@ impl Bridge {
         self.folder.path().join(FILE)
     }
 
+    /// Another configuration, which is asked to be read. Nobody sees a half of it.
+    pub fn reload(&self, config: &Value) {
+        let next = self.folder.path().join("next.yml");
+        std::fs::write(&next, config.to_string()).expect("a file");
+        std::fs::rename(next, self.file()).expect("a folder");
+        self.signal(rustix::process::Signal::HUP);
+    }
+
     /// Sends a body over HTTP.
     pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut request = agent().post(format!("http://{}{path}", self.addresses[0]));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let mut response = request.send(body).expect("an answer");
-        let header = |name| {
-            let value = response.headers().get(name)?.to_str().ok()?;
-            Some(value.to_owned())
-        };
-        Answer {
-            status: response.status().as_u16(),
-            retry_after: header("retry-after"),
-            content_type: header("content-type").unwrap_or_default(),
-            body: response.body_mut().read_to_vec().expect("a body"),
-        }
+        post(self.address(), path, headers, body)
     }
 
     /// Sends a body whose length is not told; returns the status.
@@ -264,6 +258,25 @@ impl Bridge {
     pub fn delivered(self) {
         let (code, log) = self.stop();
         assert_eq!(code, Some(0), "{log}");
+    }
+}
+
+/// Sends a body over HTTP to an address.
+pub fn post(address: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let mut request = agent().post(format!("http://{address}{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut response = request.send(body).expect("an answer");
+    let header = |name| {
+        let value = response.headers().get(name)?.to_str().ok()?;
+        Some(value.to_owned())
+    };
+    Answer {
+        status: response.status().as_u16(),
+        retry_after: header("retry-after"),
+        content_type: header("content-type").unwrap_or_default(),
+        body: response.body_mut().read_to_vec().expect("a body"),
     }
 }
 
