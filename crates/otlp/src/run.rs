@@ -144,8 +144,15 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
     for listener in bound {
         serving.spawn(listener.serve());
     }
+    let mut failed = None;
     while let Some(ended) = serving.join_next().await {
-        ended.map_err(|error| Error::Unexpected(error.to_string()))??;
+        let ended = ended.map_err(|error| Error::Unexpected(error.to_string()));
+        if let Err(error) = ended.and_then(|ended| Ok(ended?)) {
+            // What has been acknowledged still goes out.
+            log::error!("a port has failed, and the program ends: {error}");
+            serving.shutdown().await;
+            failed = Some(error);
+        }
     }
     let left = tokio::select! {
         left = bridge.drain(GRACE) => left,
@@ -163,7 +170,7 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
         );
         return Err(Error::Undelivered(text));
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// SIGINT or SIGTERM, after the one that the listeners have heard.

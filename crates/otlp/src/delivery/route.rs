@@ -9,6 +9,7 @@ use crate::delivery::source::Source;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tap_sentry_api::client::Client;
 use tokio::task::JoinSet;
 
@@ -23,6 +24,8 @@ pub struct Route {
     /// All of them, with their tasks.
     projects: Mutex<HashMap<String, Arc<Project>>>,
     tasks: Mutex<JoinSet<()>>,
+    /// That there are too many projects has been said.
+    told: AtomicBool,
 }
 
 /// The project is named by an attribute of the resource.
@@ -68,6 +71,7 @@ impl Route {
             by_attribute,
             projects: Mutex::new(projects),
             tasks: Mutex::new(tasks),
+            told: AtomicBool::new(false),
         }
     }
 
@@ -90,6 +94,10 @@ impl Route {
             return Some(Arc::clone(project));
         }
         if projects.len() >= MOST_PROJECTS {
+            if !self.told.swap(true, Ordering::Relaxed) {
+                let exporter = &by.shared.name;
+                log::warn!(exporter; "data names more than {MOST_PROJECTS} projects: what is for further ones goes to the default project, or is rejected where there is none; this is said once");
+            }
             return None;
         }
         let lookup = Lookup::new(

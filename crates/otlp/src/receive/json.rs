@@ -8,6 +8,7 @@ use crate::receive::each::{each, each_of};
 use crate::receive::fields::Broken;
 use crate::receive::lenient::{Malformed, Read, log, resource, scope, span};
 use crate::receive::record::Record;
+use crate::receive::surrogates::parse;
 use crate::receive::take::{AROUND_LIMIT, RecordError, Take};
 use crate::signal::Signal;
 use bytes::Bytes;
@@ -163,7 +164,7 @@ fn readable(raw: Option<&RawValue>, read: impl FnOnce(&Value) -> Read<()>) -> Re
     if raw.get().len() > AROUND_LIMIT || is_crowded_json(raw.get()) {
         return Err(serde_json::Error::custom(Broken::TooLarge));
     }
-    let value: Value = serde_json::from_str(raw.get())?;
+    let value = parse(raw.get())?;
     let wrong = |error: Malformed| serde_json::Error::custom(error.0);
     read(&value).map_err(wrong)?;
     Ok(raw.get().len() as u64)
@@ -171,7 +172,7 @@ fn readable(raw: Option<&RawValue>, read: impl FnOnce(&Value) -> Read<()>) -> Re
 
 /// What could not be read has been told.
 fn parsed<T: Default>(raw: Option<&RawValue>, read: impl FnOnce(&Value) -> Read<T>) -> T {
-    let value = raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let value = raw.and_then(|raw| parse(raw.get()).ok());
     value
         .and_then(|value| read(&value).ok())
         .unwrap_or_default()
@@ -190,7 +191,6 @@ fn record<R: FromJson>(raw: &RawValue) -> std::result::Result<R, RecordError> {
     if is_crowded_json(raw.get()) {
         return Err(RecordError::TooMany);
     }
-    let value: Value =
-        serde_json::from_str(raw.get()).map_err(|e| RecordError::Malformed(e.to_string()))?;
+    let value = parse(raw.get()).map_err(|e| RecordError::Malformed(e.to_string()))?;
     R::from_json(&value).map_err(|malformed| RecordError::Malformed(malformed.0))
 }

@@ -13,4 +13,5 @@ pub mod lenient;
 pub mod receiver;
 pub mod record;
 pub mod request;
+pub mod surrogates;
 pub mod take;
