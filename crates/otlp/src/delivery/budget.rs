@@ -92,9 +92,10 @@ impl Budget {
         slot
     }
 
-    /// Whether so much waits that nothing more may grow: a request that was taken is far larger than it came.
-    pub fn is_overgrown(&self) -> bool {
-        self.used.lock().bytes > MOST_GROWN
+    /// Whether so much waits beside a request as it came that no more may come of it: it is far larger than it was.
+    pub fn is_overgrown(&self, request: &Slot) -> bool {
+        let beside = self.used.lock().bytes.saturating_sub(request.taken.bytes);
+        beside > MOST_GROWN
     }
 
     pub fn used(&self) -> Used {
@@ -170,12 +171,13 @@ mod tests {
             };
             budget.hold(taken)
         };
+        let request = hold(2 * MOST_GROWN);
+        assert_eq!(request.bytes(), 2 * MOST_GROWN);
         let most = hold(MOST_GROWN);
-        assert_eq!(most.bytes(), MOST_GROWN);
-        assert!(!budget.is_overgrown());
+        assert!(!budget.is_overgrown(&request));
         let more = hold(1);
-        assert!(budget.is_overgrown());
+        assert!(budget.is_overgrown(&request));
         drop((most, more));
-        assert!(!budget.is_overgrown());
+        assert!(!budget.is_overgrown(&request));
     }
 }

@@ -165,10 +165,15 @@ impl Taking<'_> {
         u64::try_from(now).unwrap_or_default()
     }
 
-    fn overgrown(&mut self) {
-        self.reject(Reason::TooLarge, || {
-            "what comes of its request is more than can wait: send fewer at once".to_owned()
-        });
+    /// Rejects a record of a request of which too much has come already.
+    fn is_overgrown(&mut self) -> bool {
+        let is = self.exporter.shared.budget.is_overgrown(self.slot);
+        if is {
+            self.reject(Reason::TooLarge, || {
+                "what comes of its request is more than can wait: send fewer at once".to_owned()
+            });
+        }
+        is
     }
 
     fn no_project(&mut self) {
@@ -223,8 +228,8 @@ impl Take for Taking<'_> {
         if self.project.is_none() {
             return self.no_project();
         }
-        if self.exporter.shared.budget.is_overgrown() {
-            return self.overgrown();
+        if self.is_overgrown() {
+            return;
         }
         self.cleaner.clean_span(&mut span);
         let (shared, Some(project)) = (&self.exporter.shared, &self.project) else {
@@ -268,8 +273,8 @@ impl Take for Taking<'_> {
         if project.takes_logs() == Some(Takes::Nothing) {
             return self.reject(Reason::NotTaken, || "the server takes no logs".to_owned());
         }
-        if self.exporter.shared.budget.is_overgrown() {
-            return self.overgrown();
+        if self.is_overgrown() {
+            return;
         }
         self.cleaner.clean_log(&mut log);
         let shared = &self.exporter.shared;

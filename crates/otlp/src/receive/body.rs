@@ -59,7 +59,15 @@ impl BodyError {
 #[derive(Debug)]
 pub struct Held {
     pub bytes: Bytes,
-    _room: Vec<OwnedSemaphorePermit>,
+    /// The room.
+    pub place: Place,
+}
+
+/// Room for so much, until it is dropped.
+#[derive(Debug, Default)]
+pub struct Place {
+    units: usize,
+    permits: Vec<OwnedSemaphorePermit>,
 }
 
 impl Room {
@@ -90,27 +98,33 @@ impl Room {
 
     async fn whole(&self, body: &mut BodyDataStream, more: usize) -> Result<Held, BodyError> {
         let mut whole = BytesMut::new();
-        let mut room = Vec::new();
-        let mut units = 0;
+        let mut place = Place::default();
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| BodyError::Broken(error.to_string()))?;
             let needed = whole.len() + chunk.len();
             if needed > self.limit.saturating_add(more) {
                 return Err(BodyError::TooLarge { limit: self.limit });
             }
-            let needed = needed.div_ceil(UNIT);
-            if needed > units {
-                let more = u32::try_from(needed - units).map_err(|_| BodyError::NoRoom)?;
-                let permit = Arc::clone(&self.units).try_acquire_many_owned(more);
-                room.push(permit.map_err(|_| BodyError::NoRoom)?);
-                units = needed;
-            }
+            self.grow(&mut place, needed)?;
             whole.extend_from_slice(&chunk);
         }
-        Ok(Held {
-            bytes: whole.freeze(),
-            _room: room,
-        })
+        let bytes = whole.freeze();
+        Ok(Held { bytes, place })
+    }
+
+    /// Makes room for so many bytes in all.
+    ///
+    /// # Errors
+    /// When there is none at the moment.
+    pub fn grow(&self, place: &mut Place, bytes: usize) -> Result<(), BodyError> {
+        let needed = bytes.div_ceil(UNIT);
+        if needed > place.units {
+            let more = u32::try_from(needed - place.units).map_err(|_| BodyError::NoRoom)?;
+            let permit = Arc::clone(&self.units).try_acquire_many_owned(more);
+            place.permits.push(permit.map_err(|_| BodyError::NoRoom)?);
+            place.units = needed;
+        }
+        Ok(())
     }
 
     async fn forget(&self, body: &mut BodyDataStream) {

@@ -5,7 +5,7 @@
 
 use crate::receive::answer::Rejected;
 use crate::receive::apart::apart;
-use crate::receive::body::BodyError;
+use crate::receive::body::{BodyError, Place};
 use crate::receive::receiver::{Declined, RETRY_AFTER, Receiver};
 use crate::receive::request::Request;
 use crate::signal::Signal;
@@ -15,7 +15,7 @@ use axum::extract::State;
 use axum::http;
 use axum::routing::post;
 use bytes::{Buf, BufMut, Bytes};
-use futures::future::{Ready, ready};
+use futures::future::BoxFuture;
 use prost::Message;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,14 +67,14 @@ async fn export(
         .accept_compressed(CompressionEncoding::Deflate)
         .accept_compressed(CompressionEncoding::Zstd)
         .max_decoding_message_size(receiver.room.limit);
+    let was_read = Arc::new(AtomicBool::new(false));
     let export = Export {
         receiver: receiver.clone(),
         signal,
-        was_read: Arc::default(),
+        place: Some(held.place),
+        was_read: Arc::clone(&was_read),
     };
-    let was_read = Arc::clone(&export.was_read);
-    // Nothing is waited for from here on, so that hardly more messages are decompressed at a time than there are threads.
-    let request = http::Request::from_parts(parts, Body::from(held.bytes.clone()));
+    let request = http::Request::from_parts(parts, Body::from(held.bytes));
     let response = grpc.unary(export, request).await;
     if was_read.load(Ordering::Relaxed) {
         return response;
@@ -114,23 +114,33 @@ async fn not_taken(State(receiver): State<Receiver>) -> http::Response<tonic::bo
 struct Export {
     receiver: Receiver,
     signal: Signal,
+    /// The room that the body has.
+    place: Option<Place>,
     /// Whether it was called: there was a message.
     was_read: Arc<AtomicBool>,
 }
 
 impl UnaryService<Bytes> for Export {
     type Response = Bytes;
-    type Future = Ready<Result<Response<Bytes>, Status>>;
+    type Future = BoxFuture<'static, Result<Response<Bytes>, Status>>;
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
         self.was_read.store(true, Ordering::Relaxed);
-        let message = request.into_inner();
-        let taken = apart(message.len(), || {
-            self.receiver.take(Request::protobuf(self.signal, message))
-        });
-        ready(match taken {
-            Ok(rejected) => Ok(Response::new(answer(&rejected))),
-            Err(declined) => Err(status(&declined)),
+        let (receiver, signal, message) =
+            (self.receiver.clone(), self.signal, request.into_inner());
+        let mut place = self.place.take().unwrap_or_default();
+        Box::pin(async move {
+            // Nothing is waited for before, so that hardly more messages are decompressed than there are threads.
+            if let Err(failed) = receiver.room.grow(&mut place, message.len()) {
+                receiver.decline(failed.reason(), &failed);
+                return Err(unread(&failed));
+            }
+            let bytes = message.len();
+            let taken = apart(bytes, || receiver.take(Request::protobuf(signal, message)));
+            match taken.await {
+                Ok(rejected) => Ok(Response::new(answer(&rejected))),
+                Err(declined) => Err(status(&declined)),
+            }
         })
     }
 }

@@ -69,7 +69,8 @@ async fn export(
             Form::Protobuf => Request::protobuf(signal, held.bytes.clone()),
             Form::Json => Request::json(signal, held.bytes.clone()),
         })
-    });
+    })
+    .await;
     match outcome {
         Ok(rejected) => taken(form, &rejected),
         Err(declined) => {
