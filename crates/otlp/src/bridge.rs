@@ -76,6 +76,7 @@ impl Bridge {
                 hand_over(started, spool.size, &before);
             }
         }
+        drop(before);
         for (receiver, fed) in &self.feeds {
             let of = |signal| {
                 let exporters = config.exporters_of(receiver, signal);
@@ -90,7 +91,8 @@ impl Bridge {
         let all = Arc::new(started.into_values().collect());
         let former = self.exporters.swap(all);
         let mut kept = self.former.lock();
-        kept.retain(|exporter| exporter.pending() > 0);
+        // A request that began before the last reload may still be handing something to one of them.
+        kept.retain(|exporter| Arc::strong_count(exporter) > 1 || exporter.pending() > 0);
         kept.extend(former.iter().cloned());
         Ok(())
     }
@@ -192,3 +194,6 @@ fn hand_over(to: &Arc<Exporter>, size: u64, before: &[Arc<Exporter>]) {
     }
     feed(to);
 }
+
+#[cfg(test)]
+mod tests;

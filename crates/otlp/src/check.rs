@@ -10,14 +10,19 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 /// A span whose times are ahead of the clock by more is counted. It is sent as it is: times are never shifted here.
 pub const AHEAD_NANOS: u64 = 60 * 1_000_000_000;
 
+/// Sentry reads times as 64 bits with a sign; what is beyond, in the year 2262, is no time there, and costs the whole span.
+pub const LATEST: u64 = i64::MAX as u64;
+
 /// Under this name a mended span keeps the end that it came with.
 pub const END: &str = "otlp.end_time_unix_nano";
 
 /// What was changed or is worth a count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Mended {
-    /// The end lay before the start, or was missing: it is the start now, and the end that came stands in an attribute.
+    /// The end lay before the start, or was missing, or beyond all times: it is the start now, and the end that came stands in an attribute.
     End,
+    /// A log record's time lay beyond all times: it is that of its observation now, and what came stands in an attribute.
+    Time,
     /// A parent id that is none was left out.
     Parent,
     /// A link to nothing was left out.
@@ -33,6 +38,7 @@ pub enum Mended {
 /// All of them, so that each has a series from the start.
 pub const MENDED: &[Mended] = &[
     Mended::End,
+    Mended::Time,
     Mended::Parent,
     Mended::Link,
     Mended::Trace,
@@ -45,6 +51,7 @@ impl Mended {
     pub fn name(self) -> &'static str {
         match self {
             Self::End => "end_before_start",
+            Self::Time => "invalid_time",
             Self::Parent => "invalid_parent_id",
             Self::Link => "invalid_link",
             Self::Trace => "invalid_trace_id",
@@ -88,6 +95,10 @@ pub fn check(
         let what = format!("`{}` has no start", brief(&span.name));
         return unfit(Reason::NoStart, what);
     }
+    if span.start_time_unix_nano > LATEST {
+        let what = format!("`{}` starts behind all times", brief(&span.name));
+        return unfit(Reason::NoStart, what);
+    }
     if span.start_time_unix_nano < oldest {
         let seconds = (now.saturating_sub(span.start_time_unix_nano)) / 1_000_000_000;
         let what = format!("`{}` started {seconds} s ago", brief(&span.name));
@@ -108,21 +119,26 @@ pub fn check(
         span.dropped_links_count = span.dropped_links_count.saturating_add(lost);
         tell(Mended::Link);
     }
-    if span.end_time_unix_nano < span.start_time_unix_nano {
+    if span.end_time_unix_nano < span.start_time_unix_nano || span.end_time_unix_nano > LATEST {
         tell(Mended::End);
-        span.attributes.push(KeyValue {
-            key: END.to_owned(),
-            value: Some(AnyValue {
-                value: Some(Value::StringValue(span.end_time_unix_nano.to_string())),
-            }),
-            ..KeyValue::default()
-        });
+        span.attributes.push(came(END, span.end_time_unix_nano));
         span.end_time_unix_nano = span.start_time_unix_nano;
     }
     if span.end_time_unix_nano > now.saturating_add(AHEAD_NANOS) {
         tell(Mended::Ahead);
     }
     Ok(())
+}
+
+/// What came in the place of what stands there now.
+pub fn came(key: &str, time: u64) -> KeyValue {
+    KeyValue {
+        key: key.to_owned(),
+        value: Some(AnyValue {
+            value: Some(Value::StringValue(time.to_string())),
+        }),
+        ..KeyValue::default()
+    }
 }
 
 /// Whether an id has so many bytes, and not zeros alone.
@@ -166,6 +182,7 @@ mod tests {
     #[case::short_trace(|span: &mut Span| span.trace_id = vec![1; 8], Reason::InvalidId)]
     #[case::no_span_id(|span: &mut Span| span.span_id.clear(), Reason::InvalidId)]
     #[case::no_start(|span: &mut Span| span.start_time_unix_nano = 0, Reason::NoStart)]
+    #[case::beyond_all_times(|span: &mut Span| span.start_time_unix_nano = LATEST + 1, Reason::NoStart)]
     #[case::old(|span: &mut Span| span.start_time_unix_nano = NOW - 5 * DAY - 1, Reason::TooOld)]
     fn what_cannot_be_taken_is_rejected(#[case] spoil: fn(&mut Span), #[case] reason: Reason) {
         let mut span = sound();
@@ -179,6 +196,7 @@ mod tests {
     #[case::zero_parent(|span: &mut Span| span.parent_span_id = vec![0; 8], &[])]
     #[case::short_parent(|span: &mut Span| span.parent_span_id = vec![1; 4], &[Mended::Parent])]
     #[case::no_end(|span: &mut Span| span.end_time_unix_nano = 0, &[Mended::End])]
+    #[case::end_beyond_all_times(|span: &mut Span| span.end_time_unix_nano = LATEST + 1, &[Mended::End])]
     #[case::ahead(|span: &mut Span| span.end_time_unix_nano = NOW + AHEAD_NANOS + 1, &[Mended::Ahead])]
     #[case::link(|span: &mut Span| span.links.push(Link::default()), &[Mended::Link])]
     fn what_can_be_mended_is(#[case] spoil: fn(&mut Span), #[case] mended: &[Mended]) {

@@ -41,7 +41,7 @@ struct OfValue {
 const VALUES: [&str; 2] = ["release", "environment"];
 
 /// Why nothing of a request is taken.
-pub const DECLINED: [&str; 8] = [
+pub const DECLINED: [&str; 9] = [
     "full",
     "spool",
     "not_taken",
@@ -49,6 +49,7 @@ pub const DECLINED: [&str; 8] = [
     "unreadable",
     "no_room",
     "too_large",
+    "late",
     "broken",
 ];
 

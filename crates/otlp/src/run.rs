@@ -17,6 +17,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tap_sentry_serve::connections::Connections;
 use tap_sentry_serve::reload::{Policy, Reload};
 use tap_sentry_serve::server::{self, Bound, Server, WebSource};
 use tap_sentry_serve::web_config::WebConfig;
@@ -80,12 +81,14 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
         let (cli, bridge) = renewed.clone();
         async move { bridge.renew(&read(&cli)?) }
     });
+    // Half of the descriptors are left for what is sent, and for the own port.
+    let connections = Connections::share(2);
     let mut bound = Vec::new();
     for receiver in &config.receivers {
         let feeds = |limit| Receiver::new(bridge.feeds(&receiver.name), limit, figures.clone());
         if let Some(grpc) = &receiver.grpc {
             let router = grpc::router(feeds(grpc.listener.limit));
-            bound.push(open(&grpc.listener, router).await?);
+            bound.push(open(&grpc.listener, router, &connections).await?);
         }
         if let Some(http) = &receiver.http {
             let router = feeds(http.listener.limit);
@@ -94,17 +97,19 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
                 None => router,
                 Some(cors) => router.layer(cors_layer(cors)),
             };
-            bound.push(open(&http.listener, router).await?);
+            bound.push(open(&http.listener, router, &connections).await?);
         }
     }
     let metrics = Metrics {
         figures: figures.clone(),
         exporters: Arc::clone(&bridge.exporters),
         reload: reload.clone(),
+        connections: connections.clone(),
     };
     let mut server = Server::new(cli.listen_addresses());
     server.web_config = cli.web.config_file.clone().map(WebSource::File);
     server.reload = Some(reload);
+    server.connections = Some(Connections::share(8));
     let own = server
         .bind(web::router(metrics, cli.telemetry_path()))
         .await?;
@@ -115,8 +120,15 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
     for listener in bound {
         serving.spawn(listener.serve());
     }
+    let mut failed = None;
     while let Some(ended) = serving.join_next().await {
-        ended.map_err(|error| Error::Unexpected(error.to_string()))??;
+        let ended = ended.map_err(|error| Error::Unexpected(error.to_string()));
+        if let Err(error) = ended.and_then(|ended| Ok(ended?)) {
+            // What has been acknowledged still goes out.
+            log::error!("a port has failed, and the program ends: {error}");
+            serving.shutdown().await;
+            failed = Some(error);
+        }
     }
     let left = tokio::select! {
         left = bridge.drain(GRACE) => left,
@@ -134,7 +146,7 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
         );
         return Err(Error::Undelivered(text));
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// A file that may not grow (`RLIMIT_FSIZE`) is a full disk, which is waited for, and no reason to be ended by SIGXFSZ.
@@ -159,9 +171,15 @@ async fn signalled() {
 }
 
 /// A port with what guards it.
-async fn open(listener: &Listener, router: Router) -> Result<Bound, Error> {
+async fn open(
+    listener: &Listener,
+    router: Router,
+    connections: &Connections,
+) -> Result<Bound, Error> {
     let mut server = Server::new(vec![listener.endpoint.clone()]);
-    server.body_limit = listener.limit.saturating_add(GRPC_FRAME);
+    // Bodies are counted where they are read, as decompressed, and what is too large is answered there.
+    server.body_limit = usize::MAX;
+    server.connections = Some(connections.clone());
     server.cleartext_http2 = true;
     let mut users = BTreeMap::new();
     match &listener.auth {
@@ -175,9 +193,6 @@ async fn open(listener: &Listener, router: Router) -> Result<Bound, Error> {
     }
     Ok(server.bind(router).await?)
 }
-
-/// Bytes that stand before a message over gRPC.
-const GRPC_FRAME: usize = 5;
 
 fn cors_layer(cors: &Cors) -> CorsLayer {
     let names = cors.allowed_headers.iter();

@@ -21,6 +21,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tap_sentry_serve::answer;
+use tap_sentry_serve::connections::Connections;
 use tap_sentry_serve::negotiate::{Format, negotiate};
 use tap_sentry_serve::own::Process;
 use tap_sentry_serve::reload::Reload;
@@ -36,6 +37,8 @@ pub struct Metrics {
     /// Replaced when the configuration is.
     pub exporters: Arc<ArcSwap<Vec<Arc<Exporter>>>>,
     pub reload: Reload,
+    /// Of clients.
+    pub connections: Connections,
 }
 
 /// The route.
@@ -150,6 +153,13 @@ impl Now {
         let own = own
             .map(|(name, help, value)| (format!("{PREFIX}_{name}"), help.to_owned(), false, value));
         let mut all = Vec::from(own);
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+        all.push((
+            format!("{PREFIX}_refused_connections"),
+            "Connections that were closed at once because too many were open".to_owned(),
+            true,
+            metrics.connections.refused() as f64,
+        ));
         all.extend(Process::read().figures().into_iter().map(|figure| {
             let stem = figure.name.strip_suffix("_total").unwrap_or(figure.name);
             // The registry ends a help with a full stop.

@@ -117,3 +117,56 @@ proptest! {
         prop_assert_eq!(ready.iter().map(|payload| payload.spans).collect::<Vec<_>>(), [39]);
     }
 }
+
+/// What Sentry takes of a transaction, in bytes and spans.
+const MOST_BYTES: usize = 1 << 20;
+const MOST_SPANS: usize = 1_000;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn what_is_too_large_for_one_transaction_is_split_and_whole(
+        made in vec((prop_oneof![4 => 0_usize..2_000, 1 => 0_usize..200_000], any::<prop::sample::Index>()), 1..1_500),
+    ) {
+        // So much in all is enough for several.
+        let mut left = 6 << 20;
+        let bounds = Bounds {
+            timeout: Duration::from_secs(10),
+            spans: usize::MAX,
+            bytes: usize::MAX,
+        };
+        let mut grouper = Grouper::new(bounds);
+        let now = Instant::now();
+        let count = made.len();
+        for (number, (bytes, parent)) in made.into_iter().enumerate() {
+            let bytes = bytes.min(left);
+            left -= bytes;
+            let id = |number: usize| (number as u64 + 1).to_be_bytes().to_vec();
+            let mut span = span((1, 1, 0, 0x100), number as u64);
+            span.span_id = id(number);
+            span.parent_span_id = if number == 0 { vec![] } else { id(parent.index(number)) };
+            span.name = "x".repeat(bytes);
+            let arrived = grouper.arrived(&Seen::alone(&span), &Terms::default());
+            grouper.add(arrived.expect("it can be written"), &[], now);
+        }
+        let mut ids = Vec::new();
+        let mut more = true;
+        while more {
+            let ready = grouper.due(now + Duration::from_secs(60));
+            more = ready.more;
+            for payload in &ready.payloads {
+                prop_assert!(payload.json.len() <= MOST_BYTES, "{} bytes", payload.json.len());
+                prop_assert!(payload.spans <= MOST_SPANS, "{} spans", payload.spans);
+                let spans = spans(payload);
+                prop_assert_eq!(spans.len(), payload.spans);
+                ids.extend(spans.into_iter().map(|(_, id, _)| id));
+            }
+        }
+        // The root goes first.
+        prop_assert_eq!(&*ids[0], "0000000000000001");
+        ids.sort();
+        let expected = (1..=count).map(|number| format!("{number:016x}"));
+        prop_assert_eq!(ids, expected.collect::<Vec<_>>());
+    }
+}

@@ -9,6 +9,7 @@
 pub mod answer;
 mod certificates;
 mod ciphers;
+pub mod connections;
 pub mod duration;
 pub mod flags;
 pub mod generate;

@@ -1,6 +1,7 @@
 //! The server: listeners, what guards them, and the routes of the program.
 
 use crate::answer::{explained, plain};
+use crate::connections::{Bounded, Connections};
 use crate::guard::{Guard, pass};
 use crate::health::Health;
 use crate::listen::{Address, ListenError};
@@ -39,6 +40,13 @@ const FIRST_REQUEST: Duration = Duration::from_secs(30);
 /// A connection between requests is kept so long: more than the time between two scrapes.
 const IDLE: Duration = Duration::from_secs(300);
 
+/// A request's head may have so many bytes: with thousands of connections the usual 400 KiB would be gigabytes.
+const HEAD: usize = 64 << 10;
+
+/// A client over HTTP/2 that says nothing for so long is asked whether it is still there, and has so long to answer.
+const SILENCE: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_secs(20);
+
 /// What to serve and how. Made by [`Server::new`]; the fields are for the program to set.
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -58,6 +66,8 @@ pub struct Server {
     pub grace: Duration,
     /// Whether HTTP/2 is spoken without TLS too, with clients that begin with it, as those of gRPC do.
     pub cleartext_http2: bool,
+    /// So many connections may be open; without, as many as the system lets.
+    pub connections: Option<Connections>,
 }
 
 /// Where TLS and users are said.
@@ -106,6 +116,7 @@ impl Server {
             body_limit: 64 << 10,
             grace: Duration::from_secs(10),
             cleartext_http2: false,
+            connections: None,
         }
     }
 
@@ -314,14 +325,30 @@ impl Bound {
                 .handle(ListenerHandle::with_control(self.control.clone()))
                 .first_request_timeout(FIRST_REQUEST)
                 .accept_error_handler(failed);
-            server.http_builder().http1().header_read_timeout(IDLE);
+            let builder = server.http_builder();
+            builder.http1().header_read_timeout(IDLE).max_buf_size(HEAD);
+            // One that has gone without a word would keep its connection for ever.
+            builder
+                .http2()
+                .keep_alive_interval(SILENCE)
+                .keep_alive_timeout(ANSWER);
             if !self.http2 {
                 server = server.http1_only();
             }
             let routes = self.router.clone().into_make_service();
-            serving.push(match self.tls.clone() {
-                Some(acceptor) => Box::pin(server.acceptor(acceptor).serve(routes)),
-                None => Box::pin(server.acceptor(NoDelayAcceptor::new()).serve(routes)),
+            let connections = self.server.connections.clone();
+            serving.push(if let Some(acceptor) = self.tls.clone() {
+                let acceptor = Bounded {
+                    acceptor,
+                    connections,
+                };
+                Box::pin(server.acceptor(acceptor).serve(routes))
+            } else {
+                let acceptor = Bounded {
+                    acceptor: NoDelayAcceptor::new(),
+                    connections,
+                };
+                Box::pin(server.acceptor(acceptor).serve(routes))
             });
         }
         self.server.health.set_ready(true);

@@ -99,16 +99,12 @@ impl<'a> Tagging<'a> {
             if self.bytes > MOST {
                 return;
             }
-            if !of_repeated.is_empty() && self.has(key) {
+            if !of_repeated.is_empty() && self.unique.has(key) {
                 self.add(Cow::Owned(format!("{of_repeated}{key}")), &value);
             } else {
                 self.add(Cow::Borrowed(key), &value);
             }
         }
-    }
-
-    fn has(&self, key: &str) -> bool {
-        self.tags.0.iter().any(|(taken, _)| taken == key)
     }
 
     fn add(&mut self, key: Cow<'a, str>, value: &str) {
@@ -150,6 +146,10 @@ mod tests {
     use super::*;
     use crate::testing::{attributes, pair, span};
     use opentelemetry_proto::tonic::common::v1::any_value::Value;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use std::collections::HashSet;
 
     fn of(pairs: &[(&str, &str)], resource: &[(&str, &str)]) -> Vec<(String, String)> {
         let span = span("x", SpanKind::Unspecified, pairs);
@@ -238,5 +238,61 @@ mod tests {
             .map(|(key, value)| key.len() + value.len())
             .sum();
         assert!(bytes < 33_000, "{bytes}");
+    }
+
+    fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
+        let key = prop_oneof![
+            select(RESERVED).prop_map(str::to_owned),
+            select(
+                &[
+                    "a",
+                    "a_2",
+                    "attribute.release",
+                    "resource.a",
+                    "span_kind",
+                    "sentry.op"
+                ][..]
+            )
+            .prop_map(str::to_owned),
+            "[a-c/ ]{0,3}",
+            "\\PC{0,30}",
+            (150_usize..400).prop_map(|length| "ä".repeat(length)),
+        ];
+        let value = prop_oneof![
+            "\\PC{0,30}",
+            "[ \\n\\t]{0,3}",
+            (150_usize..400).prop_map(|length| "x".repeat(length))
+        ];
+        vec((key, value), 0..40)
+    }
+
+    proptest! {
+        #[test]
+        fn sentry_keeps_each_tag_as_it_is(of_span in pairs(), of_resource in pairs()) {
+            let text = |pairs: &[(String, String)]| {
+                let pairs = pairs.iter().map(|(key, value)| (&**key, &**value));
+                attributes(&pairs.collect::<Vec<_>>())
+            };
+            let mut span = span("x", SpanKind::Server, &[]);
+            span.attributes = text(&of_span);
+            let resource = text(&of_resource);
+            let seen = Seen {
+                resource: Attributes(&resource),
+                ..Seen::alone(&span)
+            };
+            let made = tags(&seen).0;
+            let names: HashSet<_> = made.iter().map(|(key, _)| key).collect();
+            prop_assert_eq!(names.len(), made.len(), "a name stands once");
+            let allowed = |found: char| found.is_ascii_alphanumeric() || "_.:-".contains(found);
+            for (key, value) in &made {
+                prop_assert!((1..=LONGEST).contains(&key.len()) && key.chars().all(allowed), "{}", key);
+                prop_assert!(!RESERVED.contains(&&**key) && !key.starts_with(INTERNAL), "{}", key);
+                let length = value.chars().count();
+                prop_assert!((1..=LONGEST).contains(&length) && !value.contains('\n'), "{:?}", value);
+                prop_assert_eq!(value.trim(), value);
+            }
+            let bytes: usize = made.iter().map(|(key, value)| key.len() + value.len()).sum();
+            prop_assert!(bytes <= MOST + 2 * LONGEST * 4 + 200, "{}", bytes);
+        }
     }
 }

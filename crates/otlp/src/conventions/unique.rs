@@ -33,6 +33,11 @@ impl<'a> Unique<'a> {
         free
     }
 
+    /// Whether a name is taken.
+    pub fn has(&self, name: &str) -> bool {
+        self.last(name).is_some()
+    }
+
     fn last(&self, name: &str) -> Option<usize> {
         let few = self.few.iter().find(|(taken, _)| taken == name);
         few.map(|(_, last)| last)

@@ -20,6 +20,10 @@ pub enum Sizer {
 /// Whatever `sizer` says, more than so many bytes do not wait in memory.
 pub const MOST_BYTES: u64 = 256 << 20;
 
+/// What comes of requests can be larger than they are. It is kept even so, but when it is more than so many bytes, what is still
+/// to come of a request is rejected.
+const MOST_GROWN: u64 = 2 * MOST_BYTES;
+
 /// Bounds what waits. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Budget {
@@ -101,12 +105,24 @@ impl Budget {
         slot
     }
 
+    /// Whether so much waits beside a request that takes `room` bytes, with what has been `made` of it so far, that no more may
+    /// come of it: it is far larger than it was.
+    pub fn is_overgrown(&self, room: u64, made: u64) -> bool {
+        let beside = self.used.lock().bytes.saturating_sub(room);
+        beside + made > MOST_GROWN
+    }
+
     pub fn used(&self) -> Used {
         *self.used.lock()
     }
 }
 
 impl Slot {
+    /// How many bytes it takes.
+    pub fn bytes(&self) -> u64 {
+        self.taken.bytes
+    }
+
     /// Takes so much from now on.
     pub fn set(&mut self, taken: Used) {
         let mut used = self.budget.used.lock();
@@ -143,6 +159,7 @@ mod tests {
         let outline = Outline {
             spans: 10,
             bytes: 100,
+            ..Outline::default()
         };
         let mut slots: Vec<_> = std::iter::from_fn(|| budget.reserve(outline)).collect();
         assert_eq!(slots.len(), fit);
@@ -161,5 +178,25 @@ mod tests {
         assert_eq!(budget.used(), taken);
         drop(held);
         assert_eq!(budget.used(), Used::default());
+    }
+
+    #[test]
+    fn what_has_grown_too_much_is_seen() {
+        let budget = Budget::new(Sizer::Requests, 10);
+        let hold = |bytes| {
+            let taken = Used {
+                bytes,
+                ..Used::default()
+            };
+            budget.hold(taken)
+        };
+        let request = hold(2 * MOST_GROWN);
+        let room = request.bytes();
+        assert_eq!(room, 2 * MOST_GROWN);
+        let most = hold(MOST_GROWN - 1);
+        assert!(!budget.is_overgrown(room, 1));
+        assert!(budget.is_overgrown(room, 2));
+        drop(most);
+        assert!(!budget.is_overgrown(room, MOST_GROWN));
     }
 }

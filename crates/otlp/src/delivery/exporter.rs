@@ -51,13 +51,15 @@ impl Exporter {
     }
 
     /// Reads what is in a request, and tells what is not taken. Nothing goes on yet, or is counted.
-    pub fn take(&self, request: &Request) -> Taken {
-        self.taken(request, self.spool.is_some())
+    pub fn take(&self, request: &Request, admitted: &Admitted) -> Taken {
+        let Admitted(slot) = admitted;
+        self.taken(request, slot.as_deref(), self.spool.is_some())
     }
 
-    fn taken(&self, request: &Request, keeps: bool) -> Taken {
+    fn taken(&self, request: &Request, slot: Option<&Slot>, keeps: bool) -> Taken {
         let (route, shared) = (&self.route, &self.shared);
-        let mut taking = Taking::new(route, shared, &self.privacy, request.signal, keeps);
+        let room = slot.map_or(0, Slot::bytes);
+        let mut taking = Taking::new(route, shared, &self.privacy, request.signal, room, keeps);
         request.visit(&mut taking);
         taking.taken()
     }
@@ -107,7 +109,11 @@ impl Exporter {
 
     /// Takes a request that was acknowledged before and waited on the disk.
     pub fn resume(&self, next: &Next, body: Bytes, slot: Arc<Slot>, receipt: Arc<Receipt>) {
-        let mut taken = self.taken(&Request::written(next.kept.signal, body), false);
+        let mut taken = self.taken(
+            &Request::written(next.kept.signal, body),
+            Some(&slot),
+            false,
+        );
         taken.count(&self.shared.figures);
         let age = nanoseconds(Utc::now()).saturating_sub(next.kept.at);
         let since = Instant::now().checked_sub(Duration::from_nanos(age));

@@ -51,6 +51,7 @@ async fn one(exporter: &Weak<Exporter>, spool: &Spool, next: &Next) -> Result<bo
     let outline = Outline {
         spans: usize::try_from(next.kept.records).unwrap_or(usize::MAX),
         bytes: usize::try_from(next.kept.bytes).unwrap_or(usize::MAX),
+        ..Outline::default()
     };
     let Some(budget) = exporter
         .upgrade()

@@ -1,7 +1,7 @@
 //! What an exporter has made of a request, before it goes on.
 
 use crate::conventions::left_out::LeftOut;
-use crate::delivery::budget::Slot;
+use crate::delivery::budget::{Slot, Used};
 use crate::delivery::payload::{Kind, Payload};
 use crate::delivery::project::Project;
 use crate::delivery::reporting::Reported;
@@ -34,6 +34,8 @@ pub struct Handed {
     pub left_out: Vec<LeftOut>,
     /// Exceptions of which no error can be made.
     pub broken: u64,
+    /// Exceptions beyond those of a span that become errors.
+    pub too_many: u64,
 }
 
 impl Handed {
@@ -46,6 +48,7 @@ impl Handed {
             sampled: 0,
             left_out: Vec::new(),
             broken: 0,
+            too_many: 0,
         }
     }
 
@@ -57,22 +60,37 @@ impl Handed {
         let figures = &shared.figures;
         figures.rejected(What::Span, Reason::Sampled, self.sampled);
         figures.rejected(What::Error, Reason::Malformed, self.broken);
+        figures.rejected(What::Error, Reason::TooLarge, self.too_many);
+        let mut room = slot.as_ref().map_or(0, |slot| slot.bytes());
         let slots: Vec<_> = slot.into_iter().collect();
         let receipts: Vec<_> = receipt.into_iter().collect();
         for (project, parts) in self.parts {
             for part in parts {
                 match part {
-                    Part::Records(body, spans) => project.push(Payload {
-                        kind: self.kind,
-                        event_id: String::new(),
-                        body,
-                        spans,
-                        since: self.since,
-                        alone: false,
-                        sampled: None,
-                        slots: slots.clone(),
-                        receipts: receipts.clone(),
-                    }),
+                    Part::Records(body, spans) => {
+                        let bytes = body.len() as u64;
+                        // What it has grown by was not reserved.
+                        let grown = Used {
+                            bytes: bytes.saturating_sub(room),
+                            ..Used::default()
+                        };
+                        room = room.saturating_sub(bytes);
+                        let mut slots = slots.clone();
+                        if grown != Used::default() {
+                            slots.push(Arc::new(shared.budget.hold(grown)));
+                        }
+                        project.push(Payload {
+                            kind: self.kind,
+                            event_id: String::new(),
+                            body,
+                            spans,
+                            since: self.since,
+                            alone: false,
+                            sampled: None,
+                            slots,
+                            receipts: receipts.clone(),
+                        });
+                    }
                     Part::Span(arrived) => project.group(arrived, &receipts),
                     Part::Recorded(reported) => project.report(reported, &receipts),
                 }

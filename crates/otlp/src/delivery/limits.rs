@@ -99,6 +99,9 @@ pub fn seconds(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
     use rstest::rstest;
 
     const TRACES: &[Category] = &[Category::Span, Category::SpanIndexed];
@@ -152,5 +155,59 @@ mod tests {
         assert!(limits.until(&[Category::Error], now).is_none());
         limits.learn_all(DEFAULT_WAIT, now);
         assert!(limits.until(&[Category::Error], now).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(text in "[0-9a-z:;, .-]{0,60}|\\PC{0,60}") {
+            let mut limits = Limits::default();
+            let now = Instant::now();
+            let limited = limits.learn(&text, TRACES, now);
+            let until = limits.until(TRACES, now);
+            prop_assert_eq!(until.is_some(), limited);
+            prop_assert!(until.is_none_or(|until| until <= now + MOST));
+            prop_assert!(seconds(&text).is_none_or(|wait| wait <= MOST));
+        }
+
+        /// `SECONDS:CATEGORIES:SCOPE[:REASON[:NAMESPACES]]`, as many as there are.
+        #[test]
+        fn each_documented_form_is_read(
+            all in vec(
+                (
+                    0_u32..10_000,
+                    prop::option::of(1_u32..1000),
+                    vec(select(&["span", "error", "log_item", "transaction_indexed", "attachment", "profile"][..]), 0..4),
+                    select(&["organization", "project", "key"][..]),
+                    select(&["", ":over_quota", ":", ":over_quota:custom;spans"][..]),
+                ),
+                0..5,
+            ),
+            between in select(&[",", ", ", " ,"][..]),
+        ) {
+            let written = all.iter().map(|(whole, fraction, categories, scope, rest)| {
+                let fraction = fraction.map_or(String::new(), |fraction| format!(".{fraction}"));
+                format!("{whole}{fraction}:{}:{scope}{rest}", categories.join(";"))
+            });
+            let header = written.collect::<Vec<_>>().join(between);
+            let waits = |name: &str| {
+                let concern = all.iter().filter(|(_, _, categories, ..)| categories.is_empty() || categories.contains(&name));
+                let seconds = concern.map(|(whole, fraction, ..)| u64::from(whole + u32::from(fraction.is_some())));
+                seconds.max().map(|seconds| seconds.clamp(LEAST.as_secs(), MOST.as_secs()))
+            };
+            let mut limits = Limits::default();
+            let now = Instant::now();
+            let limited = limits.learn(&header, TRACES, now);
+            prop_assert_eq!(limited, waits("span").is_some(), "{}", header);
+            for (category, name) in [
+                (Category::Span, "span"),
+                (Category::Error, "error"),
+                (Category::LogItem, "log_item"),
+                (Category::TransactionIndexed, "transaction_indexed"),
+            ] {
+                let until = limits.until(&[category], now);
+                let found = until.map(|until| (until - now).as_secs());
+                prop_assert_eq!(found, waits(name), "{} of {}", name, header);
+            }
+        }
     }
 }

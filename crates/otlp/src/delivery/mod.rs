@@ -1,6 +1,7 @@
 //! From what was taken to Sentry.
 
 pub mod additions;
+pub mod again;
 pub mod asking;
 pub mod budget;
 pub mod create;

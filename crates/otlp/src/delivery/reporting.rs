@@ -46,6 +46,12 @@ struct Thrown {
 }
 
 impl Reported {
+    /// Bytes of the errors that come of it.
+    pub fn size(&self) -> usize {
+        let reports = self.thrown.iter().map(|one| one.report.json.len());
+        size_of::<Self>() + reports.sum::<usize>()
+    }
+
     /// Of a span, and how many exceptions could not be written.
     pub fn of(span: &Span, recorded: Vec<Recorded<'_>>) -> (Self, usize) {
         let parent = id(&span.parent_span_id);

@@ -1,6 +1,7 @@
 //! Which project the spans of a resource are for.
 
 use crate::attributes::{Attributes, scalar};
+use crate::delivery::again::again;
 use crate::delivery::create::Creator;
 use crate::delivery::lookup::Lookup;
 use crate::delivery::project::Project;
@@ -9,6 +10,7 @@ use crate::delivery::source::Source;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tap_sentry_api::client::Client;
 use tokio::task::JoinSet;
 
@@ -23,6 +25,8 @@ pub struct Route {
     /// All of them, with their tasks.
     projects: Mutex<HashMap<String, Arc<Project>>>,
     tasks: Mutex<JoinSet<()>>,
+    /// That there are too many projects has been said.
+    told: AtomicBool,
 }
 
 /// The project is named by an attribute of the resource.
@@ -49,13 +53,18 @@ pub fn is_slug(text: &str) -> bool {
         && !letters.clone().all(|byte| byte.is_ascii_digit())
 }
 
+/// Sends what comes for a project.
+async fn running(project: Arc<Project>) {
+    again(&project.label, || Arc::clone(&project).run()).await;
+}
+
 impl Route {
     /// Starts the tasks of `default`, on the runtime that calls.
     pub fn new(default: Option<Arc<Project>>, by_attribute: Option<ByAttribute>) -> Self {
         let mut tasks = JoinSet::new();
         let mut projects = HashMap::new();
         if let Some(default) = &default {
-            tasks.spawn(Arc::clone(default).run());
+            tasks.spawn(running(Arc::clone(default)));
             projects.insert(default.label.clone(), Arc::clone(default));
         }
         Self {
@@ -63,6 +72,7 @@ impl Route {
             by_attribute,
             projects: Mutex::new(projects),
             tasks: Mutex::new(tasks),
+            told: AtomicBool::new(false),
         }
     }
 
@@ -85,6 +95,10 @@ impl Route {
             return Some(Arc::clone(project));
         }
         if projects.len() >= MOST_PROJECTS {
+            if !self.told.swap(true, Ordering::Relaxed) {
+                let exporter = &by.shared.name;
+                log::warn!(exporter; "data names more than {MOST_PROJECTS} projects: what is for further ones goes to the default project, or is rejected where there is none; this is said once");
+            }
             return None;
         }
         let lookup = Lookup::new(
@@ -99,7 +113,7 @@ impl Route {
             self.default.clone(),
             Arc::clone(&by.shared),
         );
-        self.tasks.lock().spawn(Arc::clone(&project).run());
+        self.tasks.lock().spawn(running(Arc::clone(&project)));
         projects.insert(slug.to_owned(), Arc::clone(&project));
         Some(project)
     }

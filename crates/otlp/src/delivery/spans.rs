@@ -58,13 +58,23 @@ impl Writer {
         self.count
     }
 
+    /// How much has been written since then, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.whole.len() + self.scopes.len() + self.records.len()
+    }
+
     /// Everything written, and how many spans or log records that is.
     pub fn finish(&mut self) -> (Bytes, u64) {
         self.end_resource();
-        (
-            std::mem::take(&mut self.whole).freeze(),
-            std::mem::take(&mut self.count),
-        )
+        let whole = std::mem::take(&mut self.whole);
+        // What waits to be sent holds no more memory than it needs.
+        let is_close = whole.capacity() - whole.len() <= whole.len() / 4;
+        let whole = if is_close {
+            whole.freeze()
+        } else {
+            Bytes::copy_from_slice(&whole)
+        };
+        (whole, std::mem::take(&mut self.count))
     }
 
     fn end_scope(&mut self) {

@@ -6,7 +6,7 @@ use crate::delivery::additions::add;
 use crate::delivery::handed::{Handed, Part};
 use crate::delivery::logs::Takes;
 use crate::delivery::mode::Mode;
-use crate::delivery::payload::Kind;
+use crate::delivery::payload::{Kind, TOGETHER};
 use crate::delivery::project::Project;
 use crate::delivery::reporting::Reported;
 use crate::delivery::route::Route;
@@ -69,7 +69,11 @@ pub struct Taking<'a> {
     rejected: Rejected,
     mended: Vec<Mended>,
     sampled: u64,
-    /// What has been made of the resource so far.
+    /// Bytes that are reserved for the request.
+    room: u64,
+    /// Bytes of what has been made of it, but for what is being written.
+    made: u64,
+    /// What has been made for the project so far.
     parts: Vec<Part>,
     /// Spans that started before, and log records of before, are too old.
     oldest: u64,
@@ -87,12 +91,13 @@ pub struct Taking<'a> {
 }
 
 impl<'a> Taking<'a> {
-    /// With `keeps`, what has to be on the disk is written, too.
+    /// `room` bytes have been reserved for the request. With `keeps`, what has to be on the disk is written, too.
     pub fn new(
         route: &'a Route,
         shared: &'a Shared,
         privacy: &'a Privacy,
         signal: Signal,
+        room: u64,
         keeps: bool,
     ) -> Self {
         Self {
@@ -105,6 +110,8 @@ impl<'a> Taking<'a> {
             rejected: Rejected::of(signal),
             mended: Vec::new(),
             sampled: 0,
+            room,
+            made: 0,
             parts: Vec::new(),
             oldest: 0,
             project: None,
@@ -119,7 +126,7 @@ impl<'a> Taking<'a> {
 
     /// All of it.
     pub fn taken(mut self) -> Taken {
-        self.end_resource();
+        self.end_project();
         let kept = self.kept.map(|mut kept| kept.finish());
         Taken {
             signal: self.signal,
@@ -131,10 +138,11 @@ impl<'a> Taking<'a> {
         }
     }
 
-    /// What has been made of a resource goes to its project.
-    fn end_resource(&mut self) {
+    /// What has been made for a project stands together.
+    fn end_project(&mut self) {
         let (body, records) = self.writer.finish();
         if records > 0 {
+            self.made += body.len() as u64;
             self.parts.push(Part::Records(body, records));
         }
         let parts = std::mem::take(&mut self.parts);
@@ -150,7 +158,7 @@ impl<'a> Taking<'a> {
     fn unreadable(&mut self, error: &RecordError) {
         let reason = match error {
             RecordError::Malformed(_) => Reason::Malformed,
-            RecordError::TooLarge(_) => Reason::TooLarge,
+            RecordError::TooLarge(_) | RecordError::TooMany => Reason::TooLarge,
         };
         self.reject(reason, || error.to_string());
     }
@@ -159,6 +167,18 @@ impl<'a> Taking<'a> {
     fn now(&self) -> u64 {
         let now = self.now.timestamp_nanos_opt().unwrap_or_default();
         u64::try_from(now).unwrap_or_default()
+    }
+
+    /// Rejects a record of a request of which too much has come already.
+    fn is_overgrown(&mut self) -> bool {
+        let made = self.made + self.writer.bytes() as u64;
+        let is = self.shared.budget.is_overgrown(self.room, made);
+        if is {
+            self.reject(Reason::TooLarge, || {
+                "what comes of its request is more than can wait: send fewer at once".to_owned()
+            });
+        }
+        is
     }
 
     fn no_project(&mut self) {
@@ -174,6 +194,8 @@ impl<'a> Taking<'a> {
         let has_some = !found.recorded.is_empty();
         let (reported, broken) = Reported::of(seen.span, found.recorded);
         self.handed.broken += (broken + found.nameless) as u64;
+        self.handed.too_many += found.too_many as u64;
+        self.made += reported.size() as u64;
         self.parts.push(Part::Recorded(reported));
         has_some
     }
@@ -181,9 +203,15 @@ impl<'a> Taking<'a> {
 
 impl Take for Taking<'_> {
     fn resource(&mut self, mut resource: Resource, schema_url: String) {
-        self.end_resource();
         self.cleaner.clean(&mut resource.attributes);
-        self.project = self.route.project(Attributes(&resource.attributes));
+        let project = self.route.project(Attributes(&resource.attributes));
+        let place = |project: &Option<Arc<Project>>| project.as_ref().map(Arc::as_ptr);
+        // Hundreds of thousands of resources would be as many payloads.
+        let most = self.writer.bytes() >= TOGETHER.bytes || self.writer.count() >= TOGETHER.items;
+        if most || place(&self.project) != place(&project) {
+            self.end_project();
+        }
+        self.project = project;
         let project = self.project.as_ref();
         let of_spans = project.filter(|_| self.signal == Signal::Traces);
         let mode = of_spans.and_then(|project| project.mode());
@@ -223,6 +251,9 @@ impl Take for Taking<'_> {
         let Some(project) = self.project.clone() else {
             return self.no_project();
         };
+        if self.is_overgrown() {
+            return;
+        }
         self.cleaner.clean_span(&mut span);
         let (resource, scope) = (std::mem::take(&mut self.resource), self.scope.take());
         self.sound(&project, &resource, scope.as_ref(), span);
@@ -245,6 +276,9 @@ impl Take for Taking<'_> {
         };
         if project.takes_logs() == Some(Takes::Nothing) {
             return self.reject(Reason::NotTaken, || "the server takes no logs".to_owned());
+        }
+        if self.is_overgrown() {
+            return;
         }
         self.cleaner.clean_log(&mut log);
         let kept = self.kept.is_some().then(|| log.clone());
@@ -298,7 +332,10 @@ impl Taking<'_> {
         }
         if self.mode == Some(Mode::Transactions) {
             return match project.arrived(&seen) {
-                Ok(arrived) => self.parts.push(Part::Span(arrived)),
+                Ok(arrived) => {
+                    self.made += arrived.size() as u64;
+                    self.parts.push(Part::Span(arrived));
+                }
                 Err(broken) => self.reject(Reason::Malformed, || broken.to_string()),
             };
         }

@@ -19,12 +19,18 @@ use crate::transactions::span::is_exception;
 /// What is called so is an exception.
 const EXCEPTION: &str = "exception";
 
+/// Of a span no more exceptions become errors: SDKs keep as many events, and each error is larger by far than what it is made
+/// of.
+const MOST: usize = 128;
+
 /// What a span recorded.
 #[derive(Debug, Default)]
 pub struct Found<'a> {
     pub recorded: Vec<Recorded<'a>>,
     /// Exceptions that have neither a type nor a message: there is nothing that an error could be made of.
     pub nameless: usize,
+    /// Exceptions beyond those that become errors.
+    pub too_many: usize,
     /// What of them Sentry would not keep.
     pub left_out: Vec<LeftOut>,
 }
@@ -38,11 +44,13 @@ pub fn events_of<'a>(seen: &Seen<'a>, terms: &'a Terms) -> Found<'a> {
         .iter()
         .filter(|event| event.name == EXCEPTION)
     {
-        if is_exception(event) {
+        if !is_exception(event) {
+            found.nameless += 1;
+        } else if found.recorded.len() == MOST {
+            found.too_many += 1;
+        } else {
             let tell = |left_out| found.left_out.push(left_out);
             found.recorded.push(Recorded::of(seen, event, terms, tell));
-        } else {
-            found.nameless += 1;
         }
     }
     found

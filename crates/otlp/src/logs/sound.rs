@@ -1,8 +1,12 @@
 //! What makes a log record one that Sentry can take: what is wrong is mended, and only what is too old is rejected.
 
-use crate::check::{AHEAD_NANOS, Mended, Unfit, is_id};
+use crate::check::{AHEAD_NANOS, LATEST, Mended, Unfit, came, is_id};
 use crate::rejection::Reason;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
+
+/// Under these names a mended record keeps the times that it came with.
+const TIME: &str = "otlp.invalid_time_unix_nano";
+const OBSERVED: &str = "otlp.invalid_observed_time_unix_nano";
 
 /// Checks a log record and mends it. `now` and `oldest` are nanoseconds since 1970; what is older than `oldest` is refused.
 /// What was mended is handed to `tell`.
@@ -18,6 +22,16 @@ pub fn check(
     oldest: u64,
     mut tell: impl FnMut(Mended),
 ) -> Result<(), Unfit> {
+    for (time, key) in [
+        (&mut log.time_unix_nano, TIME),
+        (&mut log.observed_time_unix_nano, OBSERVED),
+    ] {
+        if *time > LATEST {
+            tell(Mended::Time);
+            log.attributes.push(came(key, *time));
+            *time = 0;
+        }
+    }
     if log.observed_time_unix_nano == 0 {
         log.observed_time_unix_nano = now;
     }
@@ -96,6 +110,20 @@ mod tests {
         (log.time_unix_nano, log.observed_time_unix_nano) = (time, observed);
         assert_eq!(checked(&mut log), (Ok(()), vec![]));
         assert_eq!(log.time_unix_nano, expected);
+    }
+
+    #[test]
+    fn times_beyond_all_times_are_none_and_kept() {
+        let mut log = log(vec![], vec![]);
+        (log.time_unix_nano, log.observed_time_unix_nano) = (LATEST + 1, u64::MAX);
+        assert_eq!(checked(&mut log), (Ok(()), vec![Mended::Time; 2]));
+        assert_eq!(
+            (log.time_unix_nano, log.observed_time_unix_nano),
+            (NOW, NOW)
+        );
+        let kept = crate::attributes::Attributes(&log.attributes);
+        assert_eq!(kept.text(&[TIME]), Some("9223372036854775808"));
+        assert_eq!(kept.text(&[OBSERVED]), Some("18446744073709551615"));
     }
 
     #[test]

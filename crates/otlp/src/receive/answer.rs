@@ -133,6 +133,7 @@ pub fn taken(form: Form, rejected: &Rejected) -> Response<Body> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
     InvalidArgument = 3,
+    DeadlineExceeded = 4,
     NotFound = 5,
     ResourceExhausted = 8,
     Unimplemented = 12,

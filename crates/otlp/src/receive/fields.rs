@@ -12,6 +12,8 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 pub enum Broken {
     #[error("the message ends in the middle of a field")]
     Short,
+    #[error("a resource or a scope has more than 1 MiB, or too many attributes")]
+    TooLarge,
     #[error(transparent)]
     Protobuf(#[from] DecodeError),
 }

@@ -57,18 +57,18 @@ async fn export(
             "Content-Type must be application/x-protobuf or application/json",
         );
     };
-    let held = match receiver.room.read(body).await {
+    let held = match receiver.room.read(body, 0).await {
         Ok(held) => held,
         Err(failed) => {
             receiver.decline(failed.reason(), &failed);
             return unread(form, &failed);
         }
     };
-    let read = match form {
+    let read = || match form {
         Form::Protobuf => Request::protobuf(signal, held.bytes.clone()),
-        Form::Json => Request::json(signal, &held.bytes),
+        Form::Json => Request::json(signal, held.bytes.clone()),
     };
-    match receiver.take(read).await {
+    match receiver.take(held.bytes.len(), read).await {
         Ok(rejected) => taken(form, &rejected),
         Err(declined) => {
             let text = declined.to_string();
@@ -76,6 +76,12 @@ async fn export(
                 Declined::Unreadable(_) => {
                     error(StatusCode::BAD_REQUEST, form, Code::InvalidArgument, &text)
                 }
+                Declined::TooLarge => error(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    form,
+                    Code::ResourceExhausted,
+                    &text,
+                ),
                 Declined::NotTaken(_) => error(StatusCode::NOT_FOUND, form, Code::NotFound, &text),
                 Declined::NoExporter | Declined::Unkept(Unkept::Failed(_) | Unkept::Closed) => {
                     later(StatusCode::SERVICE_UNAVAILABLE, form, RETRY_AFTER, &text)
@@ -95,6 +101,12 @@ fn unread(form: Form, failed: &BodyError) -> Response<Body> {
             StatusCode::PAYLOAD_TOO_LARGE,
             form,
             Code::ResourceExhausted,
+            &format!("{text}, which `max_request_body_size` allows"),
+        ),
+        BodyError::Late => error(
+            StatusCode::REQUEST_TIMEOUT,
+            form,
+            Code::DeadlineExceeded,
             &text,
         ),
         BodyError::NoRoom => later(StatusCode::SERVICE_UNAVAILABLE, form, RETRY_AFTER, &text),

@@ -1,70 +1,72 @@
 //! A request as JSON, read record by record: a span or log record that cannot be read is rejected by itself.
+//!
+//! Nothing but one record is kept in memory: lists of ten million zeros would be gigabytes. So it is read twice, as protobuf
+//! is: first for what stands around the records, which must be readable, then record by record.
 
-use crate::receive::lenient::{Malformed, Read, log, resource, scope, span, words};
+use crate::receive::crowd::is_crowded_json;
+use crate::receive::each::{each, each_of};
+use crate::receive::fields::Broken;
+use crate::receive::lenient::{Malformed, Read, log, resource, scope, span};
 use crate::receive::record::Record;
-use crate::receive::take::{RecordError, Take};
+use crate::receive::surrogates::parse;
+use crate::receive::take::{AROUND_LIMIT, RecordError, Take};
 use crate::signal::Signal;
+use bytes::Bytes;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use std::sync::Arc;
+
+type Result<T> = std::result::Result<T, serde_json::Error>;
 
 /// A body whose records are not read yet.
 #[derive(Debug, Clone)]
-pub struct Body(Arc<Vec<OfResource>>);
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Traces {
-    #[serde(default, alias = "resource_spans", deserialize_with = "list")]
-    resource_spans: Vec<OfResource>,
+pub struct Body {
+    signal: Signal,
+    bytes: Bytes,
+    records: usize,
+    /// As in protobuf.
+    pub around: u64,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Logs {
-    #[serde(default, alias = "resource_logs", deserialize_with = "list")]
-    resource_logs: Vec<OfResource>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OfResource {
-    #[serde(default)]
-    resource: Value,
+struct OfResource<'a> {
+    #[serde(borrow, default)]
+    resource: Option<&'a RawValue>,
     #[serde(
+        borrow,
         default,
         alias = "scopeSpans",
         alias = "scope_spans",
         alias = "instrumentationLibrarySpans",
         alias = "scopeLogs",
         alias = "scope_logs",
-        alias = "instrumentationLibraryLogs",
-        deserialize_with = "list"
+        alias = "instrumentationLibraryLogs"
     )]
-    scopes: Vec<OfScope>,
-    #[serde(default, alias = "schema_url")]
-    schema_url: Value,
+    scopes: Option<&'a RawValue>,
+    #[serde(borrow, default, alias = "schema_url")]
+    schema_url: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct OfScope {
-    #[serde(default, alias = "instrumentationLibrary")]
-    scope: Value,
+struct OfScope<'a> {
+    #[serde(borrow, default, alias = "instrumentationLibrary")]
+    scope: Option<&'a RawValue>,
     #[serde(
+        borrow,
         default,
         alias = "spans",
         alias = "logRecords",
         alias = "log_records",
-        alias = "logs",
-        deserialize_with = "list"
+        alias = "logs"
     )]
-    records: Vec<Box<RawValue>>,
-    #[serde(default, alias = "schema_url")]
-    schema_url: Value,
+    records: Option<&'a RawValue>,
+    #[serde(borrow, default, alias = "schema_url")]
+    schema_url: Option<&'a RawValue>,
 }
 
 /// A record that is read from JSON.
@@ -86,64 +88,109 @@ impl FromJson for LogRecord {
     }
 }
 
-/// A list, for which some write `null`.
-fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(reader: D) -> Result<Vec<T>, D::Error> {
-    Ok(Option::deserialize(reader)?.unwrap_or_default())
+/// Names of the list that is a request.
+const fn lists(signal: Signal) -> [&'static str; 2] {
+    match signal {
+        Signal::Traces => ["resourceSpans", "resource_spans"],
+        Signal::Logs => ["resourceLogs", "resource_logs"],
+    }
 }
 
 impl Body {
     /// Reads what stands around the records.
     ///
     /// # Errors
-    /// When the body is no JSON, or no object.
-    pub fn read(signal: Signal, body: &[u8]) -> Result<Self, serde_json::Error> {
-        // serde would take a list for an object whose fields may all be left out.
-        if body.trim_ascii_start().first() == Some(&b'[') {
-            return Err(serde::de::Error::custom("it must be an object"));
-        }
-        let resources = match signal {
-            Signal::Traces => serde_json::from_slice::<Traces>(body)?.resource_spans,
-            Signal::Logs => serde_json::from_slice::<Logs>(body)?.resource_logs,
-        };
-        // Attributes that cannot be read would be those of each of the records.
-        for of_resource in &resources {
-            let wrong = |error: Malformed| <serde_json::Error as serde::de::Error>::custom(error.0);
-            resource(&of_resource.resource).map_err(wrong)?;
-            for of_scope in &of_resource.scopes {
-                scope(&of_scope.scope).map_err(wrong)?;
-            }
-        }
-        Ok(Self(Arc::new(resources)))
+    /// When the body is no JSON, or no object, or attributes in it that would be those of each record cannot be read.
+    pub fn read(signal: Signal, bytes: Bytes) -> Result<Self> {
+        let (mut records, mut around) = (0, 0);
+        each_of(&bytes, &lists(signal), |of_resource: OfResource<'_>| {
+            let outer = readable(of_resource.resource, |value| resource(value).map(drop))?;
+            each(of_resource.scopes, |of_scope: OfScope<'_>| {
+                let inner = readable(of_scope.scope, |value| scope(value).map(drop))?;
+                let mut count = 0;
+                each(of_scope.records, |_: &RawValue| {
+                    count += 1;
+                    Ok(())
+                })?;
+                records += count;
+                around += (outer + inner) * count as u64;
+                Ok(())
+            })
+        })?;
+        Ok(Self {
+            signal,
+            bytes,
+            records,
+            around,
+        })
     }
 
     /// How many records are in it.
     pub fn records(&self) -> usize {
-        let scopes = self.0.iter().flat_map(|of_resource| &of_resource.scopes);
-        scopes.map(|of_scope| of_scope.records.len()).sum()
+        self.records
     }
 
-    /// Hands over everything in it.
+    /// Hands over everything in it that has records.
     pub fn visit<R: FromJson>(&self, take: &mut impl Take) {
-        for of_resource in &*self.0 {
-            // What could not be read has been told.
-            let read = resource(&of_resource.resource).unwrap_or_default();
-            take.resource(read, words(&of_resource.schema_url));
-            for of_scope in &of_resource.scopes {
-                let read = scope(&of_scope.scope).unwrap_or_default();
-                take.scope(read, words(&of_scope.schema_url));
-                for raw in &of_scope.records {
-                    R::hand(record(raw), take);
-                }
-            }
-        }
+        let whole = each_of(
+            &self.bytes,
+            &lists(self.signal),
+            |of_resource: OfResource<'_>| {
+                let mut outer = Some((of_resource.resource, of_resource.schema_url));
+                each(of_resource.scopes, |of_scope: OfScope<'_>| {
+                    let mut inner = Some((of_scope.scope, of_scope.schema_url));
+                    each(of_scope.records, |raw: &RawValue| {
+                        if let Some((raw, schema_url)) = outer.take() {
+                            take.resource(parsed(raw, resource), words(schema_url));
+                        }
+                        if let Some((raw, schema_url)) = inner.take() {
+                            take.scope(parsed(raw, scope), words(schema_url));
+                        }
+                        R::hand(record(raw), take);
+                        Ok(())
+                    })
+                })
+            },
+        );
+        debug_assert!(whole.is_ok(), "what has been read can be read again");
     }
 }
 
-fn record<R: FromJson>(raw: &RawValue) -> Result<R, RecordError> {
+/// Sees to it that what is of each record can be read. Its size, as it is counted for each.
+fn readable(raw: Option<&RawValue>, read: impl FnOnce(&Value) -> Read<()>) -> Result<u64> {
+    let Some(raw) = raw else {
+        return Ok(0);
+    };
+    if raw.get().len() > AROUND_LIMIT || is_crowded_json(raw.get()) {
+        return Err(serde_json::Error::custom(Broken::TooLarge));
+    }
+    let value = parse(raw.get())?;
+    let wrong = |error: Malformed| serde_json::Error::custom(error.0);
+    read(&value).map_err(wrong)?;
+    Ok(raw.get().len() as u64)
+}
+
+/// What could not be read has been told.
+fn parsed<T: Default>(raw: Option<&RawValue>, read: impl FnOnce(&Value) -> Read<T>) -> T {
+    let value = raw.and_then(|raw| parse(raw.get()).ok());
+    value
+        .and_then(|value| read(&value).ok())
+        .unwrap_or_default()
+}
+
+/// A text; what is none is as good as none.
+fn words(raw: Option<&RawValue>) -> String {
+    raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
+        .unwrap_or_default()
+}
+
+fn record<R: FromJson>(raw: &RawValue) -> std::result::Result<R, RecordError> {
     if raw.get().len() > R::LIMIT {
         return Err(RecordError::TooLarge(R::LIMIT));
     }
-    let value: Value =
-        serde_json::from_str(raw.get()).map_err(|e| RecordError::Malformed(e.to_string()))?;
+    if is_crowded_json(raw.get()) {
+        return Err(RecordError::TooMany);
+    }
+    let value = parse(raw.get()).map_err(|e| RecordError::Malformed(e.to_string()))?;
     R::from_json(&value).map_err(|malformed| RecordError::Malformed(malformed.0))
 }

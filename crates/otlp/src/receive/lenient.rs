@@ -123,10 +123,6 @@ fn double(value: &Value) -> Option<f64> {
     }
 }
 
-pub fn words(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
-
 pub fn resource(value: &Value) -> Read<Resource> {
     if value.is_null() {
         return Ok(Resource::default());

@@ -1,7 +1,10 @@
 //! OTLP as it comes in.
 
 pub mod answer;
+pub mod apart;
 pub mod body;
+pub mod crowd;
+pub mod each;
 pub mod fields;
 pub mod grpc;
 pub mod http;
@@ -10,4 +13,5 @@ pub mod lenient;
 pub mod receiver;
 pub mod record;
 pub mod request;
+pub mod surrogates;
 pub mod take;

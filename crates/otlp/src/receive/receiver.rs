@@ -1,8 +1,10 @@
 //! What both protocols do with a body, once they have it.
 
-use crate::delivery::exporter::Exporter;
+use crate::delivery::exporter::{Admitted, Exporter};
+use crate::delivery::taking::Taken;
 use crate::figures::Figures;
 use crate::receive::answer::Rejected;
+use crate::receive::apart::apart;
 use crate::receive::body::Room;
 use crate::receive::request::{Outline, Request, Unreadable};
 use crate::rejection::Reason;
@@ -22,11 +24,20 @@ pub const RETRY_AFTER: u32 = 2;
 /// Of what is not taken there is a line in the log so often.
 const TOLD: Duration = Duration::from_secs(60);
 
+/// A body of 32 MiB could make terabytes of transactions, of which each has the attributes of its resource.
+const MOST_AROUND: u64 = 256 << 20;
+
 /// Why nothing of a request was taken.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Declined {
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
+    /// Small as it came, and not as it is written.
+    #[error(
+        "attributes of resources and scopes, which go out with each span, come to more than {} MiB: send fewer spans at once",
+        MOST_AROUND >> 20
+    )]
+    TooLarge,
     #[error("the queue is full: Sentry takes less at the moment than comes in")]
     Full,
     /// No pipeline has it, or the servers of all exporters take none of it.
@@ -45,6 +56,7 @@ impl Declined {
     const fn reason(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "unreadable",
+            Self::TooLarge => "too_large",
             Self::Full | Self::Unkept(Unkept::Full) => "full",
             Self::Unkept(_) => "spool",
             Self::NotTaken(_) => "not_taken",
@@ -69,6 +81,15 @@ impl Feeds {
     }
 }
 
+/// A request that has been read, and what each exporter has made of it.
+struct Begun {
+    signal: Signal,
+    spans: u64,
+    exporters: Vec<Arc<Exporter>>,
+    admitted: Vec<Admitted>,
+    taken: Vec<Taken>,
+}
+
 /// Where requests go. Clones share it.
 #[derive(Clone)]
 pub struct Receiver {
@@ -91,21 +112,24 @@ impl Receiver {
         }
     }
 
-    /// Takes a request that has been read, and tells what of it is rejected.
+    /// Takes a request of so many bytes, and tells what of it is rejected.
     ///
     /// # Errors
     /// When nothing of it is taken, which is counted.
     pub async fn take(
         &self,
-        read: Result<(Request, Outline), Unreadable>,
+        bytes: usize,
+        read: impl FnOnce() -> Result<(Request, Outline), Unreadable>,
     ) -> Result<Rejected, Declined> {
-        self.taken(read)
-            .await
-            .inspect_err(|declined| match declined {
-                // That has been said in words of its own.
-                Declined::NotTaken(_) => self.figures.declined(declined.reason(), 1),
-                _ => self.decline(declined.reason(), declined),
-            })
+        let taken = match apart(bytes, || self.begin(read())).await {
+            Ok(begun) => self.finish(begun).await,
+            Err(declined) => Err(declined),
+        };
+        taken.inspect_err(|declined| match declined {
+            // That has been said in words of its own.
+            Declined::NotTaken(_) => self.figures.declined(declined.reason(), 1),
+            _ => self.decline(declined.reason(), declined),
+        })
     }
 
     /// Counts a request of which nothing is taken, and says so.
@@ -118,26 +142,28 @@ impl Receiver {
         }
     }
 
-    async fn taken(
-        &self,
-        read: Result<(Request, Outline), Unreadable>,
-    ) -> Result<Rejected, Declined> {
+    /// What can be done without waiting.
+    fn begin(&self, read: Result<(Request, Outline), Unreadable>) -> Result<Begun, Declined> {
         let (request, outline) = read?;
+        if outline.around > MOST_AROUND {
+            return Err(Declined::TooLarge);
+        }
         // All of them take it, or none: a client sends the whole of it again.
-        let feeds = self.feeds.load_full();
+        let feeds = self.feeds.load();
         let signal = request.signal;
-        let exporters = feeds.of(signal);
+        let exporters = feeds.of(signal).to_vec();
         if exporters.is_empty() {
             return Err(self.without_exporter(&feeds, signal));
         }
         let admitted = exporters.iter().map(|to| to.admit(outline));
         let admitted: Option<Vec<_>> = admitted.collect();
         let admitted = admitted.ok_or(Declined::Full)?;
-        let taken: Vec<_> = exporters.iter().map(|to| to.take(&request)).collect();
+        let taken = exporters.iter().zip(&admitted);
+        let taken = taken.map(|(to, admitted)| to.take(&request, admitted));
+        let taken: Vec<_> = taken.collect();
         let spans = outline.spans as u64;
-        let rejected: Vec<_> = taken.iter().map(|taken| taken.rejected.clone()).collect();
-        let not_taken = |rejected: &Rejected| rejected.for_reason(Reason::NotTaken) == spans;
-        if spans > 0 && rejected.iter().all(not_taken) {
+        let not_taken = |taken: &Taken| taken.rejected.for_reason(Reason::NotTaken) == spans;
+        if spans > 0 && taken.iter().all(not_taken) {
             self.figures.received(signal, spans);
             for taken in &taken {
                 taken.count(&self.figures);
@@ -145,6 +171,25 @@ impl Receiver {
             self.tell_not_taken(signal);
             return Err(Declined::NotTaken(signal));
         }
+        Ok(Begun {
+            signal,
+            spans,
+            exporters,
+            admitted,
+            taken,
+        })
+    }
+
+    /// Makes a request safe, and lets it go on.
+    async fn finish(&self, begun: Begun) -> Result<Rejected, Declined> {
+        let Begun {
+            signal,
+            spans,
+            exporters,
+            admitted,
+            taken,
+        } = begun;
+        let rejected: Vec<_> = taken.iter().map(|taken| taken.rejected.clone()).collect();
         let kept = exporters.iter().zip(admitted.into_iter().zip(taken));
         let kept = kept.map(|(to, (admitted, taken))| to.keep(admitted, taken));
         // Nothing goes on before all of it is safe.

@@ -1,5 +1,6 @@
 //! What requests of both signals are full of: spans or log records.
 
+use crate::receive::crowd::Of;
 use crate::receive::take::{LOG_LIMIT, RecordError, SPAN_LIMIT, Take};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -10,12 +11,16 @@ pub trait Record: Message + Default {
     /// It may have so many encoded bytes.
     const LIMIT: usize;
 
+    /// Where its attributes stand.
+    const OF: Of;
+
     /// To the method that is for its kind.
     fn hand(read: Result<Self, RecordError>, take: &mut impl Take);
 }
 
 impl Record for Span {
     const LIMIT: usize = SPAN_LIMIT;
+    const OF: Of = Of::Span;
 
     fn hand(read: Result<Self, RecordError>, take: &mut impl Take) {
         take.span(read);
@@ -24,6 +29,7 @@ impl Record for Span {
 
 impl Record for LogRecord {
     const LIMIT: usize = LOG_LIMIT;
+    const OF: Of = Of::Log;
 
     fn hand(read: Result<Self, RecordError>, take: &mut impl Take) {
         take.log(read);

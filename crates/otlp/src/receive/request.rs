@@ -3,10 +3,11 @@
 //!
 //! Fields that mean the same have the same numbers in both signals.
 
+use crate::receive::crowd::{Of, is_crowded};
 use crate::receive::fields::{Broken, Fields};
 use crate::receive::json;
 use crate::receive::record::Record;
-use crate::receive::take::{RecordError, Take};
+use crate::receive::take::{AROUND_LIMIT, RecordError, Take};
 use crate::signal::Signal;
 use bytes::Bytes;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
@@ -14,6 +15,7 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
+use tap_sentry_api::text::brief;
 
 /// Field 1 of the request: `resource_spans` or `resource_logs`.
 pub const RESOURCES: u32 = 1;
@@ -33,6 +35,8 @@ pub struct Outline {
     pub spans: usize,
     /// As decoded from what compressed it.
     pub bytes: usize,
+    /// Bytes of resources and scopes, as many times as there are records of them.
+    pub around: u64,
 }
 
 /// A body whose outline could be read.
@@ -57,6 +61,8 @@ pub struct Unreadable(pub String);
 
 impl Unreadable {
     pub fn new(signal: Signal, error: &dyn std::error::Error) -> Self {
+        // It may repeat what the client sent.
+        let error = brief(&error.to_string());
         Self(format!(
             "the body cannot be read as an {}: {error}",
             signal.names().request
@@ -71,21 +77,17 @@ impl Request {
     /// When what stands around the records cannot be read.
     pub fn protobuf(signal: Signal, body: Bytes) -> Result<(Self, Outline), Unreadable> {
         let mut outline = Outline {
-            spans: 0,
             bytes: body.len(),
+            ..Outline::default()
         };
-        let mut count = |counted: Result<usize, Broken>| -> Result<(), Unreadable> {
-            outline.spans += counted.map_err(|error| Unreadable::new(signal, &error))?;
-            Ok(())
+        let mut count = |field: Result<(u32, Bytes), Broken>| -> Result<(), Broken> {
+            match field? {
+                (RESOURCES, of_resource) => outlined(&of_resource, &mut outline),
+                _ => Ok(()),
+            }
         };
         for field in Fields(body.clone()) {
-            count(field.and_then(|(number, of_resource)| {
-                if number == RESOURCES {
-                    outlined(of_resource)
-                } else {
-                    Ok(0)
-                }
-            }))?;
+            count(field).map_err(|error| Unreadable::new(signal, &error))?;
         }
         let body = Body::Protobuf(body);
         Ok((Self { signal, body }, outline))
@@ -101,12 +103,14 @@ impl Request {
     ///
     /// # Errors
     /// When it is no JSON, or what stands around the records cannot be read.
-    pub fn json(signal: Signal, body: &[u8]) -> Result<(Self, Outline), Unreadable> {
+    pub fn json(signal: Signal, body: Bytes) -> Result<(Self, Outline), Unreadable> {
+        let bytes = body.len();
         let read = json::Body::read(signal, body);
         let read = read.map_err(|error| Unreadable::new(signal, &error))?;
         let outline = Outline {
             spans: read.records(),
-            bytes: body.len(),
+            bytes,
+            around: read.around,
         };
         let body = Body::Json(read);
         Ok((Self { signal, body }, outline))
@@ -126,39 +130,61 @@ impl Request {
 }
 
 /// Counts the records of one resource, and decodes what must be readable.
-fn outlined(of_resource: Bytes) -> Result<usize, Broken> {
-    let mut records = 0;
-    for field in Fields(of_resource) {
-        match field? {
-            (RESOURCE, resource) => {
-                Resource::decode(resource)?;
-            }
-            (SCOPES, of_scope) => {
-                for field in Fields(of_scope) {
-                    match field? {
-                        (SCOPE, scope) => {
-                            InstrumentationScope::decode(scope)?;
-                        }
-                        (RECORDS, _) => records += 1,
-                        _ => {}
-                    }
-                }
-            }
-            _ => {}
-        }
+fn outlined(of_resource: &Bytes, outline: &mut Outline) -> Result<(), Broken> {
+    let mut outer = Around::default();
+    for part in of(RESOURCE, of_resource) {
+        outer.read::<Resource>(part, Of::Resource)?;
     }
-    Ok(records)
+    for field in Fields(of_resource.clone()) {
+        let (SCOPES, of_scope) = field? else {
+            continue;
+        };
+        let (mut inner, mut records) = (Around::default(), 0);
+        for field in Fields(of_scope) {
+            match field? {
+                (SCOPE, part) => inner.read::<InstrumentationScope>(part, Of::Scope)?,
+                (RECORDS, _) => records += 1,
+                _ => {}
+            }
+        }
+        outline.spans += records;
+        outline.around += (outer.0 + inner.0) as u64 * records as u64;
+    }
+    Ok(())
 }
 
-/// The outline has been read or was written here, so that everything but the records can be. `limit` is of one of them, in
-/// bytes.
+/// Bytes of a resource or a scope, which may come in several parts.
+#[derive(Debug, Default)]
+struct Around(usize);
+
+impl Around {
+    /// Sees to it that a part can be read, and that all of them are no larger than they may be.
+    fn read<M: Message + Default>(&mut self, part: Bytes, of: Of) -> Result<(), Broken> {
+        self.0 += part.len();
+        if self.0 > AROUND_LIMIT || is_crowded(&part, of) {
+            return Err(Broken::TooLarge);
+        }
+        M::decode(part)?;
+        Ok(())
+    }
+}
+
+/// The outline has been read or was written here, so that everything but the records can be. What has none is passed over.
+/// `limit` is of one of them, in bytes.
 fn walk<R: Record>(body: &Bytes, limit: usize, take: &mut impl Take) {
     for of_resource in of(RESOURCES, body) {
-        let resource = message::<Resource>(RESOURCE, &of_resource).unwrap_or_default();
-        take.resource(resource, schema_url(&of_resource));
+        let mut is_new = true;
         for of_scope in of(SCOPES, &of_resource) {
+            let mut records = of(RECORDS, &of_scope).peekable();
+            if records.peek().is_none() {
+                continue;
+            }
+            if std::mem::take(&mut is_new) {
+                let resource = message::<Resource>(RESOURCE, &of_resource).unwrap_or_default();
+                take.resource(resource, schema_url(&of_resource));
+            }
             take.scope(message(SCOPE, &of_scope), schema_url(&of_scope));
-            for record in of(RECORDS, &of_scope) {
+            for record in records {
                 R::hand(decoded(record, limit), take);
             }
         }
@@ -168,6 +194,10 @@ fn walk<R: Record>(body: &Bytes, limit: usize, take: &mut impl Take) {
 fn decoded<R: Record>(record: Bytes, limit: usize) -> Result<R, RecordError> {
     if record.len() > limit {
         return Err(RecordError::TooLarge(limit));
+    }
+    // What was written here has been counted.
+    if limit < usize::MAX && is_crowded(&record, R::OF) {
+        return Err(RecordError::TooMany);
     }
     R::decode(record).map_err(|error| RecordError::Malformed(error.to_string()))
 }

@@ -12,6 +12,9 @@ pub const SPAN_LIMIT: usize = 10 << 20;
 /// earlier ones 1 MiB; all drop a larger one behind their 200.
 pub const LOG_LIMIT: usize = 1 << 20;
 
+/// A resource or a scope may have so many encoded bytes: it is written with each of its spans.
+pub const AROUND_LIMIT: usize = 1 << 20;
+
 /// Why a span or log record cannot be read where the request around it can.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
@@ -19,6 +22,11 @@ pub enum RecordError {
     Malformed(String),
     #[error("it has more than {0} bytes")]
     TooLarge(usize),
+    #[error(
+        "it has more than {} attributes, events, links and values in lists",
+        crate::receive::crowd::MOST
+    )]
+    TooMany,
 }
 
 /// Takes what is in a request, in its order: a resource, a scope of it, the spans or log records of that scope, the next scope.

@@ -41,7 +41,8 @@ impl Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        if !self.ledger.is_closed() {
+        // What is dropped by a panic has not come to an end.
+        if !self.ledger.is_closed() && !std::thread::panicking() {
             // Without the thread the spool is closed.
             let _ = self.sender.send(Message::Ended {
                 id: self.id,

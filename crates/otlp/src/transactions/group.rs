@@ -3,7 +3,7 @@
 use crate::seen::Seen;
 use crate::spool::receipt::{self, Receipt, Receipts};
 use crate::terms::Terms;
-use crate::transactions::origin::Origins;
+use crate::transactions::origin::{Origin, Origins};
 use crate::transactions::payload::{Broken, Ready};
 use crate::transactions::record::{Record, id};
 use crate::transactions::sent::Sent;
@@ -36,6 +36,13 @@ pub struct Bounds {
 pub struct Arrived {
     trace: TraceId,
     record: Record,
+}
+
+impl Arrived {
+    /// What it takes in memory, in bytes.
+    pub fn size(&self) -> usize {
+        self.record.size()
+    }
 }
 
 /// A trace that waits.
@@ -99,7 +106,7 @@ impl Grouper {
 
     /// What they take in memory, in bytes.
     pub const fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.origins.bytes()
     }
 
     /// How many traces wait.
@@ -126,7 +133,7 @@ impl Grouper {
     pub fn add(&mut self, arrived: Arrived, of: &[Arc<Receipt>], now: Instant) -> Ready {
         let mut ready = Ready::default();
         self.keep(arrived, of, now);
-        while self.spans > self.bounds.spans || self.bytes > self.bounds.bytes {
+        while self.spans > self.bounds.spans || self.bytes() > self.bounds.bytes {
             let Some((number, oldest)) = self.arrived.pop_front() else {
                 break;
             };
@@ -207,6 +214,13 @@ impl Grouper {
         };
         self.spans -= waiting.records.len();
         self.bytes -= waiting.records.iter().map(Record::size).sum::<usize>();
+        let mut origins: Vec<Arc<Origin>> = Vec::new();
+        for record in &waiting.records {
+            let last = origins.last();
+            if !last.is_some_and(|last| Arc::ptr_eq(last, &record.origin)) {
+                origins.push(Arc::clone(&record.origin));
+            }
+        }
         let trees = arrange(waiting.records, |span| self.sent.has(trace, span));
         ready.repeated += trees.repeated;
         let trace_id = hex::encode(trace);
@@ -219,6 +233,10 @@ impl Grouper {
         }
         for payload in ready.payloads.iter_mut().skip(first) {
             payload.receipts.clone_from(&waiting.receipts);
+        }
+        // The list is emptied one by one, so that the last of each is seen.
+        while let Some(origin) = origins.pop() {
+            self.origins.leave(&origin);
         }
     }
 

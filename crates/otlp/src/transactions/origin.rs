@@ -31,10 +31,12 @@ pub struct Origin {
     rest: Vec<KeyValue>,
     limits: Limits,
     rest_size: usize,
+    /// The resource as protobuf.
+    key: Arc<[u8]>,
 }
 
 impl Origin {
-    fn of(resource: Attributes<'_>, terms: Arc<Terms>) -> Self {
+    fn of(resource: Attributes<'_>, terms: Arc<Terms>, key: Arc<[u8]>) -> Self {
         let mut room = LARGEST_CONTEXT;
         let (context, rest) = resource.0.iter().cloned().partition(|pair| {
             let text = value(pair.value.as_ref()).and_then(scalar);
@@ -51,6 +53,7 @@ impl Origin {
             rest,
             limits: Limits::NONE,
             rest_size: 0,
+            key,
         };
         let fitting = fit(LARGEST_REST, |limits| Map::new(&origin.rest, limits));
         if let Ok((json, limits)) = fitting {
@@ -84,6 +87,11 @@ impl Origin {
         std::ptr::eq(self, other) || self.resource == other.resource
     }
 
+    /// What it takes in memory, in bytes: its attributes are in it twice.
+    fn size(&self) -> usize {
+        size_of::<Self>() + 2 * size_of_val(&*self.resource) + 3 * self.key.len()
+    }
+
     fn has(&self, resource: Attributes<'_>) -> bool {
         self.resource == resource.0
     }
@@ -96,7 +104,9 @@ pub struct Origins {
     /// The one that was asked for last: spans of one resource come together.
     last: Option<Arc<Origin>>,
     /// By the resource as protobuf.
-    known: HashMap<Vec<u8>, Arc<Origin>>,
+    known: HashMap<Arc<[u8]>, Arc<Origin>>,
+    /// What these take in memory.
+    bytes: usize,
 }
 
 impl Origins {
@@ -115,18 +125,49 @@ impl Origins {
             attributes: resource.0.to_vec(),
             ..Resource::default()
         };
-        let found = self
-            .known
-            .entry(key.encode_to_vec())
-            .or_insert_with(|| Arc::new(Origin::of(resource, Arc::clone(&self.terms))));
+        let key: Arc<[u8]> = key.encode_to_vec().into();
+        let found = self.known.entry(key).or_insert_with_key(|key| {
+            let origin = Origin::of(resource, Arc::clone(&self.terms), Arc::clone(key));
+            self.bytes += origin.size();
+            Arc::new(origin)
+        });
         self.last = Some(Arc::clone(found));
         Arc::clone(found)
+    }
+
+    /// What all of them take in memory, in bytes.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Forgets one if no other span waits with it.
+    pub fn leave(&mut self, origin: &Arc<Origin>) {
+        if self
+            .last
+            .as_ref()
+            .is_some_and(|last| Arc::ptr_eq(last, origin))
+        {
+            self.last = None;
+        }
+        let known = self.known.get(&origin.key);
+        let is_known = known.is_some_and(|known| Arc::ptr_eq(known, origin));
+        // That of the list, and the one in hand.
+        if is_known && Arc::strong_count(origin) == 2 {
+            self.known.remove(&origin.key);
+            self.bytes -= origin.size();
+        }
     }
 
     /// Forgets those of which no span waits.
     pub fn prune(&mut self) {
         self.last = None;
-        self.known.retain(|_, origin| Arc::strong_count(origin) > 1);
+        let mut gone = 0;
+        self.known.retain(|_, origin| {
+            let is_kept = Arc::strong_count(origin) > 1;
+            gone += if is_kept { 0 } else { origin.size() };
+            is_kept
+        });
+        self.bytes -= gone;
     }
 }
 
@@ -159,14 +200,20 @@ mod tests {
         let kept = origins.get(Attributes(&kept), &Terms::default());
         origins.get(Attributes(&[]), &Terms::default());
         origins.prune();
-        assert_eq!(origins.known.len(), 1);
+        assert_eq!((origins.known.len(), origins.bytes()), (1, kept.size()));
         assert_eq!(Arc::strong_count(&kept), 2);
+        let other = Arc::clone(&kept);
+        origins.leave(&other);
+        assert_eq!(origins.known.len(), 1, "one still waits with it");
+        drop(other);
+        origins.leave(&kept);
+        assert_eq!((origins.known.len(), origins.bytes()), (0, 0));
     }
 
     #[test]
     fn what_a_context_would_not_hold_is_apart() {
         let resource = attributes(&[("small", "1"), ("large", &"x".repeat(6_000)), ("b", "2")]);
-        let origin = Origin::of(Attributes(&resource), Arc::default());
+        let origin = Origin::of(Attributes(&resource), Arc::default(), Arc::default());
         let keys = |map: Map<'_>| {
             let made = serde_json::to_value(map).expect("JSON");
             let map = made.as_object().cloned().expect("an object");
@@ -180,7 +227,7 @@ mod tests {
     #[test]
     fn a_resource_that_is_too_large_is_cut() {
         let resource = attributes(&[("large", &"x".repeat(200_000))]);
-        let origin = Origin::of(Attributes(&resource), Arc::default());
+        let origin = Origin::of(Attributes(&resource), Arc::default(), Arc::default());
         let made = serde_json::to_vec(&origin.rest()).expect("JSON");
         assert!(origin.is_cut() && made.len() <= LARGEST_REST);
     }

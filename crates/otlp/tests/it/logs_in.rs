@@ -1,6 +1,7 @@
 //! Logs as they come in, and what clients are told.
 
-use crate::dsl::bridge::{Bridge, config, exporter};
+use crate::dsl::bridge::{Bridge, config};
+use crate::dsl::grpc::{LOGS, call, over_grpc};
 use crate::dsl::logs::{any, log, logs};
 use crate::dsl::sentry::{dsn, sentry, sentry_as};
 use crate::dsl::spans::{now, span, spans};
@@ -14,39 +15,7 @@ use serde_json::{Value, json};
 
 const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
 const JSON: (&str, &str) = ("content-type", "application/json");
-const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
-
-/// A call over gRPC: the status, if nothing else is answered, and the message.
-fn call(address: &str, path: &str, message: &[u8]) -> (Option<String>, Vec<u8>) {
-    let mut frame = vec![0];
-    frame.extend(u32::try_from(message.len()).expect("short").to_be_bytes());
-    frame.extend(message);
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(async {
-        // A client wants a provider of TLS, also where there is none.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().http2_prior_knowledge();
-        let request = client.build().expect("a client");
-        let request = request.post(format!("http://{address}{path}"));
-        let request = request.header("content-type", "application/grpc");
-        let sent = request.header("te", "trailers").body(frame).send().await;
-        let response = sent.expect("an answer");
-        assert_eq!(response.status(), 200);
-        let status = response.headers().get("grpc-status");
-        let status = status.map(|status| status.to_str().expect("text").to_owned());
-        let body = response.bytes().await.expect("a body");
-        (status, body.get(5..).unwrap_or_default().to_vec())
-    })
-}
-
-/// A configuration whose first port is one of gRPC.
-fn over_grpc(more: &Value) -> Value {
-    json!({
-        "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": "127.0.0.1:0"}}}},
-        "exporters": {"sentry": exporter(more)},
-    })
-}
 
 #[test]
 fn what_exporters_write_as_json_is_read_record_by_record() {

@@ -44,6 +44,53 @@ fn a_configuration_is_checked_without_asking_sentry() {
 }
 
 #[test]
+fn the_web_configuration_file_is_checked_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).expect("a file");
+        file
+    };
+    let file = write(
+        "otlp.yml",
+        "exporters: {sentry: {dsn: 'http://key@127.0.0.1:9/42'}}",
+    );
+    let check = |web: &std::path::Path| {
+        let mut command = command();
+        command.arg("--config").arg(&file).arg("--config.check");
+        let output = command.arg("--web.config.file").arg(web).output();
+        let output = output.expect("it runs");
+        let stderr = String::from_utf8(output.stderr).expect("text");
+        (output.status.code(), stderr)
+    };
+    let good = write("good.yml", "http_server_config: {http2: false}");
+    assert_eq!(check(&good).0, Some(0));
+    for (name, text, told) in [
+        ("key.yml", "tls_server_confg: {}", "tls_server_confg"),
+        (
+            "users.yml",
+            "basic_auth_users: {ann: s3cret-w0rd}",
+            "basic_auth_users",
+        ),
+        (
+            "tls.yml",
+            "tls_server_config: {cert_file: none.pem, key_file: none.key}",
+            "none.pem",
+        ),
+        ("broken.yml", "a: [", "broken.yml"),
+    ] {
+        let (code, stderr) = check(&write(name, text));
+        assert_eq!(code, Some(1), "{name}: {stderr}");
+        assert!(stderr.contains(name), "{name}: {stderr}");
+        assert!(stderr.contains(told), "{name}: {stderr}");
+        assert!(!stderr.contains("s3cret"), "{stderr}");
+    }
+    let (code, stderr) = check(&folder.path().join("nowhere.yml"));
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("nowhere.yml"), "{stderr}");
+}
+
+#[test]
 fn a_reload_takes_the_new_file_and_leaves_the_old_one_where_it_is_bad() {
     let sentry = sentry();
     let mut bridge = Bridge::start(&json!({"dsn": dsn(&sentry), "environment": "one"}));

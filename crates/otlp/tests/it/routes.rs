@@ -73,3 +73,24 @@ fn without_a_default_a_span_that_names_no_project_is_told() {
     );
     bridge.delivered();
 }
+
+#[test]
+fn more_projects_than_can_be_looked_after_are_told_once() {
+    let sentry = sentry();
+    let slug = sentry.world().projects[0].slug.clone();
+    let routing = json!({"default_project": slug});
+    let mut bridge = Bridge::start(&settings(&sentry, &json!({"routing": routing})));
+    let names = (0..1005).map(|number| format!("no-such-{number}"));
+    let of = |name: String| of_resource(&[("service.name", &name)], vec![span(1, 1, 0)]);
+    let mut spans: Vec<_> = names.map(of).collect();
+    for (number, of_resource) in (1_u64..).zip(&mut spans) {
+        of_resource.scope_spans[0].spans[0].span_id = number.to_be_bytes().to_vec();
+    }
+    bridge.take(&body(spans));
+    bridge.line_with("more than 1000 projects");
+    let (code, log) = bridge.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(log.matches("more than 1000 projects").count(), 1);
+    // Nothing is lost by it.
+    assert_eq!(by_project(&sentry), BTreeMap::from([(slug, 1005)]));
+}

@@ -62,9 +62,23 @@ impl Bridge {
 
     /// With a whole configuration, whose first port is one of HTTP.
     pub fn with(config: &Value) -> Self {
+        Self::run(config, command())
+    }
+
+    /// The same, in a process that may have so many files open.
+    pub fn with_files(config: &Value, files: u32) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell.env_clear().stdin(Stdio::null());
+        let program = env!("CARGO_BIN_EXE_sentry-otlp");
+        shell.args(["-c", "ulimit -n \"$0\" && exec \"$@\""]);
+        shell.args([files.to_string().as_str(), program]);
+        Self::run(config, shell)
+    }
+
+    fn run(config: &Value, mut command: Command) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join(FILE), config.to_string()).expect("a file");
-        let mut child = command()
+        let mut child = command
             .args(["--config", FILE, "--web.listen-address", "127.0.0.1:0"])
             .current_dir(folder.path())
             .stdout(Stdio::null())
@@ -129,23 +143,26 @@ impl Bridge {
         self.folder.path().join(FILE)
     }
 
+    /// Another configuration, which is asked to be read. Nobody sees a half of it.
+    pub fn reload(&self, config: &Value) {
+        let next = self.folder.path().join("next.yml");
+        std::fs::write(&next, config.to_string()).expect("a file");
+        std::fs::rename(next, self.file()).expect("a folder");
+        self.signal(rustix::process::Signal::HUP);
+    }
+
     /// Sends a body over HTTP.
     pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut request = agent().post(format!("http://{}{path}", self.addresses[0]));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let mut response = request.send(body).expect("an answer");
-        let header = |name| {
-            let value = response.headers().get(name)?.to_str().ok()?;
-            Some(value.to_owned())
-        };
-        Answer {
-            status: response.status().as_u16(),
-            retry_after: header("retry-after"),
-            content_type: header("content-type").unwrap_or_default(),
-            body: response.body_mut().read_to_vec().expect("a body"),
-        }
+        post(self.address(), path, headers, body)
+    }
+
+    /// Sends a body whose length is not told; returns the status.
+    pub fn post_in_pieces(&self, path: &str, header: (&str, &str), body: &[u8]) -> u16 {
+        let request = agent().post(format!("http://{}{path}", self.addresses[0]));
+        let request = request.header(header.0, header.1);
+        let mut reader = std::io::Cursor::new(body);
+        let body = ureq::SendBody::from_reader(&mut reader);
+        request.send(body).expect("an answer").status().as_u16()
     }
 
     /// Sends spans as protobuf.
@@ -217,6 +234,26 @@ impl Bridge {
         Pid::from_child(&self.child)
     }
 
+    /// The most memory that it has had at a time, in MiB.
+    pub fn peak(&self) -> u64 {
+        let file = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(file).expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        number.expect("kB").parse::<u64>().expect("a number") >> 10
+    }
+
+    /// Spans still go through it: sends one, waits until everything has come to an end, and returns what it has logged.
+    pub fn still_works(self) -> String {
+        self.take(&crate::dsl::spans::spans(vec![crate::dsl::spans::span(
+            0xee, 0xee, 0,
+        )]));
+        let (code, log) = self.stop();
+        assert_eq!(code, Some(0), "{log}");
+        assert!(!log.contains("panicked"), "{log}");
+        log
+    }
+
     pub fn signal(&self, signal: rustix::process::Signal) {
         rustix::process::kill_process(self.id(), signal).expect("it lives");
     }
@@ -244,6 +281,25 @@ impl Bridge {
     pub fn delivered(self) {
         let (code, log) = self.stop();
         assert_eq!(code, Some(0), "{log}");
+    }
+}
+
+/// Sends a body over HTTP to an address.
+pub fn post(address: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let mut request = agent().post(format!("http://{address}{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut response = request.send(body).expect("an answer");
+    let header = |name| {
+        let value = response.headers().get(name)?.to_str().ok()?;
+        Some(value.to_owned())
+    };
+    Answer {
+        status: response.status().as_u16(),
+        retry_after: header("retry-after"),
+        content_type: header("content-type").unwrap_or_default(),
+        body: response.body_mut().read_to_vec().expect("a body"),
     }
 }
 
