@@ -1,16 +1,17 @@
 //! The whole program side by side with curl on the same pages: CPU, memory, requests, use of rate limits, latency.
 //!
-//! `cargo bench --bench compare` prints a table; `-- cpu memory rates latency requests` chooses parts. The sandbox runs
+//! `cargo bench --bench compare` prints a table; `-- cpu parts memory rates latency requests` chooses parts. The sandbox runs
 //! in this process, so the CPU time of a child is the client's alone.
 
 use sentry_sandbox::{Bulk, Class, Limits, ORGANIZATION, Options, Request, Sandbox, TOKEN, World};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tap_sentry::streams::{STREAMS, StreamDef};
 use wait4::{ResUse, Wait4};
 
 const TAP: &str = env!("CARGO_BIN_EXE_tap-sentry");
@@ -20,9 +21,10 @@ fn main() {
         .skip(1)
         .filter(|argument| !argument.starts_with("--"))
         .collect();
-    let parts: [(&str, fn()); 5] = [
+    let parts: [(&str, fn()); 6] = [
         ("requests", requests),
         ("cpu", cpu),
+        ("parts", parts_of_events),
         ("memory", memory),
         ("latency", latency),
         ("rates", rates),
@@ -238,6 +240,87 @@ fn cpu() {
         "",
         "",
     ]);
+}
+
+/// CPU a byte of output and peak memory of full events of 30 frames, 20 tags and 20 breadcrumbs, with and without the
+/// streams that are cut from them. The best of five.
+fn parts_of_events() {
+    let bench = Bench::new((2, 50, 400, 28_916), |mut options| {
+        for issue in options.world.issues.values_mut() {
+            // With the six that all have.
+            issue.synthetic.as_mut().expect("computed events").more_tags = 13;
+        }
+        options
+    });
+    let settings = json!({"fetch_event_details": true});
+    let cut = STREAMS.iter().filter(|def| def.cut.is_some());
+    let cut: Vec<&str> = cut.map(StreamDef::name).collect();
+    let all = [&["events"][..], &cut].concat();
+    is_as_large_as_said(&bench, &all, &settings);
+    head(&[
+        "40,000 full events",
+        "CPU",
+        "output",
+        "CPU a GB",
+        "of events alone",
+        "peak",
+    ]);
+    let mut alone = None;
+    for (name, streams) in [
+        ("events alone", &["events"][..]),
+        ("events and the four streams cut from them", &all),
+        ("those four alone", &cut),
+    ] {
+        let bytes = output(bench.tap(streams, &settings), |out| {
+            std::io::copy(out, &mut std::io::sink()).expect("the pipe")
+        });
+        let runs: Vec<Used> = (0..5)
+            .map(|_| measure(bench.tap(streams, &settings)))
+            .collect();
+        let cpu = runs.iter().map(|used| used.cpu).fold(f64::MAX, f64::min);
+        let mib = runs.iter().map(|used| used.mib).fold(0.0, f64::max);
+        #[expect(clippy::cast_precision_loss, reason = "for a table")]
+        let gb = bytes as f64 / 1e9;
+        let a_gb = cpu / gb;
+        let of_alone = a_gb / *alone.get_or_insert(a_gb);
+        row(&[
+            name,
+            &format!("{cpu:.2} s"),
+            &format!("{gb:.2} GB"),
+            &format!("{a_gb:.2} s"),
+            &format!("{of_alone:.2}"),
+            &format!("{mib:.1} MiB"),
+        ]);
+    }
+}
+
+/// Reads all that a run writes.
+fn output<T>(mut command: Command, read: impl FnOnce(&mut ChildStdout) -> T) -> T {
+    let mut child = command.stdout(Stdio::piped()).spawn().expect(TAP);
+    let read = read(child.stdout.as_mut().expect("a pipe"));
+    assert!(child.wait().expect("the child's end").success());
+    read
+}
+
+/// The events have as many parts as the table says.
+fn is_as_large_as_said(bench: &Bench, streams: &[&str], settings: &Value) {
+    let mut records: BTreeMap<String, usize> = BTreeMap::new();
+    output(bench.tap(streams, settings), |out| {
+        for line in BufReader::new(out).lines() {
+            let line = line.expect("UTF-8");
+            if let Some(rest) = line.strip_prefix(r#"{"type":"RECORD","stream":""#) {
+                let name = rest.split('"').next().unwrap_or_default();
+                *records.entry(name.to_owned()).or_default() += 1;
+            }
+        }
+    });
+    let each = |name: &str| records[name] / records["events"];
+    let found = ["event_stack_frames", "event_tags", "event_breadcrumbs"].map(each);
+    assert_eq!(
+        found,
+        [30, 20, 20],
+        "frames, tags and breadcrumbs of an event"
+    );
 }
 
 /// Peak memory at two sizes, and with a reader that is slower than the server.

@@ -197,6 +197,14 @@ impl Check<'_> {
                 self.answers += usize::from(node.def.parent.is_none());
                 self.lines.push(format!("{name:<16} {outcome}"));
             }
+            for cut in &node.cuts {
+                let outcome = match outcome {
+                    "" => "not checked: it comes with what fails above",
+                    outcome => outcome,
+                };
+                let name = cut.def.name();
+                self.lines.push(format!("{name:<16} {outcome}"));
+            }
             for child in &node.children {
                 self.node(child, below.clone()).await?;
             }

@@ -38,7 +38,7 @@ struct Config {
     /// Where the extraction ends, for backfills in slices; same form as start_date. Default: now.
     #[schemars(title = "End date", extend("format" = "date-time"))]
     end_date: Option<String>,
-    /// Extract full event bodies (stack traces, contexts) in `events`; they come with the listing, without a request per event.
+    /// Extract full event bodies (stack traces, contexts) in `events`; they come with the listing, without a request per event. Streams that are cut from full events have the same effect.
     #[schemars(title = "Fetch event details")]
     fetch_event_details: bool,
     /// How many minutes before the bookmark incremental streams start, for events that arrive late.

@@ -39,6 +39,7 @@ impl World {
                     from: from + shift,
                     span: (bulk.span - shift).max(TimeDelta::zero()),
                     event_bytes: bulk.event_bytes,
+                    more_tags: 0,
                 });
             }
             world.add_release(&format!("project-{number}@1.0.{number}"), project, from);

@@ -14,6 +14,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`world`] | the data, how to change it, and what a complete extraction must yield |
+//! | `bodies` | the full events among that |
 //! | `seed` | the deterministic world with one of every oddity |
 //! | [`bulk`], `synthetic` | large worlds whose events exist only while they are asked for |
 //! | `server`, `shared`, `connections` | the path of one request, and sockets |
@@ -27,6 +28,7 @@
 //! | `cursor`, `window`, `python`, `reply`, `problem` | Link headers, date parameters, numbers, answers and refusals |
 
 mod auth;
+mod bodies;
 pub mod bulk;
 mod connections;
 mod cursor;
@@ -52,6 +54,7 @@ mod version;
 mod window;
 pub mod world;
 
+pub use bodies::full_events;
 pub use bulk::Bulk;
 pub use date::Date;
 pub use faults::{Fault, FaultKind, Faults, Gate, Match};

@@ -14,6 +14,8 @@ pub struct Synthetic {
     pub span: TimeDelta,
     /// Roughly the size of one of them in full.
     pub event_bytes: usize,
+    /// Tags beside the usual few.
+    pub more_tags: usize,
 }
 
 impl Synthetic {

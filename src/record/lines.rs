@@ -4,6 +4,7 @@
 
 use crate::record::notes::Notes;
 use crate::streams::StreamDef;
+use bytes::Bytes;
 use std::io::{self, IoSlice, Write};
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,13 +21,16 @@ const AT_ONCE: usize = 512;
 enum Source {
     Body,
     Text,
+    /// Text that another piece has too.
+    Again,
 }
 
+/// Positions have 32 bits, as those of a body: a page has as many pieces as records, or several times as many.
 #[derive(Debug, Clone, Copy)]
 struct Piece {
     source: Source,
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
 }
 
 /// Lines under construction; the body that they are of is borrowed meanwhile.
@@ -42,6 +46,22 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// With room for so much text, in so many pieces.
+    pub fn expecting(text: usize, pieces: usize) -> Self {
+        Self {
+            text: Vec::with_capacity(text),
+            pieces: Vec::with_capacity(pieces),
+            ..Self::default()
+        }
+    }
+
+    /// Bytes of text, and in how many pieces all is. Nothing is appended any more: room that is left is given back.
+    pub fn complete(&mut self) -> (usize, usize) {
+        self.text.shrink_to_fit();
+        self.pieces.shrink_to_fit();
+        (self.text.len(), self.pieces.len())
+    }
+
     /// Where text is appended.
     #[inline]
     pub fn text(&mut self, body: &[u8]) -> &mut Vec<u8> {
@@ -61,15 +81,21 @@ impl Lines {
         self.open.end = end;
     }
 
+    /// Appends text that was appended before, which is not copied if it is long.
+    pub fn again(&mut self, body: &[u8], text: Range<usize>) {
+        self.close(body);
+        if text.len() < WORTH_A_PIECE {
+            return self.text.extend_from_within(text);
+        }
+        self.cover();
+        self.pieces.push(Piece::new(Source::Again, text));
+    }
+
     fn close(&mut self, body: &[u8]) {
         let Range { start, end } = self.open;
         if end - start >= WORTH_A_PIECE {
             self.cover();
-            self.pieces.push(Piece {
-                source: Source::Body,
-                start,
-                end,
-            });
+            self.pieces.push(Piece::new(Source::Body, start..end));
         } else {
             self.text.extend_from_slice(&body[start..end]);
         }
@@ -78,11 +104,8 @@ impl Lines {
 
     fn cover(&mut self) {
         if self.covered < self.text.len() {
-            self.pieces.push(Piece {
-                source: Source::Text,
-                start: self.covered,
-                end: self.text.len(),
-            });
+            let text = self.covered..self.text.len();
+            self.pieces.push(Piece::new(Source::Text, text));
             self.covered = self.text.len();
         }
     }
@@ -102,7 +125,7 @@ impl Lines {
             .pieces
             .iter()
             .rfind(|piece| piece.source == Source::Text);
-        self.covered = text.map_or(0, |piece| piece.end);
+        self.covered = text.map_or(0, |piece| piece.end as usize);
         self.text.truncate(self.covered);
     }
 
@@ -129,23 +152,37 @@ impl Lines {
 }
 
 impl Piece {
+    #[inline]
+    fn new(source: Source, range: Range<usize>) -> Self {
+        let position =
+            |at: usize| u32::try_from(at).expect("bodies of 32 MiB make less than 4 GiB");
+        Self {
+            source,
+            start: position(range.start),
+            end: position(range.end),
+        }
+    }
+
     fn of<'a>(&self, body: &'a [u8], text: &'a [u8]) -> &'a [u8] {
+        let range = self.start as usize..self.end as usize;
         match self.source {
-            Source::Body => &body[self.start..self.end],
-            Source::Text => &text[self.start..self.end],
+            Source::Body => &body[range],
+            Source::Text | Source::Again => &text[range],
         }
     }
 }
 
-/// One line of a [`Batch`].
+/// One line of a [`Batch`], or those of one row of the parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
-    /// Where the line ends: how many pieces there are up to there.
+    /// Where it ends: how many pieces there are up to there.
     pub end: usize,
     /// Identity of stream and primary key: 128 bits, so that two keys of any organization differ.
     pub key: u128,
     /// Digest of the record's content; 0 where a record is written once a run whatever it holds.
     pub content: u64,
+    /// How many lines it has.
+    pub records: u32,
     /// Whether it is added to the batch's `count` once it is written.
     pub counted: bool,
 }
@@ -158,8 +195,8 @@ pub struct Batch {
     pub sent: Instant,
     /// Where written rows are counted that are to be.
     pub count: Option<Arc<AtomicU64>>,
-    /// The answer that the lines are of; empty where they have nothing of it.
-    body: Vec<u8>,
+    /// The answer that the lines are of, which the lines of other streams may share; empty where they have nothing of it.
+    body: Bytes,
     pub lines: Lines,
     pub rows: Vec<Row>,
     pub notes: Notes,
@@ -171,7 +208,7 @@ impl Batch {
             stream,
             sent,
             count: None,
-            body: Vec::new(),
+            body: Bytes::new(),
             lines: Lines::default(),
             rows: Vec::new(),
             notes: Notes::default(),
@@ -179,14 +216,14 @@ impl Batch {
     }
 
     /// Keeps the body that the lines are of, if they have stretches of it.
-    pub fn keep(&mut self, body: Vec<u8>) {
+    pub fn keep(&mut self, body: impl Into<Bytes>) {
         if self
             .lines
             .pieces
             .iter()
             .any(|piece| piece.source == Source::Body)
         {
-            self.body = body;
+            self.body = body.into();
         }
     }
 
@@ -269,21 +306,27 @@ mod tests {
     }
 
     proptest! {
-        /// A part is text, or a stretch of the body that begins behind the last one or elsewhere; or a row ends, or
-        /// is taken out again.
+        /// A part is text, or text that was there before, or a stretch of the body that begins behind the last one or
+        /// elsewhere; or a row ends, or is taken out again.
         #[test]
         fn lines_are_what_was_appended_however_little_is_taken_at_once(
-            parts in proptest::collection::vec((0..5u8, 0..600usize, 1..700usize), 0..40),
+            parts in proptest::collection::vec((0..6u8, 0..600usize, 1..700usize), 0..40),
             most in 1..3_000usize,
         ) {
             let body: Vec<u8> = (0..=250).cycle().take(4_000).collect();
             let (mut batch, mut rows, mut row, mut last) = (batch(), Vec::new(), Vec::new(), 0);
-            let mut began = 0;
+            let (mut began, mut text) = (0, 0..0);
             for (kind, start, length) in parts.into_iter().chain([(4, 0, 0)]) {
                 match kind {
                     0 => {
-                        batch.lines.text(&body).extend(std::iter::repeat_n(b'x', length));
+                        let out = batch.lines.text(&body);
+                        text = out.len()..out.len() + length;
+                        out.extend(std::iter::repeat_n(b'x', length));
                         row.extend(std::iter::repeat_n(b'x', length));
+                    }
+                    5 => {
+                        batch.lines.again(&body, text.clone());
+                        row.extend(std::iter::repeat_n(b'x', text.len()));
                     }
                     1 | 2 => {
                         let start = if kind == 1 { start } else { last };
@@ -291,7 +334,10 @@ mod tests {
                         batch.lines.stretch(&body, start, last);
                         row.extend_from_slice(&body[start..last]);
                     }
-                    3 => prop_assert_eq!(batch.lines.take(&body, began), std::mem::take(&mut row)),
+                    3 => {
+                        prop_assert_eq!(batch.lines.take(&body, began), std::mem::take(&mut row));
+                        text = 0..0;
+                    }
                     _ => {
                         let digest = batch.lines.digest(&body, began);
                         prop_assert_eq!(digest, xxhash_rust::xxh3::xxh3_64(&row), "it is of the bytes, however they are stored");

@@ -1,6 +1,8 @@
 //! From rows to RECORD lines.
 
 mod convert;
+mod cut;
+mod cut_columns;
 pub(crate) mod flatten;
 pub mod frame;
 mod instant;

@@ -6,16 +6,20 @@
 //! Everywhere: U+0000 and lone surrogates become U+FFFD, numbers beyond 64 bits become text, and containers deeper
 //! than [`json::MAX_DEPTH`] become `null`. Of equal keys of one object the first counts.
 
+use crate::record::cut_columns::CutColumns;
 use crate::record::flatten::Flattener;
 use crate::record::frame::Frame;
-use crate::record::lines::{Batch, Row};
+use crate::record::lines::{Batch, Lines, Row};
 use crate::record::mask::Mask;
+use crate::record::notes::Notes;
 use crate::record::schema::{Properties, Property};
 use crate::record::value::{SLOTS, ValueWriter};
 use crate::streams::{Derived, StreamDef};
 use serde_json::Value;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tap_sentry_json::{self as json, Document};
+use tokio::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Why a row cannot become a record.
@@ -30,13 +34,17 @@ pub enum RowError {
 /// The slot of a column and the path below it.
 type Source = (usize, &'static [&'static str]);
 
+const MIB: usize = 1 << 20;
+
 /// How rows of one stream become records.
 #[derive(Debug)]
 pub struct Projection {
     def: &'static StreamDef,
     /// What stands before the record in each line.
     envelope: String,
-    columns: Properties,
+    pub(super) columns: Properties,
+    /// Where its rows stand inside those of the parent.
+    pub(super) cut: Option<CutColumns>,
     /// The slot of each part of the primary key; `None`: a column of the context.
     key: Vec<(&'static str, Option<usize>)>,
     /// The columns that are found elsewhere in the row, and where.
@@ -47,6 +55,8 @@ pub struct Projection {
     mask: Option<Mask>,
     flattener: Option<Flattener>,
     version: Option<i64>,
+    /// Bytes of text, and pieces, that the last answer's lines had for each MiB of it.
+    size: [AtomicUsize; 2],
 }
 
 impl Projection {
@@ -58,6 +68,8 @@ impl Projection {
         keep_unknown: bool,
     ) -> Self {
         let mut columns = Properties::new(schema, selected);
+        let cut = def.cut.as_ref();
+        let cut = cut.map(|cut| CutColumns::new(cut, def.key, &mut columns));
         let mut slots = 0;
         let mut slot = |columns: &mut Properties, name: &str| {
             *columns.get_or_add(name).slot.get_or_insert_with(|| {
@@ -65,9 +77,9 @@ impl Projection {
                 slots - 1
             })
         };
-        let key = def
-            .key
-            .iter()
+        // What is cut is known by its parent.
+        let key = def.key.iter().filter(|_| cut.is_none());
+        let key = key
             .map(|name| {
                 let in_row = !def.columns.contains(name);
                 (*name, in_row.then(|| slot(&mut columns, name)))
@@ -98,6 +110,7 @@ impl Projection {
             def,
             envelope: format!(r#"{{"type":"RECORD","stream":"{}","record":"#, def.name()),
             columns,
+            cut,
             key,
             derived,
             context,
@@ -105,6 +118,29 @@ impl Projection {
             mask: None,
             flattener: None,
             version: None,
+            size: Default::default(),
+        }
+    }
+
+    /// A batch for the lines of an answer of so many bytes. It has room for as much as the last one had: what grows beside
+    /// others is copied again and again, and leaves holes in memory.
+    pub fn batch(&self, sent: Instant, bytes: usize) -> Batch {
+        let expected = self.size.each_ref().map(|of_a_mib| {
+            let expected = of_a_mib.load(Ordering::Relaxed) * bytes / MIB;
+            expected + expected / 16
+        });
+        let mut batch = Batch::new(self.def, sent);
+        batch.lines = Lines::expecting(expected[0], expected[1]);
+        batch
+    }
+
+    /// The batch is complete.
+    pub fn complete(&self, batch: &mut Batch, bytes: usize) {
+        let (text, pieces) = batch.lines.complete();
+        for (of_a_mib, now) in self.size.iter().zip([text, pieces]) {
+            // What small answers have says little of large ones.
+            let now = (now * MIB / bytes.max(1)).min(2 * MIB);
+            of_a_mib.store(now, Ordering::Relaxed);
         }
     }
 
@@ -181,56 +217,92 @@ impl Projection {
             lines, notes, rows, ..
         } = batch;
         let body = doc.bytes();
-        let is_changed = self.mask.is_some() || self.flattener.is_some();
-        lines.text(body).extend_from_slice(self.envelope.as_bytes());
-        let record = if is_changed { lines.mark(body) } else { 0 };
+        let record = self.open(lines, body);
         lines.text(body).extend_from_slice(frame.head.as_bytes());
-
         let mut first = self.context.is_empty();
-        let mut writer = ValueWriter::new(doc, row, lines, notes, self.keep_unknown);
-        writer.row(&self.columns, row, &mut first);
-        for (column, sources) in &self.derived {
-            let found = sources
-                .iter()
-                .filter_map(|(slot, path)| doc.lookup(writer.slots[*slot]?, path))
-                .find(|found| doc.text(*found) != b"null");
-            if let Some(found) = found {
-                writer.derived(column, found, &mut first);
-            }
-        }
+        let slots = self.members(doc, row, lines, notes, &mut first);
 
         let mut key = Xxh3::new();
         key.update(&frame.key_seed);
         for (name, slot) in &self.key {
             let Some(slot) = slot else { continue };
-            let value = writer.slots[*slot].map_or(&b"null"[..], |value| doc.text(value));
-            if value == b"null" || value == br#""""# {
+            let value = slots[*slot].map_or(&b"null"[..], |value| doc.text(value));
+            if is_nothing(value) {
                 return Err(RowError::NoKey(name));
             }
             key.update(&[0]);
             key.update(value);
         }
 
-        if is_changed {
-            lines.text(body).push(b'}');
-            let written = lines.take(body, record);
-            let out = lines.text(body);
-            self.change(&written, out)?;
-            out.pop();
-        }
-        let content = if self.def.immutable {
-            0
-        } else {
-            lines.digest(body, began)
-        };
+        self.close(lines, body, record)?;
+        let content = self.content(lines, body, began);
         lines.text(body).extend_from_slice(frame.tail.as_bytes());
         rows.push(Row {
             end: lines.mark(body),
             key: key.digest128(),
             content,
+            records: 1,
             counted: false,
         });
         Ok(())
+    }
+
+    /// Begins a line. Returns where its record begins, if it is to be changed.
+    pub(super) fn open(&self, lines: &mut Lines, body: &[u8]) -> Option<usize> {
+        lines.text(body).extend_from_slice(self.envelope.as_bytes());
+        let is_changed = self.mask.is_some() || self.flattener.is_some();
+        is_changed.then(|| lines.mark(body))
+    }
+
+    /// Writes the columns that stand in a row, and those derived from it. Returns the values of the slots.
+    #[inline]
+    pub(super) fn members(
+        &self,
+        doc: &Document<'_>,
+        row: json::Value,
+        lines: &mut Lines,
+        notes: &mut Notes,
+        first: &mut bool,
+    ) -> [Option<json::Value>; SLOTS] {
+        let mut writer = ValueWriter::new(doc, row, lines, notes, self.keep_unknown);
+        writer.row(&self.columns, row, first);
+        for (column, sources) in &self.derived {
+            let found = sources
+                .iter()
+                .filter_map(|(slot, path)| doc.lookup(writer.slots[*slot]?, path))
+                .find(|found| doc.text(*found) != b"null");
+            if let Some(found) = found {
+                writer.derived(column, found, first);
+            }
+        }
+        writer.slots
+    }
+
+    /// Ends a record, which is changed now if it is to be.
+    pub(super) fn close(
+        &self,
+        lines: &mut Lines,
+        body: &[u8],
+        record: Option<usize>,
+    ) -> Result<(), RowError> {
+        let Some(record) = record else {
+            return Ok(());
+        };
+        lines.text(body).push(b'}');
+        let written = lines.take(body, record);
+        let out = lines.text(body);
+        self.change(&written, out)?;
+        out.pop();
+        Ok(())
+    }
+
+    /// The digest by which a record is known to have changed since it was written.
+    pub(super) fn content(&self, lines: &mut Lines, body: &[u8], began: usize) -> u64 {
+        if self.def.immutable {
+            0
+        } else {
+            lines.digest(body, began)
+        }
     }
 
     /// Writes a record masked and flattened. Both need it as a tree, so it is parsed again: streams for which neither is
@@ -247,6 +319,11 @@ impl Projection {
         }
         serde_json::to_writer(out, &record).map_err(|_| RowError::NotAnObject)
     }
+}
+
+/// Whether a value of the key identifies nothing.
+pub(super) fn is_nothing(value: &[u8]) -> bool {
+    value == b"null" || value == br#""""#
 }
 
 #[cfg(test)]

@@ -232,6 +232,11 @@ impl Properties {
         self.index.get(name.as_bytes()).map(|i| &mut self.list[*i])
     }
 
+    /// The property of this name.
+    pub fn get(&self, name: &str) -> Option<&Property> {
+        self.index.get(name.as_bytes()).map(|i| &self.list[*i])
+    }
+
     /// The property of this name, which is known but not written where the schema lacks it.
     pub fn get_or_add(&mut self, name: &str) -> &mut Property {
         let i = match self.index.get(name.as_bytes()) {

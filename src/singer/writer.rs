@@ -180,7 +180,7 @@ impl<W: Write> Writer<W> {
         let (mut records, mut counted, mut from, mut start) = (0, 0, 0, 0);
         for row in &batch.rows {
             if self.written.admits(row.key, row.content, batch.sent) {
-                records += 1;
+                records += u64::from(row.records);
                 counted += u64::from(row.counted);
             } else {
                 batch.write(from, start, &mut self.out)?;
@@ -258,6 +258,7 @@ mod tests {
                 end: batch.lines.mark(&[]),
                 key: *key,
                 content: *content,
+                records: 1,
                 counted: false,
             });
         }

@@ -1,5 +1,6 @@
 //! What an entry of the table of streams holds.
 
+use crate::streams::cut::Cut;
 use tap_sentry_api::endpoint::{Endpoint, LIST};
 
 /// Everything that makes one stream differ from another.
@@ -15,6 +16,8 @@ pub struct StreamDef {
     pub details_query: &'static [(&'static str, &'static str)],
     /// The stream whose rows it is read for.
     pub parent: Option<Parent>,
+    /// Its rows stand inside the parent's rows, and are not asked for.
+    pub cut: Option<Cut>,
     /// Whether a run reads everything or what is new.
     pub replication: Replication,
     /// Path parameters that every record carries as columns.
@@ -65,6 +68,7 @@ pub const FULL_TABLE: StreamDef = StreamDef {
     key: &["id"],
     details_query: &[],
     parent: None,
+    cut: None,
     replication: Replication::FullTable,
     columns: &["organization_slug"],
     derived: &[],

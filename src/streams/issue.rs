@@ -22,7 +22,7 @@ const ISSUE: StreamDef = StreamDef {
 };
 
 /// What the streams of events have in common.
-const EVENT: StreamDef = StreamDef {
+pub(super) const EVENT: StreamDef = StreamDef {
     key: &["projectID", "eventID"],
     replication: Replication::with_parent("dateCreated"),
     columns: &["organization_slug", "project_slug"],
@@ -102,7 +102,7 @@ pub const ISSUE_DETAIL: StreamDef = StreamDef {
     ..ISSUE
 };
 
-const EVENTS_OF_AN_ISSUE: Endpoint = Endpoint {
+pub(super) const EVENTS_OF_AN_ISSUE: Endpoint = Endpoint {
     name: "events",
     path: "organizations/{organization_slug}/issues/{issue_id}/events/",
     // Pinned windows and counts take the place of repetition.

@@ -2,7 +2,9 @@
 //!
 //! A new stream is one entry in the file of its subject, one schema in `schemas/`, and one line in [`STREAMS`].
 
+mod cut;
 mod def;
+mod event_part;
 mod issue;
 mod organization;
 mod people;
@@ -10,6 +12,7 @@ pub mod personal;
 mod project;
 mod release;
 
+pub use cut::{Cut, InRow, Step};
 pub use def::{
     Activity, Choice, Counted, Derived, Parent, Replication, Search, StreamDef, Together, Windows,
     is_error,
@@ -29,6 +32,10 @@ pub static STREAMS: &[StreamDef] = &[
     issue::ISSUES,
     issue::ISSUE_DETAIL,
     issue::EVENTS,
+    event_part::EVENT_TAGS,
+    event_part::EVENT_EXCEPTIONS,
+    event_part::EVENT_STACK_FRAMES,
+    event_part::EVENT_BREADCRUMBS,
     issue::EVENT_DETAIL,
     release::RELEASES,
     release::RELEASE,
@@ -158,6 +165,48 @@ mod tests {
                     schema["properties"][key]["type"].is_string(),
                     "{}: {key} must not be nullable",
                     def.name()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_cut_is_known_by_its_parent_and_its_places() {
+        for def in STREAMS {
+            let Some(cut) = def.cut else { continue };
+            let name = def.name();
+            let parent = def.parent.and_then(|parent| find(parent.stream));
+            let parent = parent.unwrap_or_else(|| panic!("{name}"));
+            assert_eq!(def.endpoint.path, parent.endpoint.path, "{name}");
+            assert!(def.children().next().is_none(), "{name}");
+            let schema = schema(def);
+            let carried: Vec<_> = cut.carried.iter().map(|(column, _)| *column).collect();
+            for list in cut.lists {
+                let fixed = list.fixed.iter().map(|(column, value)| {
+                    let value: Value = serde_json::from_str(value).expect(value);
+                    assert!(!value.is_null(), "{name}: {column}");
+                    *column
+                });
+                let places = list.steps.iter().filter_map(|step| match step {
+                    Step::Each(column) => Some(*column),
+                    Step::Member(_) | Step::Where(..) => None,
+                });
+                let own: Vec<_> = fixed.chain(places).collect();
+                let key: HashSet<_> = parent.key.iter().chain(&own).collect();
+                assert_eq!(
+                    key,
+                    def.key.iter().collect(),
+                    "{name}: each list has its key"
+                );
+                assert!(matches!(list.steps.last(), Some(Step::Each(_))), "{name}");
+            }
+            for key in parent.key.iter().copied().chain(parent.replication_key()) {
+                assert!(carried.contains(&key), "{name}: {key}");
+            }
+            for column in carried.iter().chain(cut.pair.iter().flatten()) {
+                assert!(
+                    schema["properties"].get(column).is_some(),
+                    "{name}: {column}"
                 );
             }
         }

@@ -1,6 +1,5 @@
 //! One list or object at one place: its pages, whose records go to the writer.
 
-use crate::record::frame::Frame;
 use crate::record::lines::Batch;
 use crate::record::notes::Notes;
 use crate::report::run::Skip;
@@ -9,9 +8,10 @@ use crate::sync::by_project::ByProject;
 use crate::sync::failure::Failure;
 use crate::sync::list::{PageRows, Pass, Source};
 use crate::sync::plan::Node;
+use crate::sync::records::Records;
 use crate::sync::row::{Bind, Reference, Row, identified, identity, instant, is_a_row};
 use crate::sync::session::Session;
-use chrono::{SecondsFormat, Utc};
+use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -127,8 +127,9 @@ impl<'a> Listing<'a> {
 
     fn pages(&self, window: Option<Window>) -> Pages<'a> {
         let def = self.node.def;
-        let details = self.session.settings.fetch_event_details;
-        let details = if details { def.details_query } else { &[] };
+        let is_full =
+            self.session.settings.fetch_event_details || self.node.in_full_rows().next().is_some();
+        let details = if is_full { def.details_query } else { &[] };
         let endpoint = self.endpoint();
         let mut query = self.context.query(endpoint, details, self.projects);
         query.extend(self.query.iter().cloned());
@@ -136,6 +137,7 @@ impl<'a> Listing<'a> {
         let window = window.filter(|_| endpoint.rows != Rows::Object);
         let client = self.session.client;
         let pages = Pages::new(client, endpoint, self.context.clone(), query, window);
+        let pages = pages.looked_into(self.node.depth());
         match self.probe {
             Some(rows) => pages.probing(rows),
             None if self.owners.is_some() => pages.of_full_size(),
@@ -143,18 +145,26 @@ impl<'a> Listing<'a> {
         }
     }
 
-    async fn send(&self, mut batch: Batch, page: Page) -> Result<(), Closed> {
+    async fn send(&self, batches: Vec<Batch>, page: Page) -> Result<(), Closed> {
         let most = if self.first_only { 1 } else { usize::MAX };
-        batch.rows.truncate(most);
-        if batch.rows.is_empty() && batch.notes == Notes::default() {
-            return Ok(());
-        }
+        let batches = batches.into_iter().filter_map(|mut batch| {
+            batch.rows.truncate(most);
+            let is_empty = batch.rows.is_empty() && batch.notes == Notes::default();
+            (!is_empty).then_some(batch)
+        });
         let Page {
             mut body, memory, ..
         } = page;
-        batch.keep(body.take());
-        let event = Event::Records(Box::new(batch), Some(memory));
-        self.session.sender.send(event).await
+        let body = Bytes::from(body.take());
+        let (mut batches, mut memory) = (batches.peekable(), Some(memory));
+        while let Some(mut batch) = batches.next() {
+            batch.keep(body.clone());
+            // They share the body: it is out of memory with the last of them.
+            let memory = memory.take_if(|_| batches.peek().is_none());
+            let event = Event::Records(Box::new(batch), memory);
+            self.session.sender.send(event).await?;
+        }
+        Ok(())
     }
 
     /// Makes records and rows of a body.
@@ -170,13 +180,11 @@ impl<'a> Listing<'a> {
         } = page;
         let doc = body.document().map_err(Kind::from)?;
         let def = self.node.def;
-        let extracted = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
-        let emit = self.node.emit.as_ref().filter(|_| self.emit);
+        let answer = (*sent, doc.bytes().len());
+        let mut records = Records::new(self.node, self.emit, self.first_only, answer);
         let counter = self.session.counts;
         let counter = counter.and_then(|counts| counts.counter(def, &self.context));
-        let mut frames: Vec<(&Params, Frame)> = Vec::new();
-        let mut batch = emit.map(|selected| Batch::new(selected.def, *sent));
-        if let (Some(batch), Some(counter)) = (&mut batch, &counter) {
+        if let (Some(batch), Some(counter)) = (records.own(), &counter) {
             batch.count = Some(Arc::clone(&counter.written));
         }
         let mut read = Read::default();
@@ -221,20 +229,18 @@ impl<'a> Listing<'a> {
                     return Ok(());
                 }
             }
-            if let (Some(batch), Some(selected)) = (&mut batch, emit) {
-                let projection = &selected.projection;
-                let known = frames.iter().position(|(of, _)| std::ptr::eq(*of, place));
-                let known = known.unwrap_or_else(|| {
-                    let frame = projection.frame(|name| place.get(name), &extracted);
-                    frames.push((place, frame));
-                    frames.len() - 1
-                });
-                if let Err(e) = projection.write(&doc, row, &frames[known].1, batch) {
+            let mut key = None;
+            match records.add(&doc, row, place) {
+                Ok(None) => {}
+                Ok(Some(written)) => {
+                    key = Some(written.key);
+                    if let Some(counter) = &counter {
+                        written.counted = counter.counts(&doc, row);
+                    }
+                }
+                Err(e) => {
                     incomplete(e.to_string());
                     return Ok(());
-                }
-                if let (Some(counter), Some(written)) = (&counter, batch.rows.last_mut()) {
-                    written.counted = counter.counts(&doc, row);
                 }
             }
             let mut reference = None;
@@ -249,12 +255,8 @@ impl<'a> Listing<'a> {
                     reference.bind.splice(0..0, project.iter().cloned());
                 }
             }
-            let written = batch.as_ref().and_then(|batch| batch.rows.last());
             read.page.rows.push(Row {
-                key: written.map_or_else(
-                    || identity(doc.text(row), reference.as_ref()),
-                    |written| written.key,
-                ),
+                key: key.unwrap_or_else(|| identity(doc.text(row), reference.as_ref())),
                 reference,
                 instant: None,
             });
@@ -302,7 +304,7 @@ impl<'a> Listing<'a> {
         read.page.hits = *hits;
         read.page.more = matches!(next, Some(Next::Page(_)));
         read.page.ends = matches!(next, Some(Next::Nothing));
-        read.batch = batch;
+        read.batches = records.into_batches();
         Ok(read)
     }
 
@@ -321,7 +323,7 @@ impl<'a> Listing<'a> {
 #[derive(Default)]
 struct Read {
     page: PageRows,
-    batch: Option<Batch>,
+    batches: Vec<Batch>,
     /// How many rows it has, also those that were left out.
     answered: usize,
     slugs: Vec<String>,
@@ -397,9 +399,7 @@ impl Pass for ListingPass<'_> {
                 }
             };
             self.listing.listed(read.slugs);
-            if let Some(batch) = read.batch {
-                self.listing.send(batch, page).await?;
-            }
+            self.listing.send(read.batches, page).await?;
             for skip in read.skips {
                 session.skip(skip).await?;
             }

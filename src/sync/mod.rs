@@ -10,6 +10,7 @@ pub(crate) mod listing;
 pub(crate) mod organization;
 pub(crate) mod plan;
 pub(crate) mod progress;
+pub(crate) mod records;
 pub(crate) mod row;
 pub(crate) mod session;
 pub(crate) mod turn;

@@ -65,6 +65,9 @@ impl<'a> Sync<'a> {
     /// # Errors
     /// What ends the run at once; what could not be extracted otherwise is in the report.
     pub async fn run(mut self) -> Result<(), Stop> {
+        for node in self.tree {
+            tell_of_full_rows(node, &self.session.settings);
+        }
         let organizations = organization_slugs(&self.session).await?;
         let contexts: Vec<Params> = organizations
             .into_iter()
@@ -433,4 +436,19 @@ pub async fn organization_slugs(session: &Session<'_>) -> Result<Vec<String>, St
         return Err(Stop::Error(Error::Setup("the list of the token's organizations is empty; set `organization` to the slug of yours (tokens of internal integrations need this)".to_owned())));
     }
     Ok(slugs)
+}
+
+/// Says that rows are read in full though nobody has asked for them so, and why.
+fn tell_of_full_rows(node: &Node, settings: &Settings) {
+    let cuts = node.in_full_rows().map(|node| node.def.name());
+    let cuts: Vec<&str> = cuts.collect();
+    if !cuts.is_empty() && !settings.fetch_event_details {
+        let name = node.def.name();
+        let (what, cuts) = (node.emit.as_ref(), cuts.join(", "));
+        let what = what.map_or("read", |_| "read and written");
+        log::info!(target: name, "`{name}` is {what} in full, as with `fetch_event_details`, because of what is cut from it: {cuts}");
+    }
+    for child in &node.children {
+        tell_of_full_rows(child, settings);
+    }
 }

@@ -23,6 +23,9 @@ pub struct Node {
     pub def: &'static StreamDef,
     /// `None`: read for its children, not written.
     pub emit: Option<Selected>,
+    /// Those that are cut out of its rows.
+    pub cuts: Vec<Node>,
+    /// Those that are asked for.
     pub children: Vec<Node>,
 }
 
@@ -32,14 +35,32 @@ impl Node {
         Self {
             def,
             emit: None,
+            cuts: Vec::new(),
             children: Vec::new(),
         }
+    }
+
+    /// Those of its streams that stand in its full rows only.
+    pub fn in_full_rows(&self) -> impl Iterator<Item = &Self> {
+        let cuts = self.cuts.iter();
+        cuts.filter(|node| node.def.cut.is_some_and(|cut| cut.in_full_rows))
+    }
+
+    /// How deep its rows are looked into.
+    pub fn depth(&self) -> usize {
+        let cuts = self.cuts.iter().filter_map(|node| node.def.cut);
+        cuts.map(|cut| cut.depth()).max().unwrap_or(0)
+    }
+
+    /// Those directly below it.
+    fn below(&self) -> impl Iterator<Item = &Self> {
+        self.cuts.iter().chain(&self.children)
     }
 
     /// This node and all below it.
     pub fn streams(&self) -> Vec<&'static str> {
         std::iter::once(self.def.name())
-            .chain(self.children.iter().flat_map(Self::streams))
+            .chain(self.below().flat_map(Self::streams))
             .collect()
     }
 
@@ -53,7 +74,7 @@ impl Node {
     pub fn incremental(&self) -> Vec<&Self> {
         let own = (self.emit.is_some() && self.def.replication_key().is_some()).then_some(self);
         own.into_iter()
-            .chain(self.children.iter().flat_map(Self::incremental))
+            .chain(self.below().flat_map(Self::incremental))
             .collect()
     }
 }
@@ -77,13 +98,12 @@ pub fn tree(selection: Selection) -> Vec<Node> {
 fn subtree(def: &'static StreamDef, selected: &mut [Option<Selected>]) -> Option<Node> {
     let i = STREAMS.iter().position(|d| d.name() == def.name())?;
     let emit = selected[i].take();
-    let children: Vec<_> = def
-        .children()
-        .filter_map(|child| subtree(child, selected))
-        .collect();
-    (emit.is_some() || !children.is_empty()).then_some(Node {
+    let below = def.children().filter_map(|child| subtree(child, selected));
+    let (cuts, children): (Vec<_>, Vec<_>) = below.partition(|node| node.def.cut.is_some());
+    (emit.is_some() || !cuts.is_empty() || !children.is_empty()).then_some(Node {
         def,
         emit,
+        cuts,
         children,
     })
 }

@@ -24,6 +24,7 @@ mod config;
 mod discovery;
 mod dsl;
 mod environment;
+mod event_parts;
 mod flattening;
 mod fuzz;
 mod gaps;

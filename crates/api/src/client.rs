@@ -290,6 +290,7 @@ impl Client {
             url: self.url(request, by_slug),
             organization: request.params.get(ORGANIZATION).map(str::to_owned),
             page: request.page,
+            depth: request.depth,
             traffic: Arc::clone(&self.traffic),
             clock: Arc::clone(&self.clock),
             timeout: self.timeout,

@@ -7,7 +7,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Kind, MAX_BODY};
 use crate::html;
 use crate::link::{Next, next_page};
-use crate::request::{INDEXED_DEPTH, Seen};
+use crate::request::Seen;
 use crate::retry::LONGEST_REFUSAL;
 use crate::route::Route;
 use crate::throttle::{Permit, RateHeaders};
@@ -38,6 +38,8 @@ pub struct Exchange {
     pub organization: Option<String>,
     /// Counted from 1, for the log.
     pub page: usize,
+    /// How deep the check of the answer notes where things end.
+    pub depth: usize,
     pub traffic: Arc<Traffic>,
     pub clock: Arc<ServerClock>,
     pub timeout: Duration,
@@ -172,7 +174,7 @@ impl Exchange {
             .content_length()
             .and_then(|length| usize::try_from(length).ok())
             .unwrap_or(0);
-        let mut body = Body::expecting(expected.min(MAX_BODY), INDEXED_DEPTH);
+        let mut body = Body::expecting(expected.min(MAX_BODY), self.depth);
         let cut = |e| match self.transport(&e, started) {
             Kind::Transport(text) => Kind::Cut(text),
             kind => kind,

@@ -6,7 +6,7 @@ use crate::error::{ApiError, Kind};
 use crate::link::{Cursor, Next};
 use crate::page_size::{PAGE_SIZE, PageSize, SMALLER_PAGES};
 use crate::params::Params;
-use crate::request::{Page, Request};
+use crate::request::{INDEXED_DEPTH, Page, Request};
 use crate::window::Window;
 use serde::de::DeserializeOwned;
 use std::collections::HashSet;
@@ -31,6 +31,7 @@ pub struct Pages<'a> {
     params: Params,
     query: Vec<(&'static str, String)>,
     window: Option<Window>,
+    depth: usize,
     /// What the list is called among all of the client.
     name: String,
     size: PageSize,
@@ -73,6 +74,7 @@ impl<'a> Pages<'a> {
             params,
             query,
             window,
+            depth: INDEXED_DEPTH,
             name,
             size: known.unwrap_or(PageSize::FULL),
             tries_larger: false,
@@ -94,6 +96,13 @@ impl<'a> Pages<'a> {
     #[must_use]
     pub fn at_most(mut self, pages: usize) -> Self {
         self.most = pages;
+        self
+    }
+
+    /// Its pages are looked into so deep, if that is deeper than usual; see [`Request::depth`].
+    #[must_use]
+    pub fn looked_into(mut self, depth: usize) -> Self {
+        self.depth = self.depth.max(depth);
         self
     }
 
@@ -308,6 +317,7 @@ impl<'a> Pages<'a> {
             page: self.page,
             divisible: self.divisible(),
             heavy_retries: self.heavy_retries(),
+            depth: self.depth,
         }
     }
 

@@ -27,6 +27,8 @@ pub struct Request {
     pub divisible: bool,
     /// Further tries after a failure that a smaller page may cure, if not as many as after any other.
     pub heavy_retries: Option<u32>,
+    /// How deep the check of the answer notes where things end. What is deeper can be read too, but slower.
+    pub depth: usize,
 }
 
 impl Request {
@@ -40,6 +42,7 @@ impl Request {
             page: 1,
             divisible: false,
             heavy_retries: None,
+            depth: INDEXED_DEPTH,
         }
     }
 

@@ -24,7 +24,7 @@ pub fn text(issue: &Issue, event: EventRef<'_>, size: Size) -> String {
             Size::Full => Value::Object(full(issue, event, 3, 5)).to_string(),
         },
         EventRef::Synthetic(synthetic, index) => {
-            let templates = Templates::of(synthetic.event_bytes);
+            let templates = Templates::of(synthetic.event_bytes, synthetic.more_tags);
             let template = match size {
                 Size::Simple => &templates.simple,
                 Size::Full => &templates.full,
@@ -137,8 +137,17 @@ fn location(issue: &Issue) -> Option<&'static str> {
     (issue.kind == Kind::ERROR).then_some("tasks.py")
 }
 
+/// Puts in place what is not as usual.
+fn adapt(record: &mut Map<String, Value>, event: &Event) {
+    for (key, value) in &event.body {
+        if let Some(usual) = record.get_mut(key) {
+            usual.clone_from(value);
+        }
+    }
+}
+
 fn simple(issue: &Issue, event: &Event) -> Value {
-    json!({
+    let mut record = json!({
         "id": event.id,
         "event.type": issue.kind.event_type,
         "groupID": issue.id.to_string(),
@@ -154,7 +163,11 @@ fn simple(issue: &Issue, event: &Event) -> Value {
         "dateCreated": window::second_text(event.second()),
         "crashFile": null,
         "metadata": issue.metadata,
-    })
+    });
+    if let Some(record) = record.as_object_mut() {
+        adapt(record, event);
+    }
+    record
 }
 
 fn full(issue: &Issue, event: &Event, frames: usize, crumbs: usize) -> Map<String, Value> {
@@ -215,6 +228,7 @@ fn full(issue: &Issue, event: &Event, frames: usize, crumbs: usize) -> Map<Strin
     match (record.as_object_mut().map(std::mem::take), more) {
         (Some(mut record), Value::Object(more)) => {
             record.extend(more);
+            adapt(&mut record, event);
             record
         }
         _ => unreachable!("both literals are objects"),
@@ -265,21 +279,20 @@ fn entries(issue: &Issue, event: &Event, frames: usize, crumbs: usize) -> Value 
                 .title
                 .split_once(": ")
                 .unwrap_or(("Error", &issue.title));
+            let (unhandled, raised) = (issue.unhandled, exception(kind, value, frames));
+            let mut values = vec![raised];
+            if event.id.starts_with(['0', '1', '2', '3']) {
+                // The cause comes first.
+                values.insert(0, exception("ConnectionResetError", "peer", frames.min(2)));
+                values[0]["mechanism"] = Value::Null;
+            }
+            for value in &mut values {
+                if !value["mechanism"].is_null() {
+                    value["mechanism"]["handled"] = json!(!unhandled);
+                }
+            }
             let exception = json!({"type": "exception", "data": {
-                "values": [{
-                    "type": kind,
-                    "value": value,
-                    "mechanism": {"type": "celery", "handled": !issue.unhandled},
-                    "threadId": null,
-                    "module": "builtins",
-                    "stacktrace": {
-                        "frames": (0..frames).map(frame).collect::<Vec<_>>(),
-                        "framesOmitted": null,
-                        "registers": null,
-                        "hasSystemFrames": true,
-                    },
-                    "rawStacktrace": null,
-                }],
+                "values": values,
                 "hasSystemFrames": true,
                 "excOmitted": null,
             }});
@@ -294,7 +307,11 @@ fn entries(issue: &Issue, event: &Event, frames: usize, crumbs: usize) -> Value 
                 "env": {"SERVER_NAME": "web-1"},
                 "inferredContentType": "application/json",
             }});
-            json!([exception, breadcrumbs, request])
+            let mut entries = vec![exception, breadcrumbs, request];
+            if event.id.starts_with(['4', '5']) {
+                entries.insert(1, threads(frames));
+            }
+            Value::Array(entries)
         }
         "default" => json!([
             {"type": "message", "data": {"formatted": event.message, "message": event.message, "params": ["a", 1]}},
@@ -313,6 +330,36 @@ fn entries(issue: &Issue, event: &Event, frames: usize, crumbs: usize) -> Value 
         ]),
         _ => json!([]),
     }
+}
+
+fn exception(kind: &str, value: &str, frames: usize) -> Value {
+    json!({
+        "type": kind,
+        "value": value,
+        "mechanism": {"type": "celery", "handled": true},
+        "threadId": null,
+        "module": "builtins",
+        "stacktrace": stack(frames),
+        "rawStacktrace": null,
+    })
+}
+
+fn stack(frames: usize) -> Value {
+    json!({
+        "frames": (0..frames).map(frame).collect::<Vec<_>>(),
+        "framesOmitted": null,
+        "registers": null,
+        "hasSystemFrames": true,
+    })
+}
+
+/// The one that crashed has its stack with the exception.
+fn threads(frames: usize) -> Value {
+    let thread = |id: u64, name: &str, crashed: bool| {
+        let stacktrace = (!crashed).then(|| stack(frames.min(2)));
+        json!({"id": id, "current": crashed, "crashed": crashed, "name": name, "stacktrace": stacktrace, "rawStacktrace": null, "state": null})
+    };
+    json!({"type": "threads", "data": {"values": [thread(1, "main", true), thread(7, "pool-1", false)]}})
 }
 
 fn frame(number: usize) -> Value {
@@ -371,21 +418,21 @@ const HOLE_ISSUE: u64 = 987_654_321_098;
 const HOLE_PROJECT: u64 = 876_543_210_987;
 const HOLE_SECOND: i64 = 981_173_106;
 
-/// By the size of the events.
-static TEMPLATES: Mutex<BTreeMap<usize, Arc<Templates>>> = Mutex::new(BTreeMap::new());
+/// By the size of the events and the number of tags that are not usual.
+static TEMPLATES: Mutex<BTreeMap<(usize, usize), Arc<Templates>>> = Mutex::new(BTreeMap::new());
 
 impl Templates {
     /// Those for events of about `bytes`, made once.
-    fn of(bytes: usize) -> Arc<Self> {
+    fn of(bytes: usize, more_tags: usize) -> Arc<Self> {
         let mut all = TEMPLATES.lock();
         let made = all
-            .entry(bytes)
-            .or_insert_with(|| Arc::new(Self::sized(bytes)));
+            .entry((bytes, more_tags))
+            .or_insert_with(|| Arc::new(Self::sized(bytes, more_tags)));
         Arc::clone(made)
     }
 
     /// Full events of about `bytes`, by the number of stack frames.
-    fn sized(bytes: usize) -> Self {
+    fn sized(bytes: usize, more_tags: usize) -> Self {
         let mut world = World::empty(window::at(HOLE_SECOND));
         world.add_issue_with_id(
             HOLE_ISSUE,
@@ -409,6 +456,10 @@ impl Templates {
         ]
         .map(|(key, value)| (Some(key.to_owned()), Some(value.to_owned())))
         .into();
+        event.tags.extend((0..more_tags).map(|number| {
+            let (key, value) = (format!("app.tag{number}"), format!("value {number}"));
+            (Some(key), Some(value))
+        }));
         let full_text = |frames| Value::Object(full(issue, &event, frames, 20)).to_string();
         let (none, one) = (full_text(0).len(), full_text(1).len());
         let frames = bytes.saturating_sub(none) / (one - none);

@@ -2,7 +2,7 @@
 
 use crate::synthetic::Synthetic;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -19,6 +19,8 @@ pub struct Event {
     /// Key and value may both be null.
     pub tags: Vec<(Option<String>, Option<String>)>,
     pub dist: Option<String>,
+    /// Members of its body that are not as usual.
+    pub body: Map<String, Value>,
 }
 
 impl Event {
@@ -33,6 +35,7 @@ impl Event {
             user: None,
             tags: Vec::new(),
             dist: None,
+            body: Map::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::seconds::Seconds;
 use crate::world::data::World;
+use crate::world::event::EventRef;
 use crate::world::issue::{Issue, Kind};
 use crate::world::organization::ProjectStatus;
 use chrono::{DateTime, Utc};
@@ -31,12 +32,6 @@ impl World {
     ) -> BTreeSet<String> {
         let chosen = |id: u64| project.is_none_or(|project| project == id);
         let window = self.retained(Seconds::new(start, end));
-        // Experiments are reached by naming their type only, so no extraction is expected to know them.
-        let issues = self.issues.values().filter(|issue| {
-            chosen(issue.project)
-                && self.listable(issue)
-                && (!issue.kind.hidden || issue.kind == Kind::FEEDBACK)
-        });
         match stream {
             "projects" | "project_detail" => self
                 .projects
@@ -55,16 +50,14 @@ impl World {
                 .listed_members()
                 .map(|member| member.id.to_string())
                 .collect(),
-            "issues" | "issue_detail" => issues
+            "issues" | "issue_detail" => self
+                .expected_issues(project)
                 .filter(|issue| issue.seen(window, &[]).is_some())
                 .map(|issue| issue.id.to_string())
                 .collect(),
-            "events" | "event_detail" => issues
-                .flat_map(|issue| {
-                    issue
-                        .events_in(window)
-                        .map(|event| format!("{}|{}", issue.project, event.id()))
-                })
+            "events" | "event_detail" => self
+                .expected_events(project, start, end)
+                .map(|(issue, event)| format!("{}|{}", issue.project, event.id()))
                 .collect(),
             "releases" | "release" => self
                 .releases
@@ -79,5 +72,25 @@ impl World {
                 .collect(),
             other => panic!("no truth about a stream named {other:?}"),
         }
+    }
+    /// Experiments are reached by naming their type only, so no extraction is expected to know them.
+    fn expected_issues(&self, project: Option<u64>) -> impl Iterator<Item = &Issue> {
+        self.issues.values().filter(move |issue| {
+            project.is_none_or(|project| project == issue.project)
+                && self.listable(issue)
+                && (!issue.kind.hidden || issue.kind == Kind::FEEDBACK)
+        })
+    }
+
+    /// The events that a complete extraction over `[start, end)` yields, and their issues.
+    pub(crate) fn expected_events(
+        &self,
+        project: Option<u64>,
+        start: DateTime<Utc>,
+        end: DateTime<Utc>,
+    ) -> impl Iterator<Item = (&Issue, EventRef<'_>)> {
+        let window = self.retained(Seconds::new(start, end));
+        self.expected_issues(project)
+            .flat_map(move |issue| issue.events_in(window).map(move |event| (issue, event)))
     }
 }

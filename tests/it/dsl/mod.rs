@@ -3,6 +3,7 @@
 mod catalog;
 mod dice;
 mod keys;
+mod parts;
 mod run;
 mod running;
 mod sentry;
@@ -13,6 +14,7 @@ mod time;
 pub use catalog::{all_streams, catalog, entry, metadata};
 pub use dice::{Dice, setting};
 pub use keys::{bookmark, union};
+pub use parts::{PARTS, parts};
 pub use run::Run;
 pub use running::Running;
 pub use sentry::Sentry;

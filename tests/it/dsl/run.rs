@@ -1,6 +1,7 @@
 //! A run that has ended, and what one can say about it.
 
 use super::keys::{Keys, bookmark, key_of};
+use super::parts::PARTS;
 use super::sentry::Sentry;
 use super::time::instant;
 use chrono::{DateTime, Utc};
@@ -257,7 +258,7 @@ impl Run {
     /// Whatever a bookmark of a STATE covers was printed before it, by this run or by the earlier ones.
     #[track_caller]
     pub fn no_state_is_ahead(&self, sentry: &Sentry, earlier: &[&Run]) -> &Self {
-        for stream in ["issues", "events", "releases"] {
+        for stream in ["issues", "events", "releases"].into_iter().chain(PARTS) {
             if !self.streams().contains(stream) {
                 continue;
             }
@@ -289,9 +290,7 @@ impl Run {
                         .parse()
                         .unwrap();
                     let reached = instant(&partition["start"]);
-                    let due = sentry
-                        .world()
-                        .expected(stream, Some(project), sentry.start, reached);
+                    let due = sentry.truth(stream, Some(project), reached);
                     let missing: Vec<_> = due
                         .difference(&written)
                         .filter(|key| !survivors.contains(*key))

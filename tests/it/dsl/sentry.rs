@@ -1,8 +1,11 @@
 //! A running sandbox, and the span of time that a test extracts from it.
 
+use super::keys::key_of;
+use super::parts::{PARTS, parts};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sentry_sandbox::world::{Issue, Kind, Organization};
-use sentry_sandbox::{Fault, FaultKind, Gate, Match, Options, Sandbox, World};
+use sentry_sandbox::{Fault, FaultKind, Gate, Match, Options, Sandbox, World, full_events};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::mpsc::{Receiver, channel};
@@ -96,7 +99,24 @@ impl Sentry {
     }
 
     pub fn expected_until(&self, stream: &str, end: DateTime<Utc>) -> BTreeSet<String> {
-        self.world().expected(stream, None, self.start, end)
+        self.truth(stream, None, end)
+    }
+
+    /// The keys that a complete extraction of `[start, end)` yields, of one project if it is given.
+    pub fn truth(
+        &self,
+        stream: &str,
+        project: Option<u64>,
+        end: DateTime<Utc>,
+    ) -> BTreeSet<String> {
+        let world = self.world();
+        if !PARTS.contains(&stream) {
+            return world.expected(stream, project, self.start, end);
+        }
+        let events = full_events(&world, project, self.start, end);
+        let rows = events.iter().flat_map(|event| parts(stream, event));
+        rows.map(|row| key_of(stream, &Value::Object(row)))
+            .collect()
     }
 
     pub fn project(&self, slug: &str) -> u64 {
