@@ -1,9 +1,9 @@
 //! What a complete extraction must yield.
 
+use crate::lists::{List, Place, Within};
 use crate::seconds::Seconds;
 use crate::world::data::World;
-use crate::world::issue::{Issue, Kind};
-use crate::world::organization::ProjectStatus;
+use crate::world::issue::Issue;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
 
@@ -31,17 +31,12 @@ impl World {
     ) -> BTreeSet<String> {
         let chosen = |id: u64| project.is_none_or(|project| project == id);
         let window = self.retained(Seconds::new(start, end));
-        // Experiments are reached by naming their type only, so no extraction is expected to know them.
-        let issues = self.issues.values().filter(|issue| {
-            chosen(issue.project)
-                && self.listable(issue)
-                && (!issue.kind.hidden || issue.kind == Kind::FEEDBACK)
-        });
+        let issues = self.reached_issues();
+        let issues = issues.filter(|issue| chosen(issue.project));
         match stream {
             "projects" | "project_detail" => self
-                .projects
-                .iter()
-                .filter(|project| chosen(project.id) && project.status == ProjectStatus::Active)
+                .active_projects()
+                .filter(|project| chosen(project.id))
                 .map(|project| project.id.to_string())
                 .collect(),
             "teams" => self.teams.iter().map(|team| team.id.to_string()).collect(),
@@ -77,7 +72,24 @@ impl World {
                 .filter(|release| start <= release.date_created && release.date_created < end)
                 .map(|release| format!("{}|{}", self.organizations[0].slug, release.version))
                 .collect(),
-            other => panic!("no truth about a stream named {other:?}"),
+            other => {
+                let list = List::named(other)
+                    .unwrap_or_else(|| panic!("no truth about a stream named {other:?}"));
+                let within = Within {
+                    project,
+                    start,
+                    end,
+                };
+                let places = Place::all(list, self, &within);
+                places
+                    .iter()
+                    .flat_map(|place| {
+                        let rows = list.rows(place, None);
+                        let keys = rows.iter().map(|row| list.key_of(place, row));
+                        keys.collect::<Vec<_>>()
+                    })
+                    .collect()
+            }
         }
     }
 }
