@@ -204,7 +204,7 @@ impl Projection {
         for (name, slot) in &self.key {
             let Some(slot) = slot else { continue };
             let value = writer.slots[*slot].map_or(&b"null"[..], |value| doc.text(value));
-            if value == b"null" || value == br#""""# {
+            if value == b"null" || value == br#""""# && !self.def.empty_key {
                 return Err(RowError::NoKey(name));
             }
             key.update(&[0]);

@@ -3,6 +3,8 @@
 //! A new stream is one entry in the file of its subject, one schema in `schemas/`, and one line in [`STREAMS`].
 
 mod def;
+mod explore;
+mod integration;
 mod issue;
 mod organization;
 mod people;
@@ -24,14 +26,28 @@ pub static STREAMS: &[StreamDef] = &[
     project::PROJECTS,
     project::PROJECT_DETAIL,
     people::TEAMS,
+    people::TEAM_MEMBERS,
     people::USERS,
     people::MEMBERS,
+    people::PROJECT_MEMBERS,
+    people::EVENT_USERS,
     issue::ISSUES,
     issue::ISSUE_DETAIL,
     issue::EVENTS,
     issue::EVENT_DETAIL,
     release::RELEASES,
     release::RELEASE,
+    organization::ORGANIZATION_SETTINGS,
+    organization::ENVIRONMENTS,
+    organization::TAGS,
+    organization::RELAY_USAGE,
+    integration::INTEGRATIONS,
+    integration::INSTALLATIONS,
+    integration::APPS,
+    integration::REPOSITORIES,
+    explore::DASHBOARDS,
+    explore::SAVED_QUERIES,
+    project::PROJECT_KEYS,
 ];
 
 /// The stream of the projects, which the bookmarks are of.
@@ -117,6 +133,7 @@ mod tests {
             let mut at = def.parent;
             while let Some(parent) = at {
                 bound.extend(parent.bind.iter().map(|(name, _)| *name));
+                bound.extend(parent.at);
                 at = find(parent.stream).and_then(|d| d.parent);
             }
             let texts = std::iter::once(def.endpoint.path)
@@ -187,6 +204,22 @@ mod tests {
                 .and_then(|p| find(p.stream))
                 .unwrap_or_else(|| panic!("{}", def.name()));
             assert!(parent.replication_key().is_some(), "{}", def.name());
+        }
+    }
+
+    #[test]
+    fn secrets_are_columns_and_no_keys() {
+        for def in STREAMS {
+            for path in def.secrets {
+                let schema = schema(def);
+                let properties = &schema["properties"];
+                assert!(
+                    properties.get(path[0]).is_some(),
+                    "{}: {path:?}",
+                    def.name()
+                );
+                assert!(!def.key.contains(&path[0]), "{}: {path:?}", def.name());
+            }
         }
     }
 

@@ -6,6 +6,13 @@ use tap_sentry_api::endpoint::{Class, Endpoint, LIST, OBJECT};
 const SCOPES: &[&str] = &["project:read", "project:releases", "org:ci"];
 const KEY: &[&str] = &["organization_slug", "version"];
 
+/// What a release tells the streams below it.
+const OF_A_RELEASE: Parent = Parent {
+    stream: "releases",
+    bind: &[("version", &["version"])],
+    at: Some("release_created_at"),
+};
+
 pub const RELEASES: StreamDef = StreamDef {
     endpoint: Endpoint {
         name: "releases",
@@ -43,10 +50,7 @@ pub const RELEASE: StreamDef = StreamDef {
     },
     schema: include_str!("../../schemas/release.json"),
     key: KEY,
-    parent: Some(Parent {
-        stream: "releases",
-        bind: &[("version", &["version"])],
-    }),
+    parent: Some(OF_A_RELEASE),
     replication: Replication::Incremental {
         key: "dateCreated",
         refresh: true,

@@ -1,17 +1,18 @@
 //! What every list of a run needs: the client, the settings, and where records, gaps and skipped rows go.
 
-use crate::report::run::{Gap, Report, Skip};
+use crate::report::run::{Gap, Lacking, Report, Skip};
 use crate::settings::Settings;
 use crate::singer::queue::{Closed, Event, EventSender};
 use crate::singer::state::Partition;
 use crate::streams::StreamDef;
 use crate::sync::counts::ErrorCounts;
+use crate::sync::failure::unavailable;
 use crate::sync::plan::Node;
 use parking_lot::Mutex;
 use std::collections::HashSet;
 use tap_sentry_api::client::Client;
 use tap_sentry_api::error::{ApiError, Kind};
-use tap_sentry_api::params::Params;
+use tap_sentry_api::params::{ORGANIZATION, Params};
 use tap_sentry_api::request::Request;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -82,6 +83,30 @@ impl<'a> Session<'a> {
     /// The node and all below it are incomplete at one place.
     pub async fn gap(&self, node: &Node, context: &Params, reason: &str) -> Result<(), Closed> {
         self.gaps(node, &[Partition::of(context)], reason).await
+    }
+
+    /// Whether a failure means no more than that the server or the plan lacks what nobody has asked for by name: that is
+    /// told once, and the run is complete without.
+    pub async fn lacks(
+        &self,
+        node: &Node,
+        context: &Params,
+        error: &ApiError,
+    ) -> Result<bool, Closed> {
+        let def = node.def;
+        if !(def.endpoint.optional && error.kind.lacking()) || node.is_wanted() {
+            return Ok(false);
+        }
+        let organization = context.get(ORGANIZATION).unwrap_or_default();
+        if self.is_new(&["lacks", def.name(), organization]) {
+            let lacking = Lacking {
+                streams: node.streams(),
+                organization: organization.to_owned(),
+                reason: unavailable(&def.endpoint, error),
+            };
+            self.sender.send(Event::Lacking(lacking)).await?;
+        }
+        Ok(true)
     }
 
     /// Rows that the server cannot give are gaps; the others of their list are written.

@@ -16,6 +16,7 @@ mod activate_version;
 mod address;
 mod api_facts;
 mod by_project;
+mod catalogue;
 mod check_counts;
 mod chosen;
 mod cli;

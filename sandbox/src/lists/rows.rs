@@ -26,13 +26,14 @@ impl List {
     pub fn rows(&self, place: &Place<'_>, caller: Option<&Caller>) -> Vec<Value> {
         let mut rows = Vec::new();
         for (i, item) in self.items(place, caller).into_iter().enumerate() {
-            for different in &self.rows {
+            for (t, different) in self.rows.iter().enumerate() {
                 let mut template = self.row.clone();
                 template.extend(different.clone());
                 let times = template.remove(TIMES);
                 let times = times.and_then(|times| times.as_u64()).unwrap_or(1);
+                let times = usize::try_from(times).unwrap_or(1);
                 for n in 0..times {
-                    rows.push(self.one_row(&template, place, &item, caller, (i, n)));
+                    rows.push(self.one_row(&template, place, &item, caller, [i, t, n]));
                 }
             }
         }
@@ -76,11 +77,13 @@ impl List {
         place: &Place<'_>,
         item: &Item<'_>,
         caller: Option<&Caller>,
-        (i, n): (usize, u64),
+        [i, t, n]: [usize; 3],
     ) -> Value {
-        let place = place
-            .clone()
-            .with(&[("i", &i.to_string()), ("n", &n.to_string())]);
+        let place = place.clone().with(&[
+            ("i", &i.to_string()),
+            ("t", &t.to_string()),
+            ("n", &n.to_string()),
+        ]);
         let place = match item {
             Item::Place => place,
             Item::Project(one) => place.of_project(one),

@@ -91,6 +91,12 @@ impl World {
         })
     }
 
+    /// The id of an environment; the same name has the same id in every project.
+    pub fn environment_id(&self, name: &str) -> String {
+        let place = self.environments.iter().position(|one| one == name);
+        place.map_or(0, |place| place + 1).to_string()
+    }
+
     /// The outcomes of a window of some projects: those of an issue's events as one, at the window's begin.
     pub fn outcomes_in<'a>(
         &'a self,

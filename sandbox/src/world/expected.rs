@@ -46,6 +46,21 @@ impl World {
                     .map(|member| member.id.to_string())
                     .collect()
             }
+            "organizations" => [self.organizations[0].id.to_string()].into(),
+            "organization_environments" => {
+                let projects = self.active_projects().filter(|one| chosen(one.id));
+                let names = projects.flat_map(|one| self.environments_of(one.id).into_keys());
+                names
+                    .filter(|name| !name.is_empty())
+                    .map(|name| self.environment_id(&name))
+                    .collect()
+            }
+            "project_keys" => self
+                .keys
+                .iter()
+                .filter(|key| chosen(key.project))
+                .map(|key| key.public.clone())
+                .collect(),
             "members" => self
                 .listed_members()
                 .map(|member| member.id.to_string())
