@@ -64,7 +64,11 @@ pub fn project(
     let Ok(document) = Document::parse(body, INDEXED_DEPTH) else {
         return 0;
     };
-    let context = |name: &str| (name != "nothing").then_some("7");
+    let context = |name: &str| match name {
+        "nothing" => None,
+        name if name.ends_with("_at") => Some("2026-01-01T00:00:00Z"),
+        _ => Some("7"),
+    };
     let frame = selected
         .projection
         .frame(context, "2026-01-01T00:00:00.000000Z");

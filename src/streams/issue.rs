@@ -9,21 +9,21 @@ use tap_sentry_api::endpoint::{Class, Endpoint, LIST, OBJECT};
 use tap_sentry_api::endpoints;
 
 /// What an issue tells the streams below it.
-const OF_AN_ISSUE: Parent = Parent {
+pub const OF_AN_ISSUE: Parent = Parent {
     stream: "issues",
     bind: &[("issue_id", &["id"])],
     at: Some("issue_seen_at"),
 };
 
 /// What an event tells the streams below it.
-const OF_AN_EVENT: Parent = Parent {
+pub const OF_AN_EVENT: Parent = Parent {
     stream: "events",
     bind: &[("event_id", &["eventID"])],
     at: None,
 };
 
 /// What the streams of issues have in common.
-const ISSUE: StreamDef = StreamDef {
+pub const ISSUE: StreamDef = StreamDef {
     replication: Replication::with_parent("lastSeen"),
     columns: &["organization_slug", "project_slug", "project_id"],
     ..FULL_TABLE

@@ -2,10 +2,12 @@
 //!
 //! A new stream is one entry in the file of its subject, one schema in `schemas/`, and one line in [`STREAMS`].
 
+mod about_issues;
 mod def;
 mod explore;
 mod integration;
 mod issue;
+mod monitoring;
 mod organization;
 mod people;
 pub(crate) mod personal;
@@ -48,6 +50,29 @@ pub static STREAMS: &[StreamDef] = &[
     explore::DASHBOARDS,
     explore::SAVED_QUERIES,
     project::PROJECT_KEYS,
+    project::PROJECT_ENVIRONMENTS,
+    project::PROJECT_OWNERSHIP,
+    project::PROJECT_FILTERS,
+    project::SERVICE_HOOKS,
+    project::PROJECT_TEAMS,
+    project::PROJECT_TAGS,
+    project::PROJECT_TAG_VALUES,
+    project::DEBUG_FILES,
+    about_issues::HASHES,
+    about_issues::ACTIVITIES,
+    about_issues::COMMENTS,
+    about_issues::TAGS,
+    about_issues::TAG_VALUES,
+    about_issues::EXTERNAL_ISSUES,
+    about_issues::ATTACHMENTS,
+    release::DEPLOYS,
+    release::COMMITS,
+    release::COMMIT_FILES,
+    release::FILES,
+    monitoring::MONITORS,
+    monitoring::DETECTORS,
+    monitoring::WORKFLOWS,
+    monitoring::ALERT_RULES,
 ];
 
 /// The stream of the projects, which the bookmarks are of.

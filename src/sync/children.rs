@@ -366,6 +366,9 @@ pub fn read_chosen<'a>(
     projects: Projects<'a>,
 ) -> LocalBoxFuture<'a, Result<Option<Missing>, Failure>> {
     async move {
+        if session.is_lacking(node.def, context) {
+            return Ok(None);
+        }
         let mut listing = Listing::new(session, node, context.clone());
         listing.projects = projects.asked;
         listing.chosen = projects.chosen;

@@ -85,8 +85,8 @@ impl<'a> Session<'a> {
         self.gaps(node, &[Partition::of(context)], reason).await
     }
 
-    /// Whether a failure means no more than that the server or the plan lacks what nobody has asked for by name: that is
-    /// told once, and the run is complete without.
+    /// Whether a failure means that the server or the plan lacks the endpoint. That is told once, and the endpoint not asked
+    /// again: of what was selected by name as a gap of the whole organization; otherwise the run is complete without.
     pub async fn lacks(
         &self,
         node: &Node,
@@ -94,19 +94,35 @@ impl<'a> Session<'a> {
         error: &ApiError,
     ) -> Result<bool, Closed> {
         let def = node.def;
-        if !(def.endpoint.optional && error.kind.lacking()) || node.is_wanted() {
+        if !(def.endpoint.optional && error.kind.lacking()) {
             return Ok(false);
         }
-        let organization = context.get(ORGANIZATION).unwrap_or_default();
-        if self.is_new(&["lacks", def.name(), organization]) {
-            let lacking = Lacking {
-                streams: node.streams(),
-                organization: organization.to_owned(),
-                reason: unavailable(&def.endpoint, error),
-            };
-            self.sender.send(Event::Lacking(lacking)).await?;
+        let (organization, reason) = (organization(context), unavailable(&def.endpoint, error));
+        let is_new = || self.is_new(&[LACKING, def.name(), organization]);
+        if !node.is_wanted() {
+            if is_new() {
+                let lacking = Lacking {
+                    streams: node.streams(),
+                    organization: organization.to_owned(),
+                    reason,
+                };
+                self.sender.send(Event::Lacking(lacking)).await?;
+            }
+            return Ok(true);
         }
-        Ok(true)
+        // A refusal may be of one project only.
+        let everywhere = error.kind.lacking_everywhere();
+        if everywhere && is_new() {
+            let whole = Params::organization(organization);
+            self.gap(node, &whole, &reason).await?;
+        }
+        Ok(everywhere)
+    }
+
+    /// Whether it has been told that the organization lacks the stream.
+    pub fn is_lacking(&self, def: &StreamDef, context: &Params) -> bool {
+        let what = [LACKING, def.name(), organization(context)].join("\0");
+        def.endpoint.optional && self.told.lock().contains(&xxh3_128(what.as_bytes()))
     }
 
     /// Rows that the server cannot give are gaps; the others of their list are written.
@@ -165,6 +181,13 @@ impl<'a> Session<'a> {
             }
         }
     }
+}
+
+/// What is noted of streams that an organization lacks.
+const LACKING: &str = "lacks";
+
+fn organization(place: &Params) -> &str {
+    place.get(ORGANIZATION).unwrap_or_default()
 }
 
 /// What a place held no longer exists: nothing is missing.

@@ -1,6 +1,7 @@
 //! The whole catalogue: every stream is complete alone and with all others, and what a server lacks is said.
 
-use crate::dsl::{Sentry, Tap, all_streams, catalog, entry, metadata};
+use crate::dsl::{Sentry, Tap, all_streams, catalog, entry, instant, metadata};
+use chrono::TimeDelta;
 use rstest::rstest;
 use sentry_sandbox::{Fault, FaultKind, Match};
 use serde_json::{Value, json};
@@ -171,4 +172,96 @@ fn secrets_are_null_unless_they_are_asked_for(#[case] include: bool) {
     let has =
         |app: &&&Value| !app["clientSecret"].is_null() && app["webhookHeaders"] != json!(null);
     assert_eq!(apps.iter().any(|app| has(&app)), include);
+}
+
+#[test]
+fn children_without_a_time_of_their_own_follow_their_parents_from_run_to_run() {
+    let sentry = Sentry::small();
+    let streams = [
+        "issue_hashes",
+        "issue_activities",
+        "issue_comments",
+        "issue_tags",
+        "issue_tag_values",
+        "issue_external_issues",
+        "event_attachments",
+        "release_deploys",
+        "release_commits",
+        "release_commit_files",
+        "release_files",
+    ];
+    let tap = Tap::against(&sentry)
+        .select(&streams)
+        .with("issue_refresh_days", 0);
+    let middle = sentry.now - TimeDelta::hours(60);
+    let first = tap.clone().until(middle).run();
+    first.is_complete().is_valid();
+    for stream in streams {
+        first
+            .keys(stream)
+            .equal(sentry.expected_until(stream, middle));
+        let bookmarks = &first.state()["bookmarks"][stream];
+        assert!(
+            bookmarks.is_object(),
+            "{stream} has a bookmark: {bookmarks}"
+        );
+    }
+    let second = tap.completes(&sentry, &[&first]);
+    let seen = &second.record(
+        "issue_hashes",
+        &second.keys("issue_hashes").set().pop_first().unwrap(),
+    )["issue_seen_at"];
+    assert!(instant(seen) > middle, "{seen}");
+}
+
+#[test]
+fn what_is_asked_for_of_each_parent_and_lacking_is_asked_for_no_further() {
+    let sentry = without(&["event_attachments"]);
+    let run = Tap::against(&sentry)
+        .select(&["events", "event_attachments"])
+        .with("concurrency", 1)
+        .run();
+    run.is_incomplete()
+        .ends_telling("event_attachments of acme");
+    run.ends_telling("1 part could not be extracted");
+    assert_eq!(sentry.asked("/attachments/"), 1);
+    run.keys("events").equal(sentry.expected("events"));
+    let bookmarks = &run.state()["bookmarks"];
+    assert!(bookmarks["events"].is_object());
+    assert!(bookmarks["event_attachments"].is_null(), "{bookmarks}");
+}
+
+#[test]
+fn a_feature_of_one_project_is_a_gap_of_that_project_only() {
+    let sentry = Sentry::small();
+    let web = sentry.project("web");
+    let refused = Match::path_end(format!("/projects/acme/{web}/hooks/"));
+    sentry
+        .faults()
+        .add(Fault::always(refused, FaultKind::Status(403)));
+    let run = Tap::against(&sentry).select(&["service_hooks"]).run();
+    run.is_incomplete();
+    let api = sentry.project("api");
+    let world = sentry.world();
+    let expected = world.expected("service_hooks", Some(api), sentry.start, sentry.end);
+    run.keys("service_hooks").equal(expected);
+}
+
+#[test]
+fn monitoring_is_of_the_chosen_projects() {
+    let sentry = Sentry::small();
+    let web = sentry.project("web");
+    let streams = ["monitors", "detectors"];
+    let run = Tap::against(&sentry)
+        .select(&streams)
+        .with("project_slugs", "web")
+        .run();
+    run.is_complete();
+    for stream in streams {
+        let expected = sentry
+            .world()
+            .expected(stream, Some(web), sentry.start, sentry.end);
+        assert!(!expected.is_empty());
+        run.keys(stream).equal(expected);
+    }
 }

@@ -54,6 +54,9 @@ fn without_a_catalog_everything_is_written_but_what_costs_a_call_each() {
         "dashboards",
         "discover_saved_queries",
         "project_keys",
+        "monitors",
+        "detectors",
+        "workflows",
     ];
     assert_eq!(run.streams(), BTreeSet::from(expected));
 }

@@ -192,6 +192,17 @@ impl Kind {
         }
     }
 
+    /// What Sentry says only of an endpoint, whatever is asked for: without a word, or gone.
+    pub fn lacking_everywhere(&self) -> bool {
+        matches!(
+            self,
+            Self::Status {
+                status: 404 | 410,
+                ..
+            }
+        )
+    }
+
     /// When to come back, where a refusal tells it; an end that is here already tells nothing.
     pub fn told(&self) -> Option<Duration> {
         match self {

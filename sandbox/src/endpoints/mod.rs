@@ -55,7 +55,8 @@ impl Endpoint {
     /// All endpoints: those with code of their own, and those that files describe.
     pub fn all() -> &'static [Self] {
         static ALL: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
-            let described = List::all().iter().map(|list| Endpoint {
+            let described = List::all().iter().filter(|list| list.has_a_path());
+            let described = described.map(|list| Endpoint {
                 path: format!("/api/0{}", list.path).leak(),
                 class: Class::Default,
                 scopes: list.scopes(),

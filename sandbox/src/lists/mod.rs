@@ -47,6 +47,8 @@ pub struct List {
     /// The rows, as far as they differ.
     #[serde(default = "one")]
     pub rows: Vec<Map<String, Value>>,
+    /// The list whose rows these are.
+    pub rows_of: Option<String>,
     /// What tells rows apart: parameters of the path, and members of a row.
     pub key: Vec<String>,
 }
@@ -125,6 +127,11 @@ impl List {
     /// When one of the files is not as it should be.
     pub fn all() -> &'static [Self] {
         &LISTS
+    }
+
+    /// Whether no other list is at the same path, as another query of it is.
+    pub fn has_a_path(&self) -> bool {
+        !self.path.contains('?')
     }
 
     /// The list of that name.

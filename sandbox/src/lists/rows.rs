@@ -24,6 +24,11 @@ enum Item<'a> {
 impl List {
     /// All rows there, as they are for a caller; `None`: for one who sees everything.
     pub fn rows(&self, place: &Place<'_>, caller: Option<&Caller>) -> Vec<Value> {
+        if let Some(other) = &self.rows_of {
+            let other = Self::named(other)
+                .unwrap_or_else(|| panic!("sandbox/lists/{}.json: no list {other}", self.name));
+            return other.rows(place, caller);
+        }
         let mut rows = Vec::new();
         for (i, item) in self.items(place, caller).into_iter().enumerate() {
             for (t, different) in self.rows.iter().enumerate() {

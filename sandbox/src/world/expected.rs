@@ -55,6 +55,20 @@ impl World {
                     .map(|name| self.environment_id(&name))
                     .collect()
             }
+            "project_environments" => self
+                .active_projects()
+                .filter(|one| chosen(one.id))
+                .flat_map(|one| {
+                    let names = self.environments_of(one.id).into_keys();
+                    names.map(|name| format!("{}|{}", one.id, self.environment_id(&name)))
+                })
+                .collect(),
+            "monitors" => self
+                .monitors
+                .iter()
+                .filter(|one| chosen(one.project) && !one.status.contains("deletion"))
+                .map(|one| one.id.clone())
+                .collect(),
             "project_keys" => self
                 .keys
                 .iter()

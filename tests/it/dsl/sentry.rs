@@ -61,6 +61,7 @@ impl Sentry {
                         );
                     }
                 }
+                world.add_monitor(project, &format!("{slug}-job"), &[("production", "ok")]);
                 world.add_release(&format!("{slug}@1.0"), project, now - TimeDelta::days(3));
             }
             let project = world.projects[0].id;
