@@ -23,9 +23,6 @@ pub struct StreamDef {
     pub derived: &'static [Derived],
     /// How `project_slugs` and `exclude_project_slugs` choose among its rows.
     pub choice: Option<Choice>,
-    /// Where a row of a list of the organization names its project, by id: rows of projects that are not chosen are left
-    /// out. A row that names none is of the organization.
-    pub project: Option<&'static [&'static str]>,
     /// Its list is asked for in the windows of its parent, whose rows count its rows.
     pub in_windows: bool,
     /// Where rows hold secrets: `null` unless `include_secrets` is set.
@@ -60,9 +57,7 @@ impl StreamDef {
 
     /// Whether its list is asked for by the projects that are chosen.
     pub fn is_of_projects(&self) -> bool {
-        self.parent.is_none()
-            && self.windows().is_none()
-            && (self.project.is_some() || self.endpoint.names_projects())
+        self.parent.is_none() && self.windows().is_none() && self.endpoint.names_projects()
     }
 
     /// How the windows of the list are made, of an incremental stream with windows of its own.
@@ -85,7 +80,6 @@ pub const FULL_TABLE: StreamDef = StreamDef {
     columns: &["organization_slug"],
     derived: &[],
     choice: None,
-    project: None,
     in_windows: false,
     secrets: &[],
     empty_key: false,

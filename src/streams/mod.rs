@@ -1,6 +1,7 @@
 //! The streams, as data: one table, its entries in a file for each subject.
 //!
-//! A new stream is one entry in the file of its subject, one schema in `schemas/`, and one line in [`STREAMS`].
+//! A new stream is one entry in the file of its subject and in [`STREAMS`], one schema in `schemas/`, and one fixture in
+//! `sandbox/lists/`; see docs/adding-a-stream.md.
 
 mod about_issues;
 mod def;

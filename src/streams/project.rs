@@ -43,10 +43,12 @@ pub const PROJECT_KEYS: StreamDef = StreamDef {
     endpoint: Endpoint {
         name: "project_keys",
         path: "organizations/{organization_slug}/project-keys/",
+        query: &[("project", "{projects}")],
+        // By key, which no deletion moves.
+        offset_paged: false,
         ..OPTIONAL_LIST
     },
     schema: include_str!("../../schemas/project_keys.json"),
-    project: Some(&["projectId"]),
     secrets: &[&["secret"], &["dsn", "secret"]],
     ..FULL_TABLE
 };

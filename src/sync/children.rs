@@ -5,7 +5,7 @@ use crate::sync::by_project::{ByProject, fits_a_page, is_faster};
 use crate::sync::failure::{Failure, reason};
 use crate::sync::limit::WindowLimits;
 use crate::sync::list::{self, Missing, Whole};
-use crate::sync::listing::{Chosen, Listing};
+use crate::sync::listing::Listing;
 use crate::sync::plan::{Group, Node, RETENTION, Starts};
 use crate::sync::row::{Reference, Row};
 use crate::sync::session::{Session, tell_gone};
@@ -42,15 +42,6 @@ pub struct ChildWindow<'a> {
     by_project: Option<&'a ByProject>,
     /// Where the instants of the rows are noted. Epoch seconds.
     instants: Option<&'a Mutex<Vec<i64>>>,
-}
-
-/// The projects that a list of the organization is asked for.
-#[derive(Clone, Copy, Default)]
-pub struct Projects<'a> {
-    /// The values of `{projects}`.
-    pub asked: &'a [String],
-    /// Rows of others are left out; `None`: of none.
-    pub chosen: Option<&'a Chosen>,
 }
 
 /// A parent whose rows are read to the end of the run by one window for all.
@@ -350,10 +341,10 @@ pub fn read_rows<'a>(
     context: &'a Params,
     within: Option<ChildWindow<'a>>,
 ) -> LocalBoxFuture<'a, Result<Option<Missing>, Failure>> {
-    read_chosen(session, node, context, within, Projects::default())
+    read_chosen(session, node, context, within, &[])
 }
 
-/// All rows of one list or object at a place, and of everything below it. Returns what the list of a whole project lacks,
+/// All rows of one list or object at a place, and of everything below it; `projects` are the values of `{projects}`. Returns what the list of a whole project lacks,
 /// which the lists of the parents make up for; what any other list lacks is told here.
 ///
 /// # Errors
@@ -363,15 +354,14 @@ pub fn read_chosen<'a>(
     node: &'a Node,
     context: &'a Params,
     within: Option<ChildWindow<'a>>,
-    projects: Projects<'a>,
+    projects: &'a [String],
 ) -> LocalBoxFuture<'a, Result<Option<Missing>, Failure>> {
     async move {
         if session.is_lacking(node.def, context) {
             return Ok(None);
         }
         let mut listing = Listing::new(session, node, context.clone());
-        listing.projects = projects.asked;
-        listing.chosen = projects.chosen;
+        listing.projects = projects;
         listing.by_project = within.and_then(|within| within.by_project);
         listing.want_instants = within.is_some_and(|within| within.instants.is_some());
         let within_list = within.filter(|_| node.def.in_windows);

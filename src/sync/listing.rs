@@ -13,7 +13,7 @@ use crate::sync::row::{Bind, Reference, Row, identified, identity, instant, is_a
 use crate::sync::session::Session;
 use chrono::{SecondsFormat, Utc};
 use parking_lot::Mutex;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use tap_sentry_api::endpoint::{Endpoint, Rows};
 use tap_sentry_api::error::{ApiError, Kind};
@@ -46,8 +46,6 @@ pub struct Listing<'a> {
     pub want_instants: bool,
     /// The places of the projects that are asked for together: a row belongs to the one whose id it names.
     pub owners: Option<&'a Owners>,
-    /// Rows of other projects are left out.
-    pub chosen: Option<&'a Chosen>,
     /// The list of the whole project, instead of the node's own.
     pub by_project: Option<&'a ByProject>,
     /// Every slug that was listed, chosen or not.
@@ -86,24 +84,6 @@ impl Owners {
     }
 }
 
-/// The projects that are chosen, by the id that rows name.
-#[derive(Debug)]
-pub struct Chosen {
-    /// Where a row names it.
-    pub path: &'static [&'static str],
-    pub ids: HashSet<String>,
-}
-
-impl Chosen {
-    /// A row that names no project is of the organization.
-    fn admits(&self, doc: &Document<'_>, row: json::Value) -> bool {
-        let id = doc.lookup(row, self.path);
-        let id = id.filter(|id| doc.text(*id) != b"null");
-        id.and_then(|id| doc.scalar_text(id))
-            .is_none_or(|id| self.ids.contains(&id))
-    }
-}
-
 impl<'a> Listing<'a> {
     pub fn new(session: &'a Session<'a>, node: &'a Node, context: Params) -> Self {
         let mut bind: Bind = Vec::new();
@@ -125,7 +105,6 @@ impl<'a> Listing<'a> {
             probe: None,
             want_instants: false,
             owners: None,
-            chosen: None,
             by_project: None,
             slugs: Mutex::default(),
         }
@@ -220,9 +199,6 @@ impl<'a> Listing<'a> {
                 if !list.admits(parent) {
                     return Ok(());
                 }
-            }
-            if self.chosen.is_some_and(|chosen| !chosen.admits(&doc, row)) {
-                return Ok(());
             }
             let place = match self.owners.map(|owners| owners.of(&doc, row)).transpose()? {
                 None => &self.context,

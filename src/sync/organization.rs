@@ -6,11 +6,11 @@ use crate::settings::Settings;
 use crate::singer::queue::{Closed, Event, EventSender};
 use crate::singer::state::{Bookmarks, Partition};
 use crate::streams::{OF_A_PROJECT, OF_AN_ORGANIZATION, ORGANIZATIONS, PROJECTS, Windows};
-use crate::sync::children::{Projects, read_chosen};
+use crate::sync::children::read_chosen;
 use crate::sync::counts::ErrorCounts;
 use crate::sync::failure::{Failure, Stop, reason};
 use crate::sync::list::{self, Whole};
-use crate::sync::listing::{Chosen, Listing};
+use crate::sync::listing::Listing;
 use crate::sync::plan::{self, EVERY_PROJECT, Group, Node};
 use crate::sync::row::Reference;
 use crate::sync::session::{Session, tell_gone};
@@ -378,7 +378,7 @@ impl<'a> Sync<'a> {
             let group = GroupSync::new(session, &self.bookmarks, node, windows, context, &group);
             return group.run().await;
         }
-        self.read(node, context, Projects::default()).await
+        self.read(node, context, &[]).await
     }
 
     /// A full table of the organization whose rows are of projects: those that are chosen.
@@ -389,49 +389,23 @@ impl<'a> Sync<'a> {
         projects: Option<&[Reference]>,
     ) -> Result<(), Stop> {
         if self.session.settings.projects.is_everything() {
-            let asked = [EVERY_PROJECT.to_owned()];
-            let projects = Projects {
-                asked: &asked,
-                chosen: None,
-            };
-            return self.read(node, context, projects).await;
+            let every = [EVERY_PROJECT.to_owned()];
+            return self.read(node, context, &every).await;
         }
         let Some(projects) = projects else {
             let reason = "the list of projects is missing";
             return Ok(self.session.gap(node, context, reason).await?);
         };
         let places = projects.iter().map(|project| context.with(&project.bind));
-        let ids = |places: &[Params]| -> Vec<String> {
-            let ids = places.iter().filter_map(|place| place.get(PROJECT_ID));
-            ids.map(str::to_owned).collect()
-        };
-        let places: Vec<Params> = places.collect();
-        let chosen = node.def.project.map(|path| Chosen {
-            path,
-            ids: ids(&places).into_iter().collect(),
-        });
-        // Where the server does not choose, one request is for all.
-        let parts = if node.def.endpoint.names_projects() {
-            plan::nameable(places)
-        } else {
-            vec![places]
-        };
-        for part in parts.iter().filter(|part| !part.is_empty()) {
-            let projects = Projects {
-                asked: &ids(part),
-                chosen: chosen.as_ref(),
-            };
-            self.read(node, context, projects).await?;
+        for part in plan::nameable(places.collect()) {
+            let ids = part.iter().filter_map(|place| place.get(PROJECT_ID));
+            let ids: Vec<String> = ids.map(str::to_owned).collect();
+            self.read(node, context, &ids).await?;
         }
         Ok(())
     }
 
-    async fn read(
-        &self,
-        node: &Node,
-        context: &Params,
-        projects: Projects<'_>,
-    ) -> Result<(), Stop> {
+    async fn read(&self, node: &Node, context: &Params, projects: &[String]) -> Result<(), Stop> {
         let session = &self.session;
         match read_chosen(session, node, context, None, projects).await {
             Ok(_) => Ok(()),

@@ -22,6 +22,7 @@ mod chosen;
 mod cli;
 mod clock;
 mod config;
+mod contract;
 mod discovery;
 mod dsl;
 mod environment;

@@ -115,10 +115,11 @@ fn place<'a>(list: &'static List, call: &Call<'a>) -> Result<Place<'a>, Problem>
             "event" => {
                 let project = call.project()?;
                 let window = call.world.retained(Seconds::ALL);
+                let number = u128::from_str_radix(asked, 16).map_err(|_| Problem::no_event())?;
                 let mut issues = call.world.issues.values();
                 let issue = issues.find(|issue| {
                     let mut events = issue.events_in(window);
-                    issue.project == project.id && events.any(|event| event.id() == asked)
+                    issue.project == project.id && events.any(|event| event.id_number() == number)
                 });
                 let issue = issue.filter(|issue| call.world.listable(issue));
                 let place = place.of_issue(issue.ok_or_else(Problem::no_event)?);
