@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// An OpenAPI description.
+/// A description of the API, as `OpenAPI` has it.
 struct Description(Value);
 
 impl Description {
