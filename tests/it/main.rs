@@ -15,6 +15,7 @@ mod access;
 mod activate_version;
 mod address;
 mod api_facts;
+mod budget;
 mod by_project;
 mod catalogue;
 mod check_counts;
