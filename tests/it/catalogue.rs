@@ -3,7 +3,7 @@
 use crate::dsl::{Sentry, Tap, all_streams, catalog, entry, instant, metadata};
 use chrono::TimeDelta;
 use rstest::rstest;
-use sentry_sandbox::{Fault, FaultKind, Match};
+use sentry_sandbox::{Fault, FaultKind, Match, Version};
 use serde_json::{Value, json};
 
 /// Without an entry here a stream is still read: this is only to start no process for what `streams` looks at.
@@ -263,5 +263,30 @@ fn monitoring_is_of_the_chosen_projects() {
             .expected(stream, Some(web), sentry.start, sentry.end);
         assert!(!expected.is_empty());
         run.keys(stream).equal(expected);
+    }
+}
+
+#[test]
+fn no_parameter_is_sent_that_sentry_would_pass_over() {
+    let sentry = Sentry::small_on(|options| options.pedantic = true);
+    let run = Tap::against(&sentry).select(&all_streams()).run();
+    run.is_complete();
+    assert!(sentry.requests().iter().all(|one| one.status < 400));
+}
+
+#[rstest]
+#[case::of_21_4(Version::V21_4)]
+#[case::of_21_1(Version::V21_1)]
+#[case::of_9_1(Version::V9_1)]
+fn an_old_server_lacks_what_is_new_and_is_complete_without(#[case] version: Version) {
+    let sentry = Sentry::small_on(|options| options.version = version);
+    let run = Tap::against(&sentry).run();
+    run.tells("monitors of acme is unavailable")
+        .tells("project_keys of acme is unavailable");
+    if version > Version::V9_1 {
+        run.is_complete();
+    }
+    for stream in ["projects", "teams", "organizations"] {
+        run.keys(stream).equal(sentry.expected(stream));
     }
 }
