@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use tap_sentry::about::{CAPABILITIES, settings, settings_table, streams_table};
+use tap_sentry::about::{CAPABILITIES, facts, settings, settings_table, streams_table};
 use tap_sentry::streams::STREAMS;
 use tap_sentry_settings::docs::Setting;
 use tap_sentry_settings::generated::{Make, files, replaced};
@@ -111,13 +111,13 @@ fn main_settings() -> String {
     out
 }
 
-/// A section for each stream, with a table of its columns.
+/// A section for each stream, with what it is read by and a table of its columns.
 fn stream_sections() -> String {
     let mut out = streams_table();
     for def in STREAMS {
         let schema: Value = serde_json::from_str(def.schema).expect("a schema is JSON");
         let text = schema["description"].as_str().unwrap_or_default();
-        let _ = writeln!(out, "\n## {}\n\n{text}.\n", def.name());
+        let _ = writeln!(out, "\n## {}\n\n{text}.\n\n{}", def.name(), facts(def));
         out.push_str("| column | type | meaning |\n|---|---|---|\n");
         for (name, property) in schema["properties"].as_object().into_iter().flatten() {
             let meaning = property["description"].as_str().unwrap_or_default();

@@ -1,9 +1,10 @@
 //! `--about`: name, version, capabilities, settings and streams.
 
 use crate::cli::{EXIT_CODES, Format};
-use crate::streams::{Replication, STREAMS};
+use crate::streams::{Replication, STREAMS, StreamDef};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use tap_sentry_api::endpoint::{Endpoint, Rows};
 use tap_sentry_settings::docs::{self, Setting};
 
 /// Capabilities that the tap really has, by the hub's names.
@@ -130,16 +131,97 @@ pub fn settings_table() -> String {
     docs::settings_table(&settings())
 }
 
+/// What a stream costs in requests.
+pub fn cost(def: &StreamDef) -> String {
+    if let Some(parent) = def.parent.filter(|_| def.cut.is_some()) {
+        return format!("No request but those of `{}`", parent.stream);
+    }
+    let pages = matches!(def.endpoint.rows, Rows::Pages { .. });
+    // Windows of its own make it a list of many parents.
+    match def.parent.filter(|_| def.windows().is_none()) {
+        Some(parent) => {
+            let least = if pages { "At least one" } else { "One" };
+            format!("{least} request for each row of `{}`", parent.stream)
+        }
+        None if pages => "One request for each 100 rows".to_owned(),
+        None => "One request".to_owned(),
+    }
+}
+
+/// What the table says of a stream beside its columns.
+fn remarks(def: &StreamDef) -> String {
+    let mut remarks = Vec::new();
+    if !def.selected_by_default {
+        remarks.push("Off by default.".to_owned());
+    }
+    if !def.note.is_empty() {
+        remarks.push(def.note.to_owned());
+    } else if def.parent.is_some() && !def.selected_by_default {
+        remarks.push(format!("{}.", cost(def)));
+    }
+    remarks.join(" ")
+}
+
+/// What a page says of a stream before its columns, as a list.
+pub fn facts(def: &StreamDef) -> String {
+    let Endpoint {
+        path,
+        query,
+        scopes,
+        ..
+    } = &def.endpoint;
+    let parameters = query.iter().map(|(name, value)| format!("{name}={value}"));
+    let parameters = parameters.collect::<Vec<_>>().join("&");
+    let query = if parameters.is_empty() {
+        parameters
+    } else {
+        format!("?{parameters}")
+    };
+    let code = |names: &[&str], and: &str| {
+        let names = names.iter().map(|name| format!("`{name}`"));
+        names.collect::<Vec<_>>().join(and)
+    };
+    let mut facts = vec![
+        format!("Endpoint: `GET /api/0/{path}{query}`"),
+        format!("Key: {}", code(def.key, " + ")),
+        format!("Replication: {}", replication_text(def)),
+        format!("Scope: {}", code(scopes, " or ")),
+        format!("Cost: {}", lower(&cost(def))),
+    ];
+    if def.endpoint.optional {
+        facts.push("A server or plan may lack it".to_owned());
+    }
+    if !def.secrets.is_empty() {
+        let secrets = def
+            .secrets
+            .iter()
+            .map(|path| format!("`{}`", path.join(".")));
+        let secrets = secrets.collect::<Vec<_>>().join(", ");
+        facts.push(format!(
+            "Secret, and null unless `include_secrets` is set: {secrets}"
+        ));
+    }
+    if !def.selected_by_default {
+        facts.push("Off by default".to_owned());
+    }
+    facts.iter().fold(String::new(), |mut out, fact| {
+        let _ = writeln!(out, "- {fact}");
+        out
+    })
+}
+
+fn lower(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(letters).collect()
+    })
+}
+
 /// The table of README and docs/streams.md.
 pub fn streams_table() -> String {
     let mut out =
         String::from("| stream | key | replication | scope | notes |\n|---|---|---|---|---|\n");
     for def in STREAMS {
-        let off = if def.selected_by_default {
-            ""
-        } else {
-            "Off by default. "
-        };
         let key = def
             .key
             .iter()
@@ -158,13 +240,13 @@ pub fn streams_table() -> String {
             "| `{}` | {key} | {} | {scopes} | {} |",
             def.name(),
             replication_text(def),
-            format!("{off}{}", def.note).trim()
+            remarks(def)
         );
     }
     out
 }
 
-fn replication_text(def: &crate::streams::StreamDef) -> String {
+fn replication_text(def: &StreamDef) -> String {
     match (def.replication_key(), def.parent) {
         (Some(key), Some(parent)) => format!("incremental by {key}, child of {}", parent.stream),
         (Some(key), None) => format!("incremental by {key}"),

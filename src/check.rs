@@ -10,7 +10,7 @@ use crate::singer::queue::event_queue;
 use crate::singer::state::Bookmarks;
 use crate::singer::writer::Writer;
 use crate::streams::Search;
-use crate::sync::failure::{Failure, Stop, reason};
+use crate::sync::failure::{Failure, Stop, reason, unavailable};
 use crate::sync::list::{Pass, Source};
 use crate::sync::listing::Listing;
 use crate::sync::organization::organization_slugs;
@@ -20,7 +20,6 @@ use futures::future::{BoxFuture, FutureExt};
 use std::io::Write;
 use std::sync::Arc;
 use tap_sentry_api::client::Client;
-use tap_sentry_api::endpoint::Rows;
 use tap_sentry_api::error::ApiError;
 use tap_sentry_api::params::{PROJECT_ID, Params};
 use tap_sentry_api::window::Window;
@@ -181,6 +180,12 @@ impl Check<'_> {
                     Err(Failure::Api(e)) if e.not_there() && node.def.parent.is_some() => {
                         outcome = "answers, but has no row";
                     }
+                    Err(Failure::Api(e)) if node.def.endpoint.optional && e.kind.lacking() => {
+                        let reason = unavailable(&node.def.endpoint, &e);
+                        self.lines.push(format!("{name:<16} UNAVAILABLE: {reason}"));
+                        outcome = "";
+                        break;
+                    }
                     Err(Failure::Api(e)) => {
                         let reason = reason(&node.def.endpoint, &e);
                         if node.def.parent.is_none() && e.status() == Some(404) {
@@ -229,8 +234,7 @@ impl Check<'_> {
             end: settings.end,
         };
         let windows = node.def.windows();
-        let listed_by_time = windows.is_some()
-            || node.def.replication_key().is_some() && node.def.endpoint.rows != Rows::Object;
+        let listed_by_time = windows.is_some() || node.def.in_windows;
         let query = windows
             .and_then(|windows| windows.searches.first())
             .map(Search::parameters)

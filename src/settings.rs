@@ -71,6 +71,9 @@ struct Config {
     /// Salt of the hashes. If it changes, hashes no longer match those of earlier loads.
     #[schemars(title = "Mask salt", extend("writeOnly" = true, "secret" = true))]
     mask_salt: Option<String>,
+    /// Write secrets that Sentry sends, such as those of client keys and service hooks; otherwise they are null.
+    #[schemars(title = "Secrets")]
+    include_secrets: bool,
     /// Turn nested objects of the schema into columns (`parent__child`), and everything else that is nested into JSON text.
     #[schemars(title = "Flattening")]
     flattening_enabled: bool,
@@ -102,6 +105,7 @@ impl Default for Config {
             mask_personal_data: false,
             mask_mode: "hash".to_owned(),
             mask_salt: None,
+            include_secrets: false,
             flattening_enabled: false,
             flattening_max_depth: 1,
             flattening_separator: "__".to_owned(),
@@ -267,6 +271,7 @@ impl Settings {
             style: RecordStyle {
                 keep_unknown_fields: config.keep_unknown_fields,
                 masking,
+                include_secrets: config.include_secrets,
                 flatten: config.flattening_enabled.then(|| Flattening {
                     depth: config.flattening_max_depth,
                     separator: config.flattening_separator.trim().to_owned(),

@@ -64,11 +64,15 @@ impl Draft {
         let mut headers = HeaderMap::new();
         let body = match reply {
             Reply::Value(value) => value,
-            Reply::List { rows, direct_hit } => {
+            Reply::List {
+                rows,
+                direct_hit,
+                envelope,
+            } => {
                 if direct_hit {
                     headers.insert("x-sentry-direct-hit", HeaderValue::from_static("1"));
                 }
-                array(&rows)
+                inside(envelope, array(&rows))
             }
             Reply::Page(page) => {
                 let link = cursor::link_header(
@@ -84,7 +88,7 @@ impl Draft {
                     headers.insert("x-hits", HeaderValue::from(hits));
                     headers.insert("x-max-hits", HeaderValue::from(search::MAX_HITS));
                 }
-                array(&page.rows)
+                inside(page.envelope, array(&page.rows))
             }
         };
         Self {
@@ -125,6 +129,13 @@ impl Draft {
             Sending::Blown { body, blanks } => *response.body_mut() = blown(body, blanks),
         }
         response
+    }
+}
+
+fn inside(envelope: Option<&str>, rows: String) -> String {
+    match envelope {
+        Some(member) => format!("{{\"{member}\":{rows}}}"),
+        None => rows,
     }
 }
 

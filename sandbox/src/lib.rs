@@ -23,6 +23,7 @@
 //! | `auth`, [`limits`], [`faults`] | who may ask, how often, and what goes wrong on purpose |
 //! | `version` | what servers of different age do differently |
 //! | `endpoints` | one file a subject: what is selected, in which order, under which cursor |
+//! | `lists` | lists that are described by the files of `lists/`: to add one takes no Rust |
 //! | `render` | records as JSON, with every documented field |
 //! | [`tls`], [`proxy`] | a private certificate authority, and a forward proxy that listens to what passes |
 //! | `cursor`, `window`, `python`, `reply`, `problem` | Link headers, date parameters, numbers, answers and refusals |
@@ -38,6 +39,7 @@ mod endpoints;
 pub mod faults;
 pub mod intake;
 pub mod limits;
+mod lists;
 mod problem;
 pub mod proxy;
 mod python;

@@ -11,7 +11,11 @@ pub enum Reply {
     /// A list that pages.
     Page(Page),
     /// A list that does not page: no Link header.
-    List { rows: Vec<String>, direct_hit: bool },
+    List {
+        rows: Vec<String>,
+        direct_hit: bool,
+        envelope: Option<&'static str>,
+    },
 }
 
 /// Rows are JSON texts already, so a large page costs one concatenation.
@@ -22,6 +26,8 @@ pub struct Page {
     pub next: Link,
     /// An estimate, capped.
     pub hits: Option<usize>,
+    /// The member of the answer that the rows are in.
+    pub envelope: Option<&'static str>,
 }
 
 impl Reply {
@@ -33,6 +39,7 @@ impl Reply {
         Self::List {
             rows,
             direct_hit: false,
+            envelope: None,
         }
     }
 
@@ -42,6 +49,17 @@ impl Reply {
             previous: slice.previous,
             next: slice.next,
             hits: None,
+            envelope: None,
         })
+    }
+
+    /// The same list, in this member of an object.
+    #[must_use]
+    pub fn inside(mut self, member: Option<&'static str>) -> Self {
+        match &mut self {
+            Self::Value(_) => {}
+            Self::List { envelope, .. } | Self::Page(Page { envelope, .. }) => *envelope = member,
+        }
+        self
     }
 }

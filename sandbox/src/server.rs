@@ -4,7 +4,7 @@ use crate::auth;
 use crate::connections::accept;
 use crate::date::Date;
 use crate::draft::Draft;
-use crate::endpoints::{Call, ENDPOINTS, Endpoint};
+use crate::endpoints::{Call, Endpoint};
 use crate::faults::{self, FaultKind, Faults};
 use crate::intake::{self, Intake, Outcomes, Quotas, Relay};
 use crate::limits::{Admission, Class, Limiter, Limits};
@@ -244,7 +244,7 @@ impl Drop for Sandbox {
 
 fn router(shared: Arc<Shared>) -> Router {
     let mut router = Router::new();
-    for endpoint in ENDPOINTS {
+    for endpoint in Endpoint::all() {
         router = router.route(
             endpoint.path,
             get(
@@ -350,7 +350,7 @@ fn answer(
         caller.require(endpoint.scopes)?;
         Some(caller)
     };
-    let reply = (endpoint.answer)(&Call {
+    let reply = endpoint.answer(&Call {
         world: &world,
         caller: caller.as_ref(),
         path,

@@ -103,9 +103,14 @@ impl Version {
                 page.rows = page.rows.into_iter().map(aged).collect();
                 Reply::Page(page)
             }
-            Reply::List { rows, direct_hit } => Reply::List {
+            Reply::List {
+                rows,
+                direct_hit,
+                envelope,
+            } => Reply::List {
                 rows: rows.into_iter().map(aged).collect(),
                 direct_hit,
+                envelope,
             },
         }
     }

@@ -11,7 +11,7 @@ use crate::record::lines::Batch;
 use crate::record::mask::{MaskMode, Masking};
 use crate::record::style::RecordStyle;
 use crate::singer::catalog::{Selected, Selection};
-use crate::streams::STREAMS;
+use crate::streams::{STREAMS, Search, StreamDef};
 use chrono::{SubsecRound, Utc};
 use rstest::rstest;
 use sentry_sandbox::{Options, Sandbox, TOKEN, World};
@@ -21,6 +21,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use tap_sentry_api::params::Params;
 use tap_sentry_api::request::INDEXED_DEPTH;
 use tap_sentry_json::Document;
 
@@ -63,7 +64,11 @@ pub fn project(
     let Ok(document) = Document::parse(body, INDEXED_DEPTH) else {
         return 0;
     };
-    let context = |name: &str| (name != "nothing").then_some("7");
+    let context = |name: &str| match name {
+        "nothing" => None,
+        name if name.ends_with("_at") => Some("2026-01-01T00:00:00Z"),
+        _ => Some("7"),
+    };
     let frame = selected
         .projection
         .frame(context, "2026-01-01T00:00:00.000000Z");
@@ -156,64 +161,42 @@ fn fetch(sentry: &Sandbox, path: &str) -> Value {
 fn answers() -> Vec<(&'static str, Value)> {
     let now = Utc::now().trunc_subsecs(0);
     let sentry = Sandbox::start(Options::new(World::seeded(now))).unwrap();
-    let (issue, event, of_issue, project) = {
+    let place = {
         let world = sentry.world();
         let issue = world
             .issues
             .values()
             .find(|issue| issue.title.contains("SameIdError"))
             .unwrap();
-        let project = world.project_by_slug("api").unwrap().id;
-        let event = issue.events[0].id.clone();
-        (issue.id, event, issue.project, project)
+        Params(vec![
+            ("organization_slug", "acme".to_owned()),
+            ("project_id", issue.project.to_string()),
+            ("team_slug", "backend".to_owned()),
+            ("issue_id", issue.id.to_string()),
+            ("event_id", issue.events[0].id.clone()),
+            ("version", "api@1.128.0".to_owned()),
+            ("key", "browser".to_owned()),
+        ])
     };
-    let paths = [
-        ("projects", "organizations/acme/projects/".to_owned()),
-        ("project_detail", format!("projects/acme/{project}/")),
-        ("teams", "organizations/acme/teams/".to_owned()),
-        ("users", "organizations/acme/users/".to_owned()),
-        ("members", "organizations/acme/members/".to_owned()),
-        (
-            "issues",
-            format!("organizations/acme/issues/?project={project}&limit=5&query="),
-        ),
-        (
-            "issue_detail",
-            format!("organizations/acme/issues/{issue}/"),
-        ),
-        (
-            "events",
-            format!("organizations/acme/issues/{issue}/events/?full=1"),
-        ),
-        (
-            "event_detail",
-            format!("projects/acme/{of_issue}/events/{event}/"),
-        ),
-        (
-            "releases",
-            "organizations/acme/releases/?per_page=3".to_owned(),
-        ),
-        (
-            "release",
-            "organizations/acme/releases/api%401.128.0/".to_owned(),
-        ),
-    ];
-    let events = paths.iter().find(|(stream, _)| *stream == "events");
-    let events = events.unwrap().1.clone();
-    let cut = STREAMS.iter().filter(|def| def.cut.is_some());
-    let cut = cut.map(|def| (def.name(), events.clone()));
-    let paths: Vec<_> = paths.into_iter().chain(cut).collect();
-    assert_eq!(paths.len(), STREAMS.len());
-    let mut answers: Vec<_> = paths
-        .into_iter()
-        .map(|(stream, path)| (stream, fetch(&sentry, &path)))
-        .collect();
-    for (_, answer) in &mut answers {
+    let answer = |def: &'static StreamDef| {
+        let endpoint = &def.endpoint;
+        let mut query = place.query(endpoint, def.details_query, &["-1".to_owned()]);
+        let searches = def.windows().map_or(&[][..], |windows| windows.searches);
+        query.extend(searches.first().map(Search::parameters).unwrap_or_default());
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(query)
+            .finish();
+        let mut answer = fetch(&sentry, &format!("{}?{query}", place.path(endpoint, false)));
+        if let Some(member) = endpoint.envelope {
+            answer = answer[member].take();
+        }
         if let Some(rows) = answer.as_array_mut() {
+            assert!(!rows.is_empty(), "{}", def.name());
             rows.truncate(3);
         }
-    }
-    answers
+        (def.name(), answer)
+    };
+    STREAMS.iter().map(answer).collect()
 }
 
 fn masked() -> RecordStyle {

@@ -35,27 +35,38 @@ pub struct Mask {
     salt: String,
     /// The columns of the key.
     keep: Vec<String>,
+    /// What becomes `null` whatever the mode.
+    secrets: &'static [&'static [&'static str]],
 }
 
 impl Mask {
     /// `None` when nothing is masked in the stream. `keep` are the columns of the key, which are never masked.
-    pub fn new(stream: &str, keep: &[String], masking: &Masking) -> Option<Self> {
-        let paths: Vec<Vec<String>> = masking
-            .paths
-            .iter()
+    pub fn new(
+        stream: &str,
+        keep: &[String],
+        masking: Option<&Masking>,
+        secrets: &'static [&'static [&'static str]],
+    ) -> Option<Self> {
+        let paths = masking.iter().flat_map(|masking| &masking.paths);
+        let paths: Vec<Vec<String>> = paths
             .filter(|(name, _)| name == "*" || name == stream)
             .map(|(_, path)| path.clone())
             .collect();
-        (masking.preset || !paths.is_empty()).then(|| Self {
+        let preset = masking.is_some_and(|masking| masking.preset);
+        (preset || !paths.is_empty() || !secrets.is_empty()).then(|| Self {
             paths,
-            preset: masking.preset,
-            mode: masking.mode,
-            salt: masking.salt.clone(),
+            preset,
+            mode: masking.map_or(MaskMode::Null, |masking| masking.mode),
+            salt: masking.map_or_else(String::new, |masking| masking.salt.clone()),
             keep: keep.to_vec(),
+            secrets,
         })
     }
 
     pub fn apply(&self, record: &mut Map<String, Value>) {
+        for path in self.secrets {
+            forget(record, path);
+        }
         for (name, value) in record
             .iter_mut()
             .filter(|(name, _)| !self.keep.contains(name))
@@ -161,6 +172,18 @@ fn is_email(key: &str) -> bool {
     key.to_ascii_lowercase().ends_with(personal::KEY_ENDING)
 }
 
+/// Makes what stands there `null`.
+fn forget(map: &mut Map<String, Value>, path: &[&str]) {
+    let Some((first, rest)) = path.split_first() else {
+        return;
+    };
+    match map.get_mut(*first) {
+        Some(Value::Object(inner)) if !rest.is_empty() => forget(inner, rest),
+        Some(value) => *value = Value::Null,
+        None => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,7 +225,7 @@ mod tests {
             false,
             MaskMode::Null,
         );
-        let mask = Mask::new("events", &["id".to_owned()], &masking).expect("masks");
+        let mask = Mask::new("events", &["id".to_owned()], Some(&masking), &[]).expect("masks");
         let record = json!({"id": "1", "entries": [{"type": "request", "data": {"headers": [["a", "b"]], "url": "u"}}], "user": {"id": "7", "x": 1}});
         let masked = json!({"id": "1", "entries": [{"type": "request", "data": {"headers": null, "url": "u"}}], "user": {"id": null, "x": null}});
         assert_eq!(apply(&mask, record), masked);
@@ -210,10 +233,11 @@ mod tests {
             Mask::new(
                 "teams",
                 &[],
-                &Masking {
+                Some(&Masking {
                     paths: vec![("events".to_owned(), vec!["x".to_owned()])],
                     ..masking
-                }
+                }),
+                &[],
             )
             .is_none()
         );
@@ -222,7 +246,7 @@ mod tests {
     #[test]
     fn a_hash_is_salted_and_the_same_for_the_same_text() {
         let masking = masking(&[("*", "a"), ("*", "b"), ("*", "t")], false, MaskMode::Hash);
-        let mask = Mask::new("x", &[], &masking).expect("masks");
+        let mask = Mask::new("x", &[], Some(&masking), &[]).expect("masks");
         let masked = apply(
             &mask,
             json!({"a": "me", "b": "me", "t": "2026-01-01T00:00:00Z"}),
@@ -239,11 +263,24 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_null_whatever_else_is_masked() {
+        const SECRETS: &[&[&str]] = &[&["secret"], &["dsn", "secret"], &["none", "x"]];
+        let record = json!({"id": "1", "secret": "s", "dsn": {"secret": "s", "public": "p"}});
+        let masked = json!({"id": "1", "secret": null, "dsn": {"secret": null, "public": "p"}});
+        let mask = Mask::new("x", &["id".to_owned()], None, SECRETS).expect("masks");
+        assert_eq!(apply(&mask, record.clone()), masked);
+        let hashed = masking(&[("*", "secret")], false, MaskMode::Hash);
+        let mask = Mask::new("x", &["id".to_owned()], Some(&hashed), SECRETS).expect("masks");
+        assert_eq!(apply(&mask, record), masked);
+    }
+
+    #[test]
     fn the_preset_finds_people_at_every_depth() {
         let mask = Mask::new(
             "events",
             &["id".to_owned()],
-            &masking(&[], true, MaskMode::Null),
+            Some(&masking(&[], true, MaskMode::Null)),
+            &[],
         )
         .expect("masks");
         let record = json!({

@@ -227,7 +227,7 @@ impl Projection {
         for (name, slot) in &self.key {
             let Some(slot) = slot else { continue };
             let value = slots[*slot].map_or(&b"null"[..], |value| doc.text(value));
-            if is_nothing(value) {
+            if value == b"null" || value == br#""""# && !self.def.empty_key {
                 return Err(RowError::NoKey(name));
             }
             key.update(&[0]);

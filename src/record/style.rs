@@ -8,6 +8,8 @@ use crate::record::mask::Masking;
 pub struct RecordStyle {
     pub keep_unknown_fields: bool,
     pub masking: Option<Masking>,
+    /// Write secrets as Sentry sends them; otherwise they are `null`.
+    pub include_secrets: bool,
     pub flatten: Option<Flattening>,
     /// Version of full-table streams.
     pub version: Option<i64>,

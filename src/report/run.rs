@@ -56,6 +56,15 @@ impl std::fmt::Display for Gap {
     }
 }
 
+/// Streams that the server or the plan lacks: nothing is missing, as far as anybody knows.
+#[derive(Debug, Clone)]
+pub struct Lacking {
+    /// The stream that is lacking, and those below it.
+    pub streams: Vec<&'static str>,
+    pub organization: String,
+    pub reason: String,
+}
+
 /// One row that no later run can read either, because of what the server says of it: the stream has no record of it,
 /// and no bookmark waits for it.
 #[derive(Debug, Clone)]

@@ -363,6 +363,8 @@ pub struct Selected {
     pub projection: Projection,
     /// `FULL_TABLE` in the catalog of an incremental stream: bookmarks are neither used nor moved.
     pub ignore_bookmark: bool,
+    /// The catalog says so itself, and not only that it is so by default.
+    pub by_name: bool,
 }
 
 /// The selected streams, in the order of [`STREAMS`].
@@ -409,7 +411,10 @@ impl Selection {
                 continue;
             };
             if all || entry.is_selected(&[]) {
-                selected[i] = Some(entry.select(&STREAMS[i], style)?);
+                selected[i] = Some(Selected {
+                    by_name: !all && entry.is_named(),
+                    ..entry.select(&STREAMS[i], style)?
+                });
             }
         }
         Ok(Self(selected.into_iter().flatten().collect()))
@@ -452,6 +457,14 @@ impl Entry {
                 .and_then(|property| explicit(property, None)),
         };
         selected.unwrap_or(true)
+    }
+
+    /// Whether the stream is selected by more than its default.
+    fn is_named(&self) -> bool {
+        let flag = self.selected.or_else(|| flag_of(&self.schema));
+        let root = self.metadata(&[]);
+        let said = root.and_then(|root| root.get("selected"));
+        said.and_then(Value::as_bool).or(flag) == Some(true) || self.metadata.is_empty()
     }
 
     /// In a discovered catalog the entry and its metadata repeat the stream's own values, so what differs from them was
@@ -613,10 +626,12 @@ impl Entry {
         self.warn_of_paths_that_lead_nowhere(def, &schema);
         let projection = Projection::new(def, &schema, &chosen, style.keep_unknown_fields);
         prune(&mut schema, &mut Vec::new(), &chosen);
-        let mask = style
-            .masking
-            .as_ref()
-            .and_then(|masking| Mask::new(def.name(), &key, masking));
+        let secrets = if style.include_secrets {
+            &[]
+        } else {
+            def.secrets
+        };
+        let mask = Mask::new(def.name(), &key, style.masking.as_ref(), secrets);
         let mut flattener = None;
         if let Some(flattening) = &style.flatten {
             let named = key
@@ -653,6 +668,7 @@ impl Entry {
             header: StreamHeader { schema, version },
             projection,
             ignore_bookmark,
+            by_name: false,
         })
     }
 }

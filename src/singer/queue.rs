@@ -4,7 +4,7 @@
 //! when nothing is left to do but wait for answers.
 
 use crate::record::lines::Batch;
-use crate::report::run::{Gap, Skip};
+use crate::report::run::{Gap, Lacking, Skip};
 use crate::singer::state::{Checkpoint, Partition};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -26,6 +26,7 @@ pub enum Event {
     /// Reached together, told by one STATE.
     Checkpoints(Vec<Checkpoint>),
     Gap(Gap),
+    Lacking(Lacking),
     Skip(Skip),
     /// Nothing follows: all lists have come to their end.
     Done,

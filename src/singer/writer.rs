@@ -14,6 +14,7 @@ use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tap_sentry_api::params::Params;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::Instant;
 
@@ -139,6 +140,13 @@ impl<W: Write> Writer<W> {
                             .map(|stream| (*stream, gap.partition.clone())),
                     );
                     self.report.gap(gap);
+                }
+                Event::Lacking(lacking) => {
+                    let (streams, organization) = (&lacking.streams, &lacking.organization);
+                    log::warn!(target: streams[0], "{} of {organization} is unavailable: {}", streams.join(", "), lacking.reason);
+                    let whole = Partition::of(&Params::organization(organization));
+                    self.withheld
+                        .extend(streams.iter().map(|stream| (*stream, whole.clone())));
                 }
                 Event::Skip(skip) => {
                     log::warn!(target: skip.stream, "{} is skipped: {}", skip.row, skip.reason);

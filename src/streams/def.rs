@@ -26,6 +26,12 @@ pub struct StreamDef {
     pub derived: &'static [Derived],
     /// How `project_slugs` and `exclude_project_slugs` choose among its rows.
     pub choice: Option<Choice>,
+    /// Its list is asked for in the windows of its parent, whose rows count its rows.
+    pub in_windows: bool,
+    /// Where rows hold secrets: `null` unless `include_secrets` is set.
+    pub secrets: &'static [&'static [&'static str]],
+    /// A part of the key may be an empty text: some things have no name.
+    pub empty_key: bool,
     /// Another list of the same rows, of many parents at once.
     pub together: Option<Together>,
     /// A row that was written never changes, so that it is written once a run.
@@ -52,6 +58,11 @@ impl StreamDef {
         }
     }
 
+    /// Whether its list is asked for by the projects that are chosen.
+    pub fn is_of_projects(&self) -> bool {
+        self.parent.is_none() && self.windows().is_none() && self.endpoint.names_projects()
+    }
+
     /// How the windows of the list are made, of an incremental stream with windows of its own.
     pub fn windows(&self) -> Option<Windows> {
         match self.replication {
@@ -73,6 +84,9 @@ pub const FULL_TABLE: StreamDef = StreamDef {
     columns: &["organization_slug"],
     derived: &[],
     choice: None,
+    in_windows: false,
+    secrets: &[],
+    empty_key: false,
     together: None,
     immutable: false,
     counted: None,
@@ -87,6 +101,9 @@ pub struct Parent {
     pub stream: &'static str,
     /// Path parameter and the path of its value in the parent's row.
     pub bind: &'static [(&'static str, &'static [&'static str])],
+    /// The column that tells when the parent's row was last active, for streams without a time of their own. Its name ends
+    /// in `_at`.
+    pub at: Option<&'static str>,
 }
 
 /// Whether a run reads everything or what is new.

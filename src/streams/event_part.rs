@@ -10,6 +10,7 @@ const PART: StreamDef = StreamDef {
     parent: Some(Parent {
         stream: "events",
         bind: &[],
+        at: None,
     }),
     details_query: EVENTS.details_query,
     derived: &[],

@@ -9,13 +9,21 @@ use tap_sentry_api::endpoint::{Class, Endpoint, LIST, OBJECT};
 use tap_sentry_api::endpoints;
 
 /// What an issue tells the streams below it.
-const OF_AN_ISSUE: Parent = Parent {
+pub const OF_AN_ISSUE: Parent = Parent {
     stream: "issues",
     bind: &[("issue_id", &["id"])],
+    at: Some("issue_seen_at"),
+};
+
+/// What an event tells the streams below it.
+pub const OF_AN_EVENT: Parent = Parent {
+    stream: "events",
+    bind: &[("event_id", &["eventID"])],
+    at: None,
 };
 
 /// What the streams of issues have in common.
-const ISSUE: StreamDef = StreamDef {
+pub const ISSUE: StreamDef = StreamDef {
     replication: Replication::with_parent("lastSeen"),
     columns: &["organization_slug", "project_slug", "project_id"],
     ..FULL_TABLE
@@ -125,6 +133,7 @@ pub const EVENTS: StreamDef = StreamDef {
     // Only `1` and `true` count as full here.
     details_query: &[("full", "1")],
     parent: Some(OF_AN_ISSUE),
+    in_windows: true,
     together: Some(Together {
         endpoint: &EVENTS_OF_A_PROJECT,
         parent: "groupID",
@@ -147,10 +156,7 @@ pub const EVENT_DETAIL: StreamDef = StreamDef {
         ..OBJECT
     },
     schema: include_str!("../../schemas/event_detail.json"),
-    parent: Some(Parent {
-        stream: "events",
-        bind: &[("event_id", &["eventID"])],
-    }),
+    parent: Some(OF_AN_EVENT),
     selected_by_default: false,
     note: "One request per event, at most 5 a second; `fetch_event_details` gets full bodies without any.",
     ..EVENT

@@ -1,11 +1,16 @@
 //! The streams, as data: one table, its entries in a file for each subject.
 //!
-//! A new stream is one entry in the file of its subject, one schema in `schemas/`, and one line in [`STREAMS`].
+//! A new stream is one entry in the file of its subject and in [`STREAMS`], one schema in `schemas/`, and one fixture in
+//! `sandbox/lists/`; see docs/adding-a-stream.md.
 
+mod about_issues;
 mod cut;
 mod def;
 mod event_part;
+mod explore;
+mod integration;
 mod issue;
+mod monitoring;
 mod organization;
 mod people;
 pub mod personal;
@@ -27,8 +32,11 @@ pub static STREAMS: &[StreamDef] = &[
     project::PROJECTS,
     project::PROJECT_DETAIL,
     people::TEAMS,
+    people::TEAM_MEMBERS,
     people::USERS,
     people::MEMBERS,
+    people::PROJECT_MEMBERS,
+    people::EVENT_USERS,
     issue::ISSUES,
     issue::ISSUE_DETAIL,
     issue::EVENTS,
@@ -39,6 +47,40 @@ pub static STREAMS: &[StreamDef] = &[
     issue::EVENT_DETAIL,
     release::RELEASES,
     release::RELEASE,
+    organization::ORGANIZATION_SETTINGS,
+    organization::ENVIRONMENTS,
+    organization::TAGS,
+    organization::RELAY_USAGE,
+    integration::INTEGRATIONS,
+    integration::INSTALLATIONS,
+    integration::APPS,
+    integration::REPOSITORIES,
+    explore::DASHBOARDS,
+    explore::SAVED_QUERIES,
+    project::PROJECT_KEYS,
+    project::PROJECT_ENVIRONMENTS,
+    project::PROJECT_OWNERSHIP,
+    project::PROJECT_FILTERS,
+    project::SERVICE_HOOKS,
+    project::PROJECT_TEAMS,
+    project::PROJECT_TAGS,
+    project::PROJECT_TAG_VALUES,
+    project::DEBUG_FILES,
+    about_issues::HASHES,
+    about_issues::ACTIVITIES,
+    about_issues::COMMENTS,
+    about_issues::TAGS,
+    about_issues::TAG_VALUES,
+    about_issues::EXTERNAL_ISSUES,
+    about_issues::ATTACHMENTS,
+    release::DEPLOYS,
+    release::COMMITS,
+    release::COMMIT_FILES,
+    release::FILES,
+    monitoring::MONITORS,
+    monitoring::DETECTORS,
+    monitoring::WORKFLOWS,
+    monitoring::ALERT_RULES,
 ];
 
 /// The stream of the projects, which the bookmarks are of.
@@ -124,6 +166,7 @@ mod tests {
             let mut at = def.parent;
             while let Some(parent) = at {
                 bound.extend(parent.bind.iter().map(|(name, _)| *name));
+                bound.extend(parent.at);
                 at = find(parent.stream).and_then(|d| d.parent);
             }
             let texts = std::iter::once(def.endpoint.path)
@@ -236,6 +279,22 @@ mod tests {
                 .and_then(|p| find(p.stream))
                 .unwrap_or_else(|| panic!("{}", def.name()));
             assert!(parent.replication_key().is_some(), "{}", def.name());
+        }
+    }
+
+    #[test]
+    fn secrets_are_columns_and_no_keys() {
+        for def in STREAMS {
+            for path in def.secrets {
+                let schema = schema(def);
+                let properties = &schema["properties"];
+                assert!(
+                    properties.get(path[0]).is_some(),
+                    "{}: {path:?}",
+                    def.name()
+                );
+                assert!(!def.key.contains(&path[0]), "{}: {path:?}", def.name());
+            }
         }
     }
 

@@ -19,7 +19,6 @@ use std::collections::hash_map::Entry;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tap_sentry_api::endpoint::Rows;
 use tap_sentry_api::error::ApiError;
 use tap_sentry_api::params::Params;
 use tap_sentry_api::window::{Window, whole_second};
@@ -156,6 +155,11 @@ impl<'a> Children<'a> {
                             });
                             Ok(())
                         }
+                        Err(Failure::Api(e))
+                            if self.session.lacks(node, self.context, &e).await? =>
+                        {
+                            Ok(())
+                        }
                         Err(Failure::Api(e)) => {
                             let place = self.context.with(&parent.bind).label();
                             let mut text = format!("{place}: {}", reason(&node.def.endpoint, &e));
@@ -240,7 +244,7 @@ impl<'a> Children<'a> {
 
     /// The entry of a parent that is read once, made now if there is none; `None` where each window asks for itself.
     fn read_once(&self, node: &Node, parent: &Reference) -> Option<ReadOnce> {
-        if node.def.endpoint.rows != Rows::Object && !fits_a_page(&node.def.endpoint, parent) {
+        if node.def.in_windows && !fits_a_page(&node.def.endpoint, parent) {
             return None;
         }
         let mut name = node.def.name().to_owned();
@@ -275,7 +279,7 @@ impl<'a> Children<'a> {
         parent: &Reference,
         failures: &AtomicUsize,
     ) -> Result<(), Failure> {
-        let context = self.context.with(&parent.bind);
+        let context = parent.place(self.context, node.def);
         let within = ChildWindow {
             expected: parent.count.filter(|_| part == window),
             ..self.child_window(part)
@@ -292,10 +296,11 @@ impl<'a> Children<'a> {
             read.map(drop)
         };
         let whole = self.read_at_once(node, part);
-        let is_object = node.def.endpoint.rows == Rows::Object;
+        // It is what it is now, whatever the window.
+        let is_timeless = !node.def.in_windows;
         let once = self
             .read_once(node, parent)
-            .filter(|_| is_object || whole.start <= part.start);
+            .filter(|_| is_timeless || whole.start <= part.start);
         let Some(once) = once else {
             return read(within).await;
         };
@@ -319,15 +324,14 @@ impl<'a> Children<'a> {
         let seconds = part.start.timestamp()..part.end.timestamp();
         let seen = instants.iter().filter(|at| seconds.contains(at)).count() as u64;
         // Fewer rows than the list above counts here: the answer was cut short, or they have come since.
-        if !is_object && within.expected.is_some_and(|expected| seen < expected) {
+        if !is_timeless && within.expected.is_some_and(|expected| seen < expected) {
             read(within).await?;
         }
         Ok(())
     }
 }
 
-/// All rows of one list or object at a place, and of everything below it. Returns what the list of a whole project lacks,
-/// which the lists of the parents make up for; what any other list lacks is told here.
+/// All rows of one list or object at a place; see [`read_chosen`].
 ///
 /// # Errors
 /// When the list cannot be read to its end. What fails below it is told as a gap.
@@ -337,11 +341,30 @@ pub fn read_rows<'a>(
     context: &'a Params,
     within: Option<ChildWindow<'a>>,
 ) -> LocalBoxFuture<'a, Result<Option<Missing>, Failure>> {
+    read_chosen(session, node, context, within, &[])
+}
+
+/// All rows of one list or object at a place, and of everything below it; `projects` are the values of `{projects}`. Returns what the list of a whole project lacks,
+/// which the lists of the parents make up for; what any other list lacks is told here.
+///
+/// # Errors
+/// When the list cannot be read to its end. What fails below it is told as a gap.
+pub fn read_chosen<'a>(
+    session: &'a Session<'a>,
+    node: &'a Node,
+    context: &'a Params,
+    within: Option<ChildWindow<'a>>,
+    projects: &'a [String],
+) -> LocalBoxFuture<'a, Result<Option<Missing>, Failure>> {
     async move {
+        if session.is_lacking(node.def, context) {
+            return Ok(None);
+        }
         let mut listing = Listing::new(session, node, context.clone());
+        listing.projects = projects;
         listing.by_project = within.and_then(|within| within.by_project);
         listing.want_instants = within.is_some_and(|within| within.instants.is_some());
-        let within_list = within.filter(|_| node.def.endpoint.rows != Rows::Object);
+        let within_list = within.filter(|_| node.def.in_windows);
         let limit = within_list.map(|within| within.limits.of(node.def.name(), RETENTION));
         let window = within_list
             .map(|within| within.window)
@@ -401,7 +424,7 @@ async fn children_of_page(
         let due = parents.iter().filter(|parent| is_due(parent.last)).map(Ok);
         stream::iter(due)
             .try_for_each_concurrent(session.settings.connection.concurrency, async |parent| {
-                let context = context.with(&parent.bind);
+                let context = parent.place(context, child.def);
                 // What was counted and asked for together are the rows of this page, not those below them.
                 let within = within.map(|within| ChildWindow {
                     expected: None,
@@ -414,6 +437,7 @@ async fn children_of_page(
                         tell_gone(child.def, &context);
                         Ok(())
                     }
+                    Err(Failure::Api(e)) if session.lacks(child, &context, &e).await? => Ok(()),
                     Err(Failure::Api(e)) => {
                         let reason = reason(&child.def.endpoint, &e);
                         let reason = format!("{}: {reason}", context.label());

@@ -66,3 +66,11 @@ pub fn reason(endpoint: &Endpoint, error: &ApiError) -> String {
         _ => error.to_string(),
     }
 }
+
+/// Why an endpoint that a server or a plan may lack is unavailable, and what a user can do about it.
+pub fn unavailable(endpoint: &Endpoint, error: &ApiError) -> String {
+    let scopes = endpoint.scopes_text();
+    format!(
+        "{error}; the server or the plan lacks it, or the token lacks the scope {scopes}; nothing is extracted of it"
+    )
+}

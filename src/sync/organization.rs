@@ -6,12 +6,12 @@ use crate::settings::Settings;
 use crate::singer::queue::{Closed, Event, EventSender};
 use crate::singer::state::{Bookmarks, Partition};
 use crate::streams::{OF_A_PROJECT, OF_AN_ORGANIZATION, ORGANIZATIONS, PROJECTS, Windows};
-use crate::sync::children::read_rows;
+use crate::sync::children::read_chosen;
 use crate::sync::counts::ErrorCounts;
 use crate::sync::failure::{Failure, Stop, reason};
 use crate::sync::list::{self, Whole};
 use crate::sync::listing::Listing;
-use crate::sync::plan::{self, Group, Node};
+use crate::sync::plan::{self, EVERY_PROJECT, Group, Node};
 use crate::sync::row::Reference;
 use crate::sync::session::{Session, tell_gone};
 use crate::sync::wide::WideSync;
@@ -21,7 +21,7 @@ use futures::future::{join_all, try_join_all};
 use futures::stream::{self, TryStreamExt};
 use tap_sentry_api::client::Client;
 use tap_sentry_api::error::ApiError;
-use tap_sentry_api::params::{ORGANIZATION, Params};
+use tap_sentry_api::params::{ORGANIZATION, PROJECT_ID, Params};
 use tap_sentry_api::time::format_instant;
 use tap_sentry_api::window::whole_second;
 
@@ -74,7 +74,8 @@ impl<'a> Sync<'a> {
             .map(Params::organization)
             .collect();
         let unlisted = Node::silent(PROJECTS);
-        let listing = listing_node(self.tree, &unlisted);
+        let everything = self.session.settings.projects.is_everything();
+        let listing = listing_node(self.tree, &unlisted, everything);
         let mut listed: Vec<Option<Listed>> = Vec::new();
         if let Some(node) = listing {
             let only = contexts.len() == 1;
@@ -230,6 +231,9 @@ impl<'a> Sync<'a> {
                 self.groups(node, windows, context, projects.as_deref())
                     .await
             }
+            None if node.def.is_of_projects() => {
+                self.of_projects(node, context, projects.as_deref()).await
+            }
             None => self.node(node, context).await,
         });
         let others = async {
@@ -377,13 +381,43 @@ impl<'a> Sync<'a> {
             let group = GroupSync::new(session, &self.bookmarks, node, windows, context, &group);
             return group.run().await;
         }
-        match read_rows(session, node, context, None).await {
+        self.read(node, context, &[]).await
+    }
+
+    /// A full table of the organization whose rows are of projects: those that are chosen.
+    async fn of_projects(
+        &self,
+        node: &Node,
+        context: &Params,
+        projects: Option<&[Reference]>,
+    ) -> Result<(), Stop> {
+        if self.session.settings.projects.is_everything() {
+            let every = [EVERY_PROJECT.to_owned()];
+            return self.read(node, context, &every).await;
+        }
+        let Some(projects) = projects else {
+            let reason = "the list of projects is missing";
+            return Ok(self.session.gap(node, context, reason).await?);
+        };
+        let places = projects.iter().map(|project| context.with(&project.bind));
+        for part in plan::nameable(places.collect()) {
+            let ids = part.iter().filter_map(|place| place.get(PROJECT_ID));
+            let ids: Vec<String> = ids.map(str::to_owned).collect();
+            self.read(node, context, &ids).await?;
+        }
+        Ok(())
+    }
+
+    async fn read(&self, node: &Node, context: &Params, projects: &[String]) -> Result<(), Stop> {
+        let session = &self.session;
+        match read_chosen(session, node, context, None, projects).await {
             Ok(_) => Ok(()),
             Err(Failure::Stop(stop)) => Err(stop),
             Err(Failure::Api(e)) if e.not_there() && node.def.parent.is_some() => {
                 tell_gone(node.def, context);
                 Ok(())
             }
+            Err(Failure::Api(e)) if session.lacks(node, context, &e).await? => Ok(()),
             Err(Failure::Api(e)) => {
                 let reason = reason(&node.def.endpoint, &e);
                 Ok(session.gap(node, context, &reason).await?)
@@ -393,10 +427,13 @@ impl<'a> Sync<'a> {
 }
 
 /// The node whose rows are the projects, if they are needed: to be written, for what is below them, or for the bookmarks of
-/// incremental lists of the organization, which are kept by project.
-fn listing_node<'a>(tree: &'a [Node], unlisted: &'a Node) -> Option<&'a Node> {
+/// incremental lists of the organization, which are kept by project; or for lists of the organization of which some projects
+/// are chosen.
+fn listing_node<'a>(tree: &'a [Node], unlisted: &'a Node, everything: bool) -> Option<&'a Node> {
     let listing = tree.iter().find(|node| node.def.choice.is_some());
-    let by_project = tree.iter().any(|node| node.def.windows().is_some());
+    let by_project = tree
+        .iter()
+        .any(|node| node.def.windows().is_some() || !everything && node.def.is_of_projects());
     listing.or(by_project.then_some(unlisted))
 }
 

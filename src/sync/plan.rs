@@ -12,7 +12,7 @@ use tap_sentry_api::window::{Window, whole_second};
 /// Sentry keeps and lists 90 days on its paid plans; self-hosted servers may keep more.
 pub const RETENTION: TimeDelta = TimeDelta::days(90);
 /// All projects that the token can read.
-const EVERY_PROJECT: &str = "-1";
+pub const EVERY_PROJECT: &str = "-1";
 /// What the parameters that name projects may add to an address: 4 KiB with the rest of it, which is what every server
 /// and proxy takes.
 const PROJECTS_BYTES: usize = 3_500;
@@ -55,6 +55,12 @@ impl Node {
     /// Those directly below it.
     fn below(&self) -> impl Iterator<Item = &Self> {
         self.cuts.iter().chain(&self.children)
+    }
+
+    /// Whether somebody has asked for it, or for anything below it, by name.
+    pub fn is_wanted(&self) -> bool {
+        self.emit.as_ref().is_some_and(|selected| selected.by_name)
+            || self.below().any(Self::is_wanted)
     }
 
     /// This node and all below it.
@@ -267,7 +273,7 @@ impl Group {
 }
 
 /// The places in as many parts as requests are needed to name their projects.
-fn nameable(places: Vec<Params>) -> Vec<Vec<Params>> {
+pub fn nameable(places: Vec<Params>) -> Vec<Vec<Params>> {
     let mut parts: Vec<Vec<Params>> = Vec::new();
     let mut bytes = PROJECTS_BYTES;
     for place in places {

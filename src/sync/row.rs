@@ -3,9 +3,9 @@
 use crate::streams::{IDENTIFIERS, StreamDef};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use tap_sentry_api::params::PROJECT_ID;
+use tap_sentry_api::params::{PROJECT_ID, Params};
 use tap_sentry_api::text::brief;
-use tap_sentry_api::time::parse_instant;
+use tap_sentry_api::time::{format_instant, parse_instant};
 use tap_sentry_json::{self as json, Document};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -89,6 +89,15 @@ impl Reference {
                 access.is_some_and(|value| doc.text(value) == b"false")
             }),
         })
+    }
+
+    /// The place of a stream below it.
+    pub fn place(&self, above: &Params, below: &StreamDef) -> Params {
+        let mut place = above.with(&self.bind);
+        let at = below.parent.and_then(|parent| parent.at);
+        let at = at.filter(|at| below.columns.contains(at));
+        place.0.extend(at.zip(self.last.map(format_instant)));
+        place
     }
 
     /// Adds what another part of the window says of the same row.

@@ -1,17 +1,18 @@
 //! What every list of a run needs: the client, the settings, and where records, gaps and skipped rows go.
 
-use crate::report::run::{Gap, Report, Skip};
+use crate::report::run::{Gap, Lacking, Report, Skip};
 use crate::settings::Settings;
 use crate::singer::queue::{Closed, Event, EventSender};
 use crate::singer::state::Partition;
 use crate::streams::StreamDef;
 use crate::sync::counts::ErrorCounts;
+use crate::sync::failure::unavailable;
 use crate::sync::plan::Node;
 use parking_lot::Mutex;
 use std::collections::HashSet;
 use tap_sentry_api::client::Client;
 use tap_sentry_api::error::{ApiError, Kind};
-use tap_sentry_api::params::Params;
+use tap_sentry_api::params::{ORGANIZATION, Params};
 use tap_sentry_api::request::Request;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -84,6 +85,46 @@ impl<'a> Session<'a> {
         self.gaps(node, &[Partition::of(context)], reason).await
     }
 
+    /// Whether a failure means that the server or the plan lacks the endpoint. That is told once, and the endpoint not asked
+    /// again: of what was selected by name as a gap of the whole organization; otherwise the run is complete without.
+    pub async fn lacks(
+        &self,
+        node: &Node,
+        context: &Params,
+        error: &ApiError,
+    ) -> Result<bool, Closed> {
+        let def = node.def;
+        if !(def.endpoint.optional && error.kind.lacking()) {
+            return Ok(false);
+        }
+        let (organization, reason) = (organization(context), unavailable(&def.endpoint, error));
+        let is_new = || self.is_new(&[LACKING, def.name(), organization]);
+        if !node.is_wanted() {
+            if is_new() {
+                let lacking = Lacking {
+                    streams: node.streams(),
+                    organization: organization.to_owned(),
+                    reason,
+                };
+                self.sender.send(Event::Lacking(lacking)).await?;
+            }
+            return Ok(true);
+        }
+        // A refusal may be of one project only.
+        let everywhere = error.kind.lacking_everywhere();
+        if everywhere && is_new() {
+            let whole = Params::organization(organization);
+            self.gap(node, &whole, &reason).await?;
+        }
+        Ok(everywhere)
+    }
+
+    /// Whether it has been told that the organization lacks the stream.
+    pub fn is_lacking(&self, def: &StreamDef, context: &Params) -> bool {
+        let what = [LACKING, def.name(), organization(context)].join("\0");
+        def.endpoint.optional && self.told.lock().contains(&xxh3_128(what.as_bytes()))
+    }
+
     /// Rows that the server cannot give are gaps; the others of their list are written.
     pub async fn unreadable(
         &self,
@@ -140,6 +181,13 @@ impl<'a> Session<'a> {
             }
         }
     }
+}
+
+/// What is noted of streams that an organization lacks.
+const LACKING: &str = "lacks";
+
+fn organization(place: &Params) -> &str {
+    place.get(ORGANIZATION).unwrap_or_default()
 }
 
 /// What a place held no longer exists: nothing is missing.

@@ -109,14 +109,27 @@ fn children_name_their_parents_and_what_costs_a_call_each_is_off() {
         ("events", "issues"),
         ("event_detail", "events"),
         ("release", "releases"),
+        ("team_members", "teams"),
+        ("project_tags", "projects"),
+        ("project_tag_values", "project_tags"),
+        ("issue_hashes", "issues"),
+        ("issue_tag_values", "issue_tags"),
+        ("event_attachments", "events"),
+        ("release_deploys", "releases"),
     ] {
         let root = crate::dsl::metadata(entry(&mut catalog, child), &[]);
         assert_eq!(root["parent-tap-stream-id"], parent);
-        assert_eq!(
-            root["selected-by-default"],
-            !matches!(child, "issue_detail" | "event_detail")
-        );
     }
+    let on: BTreeSet<&str> = tap_sentry::streams::STREAMS
+        .iter()
+        .filter(|def| def.parent.is_some() && def.selected_by_default)
+        .map(tap_sentry::streams::StreamDef::name)
+        .collect();
+    assert_eq!(
+        on,
+        BTreeSet::from(["project_detail", "issues", "events", "release"]),
+        "those of before there were more"
+    );
 }
 
 #[test]

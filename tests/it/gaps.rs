@@ -267,7 +267,7 @@ fn a_storm_of_refusals_leaves_a_true_state_and_is_sat_out_once_it_ends(#[case] k
 fn the_last_line_names_the_first_cause(#[case] args: &[&str]) {
     let sentry = Sentry::small();
     sentry.faults().add(Fault::always(
-        Match::path_end("/teams/"),
+        Match::path_end("/organizations/acme/teams/"),
         FaultKind::Status(403),
     ));
     let run = args

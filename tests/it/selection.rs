@@ -43,6 +43,20 @@ fn without_a_catalog_everything_is_written_but_what_costs_a_call_each() {
         "events",
         "releases",
         "release",
+        "organizations",
+        "organization_environments",
+        "organization_tags",
+        "relay_usage",
+        "organization_integrations",
+        "sentry_app_installations",
+        "sentry_apps",
+        "repositories",
+        "dashboards",
+        "discover_saved_queries",
+        "project_keys",
+        "monitors",
+        "detectors",
+        "workflows",
     ];
     assert_eq!(run.streams(), BTreeSet::from(expected));
 }

@@ -425,7 +425,12 @@ impl Asking<'_> {
         }
         let url = client.url(request, self.by_slug);
         let met = client.met.load(Ordering::Relaxed);
-        let Some(wait) = self.patience.wait(&kind, request.divisible, met) else {
+        let wait = if endpoint.optional && kind.lacking() {
+            None
+        } else {
+            self.patience.wait(&kind, request.divisible, met)
+        };
+        let Some(wait) = wait else {
             let refused = matches!(kind, Kind::Status { status: 401, .. });
             let token_refused = refused && !client.token_still_good().await;
             return Err(ApiError {

@@ -13,6 +13,10 @@ pub struct Endpoint {
     /// that is asked for.
     pub query: &'static [(&'static str, &'static str)],
     pub rows: Rows,
+    /// The member of the answer that the list is in; `None`: the answer is the list.
+    pub envelope: Option<&'static str>,
+    /// A server or a plan may lack it, and says so at once: what that means is not tried again.
+    pub optional: bool,
     /// The list is paged by row offset, which skips rows when one is deleted meanwhile: a list of
     /// several pages is read again until that brings nothing new.
     pub offset_paged: bool,
@@ -27,6 +31,11 @@ impl Endpoint {
         self.path.contains("{project_id}")
     }
 
+    /// Whether the server is told which projects a list of the organization is wanted of.
+    pub fn names_projects(&self) -> bool {
+        self.query.iter().any(|(_, value)| *value == "{projects}")
+    }
+
     /// The scopes as an error or the README names them.
     pub fn scopes_text(&self) -> String {
         self.scopes.join(" or ")
@@ -39,6 +48,8 @@ pub const LIST: Endpoint = Endpoint {
     path: "",
     query: &[],
     rows: Rows::Pages { size: "per_page" },
+    envelope: None,
+    optional: false,
     offset_paged: true,
     class: Class::Default,
     scopes: &["org:read"],

@@ -182,6 +182,27 @@ impl Kind {
         )
     }
 
+    /// What Sentry says where the server or the plan lacks an endpoint, in any of its ways: without a word, gone, or as of
+    /// something that one has no access to.
+    pub fn lacking(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => matches!(status, 403 | 404 | 410),
+            Self::NotThere(_) => true,
+            _ => false,
+        }
+    }
+
+    /// What Sentry says only of an endpoint, whatever is asked for: without a word, or gone.
+    pub fn lacking_everywhere(&self) -> bool {
+        matches!(
+            self,
+            Self::Status {
+                status: 404 | 410,
+                ..
+            }
+        )
+    }
+
     /// When to come back, where a refusal tells it; an end that is here already tells nothing.
     pub fn told(&self) -> Option<Duration> {
         match self {

@@ -35,7 +35,7 @@ impl Params {
             .map(|(_, value)| value.as_str())
     }
 
-    /// For messages: `acme/api/issue 21`.
+    /// For messages: `acme/api/issue 21`. What ends in `_at` is a time, which leads nowhere.
     pub fn label(&self) -> String {
         let part = |(name, value): &(&'static str, String)| match *name {
             ORGANIZATION | PROJECT_SLUG => value.clone(),
@@ -43,7 +43,7 @@ impl Params {
         };
         self.0
             .iter()
-            .filter(|(name, _)| *name != PROJECT_ID)
+            .filter(|(name, _)| *name != PROJECT_ID && !name.ends_with("_at"))
             .map(part)
             .collect::<Vec<_>>()
             .join("/")

@@ -60,6 +60,8 @@ pub static PROJECT_UNRESOLVED: Endpoint = Endpoint {
 /// The client keys of all projects. Rows hold secrets.
 pub static KEYS: Endpoint = Endpoint {
     path: "organizations/{organization_slug}/project-keys/",
+    // Without it servers of 2025 list the keys of one's teams' projects only.
+    query: &[("project", "-1")],
     class: LIST.class,
     scopes: LIST.scopes,
     ..endpoints::PROJECT_KEYS

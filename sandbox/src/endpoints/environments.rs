@@ -18,12 +18,6 @@ fn visibility(call: &Call<'_>) -> Result<fn(bool) -> bool, Problem> {
     }
 }
 
-/// The same name has the same id in every project.
-fn id(call: &Call<'_>, name: &str) -> String {
-    let place = call.world.environments.iter().position(|one| one == name);
-    place.map_or(0, |place| place + 1).to_string()
-}
-
 /// All in one answer, by name.
 pub fn project(call: &Call<'_>) -> Result<Reply, Problem> {
     call.only(&["visibility"])?;
@@ -34,7 +28,8 @@ pub fn project(call: &Call<'_>) -> Result<Reply, Problem> {
         .iter()
         .filter(|(_, hidden)| wanted(**hidden))
         .map(|(name, hidden)| {
-            json!({"id": id(call, name), "name": name, "isHidden": hidden}).to_string()
+            json!({"id": call.world.environment_id(name), "name": name, "isHidden": hidden})
+                .to_string()
         });
     Ok(Reply::list(rows.collect()))
 }
@@ -50,6 +45,7 @@ pub fn organization(call: &Call<'_>) -> Result<Reply, Problem> {
         all.extend(own.into_iter().filter(|(_, hidden)| wanted(*hidden)));
     }
     let named = all.keys().filter(|name| !name.is_empty());
-    let rows = named.map(|name| json!({"id": id(call, name), "name": name}).to_string());
+    let rows =
+        named.map(|name| json!({"id": call.world.environment_id(name), "name": name}).to_string());
     Ok(Reply::list(rows.collect()))
 }

@@ -9,24 +9,34 @@ use crate::world::ClientKey;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-/// What a page of a project's keys holds when nothing is said, since 2025; before that as many as of any list.
+/// What a page of keys holds when nothing is said, since 2025; before that as many as of any list.
 const FEW: usize = 10;
 
 pub fn project(call: &Call<'_>) -> Result<Reply, Problem> {
     call.only(&["cursor", "per_page", "status"])?;
     let project = call.project()?;
-    let rows = if call.get("per_page").is_none() && !call.version.is_old() {
-        FEW
+    page(call, &BTreeSet::from([project.id]), rows(call)?)
+}
+
+fn rows(call: &Call<'_>) -> Result<usize, Problem> {
+    if call.get("per_page").is_none() && !call.version.is_old() {
+        Ok(FEW)
     } else {
-        call.per_page()?
-    };
-    page(call, &BTreeSet::from([project.id]), rows)
+        call.per_page()
+    }
 }
 
 pub fn organization(call: &Call<'_>) -> Result<Reply, Problem> {
-    call.only(&["cursor", "per_page", "status", "team"])?;
+    call.only(&[
+        "cursor",
+        "per_page",
+        "project",
+        "projectSlug",
+        "status",
+        "team",
+    ])?;
     call.organization()?;
-    let caller = call.caller()?;
+    let mut projects = call.projects()?;
     let team = match call.get("team") {
         None => None,
         Some(asked) => {
@@ -35,13 +45,11 @@ pub fn organization(call: &Call<'_>) -> Result<Reply, Problem> {
             Some(found.ok_or_else(Problem::not_found)?.id)
         }
     };
-    let projects = call.world.projects.iter();
-    let projects = projects
-        .filter(|project| caller.can_see(call.world, project))
-        .filter(|project| team.is_none_or(|team| project.teams.contains(&team)))
-        .map(|project| project.id)
-        .collect();
-    page(call, &projects, call.per_page()?)
+    projects.retain(|id| {
+        let project = call.world.project(*id);
+        team.is_none_or(|team| project.is_some_and(|project| project.teams.contains(&team)))
+    });
+    page(call, &projects, rows(call)?)
 }
 
 /// The newest first.

@@ -4,6 +4,7 @@ mod environments;
 mod events;
 mod issues;
 mod keys;
+mod lists;
 mod monitors;
 mod organizations;
 mod people;
@@ -19,6 +20,7 @@ mod values;
 use crate::auth::Caller;
 use crate::cursor::{self, Cursor, Slice};
 use crate::limits::Class;
+use crate::lists::List;
 use crate::problem::Problem;
 use crate::python;
 use crate::reply::Reply;
@@ -26,13 +28,44 @@ use crate::version::Version;
 use crate::window::Window;
 use crate::world::{Organization, Project, World};
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 /// One endpoint. `scopes`: any of them will do; none: no token is asked for.
 pub struct Endpoint {
     pub path: &'static str,
     pub class: Class,
     pub scopes: &'static [&'static str],
-    pub answer: fn(&Call<'_>) -> Result<Reply, Problem>,
+    answer: Answer,
+}
+
+/// Where an answer comes from.
+enum Answer {
+    Code(fn(&Call<'_>) -> Result<Reply, Problem>),
+    File(&'static List),
+}
+
+impl Endpoint {
+    pub fn answer(&self, call: &Call<'_>) -> Result<Reply, Problem> {
+        match self.answer {
+            Answer::Code(answer) => answer(call),
+            Answer::File(list) => lists::answer(list, call),
+        }
+    }
+
+    /// All endpoints: those with code of their own, and those that files describe.
+    pub fn all() -> &'static [Self] {
+        static ALL: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
+            let described = List::all().iter().filter(|list| list.has_a_path());
+            let described = described.map(|list| Endpoint {
+                path: format!("/api/0{}", list.path).leak(),
+                class: Class::Default,
+                scopes: list.scopes(),
+                answer: Answer::File(list),
+            });
+            own().into_iter().chain(described).collect()
+        });
+        &ALL
+    }
 }
 
 const ORG_READ: &[&str] = &["org:read", "org:write", "org:admin"];
@@ -50,12 +83,12 @@ const RELEASES: &[&str] = &[
 
 macro_rules! endpoints {
     ($($path:literal $class:ident $scopes:expr => $answer:path;)*) => {
-        &[$(Endpoint { path: concat!("/api/0", $path), class: Class::$class, scopes: $scopes, answer: $answer }),*]
+        vec![$(Endpoint { path: concat!("/api/0", $path), class: Class::$class, scopes: $scopes, answer: Answer::Code($answer) }),*]
     };
 }
 
 #[rustfmt::skip]
-pub const ENDPOINTS: &[Endpoint] = endpoints! {
+fn own() -> Vec<Endpoint> { endpoints! {
     "/organizations/"                                   Default       ORG_READ     => organizations::list;
     "/organizations/{org}/"                             Default       ORG_READ     => organizations::detail;
     "/organizations/{org}/projects/"                    Default       ORG_READ     => projects::list;
@@ -86,7 +119,7 @@ pub const ENDPOINTS: &[Endpoint] = endpoints! {
     "/issues/{issue}/events/"                           Default       EVENT_READ   => events::of_issue;
     "/issues/{issue}/current-release/"                  Default       EVENT_READ   => issues::current_release;
     "/groups/{issue}/"                                  IssueDetail   EVENT_READ   => issues::detail;
-};
+} }
 
 /// A request that may see the world.
 pub struct Call<'a> {

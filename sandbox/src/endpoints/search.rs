@@ -100,6 +100,7 @@ fn search(call: &Call<'_>, projects: &BTreeSet<u64>, trim: &Trim) -> Result<Repl
                 .into_iter()
                 .collect(),
             direct_hit: true,
+            envelope: None,
         });
     }
     let query = Query::parse(text, call.version, world.clock())?;
@@ -151,6 +152,7 @@ fn search(call: &Call<'_>, projects: &BTreeSet<u64>, trim: &Trim) -> Result<Repl
         previous: slice.previous,
         next: slice.next,
         hits,
+        envelope: None,
     }))
 }
 

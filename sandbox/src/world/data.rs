@@ -1,7 +1,7 @@
 //! The tables of the data, and how they are looked up.
 
 use crate::seconds::Seconds;
-use crate::world::issue::Issue;
+use crate::world::issue::{Issue, Kind};
 use crate::world::key::ClientKey;
 use crate::world::monitor::Monitor;
 use crate::world::organization::{
@@ -38,6 +38,8 @@ pub struct World {
     pub keys: Vec<ClientKey>,
     pub monitors: Vec<Monitor>,
     pub sessions: Vec<Sessions>,
+    /// Names of lists of `lists/` that the server or the plan lacks.
+    pub lacks: BTreeSet<String>,
 }
 
 impl World {
@@ -67,6 +69,19 @@ impl World {
             .find(|release| release.version == version)
     }
 
+    pub fn active_projects(&self) -> impl Iterator<Item = &Project> {
+        let all = self.projects.iter();
+        all.filter(|project| project.status == ProjectStatus::Active)
+    }
+
+    /// The issues that a complete extraction reaches. Experiments are reached by naming their type only, so no extraction
+    /// is expected to know them.
+    pub fn reached_issues(&self) -> impl Iterator<Item = &Issue> {
+        let all = self.issues.values();
+        all.filter(|issue| self.listable(issue))
+            .filter(|issue| !issue.kind.hidden || issue.kind == Kind::FEEDBACK)
+    }
+
     /// The environments of a project by name, and whether they are hidden there.
     pub fn environments_of(&self, project: u64) -> BTreeMap<String, bool> {
         let own = self.project_environments.get(&project).cloned();
@@ -74,6 +89,12 @@ impl World {
             let all = self.environments.iter();
             all.map(|name| (name.clone(), false)).collect()
         })
+    }
+
+    /// The id of an environment; the same name has the same id in every project.
+    pub fn environment_id(&self, name: &str) -> String {
+        let place = self.environments.iter().position(|one| one == name);
+        place.map_or(0, |place| place + 1).to_string()
     }
 
     /// The outcomes of a window of some projects: those of an issue's events as one, at the window's begin.

@@ -4,7 +4,7 @@ use crate::world::data::World;
 use crate::world::organization::{Member, Organization, Team, User};
 use crate::world::token::{READ_SCOPES, Token, TokenKind, TokenState};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl World {
     /// One organization, one team with its owner, the tokens; no project yet.
@@ -56,6 +56,7 @@ impl World {
             keys: Vec::new(),
             monitors: Vec::new(),
             sessions: Vec::new(),
+            lacks: BTreeSet::new(),
         };
         let all: Vec<&str> = READ_SCOPES.into_iter().chain(["org:write"]).collect();
         world.add_token(crate::TOKEN, Token::user(1, &all));

@@ -1,10 +1,10 @@
 //! What a complete extraction must yield.
 
+use crate::lists::{List, Place, Within};
 use crate::seconds::Seconds;
 use crate::world::data::World;
 use crate::world::event::EventRef;
-use crate::world::issue::{Issue, Kind};
-use crate::world::organization::ProjectStatus;
+use crate::world::issue::Issue;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
 
@@ -34,9 +34,8 @@ impl World {
         let window = self.retained(Seconds::new(start, end));
         match stream {
             "projects" | "project_detail" => self
-                .projects
-                .iter()
-                .filter(|project| chosen(project.id) && project.status == ProjectStatus::Active)
+                .active_projects()
+                .filter(|project| chosen(project.id))
                 .map(|project| project.id.to_string())
                 .collect(),
             "teams" => self.teams.iter().map(|team| team.id.to_string()).collect(),
@@ -46,6 +45,35 @@ impl World {
                     .map(|member| member.id.to_string())
                     .collect()
             }
+            "organizations" => [self.organizations[0].id.to_string()].into(),
+            "organization_environments" => {
+                let projects = self.active_projects().filter(|one| chosen(one.id));
+                let names = projects.flat_map(|one| self.environments_of(one.id).into_keys());
+                names
+                    .filter(|name| !name.is_empty())
+                    .map(|name| self.environment_id(&name))
+                    .collect()
+            }
+            "project_environments" => self
+                .active_projects()
+                .filter(|one| chosen(one.id))
+                .flat_map(|one| {
+                    let names = self.environments_of(one.id).into_keys();
+                    names.map(|name| format!("{}|{}", one.id, self.environment_id(&name)))
+                })
+                .collect(),
+            "monitors" => self
+                .monitors
+                .iter()
+                .filter(|one| chosen(one.project) && !one.status.contains("deletion"))
+                .map(|one| one.id.clone())
+                .collect(),
+            "project_keys" => self
+                .keys
+                .iter()
+                .filter(|key| chosen(key.project))
+                .map(|key| key.public.clone())
+                .collect(),
             "members" => self
                 .listed_members()
                 .map(|member| member.id.to_string())
@@ -70,16 +98,29 @@ impl World {
                 .filter(|release| start <= release.date_created && release.date_created < end)
                 .map(|release| format!("{}|{}", self.organizations[0].slug, release.version))
                 .collect(),
-            other => panic!("no truth about a stream named {other:?}"),
+            other => {
+                let list = List::named(other)
+                    .unwrap_or_else(|| panic!("no truth about a stream named {other:?}"));
+                let within = Within {
+                    project,
+                    start,
+                    end,
+                };
+                let places = Place::all(list, self, &within);
+                places
+                    .iter()
+                    .flat_map(|place| {
+                        let rows = list.rows(place, None);
+                        let keys = rows.iter().map(|row| list.key_of(place, row));
+                        keys.collect::<Vec<_>>()
+                    })
+                    .collect()
+            }
         }
     }
-    /// Experiments are reached by naming their type only, so no extraction is expected to know them.
     fn expected_issues(&self, project: Option<u64>) -> impl Iterator<Item = &Issue> {
-        self.issues.values().filter(move |issue| {
-            project.is_none_or(|project| project == issue.project)
-                && self.listable(issue)
-                && (!issue.kind.hidden || issue.kind == Kind::FEEDBACK)
-        })
+        let issues = self.reached_issues();
+        issues.filter(move |issue| project.is_none_or(|project| project == issue.project))
     }
 
     /// The events that a complete extraction over `[start, end)` yields, and their issues.

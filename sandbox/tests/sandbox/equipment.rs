@@ -70,7 +70,7 @@ fn keys_are_chosen_by_status_and_team() {
     assert_eq!(count("status=inactive"), 1);
     assert_eq!(count("team=frontend"), 4, "of api and web");
     assert_eq!(
-        get(&sandbox, "/organizations/acme/project-keys/?project=2").status,
+        get(&sandbox, "/organizations/acme/project-keys/?projects=2").status,
         400
     );
     for version in OLD {

@@ -3,6 +3,7 @@
 mod access;
 mod bulk;
 mod client;
+mod described;
 mod equipment;
 mod events;
 mod faults;

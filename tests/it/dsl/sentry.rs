@@ -51,25 +51,17 @@ impl Sentry {
 
     /// Two projects with three issues each, whose nine events lie within ten days; a feedback and two releases.
     pub fn small() -> Self {
-        Self::holding(|world| {
-            let now = world.clock();
-            for slug in ["api", "web"] {
-                let project = world.add_project(slug);
-                for number in 0..3 {
-                    let issue = world.add_issue(project, &format!("{slug} issue {number}"));
-                    for day in [1, 4, 8] {
-                        world.add_event(
-                            issue,
-                            now - TimeDelta::days(day) - TimeDelta::hours(number),
-                        );
-                    }
-                }
-                world.add_release(&format!("{slug}@1.0"), project, now - TimeDelta::days(3));
-            }
-            let project = world.projects[0].id;
-            let feedback = world.add_issue(project, "feedback");
-            world.issue_mut(feedback).kind = Kind::FEEDBACK;
-            world.add_event(feedback, now - TimeDelta::days(2));
+        Self::small_on(|_| {})
+    }
+
+    /// The same on a server of another kind.
+    pub fn small_on(change: impl FnOnce(&mut Options)) -> Self {
+        Self::of(|now| {
+            let mut world = World::empty(now);
+            fill_small(&mut world);
+            let mut options = Options::new(world);
+            change(&mut options);
+            options
         })
     }
 
@@ -187,4 +179,23 @@ impl Sentry {
             .filter(|request| request.path.ends_with(path_end))
             .count()
     }
+}
+
+fn fill_small(world: &mut World) {
+    let now = world.clock();
+    for slug in ["api", "web"] {
+        let project = world.add_project(slug);
+        for number in 0..3 {
+            let issue = world.add_issue(project, &format!("{slug} issue {number}"));
+            for day in [1, 4, 8] {
+                world.add_event(issue, now - TimeDelta::days(day) - TimeDelta::hours(number));
+            }
+        }
+        world.add_monitor(project, &format!("{slug}-job"), &[("production", "ok")]);
+        world.add_release(&format!("{slug}@1.0"), project, now - TimeDelta::days(3));
+    }
+    let project = world.projects[0].id;
+    let feedback = world.add_issue(project, "feedback");
+    world.issue_mut(feedback).kind = Kind::FEEDBACK;
+    world.add_event(feedback, now - TimeDelta::days(2));
 }

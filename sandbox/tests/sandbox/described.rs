@@ -1,0 +1,117 @@
+//! Lists that files describe: as strict as those with code of their own.
+
+use crate::client::{get, get_as, ids, now, seeded, start, try_get, walk};
+use sentry_sandbox::{NARROW_TOKEN, ORGANIZATION_TOKEN, Options, Sandbox, Version, World};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+const REPOSITORIES: &str = "/organizations/acme/repos/";
+
+#[test]
+fn a_list_pages_by_cursor_and_refuses_what_sentry_refuses() {
+    let sandbox = seeded();
+    let first = get(&sandbox, REPOSITORIES);
+    assert_eq!(first.rows().len(), 100);
+    assert_eq!(first.next().as_deref(), Some("100:1:0"));
+    let rows = walk(&sandbox, REPOSITORIES);
+    assert_eq!(rows.len(), 130, "hidden ones are not active");
+    assert_eq!(ids(&rows).into_iter().collect::<BTreeSet<_>>().len(), 130);
+    assert_eq!(
+        walk(&sandbox, &format!("{REPOSITORIES}?status=")).len(),
+        132
+    );
+    assert!(walk(&sandbox, &format!("{REPOSITORIES}?status=gone")).is_empty());
+    for (query, text) in [
+        ("per_page=101", "Invalid per_page value. Cannot exceed 100."),
+        ("per_page=some", "Invalid per_page parameter."),
+        ("cursor=garbage", "Invalid cursor parameter."),
+    ] {
+        let refused = get(&sandbox, &format!("{REPOSITORIES}?{query}"));
+        assert_eq!((refused.status, refused.detail().as_str()), (400, text));
+    }
+}
+
+#[test]
+fn a_list_is_for_those_who_may_read_it() {
+    let sandbox = seeded();
+    assert_eq!(get_as(&sandbox, NARROW_TOKEN, REPOSITORIES).status, 200);
+    assert_eq!(
+        get_as(&sandbox, ORGANIZATION_TOKEN, REPOSITORIES).status,
+        200
+    );
+    let members = "/teams/acme/backend/members/";
+    let refused = get_as(&sandbox, ORGANIZATION_TOKEN, members);
+    assert_eq!(refused.status, 403);
+    assert!(refused.header("www-authenticate").is_some());
+    assert_eq!(
+        try_get(&sandbox, None, members).map(|answer| answer.status),
+        Ok(401)
+    );
+    assert_eq!(get(&sandbox, "/organizations/acne/repos/").status, 404);
+    assert_eq!(get(&sandbox, "/teams/acme/nobody/members/").status, 404);
+}
+
+#[test]
+fn rows_are_made_of_the_world() {
+    let sandbox = seeded();
+    let rows = walk(&sandbox, "/teams/acme/mobile/members/");
+    assert_eq!(rows.len(), 2);
+    assert!(
+        rows.iter()
+            .all(|row| row["teamSlug"] == "mobile" && row["email"].is_string())
+    );
+    let (start, end) = (now() - chrono::TimeDelta::days(9), now());
+    let expected = sandbox.world().expected("team_members", None, start, end);
+    assert!(expected.contains("3|14"), "{expected:?}");
+    let of_mobile: BTreeSet<String> = ids(&rows).iter().map(|id| format!("3|{id}")).collect();
+    assert!(of_mobile.is_subset(&expected));
+}
+
+#[test]
+fn rows_in_an_envelope_are_of_their_issue() {
+    let mut world = World::empty(now());
+    let project = world.add_project("api");
+    let issue = world.add_issue(project, "an issue");
+    world.add_event(issue, now() - chrono::TimeDelta::hours(1));
+    let sandbox = start(world);
+    let path = format!("/organizations/acme/issues/{issue}/activities/");
+    let answer = get(&sandbox, &path);
+    assert!(answer.header("link").is_none(), "it comes in one answer");
+    let json = answer.json();
+    assert_eq!(json["activity"][0]["id"], json!(format!("8{issue}")));
+    assert_eq!(json["activity"][1]["id"], "0");
+    assert_eq!(
+        get(&sandbox, "/organizations/acme/issues/99999/activities/").status,
+        404
+    );
+}
+
+#[test]
+fn what_a_server_or_plan_lacks_says_so_as_sentry_does() {
+    let sandbox = seeded();
+    sandbox.world().lacks.insert("repositories".to_owned());
+    let answer = get(&sandbox, REPOSITORIES);
+    assert_eq!((answer.status, answer.body.as_slice()), (404, &b""[..]));
+    let old = Sandbox::start(Options {
+        version: Version::V21_1,
+        ..Options::new(World::seeded(now()))
+    })
+    .expect("a free port");
+    assert_eq!(get(&old, REPOSITORIES).status, 404);
+}
+
+#[test]
+fn a_pedantic_server_refuses_parameters_that_nobody_knows() {
+    let sandbox = Sandbox::start(Options {
+        pedantic: true,
+        ..Options::new(World::seeded(now()))
+    })
+    .expect("a free port");
+    let answer = get(&sandbox, &format!("{REPOSITORIES}?stat=x"));
+    assert_eq!(
+        (answer.status, answer.json()["detail"].is_string()),
+        (400, true)
+    );
+    let rows: Vec<Value> = get(&sandbox, &format!("{REPOSITORIES}?status=disabled")).rows();
+    assert_eq!(rows.len(), 1);
+}

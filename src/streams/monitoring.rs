@@ -1,0 +1,58 @@
+//! What watches, and whom it tells: monitors, detectors, workflows and the alert rules of older servers.
+
+use crate::streams::def::{FULL_TABLE, StreamDef};
+use crate::streams::organization::OPTIONAL_LIST;
+use tap_sentry_api::endpoint::Endpoint;
+
+/// What the lists of monitoring have in common.
+const WATCHING: Endpoint = Endpoint {
+    scopes: &["org:read", "alerts:read"],
+    ..OPTIONAL_LIST
+};
+
+pub const MONITORS: StreamDef = StreamDef {
+    endpoint: Endpoint {
+        name: "monitors",
+        path: "organizations/{organization_slug}/monitors/",
+        // By default those in trouble come first, so that rows move while they are read.
+        query: &[("project", "{projects}"), ("sort", "name")],
+        ..WATCHING
+    },
+    schema: include_str!("../../schemas/monitors.json"),
+    ..FULL_TABLE
+};
+
+pub const DETECTORS: StreamDef = StreamDef {
+    endpoint: Endpoint {
+        name: "detectors",
+        path: "organizations/{organization_slug}/detectors/",
+        query: &[("project", "{projects}"), ("sortBy", "id")],
+        ..WATCHING
+    },
+    schema: include_str!("../../schemas/detectors.json"),
+    ..FULL_TABLE
+};
+
+pub const WORKFLOWS: StreamDef = StreamDef {
+    endpoint: Endpoint {
+        name: "workflows",
+        path: "organizations/{organization_slug}/workflows/",
+        query: &[("project", "{projects}"), ("sortBy", "id")],
+        ..WATCHING
+    },
+    schema: include_str!("../../schemas/workflows.json"),
+    ..FULL_TABLE
+};
+
+pub const ALERT_RULES: StreamDef = StreamDef {
+    endpoint: Endpoint {
+        name: "alert_rules",
+        path: "organizations/{organization_slug}/alert-rules/",
+        query: &[("project", "{projects}")],
+        ..WATCHING
+    },
+    schema: include_str!("../../schemas/alert_rules.json"),
+    selected_by_default: false,
+    note: "Only servers from before detectors have it; sentry.io is taking it away.",
+    ..FULL_TABLE
+};
