@@ -154,10 +154,11 @@ fn remarks(def: &StreamDef) -> String {
     if !def.selected_by_default {
         remarks.push("Off by default.".to_owned());
     }
+    if def.parent.is_some() && def.windows().is_none() {
+        remarks.push(format!("{}.", cost(def)));
+    }
     if !def.note.is_empty() {
         remarks.push(def.note.to_owned());
-    } else if def.parent.is_some() && !def.selected_by_default {
-        remarks.push(format!("{}.", cost(def)));
     }
     remarks.join(" ")
 }

@@ -161,7 +161,7 @@ fn fetch(sentry: &Sandbox, path: &str) -> Value {
 fn answers() -> Vec<(&'static str, Value)> {
     let now = Utc::now().trunc_subsecs(0);
     let sentry = Sandbox::start(Options::new(World::seeded(now))).unwrap();
-    let place = {
+    let mut place = {
         let world = sentry.world();
         let issue = world
             .issues
@@ -178,7 +178,7 @@ fn answers() -> Vec<(&'static str, Value)> {
             ("key", "browser".to_owned()),
         ])
     };
-    let answer = |def: &'static StreamDef| {
+    let answer = |place: &Params, def: &'static StreamDef| {
         let endpoint = &def.endpoint;
         let mut query = place.query(endpoint, def.details_query, &["-1".to_owned()]);
         let searches = def.windows().map_or(&[][..], |windows| windows.searches);
@@ -194,9 +194,23 @@ fn answers() -> Vec<(&'static str, Value)> {
             assert!(!rows.is_empty(), "{}", def.name());
             rows.truncate(3);
         }
-        (def.name(), answer)
+        answer
     };
-    STREAMS.iter().map(answer).collect()
+    let mut answers = Vec::new();
+    for def in STREAMS {
+        let answer = answer(&place, def);
+        // What the streams below it are asked for by, as its first row tells it.
+        let row = answer.get(0).unwrap_or(&answer);
+        let below = def.children().filter_map(|child| child.parent);
+        for (name, path) in below.flat_map(|parent| parent.bind) {
+            let value = path.iter().try_fold(row, |row, key| row.get(*key));
+            if let (None, Some(value)) = (place.get(name), value.and_then(Value::as_str)) {
+                place.0.push((name, value.to_owned()));
+            }
+        }
+        answers.push((def.name(), answer));
+    }
+    answers
 }
 
 fn masked() -> RecordStyle {

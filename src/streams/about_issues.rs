@@ -141,6 +141,6 @@ pub const ATTACHMENTS: StreamDef = StreamDef {
     replication: Replication::with_parent("dateCreated"),
     // A row names its event itself.
     columns: PROJECT_COLUMNS,
-    note: "One request or more per event. Files themselves are not extracted.",
+    note: "Files themselves are not extracted.",
     ..BELOW
 };

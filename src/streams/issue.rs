@@ -106,7 +106,7 @@ pub const ISSUE_DETAIL: StreamDef = StreamDef {
     schema: include_str!("../../schemas/issue_detail.json"),
     parent: Some(OF_AN_ISSUE),
     selected_by_default: false,
-    note: "One request per issue with new events, at most 5 a second.",
+    note: "Issues with new events, at most 5 a second.",
     ..ISSUE
 };
 
@@ -158,6 +158,6 @@ pub const EVENT_DETAIL: StreamDef = StreamDef {
     schema: include_str!("../../schemas/event_detail.json"),
     parent: Some(OF_AN_EVENT),
     selected_by_default: false,
-    note: "One request per event, at most 5 a second; `fetch_event_details` gets full bodies without any.",
+    note: "At most 5 a second; `fetch_event_details` gets full bodies without any.",
     ..EVENT
 };

@@ -35,7 +35,6 @@ pub const PROJECT_DETAIL: StreamDef = StreamDef {
     },
     schema: include_str!("../../schemas/project_detail.json"),
     parent: Some(OF_A_PROJECT),
-    note: "One request per project.",
     ..FULL_TABLE
 };
 

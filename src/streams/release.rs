@@ -56,7 +56,7 @@ pub const RELEASE: StreamDef = StreamDef {
         refresh: true,
         windows: None,
     },
-    note: "One request per release created since the bookmark or in the last `issue_refresh_days`.",
+    note: "Releases created since the bookmark or in the last `issue_refresh_days`.",
     ..FULL_TABLE
 };
 

@@ -344,8 +344,9 @@ pub fn read_rows<'a>(
     read_chosen(session, node, context, within, &[])
 }
 
-/// All rows of one list or object at a place, and of everything below it; `projects` are the values of `{projects}`. Returns what the list of a whole project lacks,
-/// which the lists of the parents make up for; what any other list lacks is told here.
+/// All rows of one list or object at a place, and of everything below it; `projects` are the values of `{projects}`.
+/// Returns what the list of a whole project lacks, which the lists of the parents make up for; what any other list lacks is
+/// told here.
 ///
 /// # Errors
 /// When the list cannot be read to its end. What fails below it is told as a gap.

@@ -263,13 +263,7 @@ impl<'a> Listing<'a> {
             places.push(row);
             Ok(())
         };
-        let root = match def.endpoint.envelope {
-            // Where there is nothing, some answer with an empty list and no envelope.
-            Some(member) if doc.byte(doc.root()) == b'{' => doc
-                .lookup(doc.root(), &[member])
-                .ok_or_else(|| Kind::Body(format!("expected an object with `{member}`")))?,
-            _ => doc.root(),
-        };
+        let root = unwrapped(&doc, def.endpoint.envelope)?;
         match (def.endpoint.rows, doc.byte(root)) {
             (Rows::Object, b'{') => row(root)?,
             (Rows::Whole | Rows::Pages { .. }, b'[') => doc.elements(root).try_for_each(row)?,
@@ -325,6 +319,21 @@ impl<'a> Listing<'a> {
         let asked = self.context.get(name)?;
         (asked != found).then_some(found)
     }
+}
+
+/// The list or object of an answer, which may be in a member of it.
+fn unwrapped(doc: &Document<'_>, envelope: Option<&str>) -> Result<json::Value, Kind> {
+    let root = doc.root();
+    let Some(member) = envelope else {
+        return Ok(root);
+    };
+    let inside = match doc.byte(root) {
+        b'{' => doc.lookup(root, &[member]),
+        // Where there is nothing, some answer with an empty list and no envelope.
+        b'[' => Some(root).filter(|root| doc.elements(*root).next().is_none()),
+        _ => None,
+    };
+    inside.ok_or_else(|| Kind::Body(format!("expected an object with `{member}`")))
 }
 
 /// What was made of one page.

@@ -290,3 +290,18 @@ fn an_old_server_lacks_what_is_new_and_is_complete_without(#[case] version: Vers
         run.keys(stream).equal(sentry.expected(stream));
     }
 }
+
+#[test]
+fn rows_without_their_envelope_are_a_wrong_answer_and_no_empty_list() {
+    let sentry = Sentry::small();
+    let fault = Fault::always(Match::path_end("/activities/"), FaultKind::WrongShape);
+    sentry.faults().add(fault);
+    let run = Tap::against(&sentry)
+        .select(&["issue_activities"])
+        .retries(0)
+        .run();
+    run.is_incomplete()
+        .tells("expected an object with `activity`");
+    assert!(run.records("issue_activities").is_empty());
+    assert!(run.state()["bookmarks"].get("issue_activities").is_none());
+}

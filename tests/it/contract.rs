@@ -64,7 +64,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
 
 const A_TIME: &str = "documented as text, and a time";
 
-/// Streams whose endpoint the description does not have, or without fields, and what their columns are from.
+/// Of streams whose endpoint the description does not have, or without fields: what their columns are from.
 const UNDOCUMENTED: &[(&str, &str)] = &[
     ("users", "answers, and `members`"),
     ("issue_activities", "`activity` of `issue_detail`"),
@@ -163,9 +163,11 @@ fn what_is_not_documented_is_known() {
         .filter_map(Value::as_str)
         .collect();
     let known: BTreeSet<&str> = UNDOCUMENTED.iter().map(|(name, _)| *name).collect();
-    assert_eq!(undocumented, known);
+    let documented_now: Vec<_> = known.difference(&undocumented).collect();
+    assert!(documented_now.is_empty(), "{documented_now:?}");
     let streams = documented["streams"].as_object().unwrap();
-    let all: BTreeSet<&str> = streams.keys().map(String::as_str).chain(known).collect();
+    let all = streams.keys().map(String::as_str).chain(undocumented);
+    let all: BTreeSet<&str> = all.collect();
     // What is cut from rows is inside of lists that the description calls anything.
     let asked_for = STREAMS.iter().filter(|def| def.cut.is_none());
     let names: BTreeSet<&str> = asked_for.map(StreamDef::name).collect();

@@ -111,6 +111,11 @@ fn place<'a>(list: &'static List, call: &Call<'a>) -> Result<Place<'a>, Problem>
                 let team = teams.find(|one| call.is_named(asked, &one.slug, one.id));
                 place.of_team(team.ok_or_else(Problem::not_found)?)
             }
+            "monitor" => {
+                let mut monitors = call.world.monitors.iter();
+                let monitor = monitors.find(|one| one.slug == asked || one.id == asked);
+                place.of_monitor(monitor.ok_or_else(Problem::not_found)?)
+            }
             "issue" => place.of_issue(issues::find(call)?),
             "event" => {
                 let project = call.project()?;

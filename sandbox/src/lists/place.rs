@@ -1,7 +1,7 @@
 //! What a path leads to: the values of its parameters, and what rows can say of them.
 
 use crate::lists::List;
-use crate::world::{Issue, Organization, Project, Release, Seconds, Team, World};
+use crate::world::{Issue, Monitor, Organization, Project, Release, Seconds, Team, World};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
@@ -93,6 +93,14 @@ impl<'a> Place<'a> {
         place.with(&[("issue_id", &id), ("short_id", &issue.short_id)])
     }
 
+    pub fn of_monitor(self, monitor: &Monitor) -> Self {
+        let place = match self.world.project(monitor.project) {
+            Some(project) => self.of_project(project),
+            None => self,
+        };
+        place.with(&[("monitor_id", &monitor.id), ("monitor_slug", &monitor.slug)])
+    }
+
     pub fn of_release(self, release: &Release) -> Self {
         let id = release.id.to_string();
         self.with(&[("version", &release.version), ("release_id", &id)])
@@ -131,6 +139,10 @@ impl<'a> Place<'a> {
                     one.seen(window, &[]).is_some()
                 })
                 .map(|one| place().of_issue(one))
+                .collect(),
+            "monitor" => (world.monitors.iter())
+                .filter(|one| within.chosen(one.project) && !one.status.contains("deletion"))
+                .map(|one| place().of_monitor(one))
                 .collect(),
             "event" => {
                 let window = world.retained(within.seconds());
