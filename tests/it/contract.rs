@@ -60,6 +60,8 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("issue_tag_values", "lastSeen", A_TIME),
     ("issue_tag_values", "firstSeen", A_TIME),
     ("monitors", "environments", "a list"),
+    ("replays", "started_at", A_TIME),
+    ("replays", "finished_at", A_TIME),
 ];
 
 const A_TIME: &str = "documented as text, and a time";

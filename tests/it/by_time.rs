@@ -1,0 +1,153 @@
+//! Lists that are asked for by time, or read newest first up to the bookmark, beside issues and releases.
+
+use crate::dsl::{Run, Sentry, Tap};
+use chrono::{DateTime, TimeDelta, Utc};
+use rstest::rstest;
+use sentry_sandbox::{Fault, FaultKind, Match};
+use std::collections::BTreeSet;
+
+/// Between any two rows.
+fn middle(sentry: &Sentry) -> DateTime<Utc> {
+    sentry.now - TimeDelta::hours(60) - TimeDelta::minutes(1)
+}
+
+/// The keys of rows that happened in a span.
+fn within(
+    sentry: &Sentry,
+    stream: &str,
+    start: DateTime<Utc>,
+    end: DateTime<Utc>,
+) -> BTreeSet<String> {
+    sentry.world().expected(stream, None, start, end)
+}
+
+/// A run to the middle, and one from its state; together they have everything.
+fn in_two_runs(sentry: &Sentry, stream: &'static str) -> (Tap, Run, Run) {
+    let middle = middle(sentry);
+    let tap = Tap::against(sentry).select(&[stream]);
+    let first = tap.clone().until(middle).run();
+    first.is_complete().is_valid();
+    first
+        .keys(stream)
+        .equal(sentry.expected_until(stream, middle));
+    sentry.clear_requests();
+    let second = tap.clone().completes(sentry, &[&first]);
+    second.is_valid();
+    (tap, first, second)
+}
+
+#[rstest]
+#[case::replays("replays", 120)]
+fn a_later_run_reads_what_is_new_and_what_may_have_changed(
+    #[case] stream: &'static str,
+    #[case] minutes: i64,
+) {
+    let sentry = Sentry::small();
+    let (_, _, second) = in_two_runs(&sentry, stream);
+    let again = middle(&sentry) - TimeDelta::minutes(minutes);
+    let due = within(&sentry, stream, again, sentry.end);
+    let new = within(&sentry, stream, middle(&sentry), sentry.end);
+    assert!(due.len() > new.len(), "there is something to read again");
+    second.keys(stream).equal(due).are_distinct();
+}
+
+#[rstest]
+#[case::replays("replays", "/replays/")]
+fn what_cannot_be_read_holds_the_bookmark_back(
+    #[case] stream: &'static str,
+    #[case] path: &'static str,
+) {
+    let sentry = Sentry::small();
+    let (tap, first, _) = in_two_runs(&sentry, stream);
+    let fault = Fault::always(Match::path(path), FaultKind::Status(500));
+    sentry.faults().add(fault);
+    let broken = tap.clone().retries(0).state(&first.state()).run();
+    broken.is_incomplete();
+    let bookmarks = |run: &Run| run.state()["bookmarks"][stream].clone();
+    assert_eq!(bookmarks(&broken), bookmarks(&first));
+    sentry.faults().clear();
+    tap.completes(&sentry, &[&first, &broken]);
+}
+
+#[rstest]
+#[case::replays("replays")]
+fn a_kill_after_any_state_loses_nothing(#[case] stream: &'static str) {
+    let sentry = Sentry::small();
+    let tap = Tap::against(&sentry)
+        .select(&[stream])
+        .with("window_days", 2);
+    let whole = tap.clone().run();
+    whole.is_complete();
+    let messages = whole.messages.len();
+    for at in [2, messages / 3, messages / 2, messages - 2] {
+        let cut = whole.first(at);
+        tap.clone().completes(&sentry, &[&cut]);
+    }
+}
+
+#[rstest]
+#[case::replays("replays")]
+fn an_end_before_the_bookmark_asks_for_nothing(#[case] stream: &'static str) {
+    let sentry = Sentry::small();
+    let (tap, _, second) = in_two_runs(&sentry, stream);
+    let run = tap
+        .until(middle(&sentry) - TimeDelta::days(1))
+        .state(&second.state())
+        .run();
+    run.is_complete();
+    assert!(run.records(stream).is_empty());
+    assert_eq!(run.state(), second.state(), "no bookmark goes back");
+}
+
+#[test]
+fn replays_of_all_projects_are_asked_for_together() {
+    let sentry = Sentry::small();
+    let (_, first, second) = in_two_runs(&sentry, "replays");
+    // Two pages, and again since they are paged by row number.
+    assert!(
+        sentry.asked("/replays/") <= 4,
+        "{}",
+        sentry.asked("/replays/")
+    );
+    for slug in ["api", "web"] {
+        let project = sentry.project(slug);
+        assert_eq!(first.bookmark("replays", project), Some(middle(&sentry)));
+        assert_eq!(second.bookmark("replays", project), Some(sentry.end));
+    }
+    let replays = second.records("replays");
+    assert!(replays.iter().any(|one| one["started_at"].is_null()));
+    assert!(
+        replays
+            .iter()
+            .all(|one| one["project_id"].is_string() && one["tags"].is_object())
+    );
+}
+
+#[test]
+fn replays_of_a_project_that_is_chosen_later_are_read_from_the_start() {
+    let sentry = Sentry::small();
+    let tap = Tap::against(&sentry).select(&["replays"]);
+    let first = tap.clone().with("project_slugs", "web").run();
+    first.is_complete();
+    let web = Some(sentry.project("web"));
+    first
+        .keys("replays")
+        .equal(sentry.truth("replays", web, sentry.end));
+    tap.completes(&sentry, &[&first]);
+}
+
+#[test]
+fn replays_that_a_plan_lacks_are_told_and_the_run_is_complete_without() {
+    let sentry = Sentry::small();
+    sentry.world().lacks.insert("replays".to_owned());
+    let run = Tap::against(&sentry).run();
+    run.is_complete().tells("replays of acme is unavailable");
+    assert!(run.state()["bookmarks"]["replays"]["partitions"].is_null());
+    let run = Tap::against(&sentry).select(&["replays"]).run();
+    run.is_incomplete().ends_telling("replays of acme");
+    assert!(run.state()["bookmarks"]["replays"]["partitions"].is_null());
+    sentry.world().lacks.clear();
+    Tap::against(&sentry)
+        .select(&["replays"])
+        .completes(&sentry, &[&run]);
+}
