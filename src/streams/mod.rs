@@ -52,6 +52,7 @@ pub static STREAMS: &[StreamDef] = &[
     organization::ENVIRONMENTS,
     organization::TAGS,
     organization::RELAY_USAGE,
+    organization::AUDIT_LOGS,
     integration::INTEGRATIONS,
     integration::INSTALLATIONS,
     integration::APPS,

@@ -3,7 +3,8 @@
 use crate::dsl::{Run, Sentry, Tap};
 use chrono::{DateTime, TimeDelta, Utc};
 use rstest::rstest;
-use sentry_sandbox::{Fault, FaultKind, Match};
+use sentry_sandbox::{Fault, FaultKind, Match, TOKEN};
+use serde_json::json;
 use std::collections::BTreeSet;
 
 /// Between any two rows.
@@ -38,6 +39,7 @@ fn in_two_runs(sentry: &Sentry, stream: &'static str) -> (Tap, Run, Run) {
 
 #[rstest]
 #[case::replays("replays", 120)]
+#[case::audit_logs("audit_logs", 60)]
 fn a_later_run_reads_what_is_new_and_what_may_have_changed(
     #[case] stream: &'static str,
     #[case] minutes: i64,
@@ -53,6 +55,7 @@ fn a_later_run_reads_what_is_new_and_what_may_have_changed(
 
 #[rstest]
 #[case::replays("replays", "/replays/")]
+#[case::audit_logs("audit_logs", "/audit-logs/")]
 fn what_cannot_be_read_holds_the_bookmark_back(
     #[case] stream: &'static str,
     #[case] path: &'static str,
@@ -71,6 +74,7 @@ fn what_cannot_be_read_holds_the_bookmark_back(
 
 #[rstest]
 #[case::replays("replays")]
+#[case::audit_logs("audit_logs")]
 fn a_kill_after_any_state_loses_nothing(#[case] stream: &'static str) {
     let sentry = Sentry::small();
     let tap = Tap::against(&sentry)
@@ -87,6 +91,7 @@ fn a_kill_after_any_state_loses_nothing(#[case] stream: &'static str) {
 
 #[rstest]
 #[case::replays("replays")]
+#[case::audit_logs("audit_logs")]
 fn an_end_before_the_bookmark_asks_for_nothing(#[case] stream: &'static str) {
     let sentry = Sentry::small();
     let (tap, _, second) = in_two_runs(&sentry, stream);
@@ -150,4 +155,37 @@ fn replays_that_a_plan_lacks_are_told_and_the_run_is_complete_without() {
     Tap::against(&sentry)
         .select(&["replays"])
         .completes(&sentry, &[&run]);
+}
+
+#[test]
+fn audit_logs_have_one_bookmark_whatever_projects_are_chosen() {
+    let sentry = Sentry::small();
+    let (tap, first, second) = in_two_runs(&sentry, "audit_logs");
+    assert_eq!(sentry.asked("/audit-logs/"), 1);
+    assert_eq!(sentry.asked("/projects/"), 0, "no project is needed");
+    let partitions = &second.state()["bookmarks"]["audit_logs"]["partitions"];
+    assert_eq!(partitions.as_array().unwrap().len(), 1);
+    assert_eq!(
+        partitions[0]["context"],
+        json!({"organization_slug": "acme"})
+    );
+    let third = tap.with("project_slugs", "web").state(&first.state()).run();
+    third.is_complete();
+    assert_eq!(
+        third.keys("audit_logs").set(),
+        second.keys("audit_logs").set()
+    );
+}
+
+#[test]
+fn audit_logs_without_the_scope_name_it() {
+    let sentry = Sentry::small();
+    let mut world = sentry.world();
+    let token = world.tokens.get_mut(TOKEN).unwrap();
+    token.scopes.retain(|scope| scope != "org:write");
+    drop(world);
+    let tap = Tap::against(&sentry);
+    let run = tap.clone().select(&["audit_logs"]).run();
+    run.is_incomplete().ends_telling("org:write");
+    assert_eq!(tap.run().records("audit_logs").len(), 0);
 }
