@@ -80,6 +80,7 @@ pub static STREAMS: &[StreamDef] = &[
     release::COMMIT_FILES,
     release::FILES,
     monitoring::MONITORS,
+    monitoring::CHECK_INS,
     monitoring::DETECTORS,
     monitoring::WORKFLOWS,
     monitoring::ALERT_RULES,

@@ -40,6 +40,7 @@ fn in_two_runs(sentry: &Sentry, stream: &'static str) -> (Tap, Run, Run) {
 #[rstest]
 #[case::replays("replays", 120)]
 #[case::audit_logs("audit_logs", 60)]
+#[case::check_ins("monitor_checkins", 24 * 60)]
 fn a_later_run_reads_what_is_new_and_what_may_have_changed(
     #[case] stream: &'static str,
     #[case] minutes: i64,
@@ -56,6 +57,8 @@ fn a_later_run_reads_what_is_new_and_what_may_have_changed(
 #[rstest]
 #[case::replays("replays", "/replays/")]
 #[case::audit_logs("audit_logs", "/audit-logs/")]
+#[case::check_ins("monitor_checkins", "/checkins/")]
+#[case::monitors("monitor_checkins", "/monitors/")]
 fn what_cannot_be_read_holds_the_bookmark_back(
     #[case] stream: &'static str,
     #[case] path: &'static str,
@@ -75,6 +78,7 @@ fn what_cannot_be_read_holds_the_bookmark_back(
 #[rstest]
 #[case::replays("replays")]
 #[case::audit_logs("audit_logs")]
+#[case::check_ins("monitor_checkins")]
 fn a_kill_after_any_state_loses_nothing(#[case] stream: &'static str) {
     let sentry = Sentry::small();
     let tap = Tap::against(&sentry)
@@ -92,6 +96,7 @@ fn a_kill_after_any_state_loses_nothing(#[case] stream: &'static str) {
 #[rstest]
 #[case::replays("replays")]
 #[case::audit_logs("audit_logs")]
+#[case::check_ins("monitor_checkins")]
 fn an_end_before_the_bookmark_asks_for_nothing(#[case] stream: &'static str) {
     let sentry = Sentry::small();
     let (tap, _, second) = in_two_runs(&sentry, stream);
@@ -188,4 +193,39 @@ fn audit_logs_without_the_scope_name_it() {
     let run = tap.clone().select(&["audit_logs"]).run();
     run.is_incomplete().ends_telling("org:write");
     assert_eq!(tap.run().records("audit_logs").len(), 0);
+}
+
+#[test]
+fn check_ins_have_bookmarks_by_project() {
+    let sentry = Sentry::small();
+    let (tap, first, second) = in_two_runs(&sentry, "monitor_checkins");
+    // Once for all projects, and two pages at most of the check-ins of each of two monitors.
+    assert_eq!(sentry.asked("/monitors/"), 1);
+    assert!(sentry.asked("/checkins/") <= 4);
+    for slug in ["api", "web"] {
+        let project = sentry.project(slug);
+        let reached = first.bookmark("monitor_checkins", project);
+        assert_eq!(reached, Some(middle(&sentry)));
+        let reached = second.bookmark("monitor_checkins", project);
+        assert_eq!(reached, Some(sentry.end));
+    }
+    let web = tap.clone().with("project_slugs", "web").run();
+    web.is_complete();
+    let of_web = sentry.truth("monitor_checkins", Some(sentry.project("web")), sentry.end);
+    web.keys("monitor_checkins").equal(of_web);
+    tap.completes(&sentry, &[&web]);
+}
+
+#[test]
+fn check_ins_with_their_monitors_write_each_monitor_once() {
+    let sentry = Sentry::small();
+    let streams = ["monitors", "monitor_checkins"];
+    let tap = Tap::against(&sentry).select(&streams);
+    let first = tap.clone().with("project_slugs", "web").run();
+    // The projects start at different times now, and are asked for apart.
+    let second = tap.completes(&sentry, &[&first]);
+    second
+        .keys("monitors")
+        .equal(sentry.expected("monitors"))
+        .are_distinct();
 }
