@@ -57,6 +57,7 @@ pub static STREAMS: &[StreamDef] = &[
     integration::INSTALLATIONS,
     integration::APPS,
     integration::REPOSITORIES,
+    integration::REPOSITORY_COMMITS,
     explore::DASHBOARDS,
     explore::SAVED_QUERIES,
     project::PROJECT_KEYS,

@@ -59,6 +59,8 @@ fn a_later_run_reads_what_is_new_and_what_may_have_changed(
 #[case::audit_logs("audit_logs", "/audit-logs/")]
 #[case::check_ins("monitor_checkins", "/checkins/")]
 #[case::monitors("monitor_checkins", "/monitors/")]
+#[case::commits("repository_commits", "/repos/41/commits/")]
+#[case::repositories("repository_commits", "/repos/")]
 fn what_cannot_be_read_holds_the_bookmark_back(
     #[case] stream: &'static str,
     #[case] path: &'static str,
@@ -79,6 +81,7 @@ fn what_cannot_be_read_holds_the_bookmark_back(
 #[case::replays("replays")]
 #[case::audit_logs("audit_logs")]
 #[case::check_ins("monitor_checkins")]
+#[case::commits("repository_commits")]
 fn a_kill_after_any_state_loses_nothing(#[case] stream: &'static str) {
     let sentry = Sentry::small();
     let tap = Tap::against(&sentry)
@@ -97,6 +100,7 @@ fn a_kill_after_any_state_loses_nothing(#[case] stream: &'static str) {
 #[case::replays("replays")]
 #[case::audit_logs("audit_logs")]
 #[case::check_ins("monitor_checkins")]
+#[case::commits("repository_commits")]
 fn an_end_before_the_bookmark_asks_for_nothing(#[case] stream: &'static str) {
     let sentry = Sentry::small();
     let (tap, _, second) = in_two_runs(&sentry, stream);
@@ -228,4 +232,50 @@ fn check_ins_with_their_monitors_write_each_monitor_once() {
         .keys("monitors")
         .equal(sentry.expected("monitors"))
         .are_distinct();
+}
+
+#[test]
+fn commits_are_read_up_to_the_bookmark_and_all_of_a_repository_that_is_new() {
+    let sentry = Sentry::small();
+    let (_, first, second) = in_two_runs(&sentry, "repository_commits");
+    let asked = sentry.requests();
+    let asked: Vec<_> = asked
+        .iter()
+        .filter(|one| one.path.ends_with("/commits/"))
+        .collect();
+    let lists: BTreeSet<&str> = asked.iter().map(|one| one.path.as_str()).collect();
+    assert!(lists.len() > 100);
+    assert_eq!(asked.len(), lists.len(), "no second page is needed");
+    let again = middle(&sentry) - TimeDelta::days(3);
+    let due = within(&sentry, "repository_commits", again, sentry.end);
+    let whole = sentry.expected("repository_commits");
+    let is_of_the_new = |key: &&String| key.starts_with("989|");
+    let due: BTreeSet<String> = due.into_iter().filter(|key| !is_of_the_new(&key)).collect();
+    let new: BTreeSet<String> = whole.iter().filter(is_of_the_new).cloned().collect();
+    second
+        .keys("repository_commits")
+        .equal(due.union(&new))
+        .are_distinct();
+    let partitions = &first.state()["bookmarks"]["repository_commits"]["partitions"];
+    assert_eq!(
+        partitions.as_array().unwrap().len(),
+        1,
+        "not one of each repository"
+    );
+}
+
+#[test]
+fn commits_without_a_time_are_written_and_end_nothing() {
+    let sentry = Sentry::small();
+    let body = r#"[{"id": "a", "dateCreated": null}, {"id": "b", "dateCreated": "2001-01-01T00:00:00Z"}, {"id": "c"}]"#;
+    let fault = Fault::always(
+        Match::path("/repos/41/commits/"),
+        FaultKind::Body(body.to_owned()),
+    );
+    sentry.faults().add(fault);
+    let run = Tap::against(&sentry).select(&["repository_commits"]).run();
+    run.is_complete();
+    let keys = run.keys("repository_commits").set();
+    assert!(keys.contains("41|a") && keys.contains("41|c"));
+    assert!(!keys.contains("41|b"), "older than start_date");
 }
