@@ -69,6 +69,7 @@ pub static STREAMS: &[StreamDef] = &[
     project::PROJECT_TAGS,
     project::PROJECT_TAG_VALUES,
     project::DEBUG_FILES,
+    project::USER_FEEDBACK,
     about_issues::HASHES,
     about_issues::ACTIVITIES,
     about_issues::COMMENTS,

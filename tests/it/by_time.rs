@@ -41,6 +41,7 @@ fn in_two_runs(sentry: &Sentry, stream: &'static str) -> (Tap, Run, Run) {
 #[case::replays("replays", 120)]
 #[case::audit_logs("audit_logs", 60)]
 #[case::check_ins("monitor_checkins", 24 * 60)]
+#[case::feedback("user_feedback", 60)]
 fn a_later_run_reads_what_is_new_and_what_may_have_changed(
     #[case] stream: &'static str,
     #[case] minutes: i64,
@@ -61,6 +62,7 @@ fn a_later_run_reads_what_is_new_and_what_may_have_changed(
 #[case::monitors("monitor_checkins", "/monitors/")]
 #[case::commits("repository_commits", "/repos/41/commits/")]
 #[case::repositories("repository_commits", "/repos/")]
+#[case::feedback("user_feedback", "/user-feedback/")]
 fn what_cannot_be_read_holds_the_bookmark_back(
     #[case] stream: &'static str,
     #[case] path: &'static str,
@@ -82,6 +84,7 @@ fn what_cannot_be_read_holds_the_bookmark_back(
 #[case::audit_logs("audit_logs")]
 #[case::check_ins("monitor_checkins")]
 #[case::commits("repository_commits")]
+#[case::feedback("user_feedback")]
 fn a_kill_after_any_state_loses_nothing(#[case] stream: &'static str) {
     let sentry = Sentry::small();
     let tap = Tap::against(&sentry)
@@ -101,6 +104,7 @@ fn a_kill_after_any_state_loses_nothing(#[case] stream: &'static str) {
 #[case::audit_logs("audit_logs")]
 #[case::check_ins("monitor_checkins")]
 #[case::commits("repository_commits")]
+#[case::feedback("user_feedback")]
 fn an_end_before_the_bookmark_asks_for_nothing(#[case] stream: &'static str) {
     let sentry = Sentry::small();
     let (tap, _, second) = in_two_runs(&sentry, stream);
@@ -278,4 +282,37 @@ fn commits_without_a_time_are_written_and_end_nothing() {
     let keys = run.keys("repository_commits").set();
     assert!(keys.contains("41|a") && keys.contains("41|c"));
     assert!(!keys.contains("41|b"), "older than start_date");
+}
+
+#[test]
+fn feedback_is_read_over_pages_that_a_filter_has_emptied_and_of_resolved_issues_too() {
+    let sentry = Sentry::small();
+    let fault = Fault::once(Match::path("/user-feedback/"), FaultKind::EmptyPageMore);
+    sentry.faults().add(fault);
+    let run = Tap::against(&sentry).select(&["user_feedback"]).run();
+    run.is_complete();
+    run.keys("user_feedback")
+        .equal(sentry.expected("user_feedback"));
+    let mut reports = run.records("user_feedback").into_iter();
+    assert!(
+        reports.any(|report| !report["user"].is_null()),
+        "of a resolved issue"
+    );
+}
+
+#[test]
+fn feedback_of_a_project_that_fails_holds_back_that_project_only() {
+    let sentry = Sentry::small();
+    let (api, web) = (sentry.project("api"), sentry.project("web"));
+    let path = format!("/projects/acme/{api}/user-feedback/");
+    sentry
+        .faults()
+        .add(Fault::always(Match::path(path), FaultKind::Status(500)));
+    let run = Tap::against(&sentry)
+        .select(&["user_feedback"])
+        .retries(0)
+        .run();
+    run.is_incomplete().no_state_is_ahead(&sentry, &[]);
+    assert_eq!(run.bookmark("user_feedback", api), None);
+    assert_eq!(run.bookmark("user_feedback", web), Some(sentry.end));
 }

@@ -60,6 +60,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("issue_tag_values", "lastSeen", A_TIME),
     ("issue_tag_values", "firstSeen", A_TIME),
     ("monitors", "environments", "a list"),
+    ("user_feedback", "dateCreated", A_TIME),
     ("replays", "started_at", A_TIME),
     ("replays", "finished_at", A_TIME),
 ];
