@@ -60,6 +60,9 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("issue_tag_values", "lastSeen", A_TIME),
     ("issue_tag_values", "firstSeen", A_TIME),
     ("monitors", "environments", "a list"),
+    ("user_feedback", "dateCreated", A_TIME),
+    ("replays", "started_at", A_TIME),
+    ("replays", "finished_at", A_TIME),
 ];
 
 const A_TIME: &str = "documented as text, and a time";
@@ -75,6 +78,7 @@ const UNDOCUMENTED: &[(&str, &str)] = &[
     ("issue_tags", "the same for one tag, which is documented"),
     ("release_commit_files", "the serializer in Sentry's source"),
     ("alert_rules", "the description of before it was taken out"),
+    ("audit_logs", "the serializer in Sentry's source"),
 ];
 
 fn documented() -> Value {
