@@ -35,6 +35,7 @@ pub const RELEASES: StreamDef = StreamDef {
                 query: &[],
                 optional: false,
             }],
+            sums: None,
             activity: None,
         }),
     },

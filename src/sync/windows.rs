@@ -16,6 +16,7 @@ use crate::sync::plan::{self, Group, Node, RETENTION};
 use crate::sync::progress::Progress;
 use crate::sync::row::{Reference, Row};
 use crate::sync::session::{Session, tell_gone};
+use crate::sync::sums::read_interval;
 use chrono::{DateTime, Utc};
 use futures::future::{FutureExt, LocalBoxFuture, try_join_all};
 use futures::stream::{self, TryStreamExt};
@@ -128,6 +129,9 @@ impl<'a> GroupSync<'a> {
 
     /// A window could not be listed: the group ends here, as a gap unless its project no longer exists.
     async fn give_up(&self, window: Window, error: &ApiError) -> Result<(), Stop> {
+        if self.session.lacks(self.node, self.context, error).await? {
+            return Ok(());
+        }
         if error.status() == Some(403) && self.session.is_gone(PROJECTS, self.context).await {
             tell_gone(self.node.def, self.context);
             return Ok(());
@@ -342,6 +346,17 @@ impl<'a> ListedWindows<'a> {
 
     /// The rows of one window, and then their children.
     async fn read_window(&self, window: Window) -> Result<(), Failure> {
+        let GroupSync {
+            session,
+            node,
+            context,
+            group,
+            windows,
+            ..
+        } = self.group;
+        if windows.sums.is_some() {
+            return read_interval(session, node, context, group, window).await;
+        }
         let listed = self.list_window(window).await?;
         let vanished = self.children.of_window(window, &listed, None).await?;
         self.look_again(window, listed, vanished).await

@@ -5,6 +5,7 @@ use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::window::{self, Window};
 use crate::world::Seconds;
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -68,10 +69,14 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         ));
     }
     let step = interval(call.get("interval").unwrap_or("1h"))?;
-    let asked = match call.window()? {
+    let mut asked = match call.window()? {
         Some(window) => window,
         None => Window::recent(call.world),
     };
+    // An end that is named is inclusive: at the start of an interval it brings all of that.
+    if call.get("end").is_some_and(|text| !text.is_empty()) {
+        asked.end += TimeDelta::seconds(1);
+    }
     // Whole intervals.
     let from = asked.start.timestamp() - asked.start.timestamp().rem_euclid(step);
     let end = asked.end.timestamp();

@@ -2,6 +2,7 @@
 
 use crate::lists::{List, Place, Within};
 use crate::seconds::Seconds;
+use crate::window;
 use crate::world::data::World;
 use crate::world::event::EventRef;
 use crate::world::issue::Issue;
@@ -45,6 +46,7 @@ impl World {
                     .map(|member| member.id.to_string())
                     .collect()
             }
+            "organization_stats" => self.expected_stats(project, start, end),
             "organizations" => [self.organizations[0].id.to_string()].into(),
             "organization_environments" => {
                 let projects = self.active_projects().filter(|one| chosen(one.id));
@@ -118,6 +120,45 @@ impl World {
             }
         }
     }
+
+    /// By day.
+    fn expected_stats(
+        &self,
+        project: Option<u64>,
+        start: DateTime<Utc>,
+        end: DateTime<Utc>,
+    ) -> BTreeSet<String> {
+        const DAY: i64 = 86_400;
+        let projects = self.active_projects().map(|one| one.id);
+        let projects: BTreeSet<u64> = projects
+            .filter(|id| project.is_none_or(|project| project == *id))
+            .collect();
+        let organization = &self.organizations[0].slug;
+        let first = start.timestamp().div_euclid(DAY);
+        let last = (end.timestamp() - 1).div_euclid(DAY);
+        let mut expected = BTreeSet::new();
+        for day in first..=last {
+            let whole = Seconds {
+                from: day * DAY,
+                to: (day + 1) * DAY,
+            };
+            let at = window::second_text(whole.from);
+            for one in self.outcomes_in(whole, &projects) {
+                let (project, category, outcome) = (one.project, one.category(), &one.outcome);
+                let reason = one.reason.as_deref().unwrap_or_default();
+                let key = [
+                    organization,
+                    &project.to_string(),
+                    category,
+                    outcome,
+                    reason,
+                ];
+                expected.insert(format!("{}|1d|{at}", key.join("|")));
+            }
+        }
+        expected
+    }
+
     fn expected_issues(&self, project: Option<u64>) -> impl Iterator<Item = &Issue> {
         let issues = self.reached_issues();
         issues.filter(move |issue| project.is_none_or(|project| project == issue.project))
