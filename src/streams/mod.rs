@@ -79,6 +79,7 @@ pub static STREAMS: &[StreamDef] = &[
     release::COMMIT_FILES,
     release::FILES,
     statistics::ORGANIZATION_STATS,
+    statistics::SESSIONS,
     monitoring::MONITORS,
     monitoring::DETECTORS,
     monitoring::WORKFLOWS,

@@ -98,6 +98,63 @@ fn an_answer_that_is_full_is_asked_for_by_project() {
     run.keys(STATS).equal(sentry.expected(STATS)).are_distinct();
 }
 
+/// Adds sessions of so many releases.
+fn add_releases(world: &mut World, project: u64, at: DateTime<Utc>, releases: usize) {
+    for n in 0..releases {
+        world.add_sessions(project, &format!("r{n}"), at, 5, 1);
+    }
+}
+
+#[test]
+fn sessions_are_counted_by_how_they_ended() {
+    let sentry = Sentry::small();
+    let api = sentry.project("api");
+    let day = noon(sentry.now - TimeDelta::days(1));
+    {
+        let mut world = sentry.world();
+        world.add_sessions(api, "api@2.0", day, 10, 4);
+        world.add_sessions(api, "api@2.0", day + TimeDelta::hours(2), 5, 1);
+        let mut nameless = world.sessions.last().unwrap().clone();
+        nameless.environment = String::new();
+        world.sessions.push(nameless);
+    }
+    let run = Tap::against(&sentry).select(&["sessions"]).run();
+    run.is_complete().is_valid();
+    run.keys("sessions")
+        .equal(sentry.expected("sessions"))
+        .are_distinct();
+    let of = |environment: &str, status: &str| {
+        let rows = run.records("sessions");
+        let mut rows = rows.into_iter().filter(|row| {
+            row["release"] == "api@2.0"
+                && row["environment"] == environment
+                && row["status"] == status
+        });
+        let row = rows.next().unwrap();
+        assert_eq!(row["project_id"], api.to_string());
+        (row["sessions"].clone(), row["users"].clone())
+    };
+    assert_eq!(of("production", "healthy"), (json!(10), json!(10)));
+    assert_eq!(of("production", "crashed"), (json!(5), json!(5)));
+    assert_eq!(of("", "crashed"), (json!(1), json!(1)));
+    assert_eq!(of("", "errored"), (json!(0), json!(0)));
+}
+
+#[test]
+fn sessions_are_never_cut_at_the_limit_of_the_server() {
+    let sentry = Sentry::small();
+    let day = noon(sentry.now - TimeDelta::days(1));
+    for slug in ["api", "web"] {
+        let project = sentry.project(slug);
+        add_releases(&mut sentry.world(), project, day, 1_000);
+    }
+    let run = Tap::against(&sentry).select(&["sessions"]).run();
+    run.is_complete();
+    run.keys("sessions")
+        .equal(sentry.expected("sessions"))
+        .are_distinct();
+}
+
 #[test]
 fn what_one_project_has_too_much_of_is_a_gap_of_that_project() {
     let sentry = Sentry::small();

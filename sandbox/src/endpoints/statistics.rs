@@ -77,10 +77,8 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     if call.get("end").is_some_and(|text| !text.is_empty()) {
         asked.end += TimeDelta::seconds(1);
     }
-    // Whole intervals.
-    let from = asked.start.timestamp() - asked.start.timestamp().rem_euclid(step);
-    let end = asked.end.timestamp();
-    let to = end + (step - end.rem_euclid(step)) % step;
+    let asked = whole(asked, step);
+    let (from, to) = (asked.start.timestamp(), asked.end.timestamp());
     let starts: Vec<i64> = (0..(to - from) / step)
         .map(|number| from + number * step)
         .collect();
@@ -165,8 +163,17 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     Ok(Reply::value(&body))
 }
 
+/// The intervals that a window touches.
+pub fn whole(asked: Window, step: i64) -> Window {
+    let end = asked.end.timestamp();
+    Window {
+        start: window::at(asked.start.timestamp() - asked.start.timestamp().rem_euclid(step)),
+        end: window::at(end + (step - end.rem_euclid(step)) % step),
+    }
+}
+
 /// Between an hour and a day, and a divisor of a day.
-fn interval(text: &str) -> Result<i64, Problem> {
+pub fn interval(text: &str) -> Result<i64, Problem> {
     const HOUR: i64 = 3_600;
     let seconds = match text.split_at_checked(text.len().saturating_sub(1)) {
         Some((number, "h")) => number.parse::<i64>().ok().map(|number| number * HOUR),

@@ -6,8 +6,12 @@ use crate::window;
 use crate::world::data::World;
 use crate::world::event::EventRef;
 use crate::world::issue::Issue;
+use crate::world::session::Sessions;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
+
+/// Seconds of one.
+const DAY: i64 = 86_400;
 
 impl World {
     /// Events of issues that a complete extraction reaches, whatever their age.
@@ -47,6 +51,7 @@ impl World {
                     .collect()
             }
             "organization_stats" => self.expected_stats(project, start, end),
+            "sessions" => self.expected_sessions(project, start, end),
             "organizations" => [self.organizations[0].id.to_string()].into(),
             "organization_environments" => {
                 let projects = self.active_projects().filter(|one| chosen(one.id));
@@ -121,6 +126,35 @@ impl World {
         }
     }
 
+    /// By day, each status of what has sessions.
+    fn expected_sessions(
+        &self,
+        project: Option<u64>,
+        start: DateTime<Utc>,
+        end: DateTime<Utc>,
+    ) -> BTreeSet<String> {
+        let organization = &self.organizations[0].slug;
+        let days = start.timestamp().div_euclid(DAY)..=(end.timestamp() - 1).div_euclid(DAY);
+        let chosen = |id: u64| project.is_none_or(|project| project == id);
+        let there = |id: u64| self.active_projects().any(|one| one.id == id);
+        let rows = self.sessions.iter().filter(|one| {
+            chosen(one.project) && there(one.project) && days.contains(&one.second.div_euclid(DAY))
+        });
+        rows.flat_map(|one| {
+            let day = window::second_text(one.second - one.second.rem_euclid(DAY));
+            ["healthy", "abnormal", "crashed", "errored"].map(|status| {
+                let Sessions {
+                    project,
+                    release,
+                    environment,
+                    ..
+                } = one;
+                format!("{organization}|{project}|{release}|{environment}|{status}|1d|{day}")
+            })
+        })
+        .collect()
+    }
+
     /// By day.
     fn expected_stats(
         &self,
@@ -128,7 +162,6 @@ impl World {
         start: DateTime<Utc>,
         end: DateTime<Utc>,
     ) -> BTreeSet<String> {
-        const DAY: i64 = 86_400;
         let projects = self.active_projects().map(|one| one.id);
         let projects: BTreeSet<u64> = projects
             .filter(|id| project.is_none_or(|project| project == *id))
