@@ -79,6 +79,7 @@ pub static STREAMS: &[StreamDef] = &[
     release::COMMIT_FILES,
     release::FILES,
     statistics::ORGANIZATION_STATS,
+    statistics::ORGANIZATION_STATS_SUMMARY,
     statistics::SESSIONS,
     monitoring::MONITORS,
     monitoring::DETECTORS,

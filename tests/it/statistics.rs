@@ -9,6 +9,15 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const STATS: &str = "organization_stats";
+const OUTCOMES: [&str; 7] = [
+    "accepted",
+    "filtered",
+    "rate_limited",
+    "invalid",
+    "abuse",
+    "client_discard",
+    "cardinality_limited",
+];
 
 /// An outcome of that time.
 fn outcome(project: u64, at: DateTime<Utc>, outcome: &str, reason: Option<&str>) -> Outcome {
@@ -96,6 +105,38 @@ fn an_answer_that_is_full_is_asked_for_by_project() {
     let run = Tap::against(&sentry).select(&[STATS]).run();
     run.is_complete().is_valid();
     run.keys(STATS).equal(sentry.expected(STATS)).are_distinct();
+}
+
+#[test]
+fn a_summary_is_asked_for_in_parts_that_hold_all_sums() {
+    let sentry = Sentry::holding(|world| {
+        for number in 0..120 {
+            let project = world.add_project(&format!("project-{number}"));
+            let day = noon(world.clock() - TimeDelta::days(1));
+            for category in 0..12 {
+                for outcome in OUTCOMES {
+                    world.outcomes.push(Outcome {
+                        category: format!("category-{category}"),
+                        ..self::outcome(project, day, outcome, None)
+                    });
+                }
+            }
+        }
+    });
+    let run = Tap::against(&sentry)
+        .select(&["organization_stats_summary"])
+        .run();
+    run.is_complete().is_valid();
+    run.keys("organization_stats_summary")
+        .equal(sentry.expected("organization_stats_summary"))
+        .are_distinct();
+    for row in run.records("organization_stats_summary") {
+        let stats = row["stats"].as_array().unwrap();
+        assert_eq!(stats.len(), 12, "{}", row["slug"]);
+        for one in stats {
+            assert_eq!(one["totals"]["sum(quantity)"], 3 * OUTCOMES.len());
+        }
+    }
 }
 
 /// Adds sessions of so many releases.

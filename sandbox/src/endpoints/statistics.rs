@@ -9,10 +9,10 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-const FIELD: &str = "sum(quantity)";
+pub const FIELD: &str = "sum(quantity)";
 
 /// More groups than these are lost without a word.
-const ROWS: usize = 10_000;
+pub const ROWS: usize = 10_000;
 
 const PARAMETERS: [&str; 11] = [
     "category",

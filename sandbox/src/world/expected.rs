@@ -51,6 +51,18 @@ impl World {
                     .collect()
             }
             "organization_stats" => self.expected_stats(project, start, end),
+            "organization_stats_summary" => {
+                let stats = self.expected_stats(project, start, end).into_iter();
+                stats
+                    .filter_map(|key| {
+                        let parts: Vec<&str> = key.split('|').collect();
+                        let [organization, project, .., interval, start] = parts[..] else {
+                            return None;
+                        };
+                        Some(format!("{organization}|{project}|{interval}|{start}"))
+                    })
+                    .collect()
+            }
             "sessions" => self.expected_sessions(project, start, end),
             "organizations" => [self.organizations[0].id.to_string()].into(),
             "organization_environments" => {
