@@ -136,6 +136,9 @@ pub fn cost(def: &StreamDef) -> String {
     if let Some(parent) = def.parent.filter(|_| def.cut.is_some()) {
         return format!("No request but those of `{}`", parent.stream);
     }
+    if def.windows().is_some_and(|windows| windows.sums.is_some()) {
+        return "One request for each `stats_interval`".to_owned();
+    }
     let pages = matches!(def.endpoint.rows, Rows::Pages { .. });
     // Windows of its own make it a list of many parents.
     match def.parent.filter(|_| def.windows().is_none()) {

@@ -11,11 +11,13 @@ use crate::singer::state::Bookmarks;
 use crate::singer::writer::Writer;
 use crate::streams::Search;
 use crate::sync::failure::{Failure, Stop, reason, unavailable};
+use crate::sync::intervals;
 use crate::sync::list::{Pass, Source};
 use crate::sync::listing::Listing;
 use crate::sync::organization::organization_slugs;
 use crate::sync::plan::{self, Node, RETENTION};
 use crate::sync::session::Session;
+use crate::sync::sums;
 use futures::future::{BoxFuture, FutureExt};
 use std::io::Write;
 use std::sync::Arc;
@@ -237,25 +239,37 @@ impl Check<'_> {
             end: settings.end,
         };
         let windows = node.def.windows();
-        let listed_by_time = windows.is_some() || node.def.in_windows;
+        let listed_by_time =
+            windows.is_some_and(|windows| windows.sums.is_none()) || node.def.in_windows;
         let query = windows
             .and_then(|windows| windows.searches.first())
             .map(Search::parameters)
             .unwrap_or_default();
         let everything = ["-1".to_owned()];
-        let mut listing = Listing::new(&self.session, node, place.clone());
-        listing.query = query;
-        listing.probe = Some(TRIES);
-        listing.first_only = true;
-        if place.get(PROJECT_ID).is_none() {
-            listing.projects = &everything;
-        }
-        let mut pages = listing.open(listed_by_time.then_some(window));
-        while let Some(page) = pages.next().await? {
-            if !page.rows.is_empty() {
-                let references = page.rows.iter().filter_map(|row| row.reference.as_ref());
-                let places = references.take(TRIES).map(|row| place.with(&row.bind));
-                return Ok(Some(places.collect()));
+        let lists = match windows.and_then(|windows| windows.sums) {
+            None => vec![Listing::new(&self.session, node, place.clone())],
+            // What has not happened lately may have before.
+            Some(sums) => intervals::of_run(sums, settings.end, &settings)
+                .into_iter()
+                .rev()
+                .take(TRIES)
+                .map(|interval| sums::listing(&self.session, node, place, interval))
+                .collect(),
+        };
+        for mut listing in lists {
+            listing.query.extend(query.clone());
+            listing.probe = Some(TRIES);
+            listing.first_only = true;
+            if place.get(PROJECT_ID).is_none() {
+                listing.projects = &everything;
+            }
+            let mut pages = listing.open(listed_by_time.then_some(window));
+            while let Some(page) = pages.next().await? {
+                if !page.rows.is_empty() {
+                    let references = page.rows.iter().filter_map(|row| row.reference.as_ref());
+                    let places = references.take(TRIES).map(|row| place.with(&row.bind));
+                    return Ok(Some(places.collect()));
+                }
             }
         }
         Ok(None)

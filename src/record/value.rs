@@ -62,6 +62,15 @@ impl<'a> ValueWriter<'a> {
         }
     }
 
+    /// Writes an empty text, for what has no name.
+    pub fn empty(&mut self, column: &Property, first: &mut bool) {
+        let comma = if std::mem::take(first) { "" } else { "," };
+        let out = self.lines.text(self.doc.bytes());
+        out.extend_from_slice(comma.as_bytes());
+        out.extend_from_slice(column.label.as_bytes());
+        out.extend_from_slice(br#""""#);
+    }
+
     /// Writes the members of an object, with `depth` containers open around each. Of equal keys the first counts.
     fn members(
         &mut self,

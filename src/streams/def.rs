@@ -38,7 +38,7 @@ pub struct StreamDef {
     pub in_windows: bool,
     /// Where rows hold secrets: `null` unless `include_secrets` is set.
     pub secrets: &'static [&'static [&'static str]],
-    /// A part of the key may be an empty text: some things have no name.
+    /// A part of the key may be an empty text: some things have no name. Of a derived column it is that where there is none.
     pub empty_key: bool,
     /// Another list of the same rows, of many parents at once.
     pub together: Option<Together>,
@@ -56,6 +56,11 @@ impl StreamDef {
     /// The stream's name, which is that of its table.
     pub const fn name(&self) -> &'static str {
         self.endpoint.name
+    }
+
+    /// Whether the value of a column stands elsewhere in Sentry's answer.
+    pub fn is_derived(&self, column: &str) -> bool {
+        self.derived.iter().any(|derived| derived.column == column)
     }
 
     /// The column that bookmarks are of, of an incremental stream.
@@ -157,6 +162,24 @@ pub struct Windows {
     pub searches: &'static [Search],
     /// Where a row says what happened to it in the window.
     pub activity: Option<Activity>,
+    /// Its rows are sums over an interval of time, each of which is asked for by itself.
+    pub sums: Option<Sums>,
+}
+
+/// A list of sums over an interval, whose length is a setting. `{interval}` and `{interval_start}` are parameters of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Sums {
+    /// An answer of so many rows is full, and the server does not say what it has left out: projects are asked for apart.
+    pub full: usize,
+    /// So many days are read again, the present one among them, since sums grow for some time after their interval.
+    pub growing_days: i64,
+}
+
+impl Sums {
+    /// The parameter and column that tells how long the interval is.
+    pub const LENGTH: &str = "interval";
+    /// The parameter and column that tells when it starts.
+    pub const START: &str = "interval_start";
 }
 
 /// One of the searches that make a list complete.

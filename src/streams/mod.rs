@@ -17,11 +17,12 @@ pub mod personal;
 mod project;
 mod release;
 mod replay;
+mod statistics;
 
 pub use cut::{Cut, InRow, Step};
 pub use def::{
-    Activity, Choice, Counted, Derived, Parent, Replication, Search, StreamDef, Together, Windows,
-    is_error,
+    Activity, Choice, Counted, Derived, Parent, Replication, Search, StreamDef, Sums, Together,
+    Windows, is_error,
 };
 pub use organization::{OF_AN_ORGANIZATION, ORGANIZATIONS};
 pub use project::OF_A_PROJECT;
@@ -81,6 +82,9 @@ pub static STREAMS: &[StreamDef] = &[
     release::COMMITS,
     release::COMMIT_FILES,
     release::FILES,
+    statistics::ORGANIZATION_STATS,
+    statistics::ORGANIZATION_STATS_SUMMARY,
+    statistics::SESSIONS,
     monitoring::MONITORS,
     monitoring::CHECK_INS,
     monitoring::DETECTORS,
@@ -170,6 +174,9 @@ mod tests {
     fn every_parameter_is_bound_above() {
         for def in STREAMS {
             let mut bound = vec!["organization_slug", "projects"];
+            if def.windows().is_some_and(|windows| windows.sums.is_some()) {
+                bound.extend([Sums::LENGTH, Sums::START]);
+            }
             let mut at = def.parent;
             while let Some(parent) = at {
                 bound.extend(parent.bind.iter().map(|(name, _)| *name));

@@ -95,6 +95,7 @@ pub const AUDIT_LOGS: StreamDef = StreamDef {
             windowed: false,
             project: None,
             searches: ONE_SEARCH,
+            sums: None,
             activity: None,
         }),
     },

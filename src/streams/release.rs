@@ -32,6 +32,7 @@ pub const RELEASES: StreamDef = StreamDef {
             windowed: false,
             project: None,
             searches: ONE_SEARCH,
+            sums: None,
             activity: None,
         }),
     },

@@ -21,6 +21,7 @@ pub const REPLAYS: StreamDef = StreamDef {
             windowed: true,
             project: None,
             searches: ONE_SEARCH,
+            sums: None,
             activity: None,
         }),
     },

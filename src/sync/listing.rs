@@ -281,6 +281,13 @@ impl<'a> Listing<'a> {
             (Rows::Object, _) => return Err(Kind::Body("expected an object".to_owned())),
             _ => return Err(Kind::Body("expected a list".to_owned())),
         }
+        let sums = def.windows().and_then(|windows| windows.sums);
+        if sums.is_some_and(|sums| read.answered >= sums.full) {
+            let rows = read.answered;
+            return Err(Kind::Full(format!(
+                "the answer has {rows} rows, which is as many as it can have: others may be missing"
+            )));
+        }
         // An object that nothing leads to but the address has its key, or is not Sentry's.
         let is_first = def.endpoint.rows == Rows::Object && def.parent.is_none();
         if read.answered == without_key.len()

@@ -4,6 +4,7 @@ use crate::settings::Settings;
 use crate::singer::catalog::{Selected, Selection};
 use crate::singer::state::{Bookmarks, Partition};
 use crate::streams::{Replication, STREAMS, StreamDef};
+use crate::sync::intervals;
 use crate::sync::row::Reference;
 use chrono::{DateTime, TimeDelta, Utc};
 use tap_sentry_api::params::{PROJECT_ID, Params};
@@ -376,6 +377,9 @@ pub fn windows(node: &Node, starts: &Starts, settings: &Settings) -> Vec<Window>
     let (Some(from), Some(low)) = (resume, low) else {
         return Vec::new();
     };
+    if let Some(sums) = node.def.windows().and_then(|windows| windows.sums) {
+        return intervals::of_run(sums, from, settings);
+    }
     let whole = Window {
         start: from.min(settings.end),
         end: settings.end,

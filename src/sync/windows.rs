@@ -16,6 +16,7 @@ use crate::sync::plan::{self, Group, Node, RETENTION};
 use crate::sync::progress::Progress;
 use crate::sync::row::{Reference, Row};
 use crate::sync::session::{Session, tell_gone};
+use crate::sync::sums::read_interval;
 use chrono::{DateTime, Utc};
 use futures::future::{FutureExt, LocalBoxFuture, try_join_all};
 use futures::stream::{self, TryStreamExt};
@@ -353,6 +354,17 @@ impl<'a> ListedWindows<'a> {
 
     /// The rows of one window, and then their children.
     async fn read_window(&self, window: Window) -> Result<(), Failure> {
+        let GroupSync {
+            session,
+            node,
+            context,
+            group,
+            windows,
+            ..
+        } = self.group;
+        if windows.sums.is_some() {
+            return read_interval(session, node, context, group, window).await;
+        }
         let listed = self.list_window(window).await?;
         let vanished = self.children.of_window(window, &listed, None).await?;
         self.look_again(window, listed, vanished).await

@@ -53,6 +53,7 @@ mod setting_names;
 mod span;
 mod state;
 mod state_volume;
+mod statistics;
 mod streams;
 mod terminal;
 mod transport;
