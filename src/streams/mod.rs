@@ -20,8 +20,8 @@ mod statistics;
 
 pub use cut::{Cut, InRow, Step};
 pub use def::{
-    Activity, Choice, Counted, Derived, Parent, Replication, Search, StreamDef, Sums, Together,
-    Windows, is_error,
+    Activity, Choice, Counted, Derived, Parent, Replication, Search, Span, StreamDef, Sums,
+    Together, Windows, is_error,
 };
 pub use organization::{OF_AN_ORGANIZATION, ORGANIZATIONS};
 pub use project::OF_A_PROJECT;
@@ -80,6 +80,7 @@ pub static STREAMS: &[StreamDef] = &[
     release::FILES,
     statistics::ORGANIZATION_STATS,
     statistics::ORGANIZATION_STATS_SUMMARY,
+    statistics::PROJECT_STATS,
     statistics::SESSIONS,
     monitoring::MONITORS,
     monitoring::DETECTORS,
@@ -152,11 +153,10 @@ mod tests {
     #[test]
     fn every_bookmark_is_of_a_project() {
         for def in STREAMS.iter().filter(|def| def.windows().is_some()) {
+            let mut values = def.endpoint.query.iter().map(|(_, value)| value);
             assert!(
-                def.endpoint
-                    .query
-                    .iter()
-                    .any(|(_, value)| ["{project_id}", "{projects}"].contains(value)),
+                def.endpoint.names_project()
+                    || values.any(|value| ["{project_id}", "{projects}"].contains(value)),
                 "{}",
                 def.name()
             );
@@ -170,6 +170,13 @@ mod tests {
             if def.windows().is_some_and(|windows| windows.sums.is_some()) {
                 bound.extend([Sums::LENGTH, Sums::START]);
             }
+            let searches = def.windows().map_or(&[][..], |windows| windows.searches);
+            bound.extend(
+                searches
+                    .iter()
+                    .flat_map(|one| one.query)
+                    .map(|(name, _)| *name),
+            );
             let mut at = def.parent;
             while let Some(parent) = at {
                 bound.extend(parent.bind.iter().map(|(name, _)| *name));
