@@ -28,6 +28,8 @@ use tap_sentry_api::window::Window;
 
 /// Rows of a parent that are tried until one has a child.
 const TRIES: usize = 10;
+/// As wide as the longest name of a stream.
+const COLUMN: usize = 25;
 
 /// Prints SCHEMA of every stream and, unless `schema_only`, one record of each; a table goes to the log.
 ///
@@ -142,15 +144,15 @@ impl Check<'_> {
                     slug,
                     error: error.into(),
                 };
-                self.lines.push(format!("{name:<16} FAILS: {error}"));
+                self.lines.push(format!("{name} FAILS: {error}"));
                 self.failed.push(error.to_string());
             }
             None if self.answers > 0 => {
-                self.lines.insert(line, format!("{name:<16} answers"));
+                self.lines.insert(line, format!("{name} answers"));
             }
             None if self.alone => {}
             None => {
-                let text = format!("{name:<16} FAILS: none of its endpoints answers");
+                let text = format!("{name} FAILS: none of its endpoints answers");
                 self.lines.insert(line, text);
             }
         }
@@ -184,7 +186,8 @@ impl Check<'_> {
                     }
                     Err(Failure::Api(e)) if node.def.endpoint.optional && e.kind.lacking() => {
                         let reason = unavailable(&node.def.endpoint, &e);
-                        self.lines.push(format!("{name:<16} UNAVAILABLE: {reason}"));
+                        self.lines
+                            .push(format!("{name:<COLUMN$} UNAVAILABLE: {reason}"));
                         outcome = "";
                         break;
                     }
@@ -193,7 +196,7 @@ impl Check<'_> {
                         if node.def.parent.is_none() && e.status() == Some(404) {
                             self.unknown.get_or_insert(e);
                         }
-                        self.lines.push(format!("{name:<16} FAILS: {reason}"));
+                        self.lines.push(format!("{name:<COLUMN$} FAILS: {reason}"));
                         self.failed.push(format!("{name}: {reason}"));
                         outcome = "";
                         break;
@@ -202,7 +205,7 @@ impl Check<'_> {
             }
             if !outcome.is_empty() {
                 self.answers += usize::from(node.def.parent.is_none());
-                self.lines.push(format!("{name:<16} {outcome}"));
+                self.lines.push(format!("{name:<COLUMN$} {outcome}"));
             }
             for cut in &node.cuts {
                 let outcome = match outcome {

@@ -1,6 +1,7 @@
 //! What an entry of the table of streams holds.
 
 use crate::streams::cut::Cut;
+use chrono::TimeDelta;
 use tap_sentry_api::endpoint::{Endpoint, LIST};
 
 /// Everything that makes one stream differ from another.
@@ -20,6 +21,13 @@ pub struct StreamDef {
     pub cut: Option<Cut>,
     /// Whether a run reads everything or what is new.
     pub replication: Replication,
+    /// So much of before the bookmark is read again, if that is more than `lookback_minutes`: so long its rows change, or
+    /// come late.
+    pub overlap: TimeDelta,
+    /// Its list is newest first and cannot be asked for by time: it is read up to what the bookmark has.
+    pub newest_first: bool,
+    /// When a row came to be: below one that is newer than the bookmark, everything is read.
+    pub born: Option<&'static str>,
     /// Path parameters that every record carries as columns.
     pub columns: &'static [&'static str],
     /// Columns whose value stands elsewhere in Sentry's answer: the first path that holds something counts.
@@ -88,6 +96,9 @@ pub const FULL_TABLE: StreamDef = StreamDef {
     parent: None,
     cut: None,
     replication: Replication::FullTable,
+    overlap: TimeDelta::zero(),
+    newest_first: false,
+    born: None,
     columns: &["organization_slug"],
     derived: &[],
     pair: None,
@@ -125,7 +136,8 @@ pub enum Replication {
         key: &'static str,
         /// Read again what was active in the last `issue_refresh_days`, since records change without a new key.
         refresh: bool,
-        /// How the windows of the list are made; `None`: the windows are those of the parent.
+        /// How the windows of the list are made; `None`: the windows are those of the parent, or one from the bookmark to the
+        /// end of the run where the parent is a full table.
         windows: Option<Windows>,
     },
 }
@@ -204,6 +216,12 @@ pub struct Search {
     /// Older servers refuse the search with 400; they have nothing that it would find.
     pub optional: bool,
 }
+
+/// Of lists that need none to be complete.
+pub const ONE_SEARCH: &[Search] = &[Search {
+    query: &[],
+    optional: false,
+}];
 
 impl Search {
     /// Its query, as parameters of a request.

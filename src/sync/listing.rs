@@ -48,6 +48,8 @@ pub struct Listing<'a> {
     pub owners: Option<&'a Owners>,
     /// The list of the whole project, instead of the node's own.
     pub by_project: Option<&'a ByProject>,
+    /// Its rows are newest first, and those of this time are wanted.
+    pub newest_first: Option<Window>,
     /// Every slug that was listed, chosen or not.
     slugs: Mutex<Vec<String>>,
 }
@@ -106,6 +108,7 @@ impl<'a> Listing<'a> {
             want_instants: false,
             owners: None,
             by_project: None,
+            newest_first: None,
             slugs: Mutex::default(),
         }
     }
@@ -199,6 +202,14 @@ impl<'a> Listing<'a> {
                 doc.lookup(row, &[name])
                     .and_then(|value| doc.scalar_text(value))
             };
+            if let Some(wanted) = self.newest_first
+                && let Some(at) = instant(def, &doc, row)
+            {
+                read.is_past = at < wanted.start;
+                if read.is_past || at >= wanted.end {
+                    return Ok(());
+                }
+            }
             if let Some(list) = self.by_project {
                 let name = list.together.parent;
                 let parent = get(name).filter(|parent| !parent.is_empty());
@@ -350,6 +361,8 @@ struct Read {
     batches: Vec<Batch>,
     /// How many rows it has, also those that were left out.
     answered: usize,
+    /// Its last row is older than what is wanted, and so is what follows.
+    is_past: bool,
     slugs: Vec<String>,
     skips: Vec<Skip>,
 }
@@ -422,6 +435,7 @@ impl Pass for ListingPass<'_> {
                     continue;
                 }
             };
+            self.done |= read.is_past;
             self.listing.listed(read.slugs);
             self.listing.send(read.batches, page).await?;
             for skip in read.skips {

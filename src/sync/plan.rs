@@ -71,6 +71,11 @@ impl Node {
             .collect()
     }
 
+    /// Whether it has bookmarks, or something below it.
+    pub fn has_bookmarks(&self) -> bool {
+        self.def.windows().is_some() || !self.incremental().is_empty()
+    }
+
     fn ignores_bookmark(&self) -> bool {
         self.emit
             .as_ref()
@@ -129,7 +134,7 @@ struct Start {
 }
 
 impl Starts {
-    /// `node` is an incremental stream with windows of its own.
+    /// `node` is incremental, or something below it is.
     pub fn new(
         node: &Node,
         partition: &Partition,
@@ -141,7 +146,8 @@ impl Starts {
                 .start(node.def.name(), partition)
                 .filter(|_| !node.ignores_bookmark());
             let resume = bookmark.map_or(settings.start_date, |bookmark| {
-                (bookmark - settings.lookback).max(settings.start_date)
+                let again = settings.lookback.max(node.def.overlap);
+                (bookmark - again).max(settings.start_date)
             });
             let low = match node.def.replication {
                 Replication::Incremental { refresh: true, .. } => {

@@ -127,7 +127,8 @@ impl<'a> GroupSync<'a> {
             .await
     }
 
-    /// A window could not be listed: the group ends here, as a gap unless its project no longer exists.
+    /// A window could not be listed: the group ends here, as a gap unless its project no longer exists or the server lacks
+    /// the list.
     async fn give_up(&self, window: Window, error: &ApiError) -> Result<(), Stop> {
         if self.session.lacks(self.node, self.context, error).await? {
             return Ok(());
@@ -217,10 +218,17 @@ pub fn warn_retention_gap(
     if old.start >= old.end {
         return;
     }
-    let why = format!(
-        "Sentry lists an issue only while it has events in its retention, usually {} days",
-        RETENTION.num_days()
-    );
+    let days = RETENTION.num_days();
+    let why = if def
+        .windows()
+        .is_some_and(|windows| windows.activity.is_some())
+    {
+        format!(
+            "Sentry lists an issue only while it has events in its retention, usually {days} days"
+        )
+    } else {
+        format!("Sentry keeps what it lists for its retention, usually {days} days")
+    };
     if bookmarks.start(name, &Partition::of(place)).is_some() {
         log::warn!(target: name, "{}: the bookmark is older than what Sentry lists; nothing is listed from {old}: {why}", place.label());
     } else if session.is_new(&["start_date before the retention"]) {
@@ -488,6 +496,7 @@ impl<'a> ListedWindows<'a> {
             .is_some_and(|start| start < window.end);
         let whole = match Whole::of(&node.def.endpoint) {
             Whole::ByOffset => Whole::ByOffset,
+            whole if self.group.windows.activity.is_none() => whole,
             _ => Whole::ByHits,
         };
         let mut found = Vec::new();
@@ -566,6 +575,7 @@ mod tests {
         Reference {
             bind: vec![("issue_id", id.to_owned())],
             last: DateTime::<Utc>::from_timestamp(last, 0),
+            born: None,
             count,
             total: Some(9),
             together: true,

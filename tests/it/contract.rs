@@ -60,6 +60,9 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("issue_tag_values", "lastSeen", A_TIME),
     ("issue_tag_values", "firstSeen", A_TIME),
     ("monitors", "environments", "a list"),
+    ("user_feedback", "dateCreated", A_TIME),
+    ("replays", "started_at", A_TIME),
+    ("replays", "finished_at", A_TIME),
     ("sessions", "by", SUMS),
     ("sessions", "totals", SUMS),
     ("sessions", "series", SUMS),
@@ -83,6 +86,7 @@ const UNDOCUMENTED: &[(&str, &str)] = &[
     ("project_stats", "documented as pairs of numbers"),
     ("release_commit_files", "the serializer in Sentry's source"),
     ("alert_rules", "the description of before it was taken out"),
+    ("audit_logs", "the serializer in Sentry's source"),
 ];
 
 fn documented() -> Value {

@@ -17,6 +17,7 @@ mod address;
 mod api_facts;
 mod budget;
 mod by_project;
+mod by_time;
 mod catalogue;
 mod check_counts;
 mod chosen;

@@ -143,7 +143,11 @@ impl World {
                     .iter()
                     .flat_map(|place| {
                         let rows = list.rows(place, None);
-                        let keys = rows.iter().map(|row| list.key_of(place, row));
+                        let rows = rows.iter().filter(|row| {
+                            let at = list.time_of(row);
+                            at.is_none_or(|at| start <= at && at < end)
+                        });
+                        let keys = rows.map(|row| list.key_of(place, row));
                         keys.collect::<Vec<_>>()
                     })
                     .collect()
