@@ -136,8 +136,16 @@ pub fn cost(def: &StreamDef) -> String {
     if let Some(parent) = def.parent.filter(|_| def.cut.is_some()) {
         return format!("No request but those of `{}`", parent.stream);
     }
-    if def.windows().is_some_and(|windows| windows.sums.is_some()) {
-        return "One request for each `stats_interval`".to_owned();
+    if let Some((windows, sums)) = def.windows().and_then(|w| Some((w, w.sums?))) {
+        return match def.parent {
+            None => "One request for each `stats_interval`".to_owned(),
+            Some(parent) => format!(
+                "{} requests for each row of `{}` and each {} times `stats_interval`",
+                windows.searches.len(),
+                parent.stream,
+                sums.at_once
+            ),
+        };
     }
     let pages = matches!(def.endpoint.rows, Rows::Pages { .. });
     // Windows of its own make it a list of many parents.

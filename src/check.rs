@@ -246,18 +246,22 @@ impl Check<'_> {
             .map(Search::parameters)
             .unwrap_or_default();
         let everything = ["-1".to_owned()];
-        let lists = match windows.and_then(|windows| windows.sums) {
-            None => vec![Listing::new(&self.session, node, place.clone())],
+        let sums = windows.and_then(|windows| Some((windows.sums?, windows.searches.first()?)));
+        let lists = match sums {
+            None => {
+                let mut listing = Listing::new(&self.session, node, place.clone());
+                listing.query = query;
+                vec![listing]
+            }
             // What has not happened lately may have before.
-            Some(sums) => intervals::of_run(sums, settings.end, &settings)
+            Some(sums) => intervals::of_run(sums.0, settings.end, &settings)
                 .into_iter()
                 .rev()
                 .take(TRIES)
-                .map(|interval| sums::listing(&self.session, node, place, interval))
+                .map(|interval| sums::listing(&self.session, node, place, sums, interval))
                 .collect(),
         };
         for mut listing in lists {
-            listing.query.extend(query.clone());
             listing.probe = Some(TRIES);
             listing.first_only = true;
             if place.get(PROJECT_ID).is_none() {

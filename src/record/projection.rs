@@ -49,6 +49,8 @@ pub struct Projection {
     key: Vec<(&'static str, Option<Vec<Source>>)>,
     /// The columns that are found elsewhere in the row, where, and whether they are empty where there is nothing.
     derived: Vec<(Property, Vec<Source>, bool)>,
+    /// The columns of a row that is a list, and their slots.
+    pair: Vec<(Property, Option<usize>)>,
     /// The columns of the context.
     context: Vec<&'static str>,
     keep_unknown: bool,
@@ -108,6 +110,11 @@ impl Projection {
                 derived.push((Property::new(column, Some(schema)), sources, empty));
             }
         }
+        let pair = def.pair.iter().flatten().map(|name| {
+            let property = columns.get_or_add(name);
+            (Property::new(name, property.schema.take()), property.slot)
+        });
+        let pair = pair.collect();
         debug_assert!(slots <= SLOTS);
         Self {
             def,
@@ -116,6 +123,7 @@ impl Projection {
             cut,
             key,
             derived,
+            pair,
             context,
             keep_unknown,
             mask: None,
@@ -200,7 +208,8 @@ impl Projection {
         frame: &Frame,
         batch: &mut Batch,
     ) -> Result<(), RowError> {
-        if doc.byte(row) != b'{' {
+        let is_pair = doc.byte(row) == b'[' && !self.pair.is_empty();
+        if doc.byte(row) != b'{' && !is_pair {
             return Err(RowError::NotAnObject);
         }
         let began = batch.lines.mark(doc.bytes());
@@ -273,7 +282,16 @@ impl Projection {
         first: &mut bool,
     ) -> [Option<json::Value>; SLOTS] {
         let mut writer = ValueWriter::new(doc, row, lines, notes, self.keep_unknown);
-        writer.row(&self.columns, row, first);
+        if doc.byte(row) == b'[' {
+            for ((column, slot), value) in self.pair.iter().zip(doc.elements(row)) {
+                if let Some(slot) = slot {
+                    writer.slots[*slot] = Some(value);
+                }
+                writer.derived(column, value, first);
+            }
+        } else {
+            writer.row(&self.columns, row, first);
+        }
         for (column, sources, empty) in &self.derived {
             if let Some(found) = found(doc, &writer.slots, sources) {
                 writer.derived(column, found, first);

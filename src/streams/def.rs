@@ -32,6 +32,8 @@ pub struct StreamDef {
     pub columns: &'static [&'static str],
     /// Columns whose value stands elsewhere in Sentry's answer: the first path that holds something counts.
     pub derived: &'static [Derived],
+    /// The columns of a row that is a list of two.
+    pub pair: Option<[&'static str; 2]>,
     /// How `project_slugs` and `exclude_project_slugs` choose among its rows.
     pub choice: Option<Choice>,
     /// Its list is asked for in the windows of its parent, whose rows count its rows.
@@ -99,6 +101,7 @@ pub const FULL_TABLE: StreamDef = StreamDef {
     born: None,
     columns: &["organization_slug"],
     derived: &[],
+    pair: None,
     choice: None,
     in_windows: false,
     secrets: &[],
@@ -173,6 +176,29 @@ pub struct Sums {
     pub full: usize,
     /// So many days are read again, the present one among them, since sums grow for some time after their interval.
     pub growing_days: i64,
+    /// So many intervals are asked for at once, of which the answer has a row each.
+    pub at_once: i32,
+    /// The parameters that tell from when to when, the end inclusive.
+    pub span: Span,
+}
+
+/// How a span of time is asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum Span {
+    /// `start` and `end`, as texts.
+    StartEnd,
+    /// `since` and `until`, in seconds since the epoch.
+    SinceUntil,
+}
+
+impl Span {
+    /// The parameters of a span in seconds since the epoch; `None` where it is asked for as all others are.
+    pub const fn in_seconds(self) -> Option<[&'static str; 2]> {
+        match self {
+            Self::StartEnd => None,
+            Self::SinceUntil => Some(["since", "until"]),
+        }
+    }
 }
 
 impl Sums {

@@ -21,8 +21,8 @@ mod statistics;
 
 pub use cut::{Cut, InRow, Step};
 pub use def::{
-    Activity, Choice, Counted, Derived, Parent, Replication, Search, StreamDef, Sums, Together,
-    Windows, is_error,
+    Activity, Choice, Counted, Derived, Parent, Replication, Search, Span, StreamDef, Sums,
+    Together, Windows, is_error,
 };
 pub use organization::{OF_AN_ORGANIZATION, ORGANIZATIONS};
 pub use project::OF_A_PROJECT;
@@ -84,6 +84,7 @@ pub static STREAMS: &[StreamDef] = &[
     release::FILES,
     statistics::ORGANIZATION_STATS,
     statistics::ORGANIZATION_STATS_SUMMARY,
+    statistics::PROJECT_STATS,
     statistics::SESSIONS,
     monitoring::MONITORS,
     monitoring::CHECK_INS,
@@ -162,6 +163,7 @@ mod tests {
             let columns = &schema(def)["properties"];
             assert!(
                 def.endpoint.names_projects()
+                    || def.endpoint.names_project()
                     || def.endpoint.query.contains(&("project", "{project_id}"))
                     || columns.get("project").is_none() && columns.get("project_id").is_none(),
                 "{}",
@@ -177,6 +179,13 @@ mod tests {
             if def.windows().is_some_and(|windows| windows.sums.is_some()) {
                 bound.extend([Sums::LENGTH, Sums::START]);
             }
+            let searches = def.windows().map_or(&[][..], |windows| windows.searches);
+            bound.extend(
+                searches
+                    .iter()
+                    .flat_map(|one| one.query)
+                    .map(|(name, _)| *name),
+            );
             let mut at = def.parent;
             while let Some(parent) = at {
                 bound.extend(parent.bind.iter().map(|(name, _)| *name));

@@ -1,6 +1,9 @@
 //! Statistics of usage and health: sums over intervals of time.
 
-use crate::streams::def::{Derived, FULL_TABLE, Replication, Search, StreamDef, Sums, Windows};
+use crate::streams::def::{
+    Derived, FULL_TABLE, Replication, Search, Span, StreamDef, Sums, Windows,
+};
+use crate::streams::project::OF_A_PROJECT;
 use tap_sentry_api::endpoint::{Class, Endpoint, LIST, Rows};
 
 /// What every list of sums has in its path or query, as columns.
@@ -23,6 +26,8 @@ const fn by_interval(full: usize) -> Replication {
                 full,
                 // What is counted late is so by minutes as a rule, and by days at most.
                 growing_days: 3,
+                at_once: 1,
+                span: Span::StartEnd,
             }),
         }),
     }
@@ -106,6 +111,58 @@ pub const ORGANIZATION_STATS_SUMMARY: StreamDef = StreamDef {
     replication: by_interval(50),
     selected_by_default: false,
     note: "Several requests for each `stats_interval`; `organization_stats` tells the same by row.",
+    ..FULL_TABLE
+};
+
+/// What is counted of a project, each by itself.
+const STATS: &[Search] = &[
+    stat(&[("stat", "received")]),
+    stat(&[("stat", "rejected")]),
+    stat(&[("stat", "blacklisted")]),
+    stat(&[("stat", "generated")]),
+];
+
+const fn stat(query: &'static [(&'static str, &'static str)]) -> Search {
+    Search {
+        query,
+        optional: false,
+    }
+}
+
+pub const PROJECT_STATS: StreamDef = StreamDef {
+    endpoint: Endpoint {
+        name: "project_stats",
+        path: "projects/{organization_slug}/{project_id}/stats/",
+        query: &[("resolution", "{interval}")],
+        rows: Rows::Whole,
+        offset_paged: false,
+        class: Class::ProjectStats,
+        scopes: &["project:read"],
+        ..LIST
+    },
+    schema: include_str!("../../schemas/project_stats.json"),
+    key: &["project_id", "stat", Sums::LENGTH, Sums::START],
+    parent: Some(OF_A_PROJECT),
+    columns: &["organization_slug", "project_id", "stat", Sums::LENGTH],
+    pair: Some([Sums::START, "count"]),
+    replication: Replication::Incremental {
+        key: Sums::START,
+        refresh: false,
+        windows: Some(Windows {
+            windowed: false,
+            project: None,
+            searches: STATS,
+            activity: None,
+            sums: Some(Sums {
+                full: usize::MAX,
+                growing_days: 3,
+                at_once: 100,
+                span: Span::SinceUntil,
+            }),
+        }),
+    },
+    selected_by_default: false,
+    note: "At most 5 requests a second. What is zero has a row.",
     ..FULL_TABLE
 };
 

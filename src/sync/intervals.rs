@@ -17,10 +17,11 @@ pub fn of_run(sums: Sums, resume: DateTime<Utc>, settings: &Settings) -> Vec<Win
         start: floor(start, length),
         end,
     };
-    let pieces = until.pieces(length).into_iter();
+    let pieces = until.pieces(length * sums.at_once).into_iter();
     pieces
         .map(|piece| Window {
-            end: piece.start + length,
+            // That of the interval in which it ends.
+            end: floor(piece.end - TimeDelta::seconds(1), length) + length,
             ..piece
         })
         .collect()
@@ -35,6 +36,7 @@ fn floor(instant: DateTime<Utc>, length: TimeDelta) -> DateTime<Utc> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::streams::Span;
     use rstest::rstest;
     use serde_json::{Value, json};
     use tap_sentry_api::time::parse_instant;
@@ -55,6 +57,8 @@ mod tests {
         let sums = Sums {
             full: 10,
             growing_days: 3,
+            at_once: 1,
+            span: Span::StartEnd,
         };
         let found = of_run(sums, at(resume), &settings);
         for pair in found.windows(2) {

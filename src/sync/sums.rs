@@ -3,7 +3,7 @@
 //! An answer that is full may lack rows, and does not say so. Then the projects are asked for apart, and what a single
 //! project has too much of is a gap.
 
-use crate::streams::Sums;
+use crate::streams::{Search, Sums};
 use crate::sync::failure::Failure;
 use crate::sync::list::{self, Whole};
 use crate::sync::listing::Listing;
@@ -15,19 +15,18 @@ use tap_sentry_api::params::Params;
 use tap_sentry_api::time::format_instant;
 use tap_sentry_api::window::Window;
 
-/// The list of one interval. Sentry takes the end as inclusive, and rounds to whole intervals: the end itself would be one
-/// of the next.
+/// The list of one interval, or of several that are asked for at once. Sentry takes the end as inclusive, and rounds to
+/// whole intervals: the end itself would be one of the next.
 pub fn listing<'a>(
     session: &'a Session<'a>,
     node: &'a Node,
     context: &Params,
+    (sums, search): (Sums, &Search),
     interval: Window,
 ) -> Listing<'a> {
-    let place = context.with(&[
-        (
-            Sums::LENGTH,
-            session.settings.stats_interval.name.to_owned(),
-        ),
+    let length = session.settings.stats_interval.name;
+    let place = context.with(&search.parameters()).with(&[
+        (Sums::LENGTH, length.to_owned()),
         (Sums::START, format_instant(interval.start)),
     ]);
     let asked = Window {
@@ -35,11 +34,17 @@ pub fn listing<'a>(
         ..interval
     };
     let mut listing = Listing::new(session, node, place);
-    listing.query = asked.query().to_vec();
+    listing.query = match sums.span.in_seconds() {
+        None => asked.query().to_vec(),
+        Some([start, end]) => [(start, asked.start), (end, asked.end)]
+            .map(|(name, at)| (name, at.timestamp().to_string()))
+            .to_vec(),
+    };
+    listing.query.extend(search.parameters());
     listing
 }
 
-/// Reads one interval of all projects of a group.
+/// Reads one interval, or several at once, of all projects of a group.
 ///
 /// # Errors
 /// When it cannot be read; what cannot be read of a single project is told as a gap.
@@ -48,11 +53,12 @@ pub async fn read_interval(
     node: &Node,
     context: &Params,
     group: &Group,
+    (sums, search): (Sums, &Search),
     interval: Window,
 ) -> Result<(), Failure> {
     let mut due = vec![group.clone()];
     while let Some(group) = due.pop() {
-        let mut listing = listing(session, node, context, interval);
+        let mut listing = listing(session, node, context, (sums, search), interval);
         listing.projects = &group.projects;
         let read = list::read(&listing, None, Whole::LastPage, async |_, _| Ok(())).await;
         match read {

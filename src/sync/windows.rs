@@ -133,7 +133,8 @@ impl<'a> GroupSync<'a> {
         if self.session.lacks(self.node, self.context, error).await? {
             return Ok(());
         }
-        if error.status() == Some(403) && self.session.is_gone(PROJECTS, self.context).await {
+        let may_be_gone = error.status() == Some(403) || error.not_there();
+        if may_be_gone && self.session.is_gone(PROJECTS, self.context).await {
             tell_gone(self.node.def, self.context);
             return Ok(());
         }
@@ -362,8 +363,11 @@ impl<'a> ListedWindows<'a> {
             windows,
             ..
         } = self.group;
-        if windows.sums.is_some() {
-            return read_interval(session, node, context, group, window).await;
+        if let Some(sums) = windows.sums {
+            let searches = windows.searches.iter();
+            let searches = searches
+                .map(|search| read_interval(session, node, context, group, (sums, search), window));
+            return try_join_all(searches).await.map(drop);
         }
         let listed = self.list_window(window).await?;
         let vanished = self.children.of_window(window, &listed, None).await?;

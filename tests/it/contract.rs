@@ -83,6 +83,7 @@ const UNDOCUMENTED: &[(&str, &str)] = &[
         "`activity` of `issue_detail`, of which comments are one type",
     ),
     ("issue_tags", "the same for one tag, which is documented"),
+    ("project_stats", "documented as pairs of numbers"),
     ("release_commit_files", "the serializer in Sentry's source"),
     ("alert_rules", "the description of before it was taken out"),
     ("audit_logs", "the serializer in Sentry's source"),

@@ -63,6 +63,19 @@ impl World {
                     })
                     .collect()
             }
+            "project_stats" => {
+                let days =
+                    start.timestamp().div_euclid(DAY)..=(end.timestamp() - 1).div_euclid(DAY);
+                let mut expected = BTreeSet::new();
+                for one in self.active_projects().filter(|one| chosen(one.id)) {
+                    for stat in ["received", "rejected", "blacklisted", "generated"] {
+                        let start = |day: i64| window::second_text(day * DAY);
+                        let keys = days.clone().map(|day| (one.id, start(day)));
+                        expected.extend(keys.map(|(id, at)| format!("{id}|{stat}|1d|{at}")));
+                    }
+                }
+                expected
+            }
             "sessions" => self.expected_sessions(project, start, end),
             "organizations" => [self.organizations[0].id.to_string()].into(),
             "organization_environments" => {
