@@ -74,6 +74,8 @@ pub const RELAY_USAGE: StreamDef = StreamDef {
     },
     schema: include_str!("../../schemas/relay_usage.json"),
     key: &["organization_slug", "relayId", "version"],
+    selected_by_default: false,
+    note: "Has rows where Relays of one's own are registered.",
     ..FULL_TABLE
 };
 
