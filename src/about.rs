@@ -229,7 +229,30 @@ fn lower(text: &str) -> String {
     })
 }
 
-/// The table of README and docs/streams.md.
+/// The table of README: the names of all streams, by what they are listed below.
+pub fn streams_by_parent() -> String {
+    let mut parents: Vec<Option<&str>> = STREAMS.iter().map(parent_name).collect();
+    parents.sort_by_key(|parent| STREAMS.iter().position(|def| parent_name(def) == *parent));
+    parents.dedup();
+    let mut out = String::from("| of | by default | chosen |\n|---|---|---|\n");
+    for parent in parents {
+        let names = |by_default| {
+            let streams = STREAMS.iter().filter(|def| parent_name(def) == parent);
+            let streams = streams.filter(|def| def.selected_by_default == by_default);
+            let names: Vec<_> = streams.map(|def| format!("`{}`", def.name())).collect();
+            names.join(", ")
+        };
+        let of = parent.map_or("the organization".to_owned(), |name| format!("`{name}`"));
+        let _ = writeln!(out, "| {of} | {} | {} |", names(true), names(false));
+    }
+    out
+}
+
+fn parent_name(def: &StreamDef) -> Option<&'static str> {
+    def.parent.map(|parent| parent.stream)
+}
+
+/// The table of docs/streams.md and `--about`.
 pub fn streams_table() -> String {
     let mut out =
         String::from("| stream | key | replication | scope | notes |\n|---|---|---|---|---|\n");
