@@ -49,6 +49,8 @@ pub struct Projection {
     key: Vec<(&'static str, Option<usize>)>,
     /// The columns that are found elsewhere in the row, and where.
     derived: Vec<(Property, Vec<Source>)>,
+    /// The parts of the key that are an empty text where there is nothing, and their slots.
+    texts: Vec<(Property, usize)>,
     /// The columns of the context.
     context: Vec<&'static str>,
     keep_unknown: bool,
@@ -105,6 +107,15 @@ impl Projection {
                 derived.push((Property::new(column, Some(schema)), sources));
             }
         }
+        let mut texts = Vec::new();
+        for column in def.empty_as_text {
+            let own = slot(&mut columns, column);
+            if let Some(property) = columns.get_mut(column)
+                && let Some(schema) = property.schema.take()
+            {
+                texts.push((Property::new(column, Some(schema)), own));
+            }
+        }
         debug_assert!(slots <= SLOTS);
         Self {
             def,
@@ -113,6 +124,7 @@ impl Projection {
             cut,
             key,
             derived,
+            texts,
             context,
             keep_unknown,
             mask: None,
@@ -227,11 +239,13 @@ impl Projection {
         for (name, slot) in &self.key {
             let Some(slot) = slot else { continue };
             let value = slots[*slot].map_or(&b"null"[..], |value| doc.text(value));
-            if value == b"null" || value == br#""""# && !self.def.empty_key {
+            let is_empty = value == b"null" && !self.def.empty_as_text.contains(name);
+            if is_empty || value == br#""""# && !self.def.empty_key {
                 return Err(RowError::NoKey(name));
             }
             key.update(&[0]);
-            key.update(value);
+            // Written alike, and so the same.
+            key.update(if value == b"null" { br#""""# } else { value });
         }
 
         self.close(lines, body, record)?;
@@ -273,6 +287,12 @@ impl Projection {
                 .find(|found| doc.text(*found) != b"null");
             if let Some(found) = found {
                 writer.derived(column, found, first);
+            }
+        }
+        for (column, slot) in &self.texts {
+            match writer.slots[*slot].filter(|value| doc.text(*value) != b"null") {
+                Some(value) => writer.derived(column, value, first),
+                None => writer.empty(column, first),
             }
         }
         writer.slots

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashSet};
 use tap_sentry_json::{self as json, Document, Repairs};
 
 /// How many values of a row are remembered: those of its key and the sources of derived columns.
-pub const SLOTS: usize = 16;
+/// Queries of users have up to 19.
+pub const SLOTS: usize = 20;
 
 /// Writes the values of one row.
 ///
@@ -60,6 +61,16 @@ impl<'a> ValueWriter<'a> {
             let from = self.label(column, None, value, first);
             self.value(schema, from, value, 1);
         }
+    }
+
+    /// Writes a column of the key, which nothing was found for.
+    pub fn empty(&mut self, column: &'a Property, first: &mut bool) {
+        let out = self.lines.text(self.doc.bytes());
+        if !std::mem::take(first) {
+            out.push(b',');
+        }
+        out.extend_from_slice(column.label.as_bytes());
+        out.extend_from_slice(b"\"\"");
     }
 
     /// Writes the members of an object, with `depth` containers open around each. Of equal keys the first counts.
