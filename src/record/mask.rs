@@ -183,9 +183,9 @@ fn is_of_a_person(key: &str, value: &Value) -> bool {
         let mut tags = personal::TAGS.iter();
         tags.any(|tag| key == format!("tags[{tag}]"))
     };
-    let is_personal = |name: &str| name == "user" || personal::KEYS.contains(&name);
+    let is_personal = |name: &str| name == personal::PERSON || personal::KEYS.contains(&name);
     (key.contains(['.', '[']) && (names.any(is_personal) || is_tag()))
-        || (key == "user" && value.is_string())
+        || (key == personal::PERSON && value.is_string())
         || personal::ADDRESSES.contains(&key)
 }
 

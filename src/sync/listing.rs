@@ -419,9 +419,11 @@ impl ListingPass<'_> {
         if self.rows < limit {
             return Ok(());
         }
-        let what = def.interval.map_or("second", |_| "interval");
+        let what = def
+            .interval
+            .map_or("one second", |_| "one of its intervals");
         let kind = Kind::Body(format!(
-            "one {what} has {limit} rows or more, of which the server answers no more; make the query narrower"
+            "{what} has {limit} rows or more, of which the server answers no more; make the query narrower"
         ));
         Err(self.pages.failed(kind))
     }
