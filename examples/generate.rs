@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use tap_sentry::about::{CAPABILITIES, facts, settings, settings_table, streams_table};
+use tap_sentry::about::{
+    CAPABILITIES, facts, settings, settings_table, streams_by_parent, streams_table,
+};
 use tap_sentry::streams::STREAMS;
 use tap_sentry_settings::docs::Setting;
 use tap_sentry_settings::generated::{Make, files, replaced};
@@ -45,7 +47,7 @@ const FILES: &[(&str, Make)] = &[
             &text,
             "<!-- generated: streams -->",
             "<!-- end -->",
-            &streams_table(),
+            &streams_by_parent(),
         )
     }),
     ("docs/settings.md", |old| {

@@ -136,6 +136,17 @@ pub fn cost(def: &StreamDef) -> String {
     if let Some(parent) = def.parent.filter(|_| def.cut.is_some()) {
         return format!("No request but those of `{}`", parent.stream);
     }
+    if let Some((windows, sums)) = def.windows().and_then(|w| Some((w, w.sums?))) {
+        return match def.parent {
+            None => "One request for each `stats_interval`".to_owned(),
+            Some(parent) => format!(
+                "{} requests for each row of `{}` and each {} times `stats_interval`",
+                windows.searches.len(),
+                parent.stream,
+                sums.at_once
+            ),
+        };
+    }
     let pages = matches!(def.endpoint.rows, Rows::Pages { .. });
     // Windows of its own make it a list of many parents.
     match def.parent.filter(|_| def.windows().is_none()) {
@@ -218,7 +229,30 @@ fn lower(text: &str) -> String {
     })
 }
 
-/// The table of README and docs/streams.md.
+/// The table of README: the names of all streams, by what they are listed below.
+pub fn streams_by_parent() -> String {
+    let mut parents: Vec<Option<&str>> = STREAMS.iter().map(parent_name).collect();
+    parents.sort_by_key(|parent| STREAMS.iter().position(|def| parent_name(def) == *parent));
+    parents.dedup();
+    let mut out = String::from("| of | by default | chosen |\n|---|---|---|\n");
+    for parent in parents {
+        let names = |by_default| {
+            let streams = STREAMS.iter().filter(|def| parent_name(def) == parent);
+            let streams = streams.filter(|def| def.selected_by_default == by_default);
+            let names: Vec<_> = streams.map(|def| format!("`{}`", def.name())).collect();
+            names.join(", ")
+        };
+        let of = parent.map_or("the organization".to_owned(), |name| format!("`{name}`"));
+        let _ = writeln!(out, "| {of} | {} | {} |", names(true), names(false));
+    }
+    out
+}
+
+fn parent_name(def: &StreamDef) -> Option<&'static str> {
+    def.parent.map(|parent| parent.stream)
+}
+
+/// The table of docs/streams.md and `--about`.
 pub fn streams_table() -> String {
     let mut out =
         String::from("| stream | key | replication | scope | notes |\n|---|---|---|---|---|\n");

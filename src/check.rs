@@ -12,11 +12,13 @@ use crate::singer::writer::Writer;
 use crate::streams::Search;
 use crate::streams::query::INTERVAL_START;
 use crate::sync::failure::{Failure, Stop, reason, unavailable};
+use crate::sync::intervals;
 use crate::sync::list::{Pass, Source};
 use crate::sync::listing::Listing;
 use crate::sync::organization::organization_slugs;
 use crate::sync::plan::{self, Node, RETENTION};
 use crate::sync::session::Session;
+use crate::sync::sums;
 use futures::future::{BoxFuture, FutureExt};
 use std::io::Write;
 use std::sync::Arc;
@@ -28,6 +30,8 @@ use tap_sentry_api::window::Window;
 
 /// Rows of a parent that are tried until one has a child.
 const TRIES: usize = 10;
+/// As wide as the longest name of a stream.
+const COLUMN: usize = 25;
 
 /// Prints SCHEMA of every stream and, unless `schema_only`, one record of each; a table goes to the log.
 ///
@@ -142,15 +146,15 @@ impl Check<'_> {
                     slug,
                     error: error.into(),
                 };
-                self.lines.push(format!("{name:<16} FAILS: {error}"));
+                self.lines.push(format!("{name} FAILS: {error}"));
                 self.failed.push(error.to_string());
             }
             None if self.answers > 0 => {
-                self.lines.insert(line, format!("{name:<16} answers"));
+                self.lines.insert(line, format!("{name} answers"));
             }
             None if self.alone => {}
             None => {
-                let text = format!("{name:<16} FAILS: none of its endpoints answers");
+                let text = format!("{name} FAILS: none of its endpoints answers");
                 self.lines.insert(line, text);
             }
         }
@@ -184,7 +188,8 @@ impl Check<'_> {
                     }
                     Err(Failure::Api(e)) if node.def.endpoint.optional && e.kind.lacking() => {
                         let reason = unavailable(&node.def.endpoint, &e);
-                        self.lines.push(format!("{name:<16} UNAVAILABLE: {reason}"));
+                        self.lines
+                            .push(format!("{name:<COLUMN$} UNAVAILABLE: {reason}"));
                         outcome = "";
                         break;
                     }
@@ -193,7 +198,7 @@ impl Check<'_> {
                         if node.def.parent.is_none() && e.status() == Some(404) {
                             self.unknown.get_or_insert(e);
                         }
-                        self.lines.push(format!("{name:<16} FAILS: {reason}"));
+                        self.lines.push(format!("{name:<COLUMN$} FAILS: {reason}"));
                         self.failed.push(format!("{name}: {reason}"));
                         outcome = "";
                         break;
@@ -202,7 +207,7 @@ impl Check<'_> {
             }
             if !outcome.is_empty() {
                 self.answers += usize::from(node.def.parent.is_none());
-                self.lines.push(format!("{name:<16} {outcome}"));
+                self.lines.push(format!("{name:<COLUMN$} {outcome}"));
             }
             for cut in &node.cuts {
                 let outcome = match outcome {
@@ -244,25 +249,41 @@ impl Check<'_> {
         }
         let place = &place;
         let windows = node.def.windows();
-        let listed_by_time = windows.is_some() || node.def.in_windows;
+        let listed_by_time =
+            windows.is_some_and(|windows| windows.sums.is_none()) || node.def.in_windows;
         let query = windows
             .and_then(|windows| windows.searches.first())
             .map(Search::parameters)
             .unwrap_or_default();
         let everything = ["-1".to_owned()];
-        let mut listing = Listing::new(&self.session, node, place.clone());
-        listing.query = query;
-        listing.probe = Some(TRIES);
-        listing.first_only = true;
-        if place.get(PROJECT_ID).is_none() {
-            listing.projects = &everything;
-        }
-        let mut pages = listing.open(listed_by_time.then_some(window));
-        while let Some(page) = pages.next().await? {
-            if !page.rows.is_empty() {
-                let references = page.rows.iter().filter_map(|row| row.reference.as_ref());
-                let places = references.take(TRIES).map(|row| place.with(&row.bind));
-                return Ok(Some(places.collect()));
+        let sums = windows.and_then(|windows| Some((windows.sums?, windows.searches.first()?)));
+        let lists = match sums {
+            None => {
+                let mut listing = Listing::new(&self.session, node, place.clone());
+                listing.query = query;
+                vec![listing]
+            }
+            // What has not happened lately may have before.
+            Some(sums) => intervals::of_run(sums.0, settings.end, &settings)
+                .into_iter()
+                .rev()
+                .take(TRIES)
+                .map(|interval| sums::listing(&self.session, node, place, sums, interval))
+                .collect(),
+        };
+        for mut listing in lists {
+            listing.probe = Some(TRIES);
+            listing.first_only = true;
+            if place.get(PROJECT_ID).is_none() {
+                listing.projects = &everything;
+            }
+            let mut pages = listing.open(listed_by_time.then_some(window));
+            while let Some(page) = pages.next().await? {
+                if !page.rows.is_empty() {
+                    let references = page.rows.iter().filter_map(|row| row.reference.as_ref());
+                    let places = references.take(TRIES).map(|row| place.with(&row.bind));
+                    return Ok(Some(places.collect()));
+                }
             }
         }
         Ok(None)

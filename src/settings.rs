@@ -51,6 +51,9 @@ struct Config {
     /// Length of a backfill window, in days. An interrupted run resumes after the last finished window.
     #[schemars(title = "Window", range(min = 1, max = 90))]
     window_days: u32,
+    /// Length of the intervals of statistics: `1d`, or `1h`, which costs 24 times the requests.
+    #[schemars(title = "Interval of statistics")]
+    stats_interval: String,
     /// Minimum time between two STATE messages, in seconds. A large state is written less often, up to every 30 s. 0: after each step.
     #[schemars(title = "STATE interval", range(min = 0, max = 60))]
     state_interval_seconds: u32,
@@ -102,6 +105,7 @@ impl Default for Config {
             lookback_minutes: 60,
             issue_refresh_days: 14,
             window_days: 7,
+            stats_interval: "1d".to_owned(),
             state_interval_seconds: 1,
             keep_unknown_fields: false,
             emit_activate_version_messages: false,
@@ -137,11 +141,32 @@ pub struct Settings {
     pub lookback: TimeDelta,
     pub issue_refresh: TimeDelta,
     pub window: TimeDelta,
+    pub stats_interval: StatsInterval,
     pub state_interval: Duration,
     /// What the user's own streams ask for.
     pub explore: Vec<Query>,
     pub style: RecordStyle,
 }
+
+/// Over what statistics are summed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatsInterval {
+    /// As Sentry calls it.
+    pub name: &'static str,
+    pub length: TimeDelta,
+}
+
+/// The intervals that all servers have.
+const STATS_INTERVALS: [StatsInterval; 2] = [
+    StatsInterval {
+        name: "1d",
+        length: TimeDelta::days(1),
+    },
+    StatsInterval {
+        name: "1h",
+        length: TimeDelta::hours(1),
+    },
+];
 
 /// The JSON Schema of the settings.
 pub fn schema() -> Value {
@@ -254,6 +279,12 @@ impl Settings {
         let explore = config.explore.as_ref();
         let explore = explore.and_then(|value| checked.keep("explore", queries(value)));
         let explore = explore.unwrap_or_default();
+        let mut intervals = STATS_INTERVALS.into_iter();
+        let stats_interval =
+            intervals.find(|interval| interval.name == config.stats_interval.trim());
+        if stats_interval.is_none() {
+            checked.problem("stats_interval", "must be `1d` or `1h`");
+        }
         let masking = config.masking(&explore, &mut checked);
         let target = config.connection.check(USER_AGENT, &mut checked);
         checked.finish().map_err(SettingsError::Problems)?;
@@ -277,6 +308,7 @@ impl Settings {
             lookback: TimeDelta::minutes(config.lookback_minutes.into()),
             issue_refresh: TimeDelta::days(config.issue_refresh_days.into()),
             window: TimeDelta::days(config.window_days.into()),
+            stats_interval: stats_interval.unwrap_or(STATS_INTERVALS[0]),
             state_interval: Duration::from_secs(config.state_interval_seconds.into()),
             explore,
             style: RecordStyle {

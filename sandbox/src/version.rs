@@ -9,6 +9,7 @@
 //! | ids in paths | yes | yes | no | no | no |
 //! | paths of issues without an organization | 410 | 410 | yes | yes | yes |
 //! | `stats_v2` | yes | yes | yes | no | no |
+//! | `stats-summary` | yes | yes | no | no | no |
 //! | issues of an organization | yes | yes | yes | yes | no |
 //! | `stat=` that nobody knows | 400 | 500 | 500 | 500 | 500 |
 //! | what `received` counts | errors accepted, filtered or limited | the same | all errors but invalid ones | everything but invalid | as 2026 |
@@ -73,7 +74,9 @@ impl Version {
             }
         } else if path == "/organizations/{org}/stats_v2/" {
             self >= Self::V21_4
-        } else if path == "/organizations/{org}/project-keys/" {
+        } else if path == "/organizations/{org}/project-keys/"
+            || path == "/organizations/{org}/stats-summary/"
+        {
             self >= Self::V2025
         } else if path == "/organizations/{org}/sessions/"
             || path.starts_with("/organizations/{org}/issues/")

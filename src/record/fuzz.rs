@@ -66,7 +66,7 @@ pub fn project(
     };
     let context = |name: &str| match name {
         "nothing" => None,
-        name if name.ends_with("_at") => Some("2026-01-01T00:00:00Z"),
+        name if name.ends_with("_at") || name == "interval_start" => Some("2026-01-01T00:00:00Z"),
         _ => Some("7"),
     };
     let frame = selected
@@ -176,6 +176,7 @@ fn answers() -> Vec<(&'static str, Value)> {
             ("event_id", issue.events[0].id.clone()),
             ("version", "api@1.128.0".to_owned()),
             ("key", "browser".to_owned()),
+            ("interval", "1d".to_owned()),
         ])
     };
     let answer = |place: &Params, def: &'static StreamDef| {

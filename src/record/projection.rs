@@ -45,12 +45,14 @@ pub struct Projection {
     pub(super) columns: Properties,
     /// Where its rows stand inside those of the parent.
     pub(super) cut: Option<CutColumns>,
-    /// The slot of each part of the primary key; `None`: a column of the context.
-    key: Vec<(&'static str, Option<usize>)>,
-    /// The columns that are found elsewhere in the row, and where.
-    derived: Vec<(Property, Vec<Source>)>,
+    /// Where each part of the primary key is found; `None`: a column of the context.
+    key: Vec<(&'static str, Option<Vec<Source>>)>,
+    /// The columns that are found elsewhere in the row, where, and whether they are empty where there is nothing.
+    derived: Vec<(Property, Vec<Source>, bool)>,
     /// The parts of the key that are an empty text where there is nothing, and their slots.
     texts: Vec<(Property, usize)>,
+    /// The columns of a row that is a list, and their slots.
+    pair: Vec<(Property, Option<usize>)>,
     /// The columns of the context.
     context: Vec<&'static str>,
     keep_unknown: bool,
@@ -73,18 +75,23 @@ impl Projection {
         let cut = def.cut.as_ref();
         let cut = cut.map(|cut| CutColumns::new(cut, def.key, &mut columns));
         let mut slots = 0;
-        let mut slot = |columns: &mut Properties, name: &str| {
-            *columns.get_or_add(name).slot.get_or_insert_with(|| {
+        let mut source = |columns: &mut Properties, path: &'static [&'static str]| {
+            let slot = columns.get_or_add(path[0]).slot.get_or_insert_with(|| {
                 slots += 1;
                 slots - 1
-            })
+            });
+            (*slot, &path[1..])
         };
         // What is cut is known by its parent.
         let key = def.key.iter().filter(|_| cut.is_none());
         let key = key
             .map(|name| {
                 let in_row = !def.columns.contains(name);
-                (*name, in_row.then(|| slot(&mut columns, name)))
+                let mut derived = def.derived.iter();
+                let from = derived.find(|derived| derived.column == *name);
+                let from = from.map_or(vec![std::slice::from_ref(name)], |it| it.from.to_vec());
+                let from = from.into_iter().map(|path| source(&mut columns, path));
+                (*name, in_row.then(|| from.collect()))
             })
             .collect();
         let mut context = Vec::new();
@@ -97,25 +104,28 @@ impl Projection {
         }
         let mut derived = Vec::new();
         for Derived { column, from } in def.derived {
-            let sources = from
-                .iter()
-                .map(|path| (slot(&mut columns, path[0]), &path[1..]))
-                .collect();
+            let sources = from.iter().map(|path| source(&mut columns, path)).collect();
             if let Some(property) = columns.get_mut(column)
                 && let Some(schema) = property.schema.take()
             {
-                derived.push((Property::new(column, Some(schema)), sources));
+                let empty = def.empty_key && def.key.contains(column);
+                derived.push((Property::new(column, Some(schema)), sources, empty));
             }
         }
         let mut texts = Vec::new();
         for column in def.empty_as_text {
-            let own = slot(&mut columns, column);
+            let (own, _) = source(&mut columns, std::slice::from_ref(column));
             if let Some(property) = columns.get_mut(column)
                 && let Some(schema) = property.schema.take()
             {
                 texts.push((Property::new(column, Some(schema)), own));
             }
         }
+        let pair = def.pair.iter().flatten().map(|name| {
+            let property = columns.get_or_add(name);
+            (Property::new(name, property.schema.take()), property.slot)
+        });
+        let pair = pair.collect();
         debug_assert!(slots <= SLOTS);
         Self {
             def,
@@ -125,6 +135,7 @@ impl Projection {
             key,
             derived,
             texts,
+            pair,
             context,
             keep_unknown,
             mask: None,
@@ -181,8 +192,8 @@ impl Projection {
             let _ = write!(head, "{comma}{}:{value}", Value::from(*column));
         }
         let mut key_seed = self.def.name().as_bytes().to_vec();
-        for (name, slot) in &self.key {
-            if slot.is_none() {
+        for (name, sources) in &self.key {
+            if sources.is_none() {
                 key_seed.push(0);
                 key_seed.extend_from_slice(context(name).unwrap_or_default().as_bytes());
             }
@@ -209,7 +220,8 @@ impl Projection {
         frame: &Frame,
         batch: &mut Batch,
     ) -> Result<(), RowError> {
-        if doc.byte(row) != b'{' {
+        let is_pair = doc.byte(row) == b'[' && !self.pair.is_empty();
+        if doc.byte(row) != b'{' && !is_pair {
             return Err(RowError::NotAnObject);
         }
         let began = batch.lines.mark(doc.bytes());
@@ -236,11 +248,16 @@ impl Projection {
 
         let mut key = Xxh3::new();
         key.update(&frame.key_seed);
-        for (name, slot) in &self.key {
-            let Some(slot) = slot else { continue };
-            let value = slots[*slot].map_or(&b"null"[..], |value| doc.text(value));
-            let is_empty = value == b"null" && !self.def.empty_as_text.contains(name);
-            if is_empty || value == br#""""# && !self.def.empty_key {
+        for (name, sources) in &self.key {
+            let Some(sources) = sources else { continue };
+            let value = found(doc, &slots, sources).map_or(&b"null"[..], |value| doc.text(value));
+            let identifies = match value {
+                b"null" if self.def.empty_as_text.contains(name) => true,
+                b"null" => self.def.empty_key && self.def.is_derived(name),
+                br#""""# => self.def.empty_key,
+                _ => true,
+            };
+            if !identifies {
                 return Err(RowError::NoKey(name));
             }
             key.update(&[0]);
@@ -279,14 +296,21 @@ impl Projection {
         first: &mut bool,
     ) -> [Option<json::Value>; SLOTS] {
         let mut writer = ValueWriter::new(doc, row, lines, notes, self.keep_unknown);
-        writer.row(&self.columns, row, first);
-        for (column, sources) in &self.derived {
-            let found = sources
-                .iter()
-                .filter_map(|(slot, path)| doc.lookup(writer.slots[*slot]?, path))
-                .find(|found| doc.text(*found) != b"null");
-            if let Some(found) = found {
+        if doc.byte(row) == b'[' {
+            for ((column, slot), value) in self.pair.iter().zip(doc.elements(row)) {
+                if let Some(slot) = slot {
+                    writer.slots[*slot] = Some(value);
+                }
+                writer.derived(column, value, first);
+            }
+        } else {
+            writer.row(&self.columns, row, first);
+        }
+        for (column, sources, empty) in &self.derived {
+            if let Some(found) = found(doc, &writer.slots, sources) {
                 writer.derived(column, found, first);
+            } else if *empty {
+                writer.empty(column, first);
             }
         }
         for (column, slot) in &self.texts {
@@ -339,6 +363,18 @@ impl Projection {
         }
         serde_json::to_writer(out, &record).map_err(|_| RowError::NotAnObject)
     }
+}
+
+/// The first of the sources that holds something.
+fn found(
+    doc: &Document<'_>,
+    slots: &[Option<json::Value>; SLOTS],
+    sources: &[Source],
+) -> Option<json::Value> {
+    sources
+        .iter()
+        .filter_map(|(slot, path)| doc.lookup(slots[*slot]?, path))
+        .find(|found| doc.text(*found) != b"null")
 }
 
 /// Whether a value of the key identifies nothing.

@@ -63,14 +63,13 @@ impl<'a> ValueWriter<'a> {
         }
     }
 
-    /// Writes a column of the key, which nothing was found for.
-    pub fn empty(&mut self, column: &'a Property, first: &mut bool) {
+    /// Writes an empty text, for what has no name.
+    pub fn empty(&mut self, column: &Property, first: &mut bool) {
+        let comma = if std::mem::take(first) { "" } else { "," };
         let out = self.lines.text(self.doc.bytes());
-        if !std::mem::take(first) {
-            out.push(b',');
-        }
+        out.extend_from_slice(comma.as_bytes());
         out.extend_from_slice(column.label.as_bytes());
-        out.extend_from_slice(b"\"\"");
+        out.extend_from_slice(br#""""#);
     }
 
     /// Writes the members of an object, with `depth` containers open around each. Of equal keys the first counts.

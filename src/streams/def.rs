@@ -23,17 +23,26 @@ pub struct StreamDef {
     pub cut: Option<Cut>,
     /// Whether a run reads everything or what is new.
     pub replication: Replication,
+    /// So much of before the bookmark is read again, if that is more than `lookback_minutes`: so long its rows change, or
+    /// come late.
+    pub overlap: TimeDelta,
+    /// Its list is newest first and cannot be asked for by time: it is read up to what the bookmark has.
+    pub newest_first: bool,
+    /// When a row came to be: below one that is newer than the bookmark, everything is read.
+    pub born: Option<&'static str>,
     /// Path parameters that every record carries as columns.
     pub columns: &'static [&'static str],
     /// Columns whose value stands elsewhere in Sentry's answer: the first path that holds something counts.
     pub derived: &'static [Derived],
+    /// The columns of a row that is a list of two.
+    pub pair: Option<[&'static str; 2]>,
     /// How `project_slugs` and `exclude_project_slugs` choose among its rows.
     pub choice: Option<Choice>,
     /// Its list is asked for in the windows of its parent, whose rows count its rows.
     pub in_windows: bool,
     /// Where rows hold secrets: `null` unless `include_secrets` is set.
     pub secrets: &'static [&'static [&'static str]],
-    /// A part of the key may be an empty text: some things have no name.
+    /// A part of the key may be an empty text: some things have no name. Of a derived column it is that where there is none.
     pub empty_key: bool,
     /// Parts of the key that are written as an empty text where a row has `null`, or nothing.
     pub empty_as_text: &'static [&'static str],
@@ -58,6 +67,11 @@ impl StreamDef {
     /// The stream's name, which is that of its table.
     pub const fn name(&self) -> &'static str {
         self.endpoint.name
+    }
+
+    /// Whether the value of a column stands elsewhere in Sentry's answer.
+    pub fn is_derived(&self, column: &str) -> bool {
+        self.derived.iter().any(|derived| derived.column == column)
     }
 
     /// The column that bookmarks are of, of an incremental stream.
@@ -100,8 +114,12 @@ pub const FULL_TABLE: StreamDef = StreamDef {
     parent: None,
     cut: None,
     replication: Replication::FullTable,
+    overlap: TimeDelta::zero(),
+    newest_first: false,
+    born: None,
     columns: &["organization_slug"],
     derived: &[],
+    pair: None,
     choice: None,
     in_windows: false,
     secrets: &[],
@@ -139,7 +157,8 @@ pub enum Replication {
         key: &'static str,
         /// Read again what was active in the last `issue_refresh_days`, since records change without a new key.
         refresh: bool,
-        /// How the windows of the list are made; `None`: the windows are those of the parent.
+        /// How the windows of the list are made; `None`: the windows are those of the parent, or one from the bookmark to the
+        /// end of the run where the parent is a full table.
         windows: Option<Windows>,
     },
 }
@@ -167,6 +186,47 @@ pub struct Windows {
     pub searches: &'static [Search],
     /// Where a row says what happened to it in the window.
     pub activity: Option<Activity>,
+    /// Its rows are sums over an interval of time, each of which is asked for by itself.
+    pub sums: Option<Sums>,
+}
+
+/// A list of sums over an interval, whose length is a setting. `{interval}` and `{interval_start}` are parameters of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Sums {
+    /// An answer of so many rows is full, and the server does not say what it has left out: projects are asked for apart.
+    pub full: usize,
+    /// So many days are read again, the present one among them, since sums grow for some time after their interval.
+    pub growing_days: i64,
+    /// So many intervals are asked for at once, of which the answer has a row each.
+    pub at_once: i32,
+    /// The parameters that tell from when to when, the end inclusive.
+    pub span: Span,
+}
+
+/// How a span of time is asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum Span {
+    /// `start` and `end`, as texts.
+    StartEnd,
+    /// `since` and `until`, in seconds since the epoch.
+    SinceUntil,
+}
+
+impl Span {
+    /// The parameters of a span in seconds since the epoch; `None` where it is asked for as all others are.
+    pub const fn in_seconds(self) -> Option<[&'static str; 2]> {
+        match self {
+            Self::StartEnd => None,
+            Self::SinceUntil => Some(["since", "until"]),
+        }
+    }
+}
+
+impl Sums {
+    /// The parameter and column that tells how long the interval is.
+    pub const LENGTH: &str = "interval";
+    /// The parameter and column that tells when it starts.
+    pub const START: &str = "interval_start";
 }
 
 /// One of the searches that make a list complete.
@@ -177,6 +237,12 @@ pub struct Search {
     /// Older servers refuse the search with 400; they have nothing that it would find.
     pub optional: bool,
 }
+
+/// Of lists that need none to be complete.
+pub const ONE_SEARCH: &[Search] = &[Search {
+    query: &[],
+    optional: false,
+}];
 
 impl Search {
     /// Its query, as parameters of a request.

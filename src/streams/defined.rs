@@ -59,6 +59,7 @@ pub fn stream(query: &Query, types: &Map<String, Value>) -> StreamDef {
                 windowed: true,
                 project: None,
                 searches: vec![search(query)].leak(),
+                sums: None,
                 activity: None,
             }),
         },

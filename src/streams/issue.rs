@@ -64,6 +64,7 @@ pub const ISSUES: StreamDef = StreamDef {
                     optional: true,
                 },
             ],
+            sums: None,
             activity: Some(Activity {
                 last: "lastSeen",
                 count: "count",

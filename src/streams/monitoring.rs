@@ -1,8 +1,9 @@
 //! What watches, and whom it tells: monitors, detectors, workflows and the alert rules of older servers.
 
-use crate::streams::def::{FULL_TABLE, StreamDef};
+use crate::streams::def::{FULL_TABLE, Parent, Replication, StreamDef};
 use crate::streams::organization::OPTIONAL_LIST;
-use tap_sentry_api::endpoint::Endpoint;
+use chrono::TimeDelta;
+use tap_sentry_api::endpoint::{Endpoint, LIST};
 
 /// What the lists of monitoring have in common.
 const WATCHING: Endpoint = Endpoint {
@@ -19,6 +20,29 @@ pub const MONITORS: StreamDef = StreamDef {
         ..WATCHING
     },
     schema: include_str!("../../schemas/monitors.json"),
+    ..FULL_TABLE
+};
+
+pub const CHECK_INS: StreamDef = StreamDef {
+    endpoint: Endpoint {
+        name: "monitor_checkins",
+        path: "organizations/{organization_slug}/monitors/{monitor_id}/checkins/",
+        scopes: &["project:read", "alerts:read"],
+        ..LIST
+    },
+    schema: include_str!("../../schemas/monitor_checkins.json"),
+    parent: Some(Parent {
+        stream: "monitors",
+        bind: &[("monitor_id", &["id"]), ("monitor_slug", &["slug"])],
+        at: None,
+    }),
+    replication: Replication::with_parent("dateAdded"),
+    in_windows: true,
+    // Until the job ends, or is given up.
+    overlap: TimeDelta::days(1),
+    columns: &["organization_slug", "monitor_id", "monitor_slug"],
+    selected_by_default: false,
+    note: "Those of the last day before the bookmark are read again, since a job that runs changes its row.",
     ..FULL_TABLE
 };
 

@@ -1,6 +1,6 @@
 //! Organizations: what every stream is read for, and what belongs to none of their projects.
 
-use crate::streams::def::{FULL_TABLE, Parent, StreamDef};
+use crate::streams::def::{FULL_TABLE, ONE_SEARCH, Parent, Replication, StreamDef, Windows};
 use tap_sentry_api::endpoint::{Endpoint, LIST, OBJECT, Rows};
 use tap_sentry_api::endpoints;
 use tap_sentry_api::params::ORGANIZATION;
@@ -74,5 +74,35 @@ pub const RELAY_USAGE: StreamDef = StreamDef {
     },
     schema: include_str!("../../schemas/relay_usage.json"),
     key: &["organization_slug", "relayId", "version"],
+    selected_by_default: false,
+    note: "Has rows where Relays of one's own are registered.",
+    ..FULL_TABLE
+};
+
+pub const AUDIT_LOGS: StreamDef = StreamDef {
+    endpoint: Endpoint {
+        name: "audit_logs",
+        path: "organizations/{organization_slug}/audit-logs/",
+        envelope: Some("rows"),
+        // By time, which no deletion moves.
+        offset_paged: false,
+        scopes: &["org:write"],
+        ..OPTIONAL_LIST
+    },
+    schema: include_str!("../../schemas/audit_logs.json"),
+    replication: Replication::Incremental {
+        key: "dateCreated",
+        refresh: false,
+        windows: Some(Windows {
+            windowed: false,
+            project: None,
+            searches: ONE_SEARCH,
+            sums: None,
+            activity: None,
+        }),
+    },
+    immutable: true,
+    selected_by_default: false,
+    note: "Needs a token with `org:write`, which no other stream does. One bookmark for the organization; on sentry.io, ask `https://sentry.io` and not a region's host.",
     ..FULL_TABLE
 };

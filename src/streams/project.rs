@@ -1,7 +1,8 @@
 //! Projects.
 
-use crate::streams::def::{Choice, FULL_TABLE, Parent, StreamDef};
+use crate::streams::def::{Choice, FULL_TABLE, Parent, Replication, StreamDef};
 use crate::streams::organization::OPTIONAL_LIST;
+use chrono::TimeDelta;
 use tap_sentry_api::endpoint::{Endpoint, LIST, OBJECT, Rows};
 use tap_sentry_api::endpoints;
 use tap_sentry_api::params::{PROJECT_ID, PROJECT_SLUG};
@@ -134,6 +135,27 @@ pub const DEBUG_FILES: StreamDef = StreamDef {
     },
     schema: include_str!("../../schemas/debug_files.json"),
     key: &["id"],
+    ..BELOW
+};
+
+pub const USER_FEEDBACK: StreamDef = StreamDef {
+    endpoint: Endpoint {
+        name: "user_feedback",
+        path: "projects/{organization_slug}/{project_id}/user-feedback/",
+        // Present and empty: without it only those of unresolved issues are listed.
+        query: &[("status", "")],
+        optional: true,
+        // By time, which no deletion moves.
+        offset_paged: false,
+        ..LIST_OF_A_PROJECT
+    },
+    schema: include_str!("../../schemas/user_feedback.json"),
+    key: &["id"],
+    replication: Replication::with_parent("dateCreated"),
+    newest_first: true,
+    // A user may write the report of an event anew for five minutes.
+    overlap: TimeDelta::hours(1),
+    note: "Reports of the crash dialog. What the feedback widget sends is in `issues`, with `issueCategory` `feedback`.",
     ..BELOW
 };
 

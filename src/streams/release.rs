@@ -1,6 +1,6 @@
 //! Releases.
 
-use crate::streams::def::{FULL_TABLE, Parent, Replication, Search, StreamDef, Windows};
+use crate::streams::def::{FULL_TABLE, ONE_SEARCH, Parent, Replication, StreamDef, Windows};
 use tap_sentry_api::endpoint::{Class, Endpoint, LIST, OBJECT};
 
 const SCOPES: &[&str] = &["project:read", "project:releases", "org:ci"];
@@ -31,10 +31,8 @@ pub const RELEASES: StreamDef = StreamDef {
         windows: Some(Windows {
             windowed: false,
             project: None,
-            searches: &[Search {
-                query: &[],
-                optional: false,
-            }],
+            searches: ONE_SEARCH,
+            sums: None,
             activity: None,
         }),
     },

@@ -64,6 +64,7 @@ impl ByProject {
             .map(|id| Reference {
                 bind: vec![(self.together.bind, id)],
                 last: None,
+                born: None,
                 count: None,
                 total: None,
                 together: false,

@@ -44,6 +44,20 @@ pub struct ChildWindow<'a> {
     instants: Option<&'a Mutex<Vec<i64>>>,
 }
 
+impl<'a> ChildWindow<'a> {
+    /// All of the rows in a window, which nobody has counted.
+    pub fn new(window: Window, starts: &'a Starts, limits: &'a WindowLimits) -> Self {
+        Self {
+            window,
+            starts,
+            limits,
+            expected: None,
+            by_project: None,
+            instants: None,
+        }
+    }
+}
+
 /// A parent whose rows are read to the end of the run by one window for all.
 #[derive(Clone)]
 struct ReadOnce {
@@ -220,14 +234,7 @@ impl<'a> Children<'a> {
     }
 
     fn child_window(&self, window: Window) -> ChildWindow<'_> {
-        ChildWindow {
-            window,
-            starts: &self.group.starts,
-            limits: &self.limits,
-            expected: None,
-            by_project: None,
-            instants: None,
-        }
+        ChildWindow::new(window, &self.group.starts, &self.limits)
     }
 
     /// What is read at once of a parent whose rows fit on a page, however many windows they lie in: from the start of the
@@ -365,6 +372,8 @@ pub fn read_chosen<'a>(
         listing.projects = projects;
         listing.by_project = within.and_then(|within| within.by_project);
         listing.want_instants = within.is_some_and(|within| within.instants.is_some());
+        let newest_first = within.filter(|_| node.def.newest_first);
+        listing.newest_first = newest_first.map(|within| within.window);
         let within_list = within.filter(|_| node.def.in_windows);
         let limit = within_list.map(|within| within.limits.of(node.def.name(), RETENTION));
         let window = within_list
@@ -419,6 +428,9 @@ async fn children_of_page(
     within: Option<ChildWindow<'_>>,
     parents: &[Reference],
 ) -> Result<(), Failure> {
+    if within.is_some_and(|within| within.window.start >= within.window.end) {
+        return Ok(());
+    }
     let streams = node.children.iter().map(async |child| {
         let start = within.and_then(|within| within.starts.of_subtree(child));
         let is_due = |last: Option<DateTime<Utc>>| last.zip(start).is_none_or(|(l, s)| l >= s);
@@ -426,12 +438,14 @@ async fn children_of_page(
         stream::iter(due)
             .try_for_each_concurrent(session.settings.connection.concurrency, async |parent| {
                 let context = parent.place(context, child.def);
+                let is_new = parent.born.zip(start).is_some_and(|(b, s)| b >= s);
                 // What was counted and asked for together are the rows of this page, not those below them.
-                let within = within.map(|within| ChildWindow {
-                    expected: None,
-                    by_project: None,
-                    instants: None,
-                    ..within
+                let within = within.map(|within| {
+                    let mut window = within.window;
+                    if is_new {
+                        window.start = whole_second(session.settings.start_date).min(window.start);
+                    }
+                    ChildWindow::new(window, within.starts, within.limits)
                 });
                 match read_rows(session, child, &context, within).await {
                     Err(Failure::Api(e)) if e.not_there() => {

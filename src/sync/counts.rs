@@ -125,7 +125,12 @@ impl ErrorCounts {
 async fn accepted(client: &Client, place: &Params, window: Window) -> Result<u64, ApiError> {
     let mut sum = 0;
     for piece in window.pieces(PIECE) {
-        let request = Request::new(&ACCEPTED_ERRORS, place.clone()).with(piece.query());
+        // The end that Sentry is asked for is inclusive: that of the piece would bring the hour behind it.
+        let asked = Window {
+            end: piece.end - TimeDelta::seconds(1),
+            ..piece
+        };
+        let request = Request::new(&ACCEPTED_ERRORS, place.clone()).with(asked.query());
         let mut asking = client.ask(request);
         sum += loop {
             let page = asking.answer().await?;

@@ -399,6 +399,7 @@ mod tests {
             reference: Some(Reference {
                 bind: Vec::new(),
                 last: Some(at(second)),
+                born: None,
                 count: Some(1),
                 total: None,
                 together: false,

@@ -53,6 +53,8 @@ pub struct Listing<'a> {
     pub owners: Option<&'a Owners>,
     /// The list of the whole project, instead of the node's own.
     pub by_project: Option<&'a ByProject>,
+    /// Its rows are newest first, and those of this time are wanted.
+    pub newest_first: Option<Window>,
     /// Every slug that was listed, chosen or not.
     slugs: Mutex<Vec<String>>,
 }
@@ -111,6 +113,7 @@ impl<'a> Listing<'a> {
             want_instants: false,
             owners: None,
             by_project: None,
+            newest_first: None,
             slugs: Mutex::default(),
         }
     }
@@ -207,6 +210,14 @@ impl<'a> Listing<'a> {
                 doc.lookup(row, &[name])
                     .and_then(|value| doc.scalar_text(value))
             };
+            if let Some(wanted) = self.newest_first
+                && let Some(at) = instant(def, &doc, row)
+            {
+                read.is_past = at < wanted.start;
+                if read.is_past || at >= wanted.end {
+                    return Ok(());
+                }
+            }
             if let Some(list) = self.by_project {
                 let name = list.together.parent;
                 let parent = get(name).filter(|parent| !parent.is_empty());
@@ -277,6 +288,13 @@ impl<'a> Listing<'a> {
             (Rows::Whole | Rows::Pages { .. }, b'[') => doc.elements(root).try_for_each(row)?,
             (Rows::Object, _) => return Err(Kind::Body("expected an object".to_owned())),
             _ => return Err(Kind::Body("expected a list".to_owned())),
+        }
+        let sums = def.windows().and_then(|windows| windows.sums);
+        if sums.is_some_and(|sums| read.answered >= sums.full) {
+            let rows = read.answered;
+            return Err(Kind::Full(format!(
+                "the answer has {rows} rows, which is as many as it can have: others may be missing"
+            )));
         }
         // An object that nothing leads to but the address has its key, or is not Sentry's.
         let is_first = def.endpoint.rows == Rows::Object && def.parent.is_none();
@@ -351,6 +369,8 @@ struct Read {
     batches: Vec<Batch>,
     /// How many rows it has, also those that were left out.
     answered: usize,
+    /// Its last row is older than what is wanted, and so is what follows.
+    is_past: bool,
     slugs: Vec<String>,
     skips: Vec<Skip>,
 }
@@ -470,6 +490,7 @@ impl Pass for ListingPass<'_> {
             };
             self.rows += read.answered;
             self.last = read.page.edges.map(|(_, last)| last).or(self.last);
+            self.done |= read.is_past;
             self.listing.listed(read.slugs);
             self.listing.send(read.batches, page).await?;
             for skip in read.skips {

@@ -5,17 +5,18 @@ use crate::report::run::Report;
 use crate::settings::Settings;
 use crate::singer::queue::{Closed, Event, EventSender};
 use crate::singer::state::{Bookmarks, Partition};
-use crate::streams::{OF_A_PROJECT, OF_AN_ORGANIZATION, ORGANIZATIONS, PROJECTS, Windows};
-use crate::sync::children::read_chosen;
+use crate::streams::{OF_A_PROJECT, OF_AN_ORGANIZATION, ORGANIZATIONS, PROJECTS};
+use crate::sync::children::{ChildWindow, read_chosen};
 use crate::sync::counts::ErrorCounts;
 use crate::sync::failure::{Failure, Stop, reason};
+use crate::sync::limit::WindowLimits;
 use crate::sync::list::{self, Whole};
 use crate::sync::listing::Listing;
 use crate::sync::plan::{self, EVERY_PROJECT, Group, Node};
 use crate::sync::row::Reference;
 use crate::sync::session::{Session, tell_gone};
 use crate::sync::wide::WideSync;
-use crate::sync::windows::GroupSync;
+use crate::sync::windows::{GroupSync, checkpoint};
 use chrono::TimeDelta;
 use futures::future::{join_all, try_join_all};
 use futures::stream::{self, TryStreamExt};
@@ -23,7 +24,7 @@ use tap_sentry_api::client::Client;
 use tap_sentry_api::error::ApiError;
 use tap_sentry_api::params::{ORGANIZATION, PROJECT_ID, Params};
 use tap_sentry_api::time::format_instant;
-use tap_sentry_api::window::whole_second;
+use tap_sentry_api::window::{Window, whole_second};
 
 /// One run over the plan.
 pub struct Sync<'a> {
@@ -94,6 +95,8 @@ impl<'a> Sync<'a> {
             for listed in listed.iter().flatten() {
                 self.plan_projects(node, listed).await?;
             }
+        } else {
+            self.set_clock().await?;
         }
         let mut projects = listed
             .into_iter()
@@ -226,15 +229,14 @@ impl<'a> Sync<'a> {
             }
         };
         let others = self.tree.iter().filter(|node| node.def.choice.is_none());
-        let others = others.map(async |node| match node.def.windows() {
-            Some(windows) => {
-                self.groups(node, windows, context, projects.as_deref())
-                    .await
-            }
-            None if node.def.is_of_projects() => {
+        let others = others.map(async |node| {
+            if node.has_bookmarks() {
+                self.groups(node, context, projects.as_deref()).await
+            } else if node.def.is_of_projects() {
                 self.of_projects(node, context, projects.as_deref()).await
+            } else {
+                self.node(node, context).await
             }
-            None => self.node(node, context).await,
         });
         let others = async {
             let ended: Result<Vec<()>, Stop> = join_all(others).await.into_iter().collect();
@@ -243,11 +245,11 @@ impl<'a> Sync<'a> {
         futures::try_join!(below_projects, others).map(drop)
     }
 
-    /// An incremental list of the organization, for each group of projects that start alike.
+    /// A list of the organization that is incremental, or has something below it that is: for each group of projects that
+    /// start alike, or once if it is of no projects.
     async fn groups(
         &self,
         node: &Node,
-        windows: Windows,
         context: &Params,
         projects: Option<&[Reference]>,
     ) -> Result<(), Stop> {
@@ -264,6 +266,9 @@ impl<'a> Sync<'a> {
             _ if everything && node.def.interval.is_some() => {
                 vec![Group::unlisted(node, context, settings, bookmarks)]
             }
+            _ if !node.def.endpoint.names_projects() => {
+                vec![Group::one(node, context.clone(), settings, bookmarks)]
+            }
             Some(projects) => plan::groups_or_every(node, context, projects, settings, bookmarks),
             None if everything => {
                 vec![Group::unlisted(node, context, settings, bookmarks)]
@@ -276,10 +281,7 @@ impl<'a> Sync<'a> {
         let partitions = groups.iter().flat_map(|group| group.partitions.clone());
         let partitions: Vec<Partition> = partitions.collect();
         self.plan_partitions(node, &partitions).await?;
-        let groups = groups.iter().map(async |group| {
-            let group = GroupSync::new(&self.session, bookmarks, node, windows, context, group);
-            group.run().await
-        });
+        let groups = groups.iter().map(|group| self.group(node, context, group));
         join_all(groups).await.into_iter().collect()
     }
 
@@ -386,13 +388,32 @@ impl<'a> Sync<'a> {
 
     /// One stream at one place, and everything below it.
     async fn node(&self, node: &Node, context: &Params) -> Result<(), Stop> {
+        if node.has_bookmarks() {
+            let settings = &self.session.settings;
+            let group = Group::one(node, context.clone(), settings, &self.bookmarks);
+            return self.group(node, context, &group).await;
+        }
+        self.read(node, context, None, &[]).await
+    }
+
+    /// What is new of a list of one group, or below it.
+    async fn group(&self, node: &Node, context: &Params, group: &Group) -> Result<(), Stop> {
         let session = &self.session;
         if let Some(windows) = node.def.windows() {
-            let group = Group::one(node, context.clone(), &session.settings, &self.bookmarks);
-            let group = GroupSync::new(session, &self.bookmarks, node, windows, context, &group);
+            let group = GroupSync::new(session, &self.bookmarks, node, windows, context, group);
             return group.run().await;
         }
-        self.read(node, context, &[]).await
+        let end = session.settings.end;
+        let window = Window {
+            start: group.starts.of_subtree(node).unwrap_or(end),
+            end,
+        };
+        let limits = WindowLimits::default();
+        let within = ChildWindow::new(window, &group.starts, &limits);
+        self.read(node, context, Some(within), &group.projects)
+            .await?;
+        // What failed was told before, and holds it back.
+        Ok(checkpoint(session, node, group, end).await?)
     }
 
     /// A full table of the organization whose rows are of projects: those that are chosen.
@@ -404,7 +425,7 @@ impl<'a> Sync<'a> {
     ) -> Result<(), Stop> {
         if self.session.settings.projects.is_everything() {
             let every = [EVERY_PROJECT.to_owned()];
-            return self.read(node, context, &every).await;
+            return self.read(node, context, None, &every).await;
         }
         let Some(projects) = projects else {
             let reason = "the list of projects is missing";
@@ -414,14 +435,20 @@ impl<'a> Sync<'a> {
         for part in plan::nameable(places.collect()) {
             let ids = part.iter().filter_map(|place| place.get(PROJECT_ID));
             let ids: Vec<String> = ids.map(str::to_owned).collect();
-            self.read(node, context, &ids).await?;
+            self.read(node, context, None, &ids).await?;
         }
         Ok(())
     }
 
-    async fn read(&self, node: &Node, context: &Params, projects: &[String]) -> Result<(), Stop> {
+    async fn read(
+        &self,
+        node: &Node,
+        context: &Params,
+        within: Option<ChildWindow<'_>>,
+        projects: &[String],
+    ) -> Result<(), Stop> {
         let session = &self.session;
-        match read_chosen(session, node, context, None, projects).await {
+        match read_chosen(session, node, context, within, projects).await {
             Ok(_) => Ok(()),
             Err(Failure::Stop(stop)) => Err(stop),
             Err(Failure::Api(e)) if e.not_there() && node.def.parent.is_some() => {
@@ -442,9 +469,10 @@ impl<'a> Sync<'a> {
 /// are chosen.
 fn listing_node<'a>(tree: &'a [Node], unlisted: &'a Node, everything: bool) -> Option<&'a Node> {
     let listing = tree.iter().find(|node| node.def.choice.is_some());
-    let by_project = tree
+    let mut of_projects = tree
         .iter()
-        .any(|node| node.def.windows().is_some() || !everything && node.def.is_of_projects());
+        .filter(|node| node.def.endpoint.names_projects());
+    let by_project = of_projects.any(|node| node.has_bookmarks() || !everything);
     listing.or(by_project.then_some(unlisted))
 }
 

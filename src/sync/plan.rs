@@ -4,6 +4,7 @@ use crate::settings::Settings;
 use crate::singer::catalog::{Selected, Selection};
 use crate::singer::state::{Bookmarks, Partition};
 use crate::streams::{self, Replication, StreamDef};
+use crate::sync::intervals;
 use crate::sync::row::Reference;
 use chrono::{DateTime, TimeDelta, Utc};
 use tap_sentry_api::params::{PROJECT_ID, Params};
@@ -70,6 +71,11 @@ impl Node {
             .collect()
     }
 
+    /// Whether it has bookmarks, or something below it.
+    pub fn has_bookmarks(&self) -> bool {
+        self.def.windows().is_some() || !self.incremental().is_empty()
+    }
+
     fn ignores_bookmark(&self) -> bool {
         self.emit
             .as_ref()
@@ -125,7 +131,7 @@ struct Start {
 }
 
 impl Starts {
-    /// `node` is an incremental stream with windows of its own.
+    /// `node` is incremental, or something below it is.
     pub fn new(
         node: &Node,
         partition: &Partition,
@@ -137,7 +143,8 @@ impl Starts {
                 .start(node.def.name(), partition)
                 .filter(|_| !node.ignores_bookmark());
             let resume = bookmark.map_or(settings.start_date, |bookmark| {
-                (bookmark - settings.lookback).max(settings.start_date)
+                let again = settings.lookback.max(node.def.overlap);
+                (bookmark - again).max(settings.start_date)
             });
             let low = match node.def.replication {
                 Replication::Incremental { refresh: true, .. } => {
@@ -397,6 +404,9 @@ pub fn windows(node: &Node, starts: &Starts, settings: &Settings) -> Vec<Window>
     let (Some(from), Some(low)) = (resume, low) else {
         return Vec::new();
     };
+    if let Some(sums) = node.def.windows().and_then(|windows| windows.sums) {
+        return intervals::of_run(sums, from, settings);
+    }
     // An interval is asked for once it is over, from its start on.
     let interval = node.def.interval;
     let aligned = |at| interval.map_or(at, |interval| interval.floor(at));

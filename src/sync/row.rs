@@ -43,6 +43,8 @@ pub struct Reference {
     pub bind: Vec<(&'static str, String)>,
     /// When it was last active in the window.
     pub last: Option<DateTime<Utc>>,
+    /// When it came to be.
+    pub born: Option<DateTime<Utc>>,
     /// How many child rows it has in the window.
     pub count: Option<u64>,
     /// How many it has in all.
@@ -74,11 +76,11 @@ impl Reference {
         let last = activity
             .map(|activity| activity.last)
             .or(def.replication_key());
+        let at = |name: &str| get(&[name]).and_then(|text| parse_instant(&text).ok());
         Some(Self {
             bind,
-            last: last
-                .and_then(|name| get(&[name]))
-                .and_then(|text| parse_instant(&text).ok()),
+            last: last.and_then(at),
+            born: def.born.and_then(at),
             count: activity.and_then(|activity| number(&[activity.count])),
             total: activity.and_then(|activity| number(activity.total)),
             together: activity.is_some_and(|activity| {

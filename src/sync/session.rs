@@ -121,8 +121,10 @@ impl<'a> Session<'a> {
 
     /// Whether it has been told that the organization lacks the stream.
     pub fn is_lacking(&self, def: &StreamDef, context: &Params) -> bool {
-        let what = [LACKING, def.name(), organization(context)].join("\0");
-        def.endpoint.optional && self.told.lock().contains(&xxh3_128(what.as_bytes()))
+        def.endpoint.optional && {
+            let what = [LACKING, def.name(), organization(context)].join("\0");
+            self.told.lock().contains(&xxh3_128(what.as_bytes()))
+        }
     }
 
     /// Rows that the server cannot give are gaps; the others of their list are written.

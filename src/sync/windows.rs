@@ -17,6 +17,7 @@ use crate::sync::plan::{self, Group, Node, RETENTION};
 use crate::sync::progress::Progress;
 use crate::sync::row::{Reference, Row};
 use crate::sync::session::{Session, tell_gone};
+use crate::sync::sums::read_interval;
 use chrono::{DateTime, Utc};
 use futures::future::{FutureExt, LocalBoxFuture, try_join_all};
 use futures::stream::{self, TryStreamExt};
@@ -130,9 +131,14 @@ impl<'a> GroupSync<'a> {
             .await
     }
 
-    /// A window could not be listed: the group ends here, as a gap unless its project no longer exists.
+    /// A window could not be listed: the group ends here, as a gap unless its project no longer exists or the server lacks
+    /// the list.
     async fn give_up(&self, window: Window, error: &ApiError) -> Result<(), Stop> {
-        if error.status() == Some(403) && self.session.is_gone(PROJECTS, self.context).await {
+        if self.session.lacks(self.node, self.context, error).await? {
+            return Ok(());
+        }
+        let may_be_gone = error.status() == Some(403) || error.not_there();
+        if may_be_gone && self.session.is_gone(PROJECTS, self.context).await {
             tell_gone(self.node.def, self.context);
             return Ok(());
         }
@@ -219,10 +225,17 @@ pub fn warn_retention_gap(
     if old.start >= old.end {
         return;
     }
-    let why = format!(
-        "Sentry lists an issue only while it has events in its retention, usually {} days",
-        RETENTION.num_days()
-    );
+    let days = RETENTION.num_days();
+    let why = if def
+        .windows()
+        .is_some_and(|windows| windows.activity.is_some())
+    {
+        format!(
+            "Sentry lists an issue only while it has events in its retention, usually {days} days"
+        )
+    } else {
+        format!("Sentry keeps what it lists for its retention, usually {days} days")
+    };
     if bookmarks.start(name, &Partition::of(place)).is_some() {
         log::warn!(target: name, "{}: the bookmark is older than what Sentry lists; nothing is listed from {old}: {why}", place.label());
     } else if session.is_new(&["start_date before the retention"]) {
@@ -352,6 +365,20 @@ impl<'a> ListedWindows<'a> {
 
     /// The rows of one window, and then their children.
     async fn read_window(&self, window: Window) -> Result<(), Failure> {
+        let GroupSync {
+            session,
+            node,
+            context,
+            group,
+            windows,
+            ..
+        } = self.group;
+        if let Some(sums) = windows.sums {
+            let searches = windows.searches.iter();
+            let searches = searches
+                .map(|search| read_interval(session, node, context, group, (sums, search), window));
+            return try_join_all(searches).await.map(drop);
+        }
         let listed = self.list_window(window).await?;
         let vanished = self.children.of_window(window, &listed, None).await?;
         self.look_again(window, listed, vanished).await
@@ -502,6 +529,7 @@ impl<'a> ListedWindows<'a> {
             .is_some_and(|start| start < window.end);
         let whole = match Whole::of(&node.def.endpoint) {
             Whole::ByOffset => Whole::ByOffset,
+            whole if self.group.windows.activity.is_none() => whole,
             _ => Whole::ByHits,
         };
         let mut found = Vec::new();
@@ -590,6 +618,7 @@ mod tests {
         Reference {
             bind: vec![("issue_id", id.to_owned())],
             last: DateTime::<Utc>::from_timestamp(last, 0),
+            born: None,
             count,
             total: Some(9),
             together: true,

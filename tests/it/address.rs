@@ -191,5 +191,10 @@ fn lists_at_the_start() -> usize {
     let all = tap_sentry::streams::STREAMS.iter();
     let lists = all.filter(|def| def.parent.is_none() && def.selected_by_default);
     // The projects are listed before all others, and the time may be asked for.
-    lists.count() + 1
+    let at_once = |def: &tap_sentry::streams::StreamDef| match def.windows() {
+        // Intervals are lists of their own.
+        Some(windows) if windows.sums.is_some() => 4,
+        _ => 1,
+    };
+    lists.map(at_once).sum::<usize>() + 1
 }

@@ -61,13 +61,13 @@ fn without(lists: &[&str]) -> Sentry {
 
 #[test]
 fn what_a_server_lacks_is_said_once_and_the_run_is_complete_without() {
-    let sentry = without(&["repositories", "relay_usage"]);
+    let sentry = without(&["repositories", "sentry_apps"]);
     let tap = Tap::against(&sentry).with("emit_activate_version_messages", true);
     let run = tap.run();
     run.is_complete()
         .tells("repositories of acme is unavailable: ")
         .tells("repos/?status=&per_page=100: HTTP 404: no text")
-        .tells("relay_usage of acme is unavailable");
+        .tells("sentry_apps of acme is unavailable");
     assert_eq!(run.stderr.matches("is unavailable").count(), 2);
     assert_eq!(sentry.asked("/repos/"), 1, "it is not tried again");
     run.keys("projects").equal(sentry.expected("projects"));
@@ -121,7 +121,8 @@ fn what_was_asked_for_by_name_and_is_lacking_fails() {
 fn test_mode_says_what_is_unavailable_and_does_not_fail() {
     let sentry = without(&["repositories"]);
     let run = Tap::against(&sentry).arg("--test").run();
-    run.ends_with(0).tells("repositories     UNAVAILABLE: ");
+    run.ends_with(0)
+        .tells(&format!("{:<25} UNAVAILABLE: ", "repositories"));
     assert!(run.records("repositories").is_empty());
 }
 

@@ -96,9 +96,10 @@ fn what_sentry_accepted_and_no_longer_lists_is_told() {
 #[case::an_answer_of_another_shape(FaultKind::WrongShape)]
 fn counts_that_cannot_be_had_do_not_make_a_run_incomplete(#[case] kind: FaultKind) {
     let sentry = Sentry::small();
-    sentry
-        .faults()
-        .add(Fault::always(Match::path_end("/stats_v2/"), kind));
+    sentry.faults().add(Fault::always(
+        Match::path_end("/stats_v2/").query("outcome=accepted"),
+        kind,
+    ));
     let run = Tap::against(&sentry).arg("--check-counts").retries(0).run();
     run.is_complete()
         .tells("9 errors extracted")

@@ -202,7 +202,7 @@ fn every_setting_is_documented_wherever_settings_are() {
         "docs/settings.md: run `cargo run --example generate`"
     );
     assert!(
-        readme.contains(&tap_sentry::about::streams_table()),
+        readme.contains(&tap_sentry::about::streams_by_parent()),
         "README's streams: run `cargo run --example generate`"
     );
     let example: serde_json::Value =

@@ -5,11 +5,14 @@ use crate::cursor;
 use crate::lists::{List, Pages, Parameter, Place};
 use crate::problem::Problem;
 use crate::reply::Reply;
+use crate::window::Window;
 use crate::world::Seconds;
 use serde_json::Value;
 
 /// The names of the parameters that page.
 const PAGING: [&str; 2] = ["cursor", "per_page"];
+/// Those that choose by time.
+const TIME: [&str; 3] = ["start", "end", "statsPeriod"];
 
 pub fn answer(list: &'static List, call: &Call<'_>) -> Result<Reply, Problem> {
     if call.version.is_old() || call.world.lacks.contains(list.name) {
@@ -26,11 +29,21 @@ pub fn answer(list: &'static List, call: &Call<'_>) -> Result<Reply, Problem> {
     if list.project.is_some() {
         known.extend(["project", "projectSlug"]);
     }
+    if list.window {
+        known.extend(TIME);
+    }
     call.only(&known)?;
     let place = place(list, call)?;
     let mut rows = list.rows(&place, Some(call.caller()?));
     for (name, parameter) in &list.query {
         choose(&mut rows, name, parameter, call)?;
+    }
+    if list.window {
+        let window = call.window()?.unwrap_or_else(|| Window::recent(call.world));
+        rows.retain(|row| {
+            let at = list.time_of(row);
+            at.is_some_and(|at| window.start <= at && at <= window.end)
+        });
     }
     if let Some(path) = &list.project {
         let projects = call.projects()?;
@@ -41,6 +54,9 @@ pub fn answer(list: &'static List, call: &Call<'_>) -> Result<Reply, Problem> {
             // Of the organization.
             _ => true,
         });
+    }
+    for row in rows.iter_mut().filter_map(Value::as_object_mut) {
+        row.retain(|member, _| !member.starts_with('$'));
     }
     let texts: Vec<String> = rows.iter().map(Value::to_string).collect();
     let slice = match list.pages {

@@ -16,6 +16,7 @@ pub mod search;
 mod sessions;
 mod statistics;
 mod stats;
+mod summary;
 mod values;
 
 use crate::auth::Caller;
@@ -104,6 +105,7 @@ fn own() -> Vec<Endpoint> { endpoints! {
     "/organizations/{org}/releases/{version}/"          Default       RELEASES     => releases::detail;
     "/organizations/{org}/events/"                      Explore       ORG_READ     => explore::answer;
     "/organizations/{org}/stats_v2/"                    StatsV2       ORG_READ     => statistics::answer;
+    "/organizations/{org}/stats-summary/"               Default       ORG_READ     => summary::answer;
     "/organizations/{org}/stats/"                       Default       ORG_READ     => stats::organization;
     "/organizations/{org}/sessions/"                    Default       ORG_READ     => sessions::answer;
     "/organizations/{org}/project-keys/"                Default       ORG_READ     => keys::organization;

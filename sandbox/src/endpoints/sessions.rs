@@ -1,12 +1,15 @@
 //! Sessions of releases, in totals: the health of releases.
 
 use super::Call;
+use super::statistics::{interval, whole};
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::window::{self, Window};
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+
+const STATUS: &str = "session.status";
 
 const FIELDS: [&str; 4] = [
     "crash_free_rate(session)",
@@ -15,8 +18,14 @@ const FIELDS: [&str; 4] = [
     "sum(session)",
 ];
 
+/// How sessions end, as they are grouped by it.
+const STATUSES: [&str; 4] = ["healthy", "abnormal", "crashed", "errored"];
+
+/// More points than these are lost without a word: groups, each with a total and its intervals.
+const POINTS: usize = 10_000;
+
 /// What sessions add up to.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Sum {
     sessions: u64,
     crashed: u64,
@@ -24,7 +33,7 @@ struct Sum {
     crashed_users: u64,
 }
 
-/// Totals by project and release. Series, other fields and other groups are told not to be imitated.
+/// Totals by project, release, environment and status. Series, other fields and other groups are told not to be imitated.
 pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     call.only(&[
         "end",
@@ -59,9 +68,17 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     let group_by = call.all("groupBy");
     if let Some(other) = group_by
         .iter()
-        .find(|name| !["project", "release"].contains(&name.as_str()))
+        .find(|name| !["project", "release", "environment", STATUS].contains(&name.as_str()))
     {
-        return Err(Problem::not_imitated(&format!("groupBy={other}")));
+        return Err(Problem::bad_request(&format!(
+            "Invalid groupBy: \"{other}\""
+        )));
+    }
+    let by_status = group_by.iter().any(|name| name == STATUS);
+    if by_status && fields.iter().any(|field| field.starts_with("crash_")) {
+        return Err(Problem::bad_request(
+            "Cannot group field crash_free_rate by session.status",
+        ));
     }
     if call.get("includeSeries") != Some("0")
         || call.get("query").is_some_and(|text| !text.is_empty())
@@ -69,10 +86,18 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         return Err(Problem::not_imitated("series and queries of sessions"));
     }
     let now = call.world.clock();
-    let asked = call.window()?.unwrap_or(Window {
+    let step = interval(call.get("interval").unwrap_or("1h"))?;
+    let mut asked = call.window()?.unwrap_or(Window {
         start: now - TimeDelta::days(90),
         end: now + TimeDelta::seconds(1),
     });
+    // An end that is named is inclusive: at the start of an interval it brings all of that. A period up to now is not rounded
+    // here.
+    if call.get("end").is_some_and(|text| !text.is_empty()) {
+        asked.end += TimeDelta::seconds(1);
+        asked = whole(asked, step);
+    }
+    let steps = (asked.end - asked.start).num_seconds() / step;
     let mut sums: BTreeMap<String, (Value, Sum)> = BTreeMap::new();
     for one in &call.world.sessions {
         if !projects.contains(&one.project) || !asked.seconds().holds(one.second) {
@@ -80,9 +105,11 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         }
         let by: Map<String, Value> = group_by
             .iter()
+            .filter(|name| *name != STATUS)
             .map(|name| {
                 let value = match name.as_str() {
                     "project" => json!(one.project),
+                    "environment" => json!(one.environment),
                     _ => json!(one.release),
                 };
                 (name.clone(), value)
@@ -104,7 +131,22 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         Some("sum(session)") => sums.sort_by_key(|(_, sum)| sum.sessions),
         Some(_) => return Err(Problem::not_imitated("another order of sessions")),
     }
-    sums.truncate(call.per_page()?);
+    let most = POINTS / usize::try_from(steps + 1).unwrap_or(1);
+    sums.truncate(match call.get("per_page") {
+        Some(_) => call.per_page()?.min(most),
+        None => most,
+    });
+    if by_status {
+        let apart = |(by, sum): (Value, Sum)| {
+            STATUSES.map(|status| {
+                let mut by = by.clone();
+                by[STATUS] = json!(status);
+                (by, sum.of(status))
+            })
+        };
+        sums = sums.into_iter().flat_map(apart).collect();
+        sums.truncate(most);
+    }
     let groups: Vec<Value> = sums
         .into_iter()
         .map(|(by, sum)| {
@@ -124,6 +166,23 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
 }
 
 impl Sum {
+    /// Those that ended so.
+    fn of(self, status: &str) -> Self {
+        let (sessions, users) = match status {
+            "healthy" => (
+                self.sessions - self.crashed,
+                self.users - self.crashed_users,
+            ),
+            "crashed" => (self.crashed, self.crashed_users),
+            _ => (0, 0),
+        };
+        Self {
+            sessions,
+            users,
+            ..Self::default()
+        }
+    }
+
     /// A rate of nothing is `null`.
     fn field(&self, field: &str) -> Value {
         #[expect(clippy::cast_precision_loss, reason = "a share")]

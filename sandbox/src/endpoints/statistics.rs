@@ -5,13 +5,14 @@ use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::window::{self, Window};
 use crate::world::Seconds;
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-const FIELD: &str = "sum(quantity)";
+pub const FIELD: &str = "sum(quantity)";
 
 /// More groups than these are lost without a word.
-const ROWS: usize = 10_000;
+pub const ROWS: usize = 10_000;
 
 const PARAMETERS: [&str; 11] = [
     "category",
@@ -68,14 +69,16 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         ));
     }
     let step = interval(call.get("interval").unwrap_or("1h"))?;
-    let asked = match call.window()? {
+    let mut asked = match call.window()? {
         Some(window) => window,
         None => Window::recent(call.world),
     };
-    // Whole intervals.
-    let from = asked.start.timestamp() - asked.start.timestamp().rem_euclid(step);
-    let end = asked.end.timestamp();
-    let to = end + (step - end.rem_euclid(step)) % step;
+    // An end that is named is inclusive: at the start of an interval it brings all of that.
+    if call.get("end").is_some_and(|text| !text.is_empty()) {
+        asked.end += TimeDelta::seconds(1);
+    }
+    let asked = whole(asked, step);
+    let (from, to) = (asked.start.timestamp(), asked.end.timestamp());
     let starts: Vec<i64> = (0..(to - from) / step)
         .map(|number| from + number * step)
         .collect();
@@ -160,8 +163,17 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     Ok(Reply::value(&body))
 }
 
+/// The intervals that a window touches.
+pub fn whole(asked: Window, step: i64) -> Window {
+    let end = asked.end.timestamp();
+    Window {
+        start: window::at(asked.start.timestamp() - asked.start.timestamp().rem_euclid(step)),
+        end: window::at(end + (step - end.rem_euclid(step)) % step),
+    }
+}
+
 /// Between an hour and a day, and a divisor of a day.
-fn interval(text: &str) -> Result<i64, Problem> {
+pub fn interval(text: &str) -> Result<i64, Problem> {
     const HOUR: i64 = 3_600;
     let seconds = match text.split_at_checked(text.len().saturating_sub(1)) {
         Some((number, "h")) => number.parse::<i64>().ok().map(|number| number * HOUR),

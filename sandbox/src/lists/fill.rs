@@ -1,7 +1,7 @@
 //! Rows as files describe them, filled in: `{name}` in a text is what the name stands for, `{name#}` alone a number.
 //!
 //! Beside the names of the place: `{n}` counts the rows of a template, `{i}` what they are made for; `{ago:90}` is an
-//! instant 90 minutes ago, `{hash}`, `{sha1}` and `{uuid}` are of the place and the row.
+//! instant 90 minutes ago, `{ago:90+15n}` 15 more for each row before, `{hash}`, `{sha1}` and `{uuid}` are of the place and the row.
 
 use crate::window;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -61,7 +61,11 @@ impl Filling<'_> {
             return value.clone();
         }
         if let Some(minutes) = name.strip_prefix("ago:") {
-            let minutes = minutes.parse().unwrap_or_else(|_| self.wrong(name));
+            let number = |text: &str| text.parse::<i64>().unwrap_or_else(|_| self.wrong(name));
+            let minutes = match minutes.strip_suffix('n').and_then(|m| m.split_once('+')) {
+                Some((first, each)) => number(first) + number(each) * number(&self.name("n")),
+                None => number(minutes),
+            };
             return window::text(self.now - TimeDelta::minutes(minutes));
         }
         let digest = format!("{:032x}", self.digest());
@@ -89,7 +93,8 @@ impl Filling<'_> {
 
     /// FNV-1a, of 128 bits: the same for the same names, on every machine.
     fn digest(&self) -> u128 {
-        let names = self.names.iter();
+        // Whatever else is listed beside it.
+        let names = self.names.iter().filter(|(name, _)| *name != "i");
         let text = names.flat_map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes(), b"\0"]);
         let bytes = text.flatten().chain(self.list.as_bytes());
         let offset = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;

@@ -7,6 +7,7 @@ mod rows;
 
 pub use place::{Place, Within};
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -33,6 +34,11 @@ pub struct List {
     pub query: BTreeMap<String, Parameter>,
     /// Where a row names its project, if `project=` chooses by it.
     pub project: Option<String>,
+    /// When a row happened: rows are newest first, and a window of extraction chooses by it.
+    pub time: Option<String>,
+    /// `start`, `end` and `statsPeriod` choose by that time, both ends included; without them the last 90 days count.
+    #[serde(default)]
+    pub window: bool,
     /// What is answered where the server or the plan lacks it; see [`crate::World::lacks`].
     #[serde(default = "not_found")]
     pub lacking: u16,
@@ -143,6 +149,13 @@ impl List {
     pub fn scopes(&'static self) -> &'static [&'static str] {
         let scopes = self.scopes.iter().map(String::as_str);
         scopes.collect::<Vec<_>>().leak()
+    }
+
+    /// When a row happened, of a list whose rows have a time.
+    pub fn time_of(&self, row: &Value) -> Option<DateTime<Utc>> {
+        let text = row[self.time.as_ref()?].as_str()?;
+        let at = DateTime::parse_from_rfc3339(text).ok()?;
+        Some(at.to_utc())
     }
 
     /// The parameters of its path.

@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 
 /// The member of a template that says how many rows it makes.
 const TIMES: &str = "$times";
+/// The member of a template that says of which project only its rows are.
+const ONLY: &str = "$project";
 /// The member of a template that says which record of the world its rows begin with.
 const RECORD: &str = "$record";
 
@@ -34,6 +36,11 @@ impl List {
             for (t, different) in self.rows.iter().enumerate() {
                 let mut template = self.row.clone();
                 template.extend(different.clone());
+                let only = template.remove(ONLY);
+                let is_of = |slug: &str| matches!(item, Item::Project(one) if one.slug == slug);
+                if only.is_some_and(|slug| !slug.as_str().is_some_and(is_of)) {
+                    continue;
+                }
                 let times = template.remove(TIMES);
                 let times = times.and_then(|times| times.as_u64()).unwrap_or(1);
                 let times = usize::try_from(times).unwrap_or(1);
@@ -42,6 +49,8 @@ impl List {
                 }
             }
         }
+        // Stable: what happened at once stays in its order.
+        rows.sort_by_key(|row| std::cmp::Reverse(self.time_of(row)));
         rows
     }
 

@@ -144,6 +144,7 @@ impl World {
         self.sessions.push(Sessions {
             project,
             release: release.to_owned(),
+            environment: "production".to_owned(),
             second: at.timestamp(),
             sessions,
             crashed,

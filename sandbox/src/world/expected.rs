@@ -2,11 +2,16 @@
 
 use crate::lists::{List, Place, Within};
 use crate::seconds::Seconds;
+use crate::window;
 use crate::world::data::World;
 use crate::world::event::EventRef;
 use crate::world::issue::Issue;
+use crate::world::session::Sessions;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
+
+/// Seconds of one.
+const DAY: i64 = 86_400;
 
 impl World {
     /// Events of issues that a complete extraction reaches, whatever their age.
@@ -45,6 +50,33 @@ impl World {
                     .map(|member| member.id.to_string())
                     .collect()
             }
+            "organization_stats" => self.expected_stats(project, start, end),
+            "organization_stats_summary" => {
+                let stats = self.expected_stats(project, start, end).into_iter();
+                stats
+                    .filter_map(|key| {
+                        let parts: Vec<&str> = key.split('|').collect();
+                        let [organization, project, .., interval, start] = parts[..] else {
+                            return None;
+                        };
+                        Some(format!("{organization}|{project}|{interval}|{start}"))
+                    })
+                    .collect()
+            }
+            "project_stats" => {
+                let days =
+                    start.timestamp().div_euclid(DAY)..=(end.timestamp() - 1).div_euclid(DAY);
+                let mut expected = BTreeSet::new();
+                for one in self.active_projects().filter(|one| chosen(one.id)) {
+                    for stat in ["received", "rejected", "blacklisted", "generated"] {
+                        let start = |day: i64| window::second_text(day * DAY);
+                        let keys = days.clone().map(|day| (one.id, start(day)));
+                        expected.extend(keys.map(|(id, at)| format!("{id}|{stat}|1d|{at}")));
+                    }
+                }
+                expected
+            }
+            "sessions" => self.expected_sessions(project, start, end),
             "organizations" => [self.organizations[0].id.to_string()].into(),
             "organization_environments" => {
                 let projects = self.active_projects().filter(|one| chosen(one.id));
@@ -111,13 +143,84 @@ impl World {
                     .iter()
                     .flat_map(|place| {
                         let rows = list.rows(place, None);
-                        let keys = rows.iter().map(|row| list.key_of(place, row));
+                        let rows = rows.iter().filter(|row| {
+                            let at = list.time_of(row);
+                            at.is_none_or(|at| start <= at && at < end)
+                        });
+                        let keys = rows.map(|row| list.key_of(place, row));
                         keys.collect::<Vec<_>>()
                     })
                     .collect()
             }
         }
     }
+
+    /// By day, each status of what has sessions.
+    fn expected_sessions(
+        &self,
+        project: Option<u64>,
+        start: DateTime<Utc>,
+        end: DateTime<Utc>,
+    ) -> BTreeSet<String> {
+        let organization = &self.organizations[0].slug;
+        let days = start.timestamp().div_euclid(DAY)..=(end.timestamp() - 1).div_euclid(DAY);
+        let chosen = |id: u64| project.is_none_or(|project| project == id);
+        let there = |id: u64| self.active_projects().any(|one| one.id == id);
+        let rows = self.sessions.iter().filter(|one| {
+            chosen(one.project) && there(one.project) && days.contains(&one.second.div_euclid(DAY))
+        });
+        rows.flat_map(|one| {
+            let day = window::second_text(one.second - one.second.rem_euclid(DAY));
+            ["healthy", "abnormal", "crashed", "errored"].map(|status| {
+                let Sessions {
+                    project,
+                    release,
+                    environment,
+                    ..
+                } = one;
+                format!("{organization}|{project}|{release}|{environment}|{status}|1d|{day}")
+            })
+        })
+        .collect()
+    }
+
+    /// By day.
+    fn expected_stats(
+        &self,
+        project: Option<u64>,
+        start: DateTime<Utc>,
+        end: DateTime<Utc>,
+    ) -> BTreeSet<String> {
+        let projects = self.active_projects().map(|one| one.id);
+        let projects: BTreeSet<u64> = projects
+            .filter(|id| project.is_none_or(|project| project == *id))
+            .collect();
+        let organization = &self.organizations[0].slug;
+        let first = start.timestamp().div_euclid(DAY);
+        let last = (end.timestamp() - 1).div_euclid(DAY);
+        let mut expected = BTreeSet::new();
+        for day in first..=last {
+            let whole = Seconds {
+                from: day * DAY,
+                to: (day + 1) * DAY,
+            };
+            let at = window::second_text(whole.from);
+            for one in self.outcomes_in(whole, &projects) {
+                let (project, category, outcome) = (one.project, one.category(), &one.outcome);
+                let reason = one.reason.as_deref().unwrap_or_default();
+                let key = [
+                    organization,
+                    &project.to_string(),
+                    category,
+                    outcome,
+                    reason,
+                ];
+                expected.insert(format!("{}|1d|{at}", key.join("|")));
+            }
+        }
+        expected
+    }
+
     fn expected_issues(&self, project: Option<u64>) -> impl Iterator<Item = &Issue> {
         let issues = self.reached_issues();
         issues.filter(move |issue| project.is_none_or(|project| project == issue.project))

@@ -1,10 +1,12 @@
 //! Sessions that clients report: the numbers behind the health of releases.
 
-/// Sessions of one release of a project that began in one second.
+/// Sessions of one release of a project, in one environment, that began in one second.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sessions {
     pub project: u64,
     pub release: String,
+    /// Empty: none.
+    pub environment: String,
     /// Since the epoch.
     pub second: i64,
     pub sessions: u64,

@@ -115,3 +115,28 @@ fn a_pedantic_server_refuses_parameters_that_nobody_knows() {
     let rows: Vec<Value> = get(&sandbox, &format!("{REPOSITORIES}?status=disabled")).rows();
     assert_eq!(rows.len(), 1);
 }
+
+#[test]
+fn rows_with_a_time_are_newest_first_and_a_window_holds_both_its_ends() {
+    let sandbox = seeded();
+    let logs = "/organizations/acme/audit-logs/";
+    let rows =
+        |query: &str| get(&sandbox, &format!("{logs}?per_page=100&{query}")).json()["rows"].clone();
+    let at = |row: &Value| row["dateCreated"].as_str().unwrap_or_default().to_owned();
+    let all = rows("");
+    let all: Vec<String> = all.as_array().into_iter().flatten().map(at).collect();
+    assert_eq!(all.len(), 100);
+    assert!(all.is_sorted_by(|one, next| one >= next));
+    let (end, start) = (&all[3], &all[7]);
+    let within = rows(&format!("start={start}&end={end}"));
+    let within: Vec<String> = within.as_array().into_iter().flatten().map(at).collect();
+    assert_eq!(within, all[3..=7]);
+    let refused = get(&sandbox, &format!("{logs}?start={start}"));
+    assert_eq!(refused.status, 400);
+    let replays = get(&sandbox, "/organizations/acme/replays/?project=-1");
+    let replays = replays.json()["data"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    assert!(!replays.is_empty() && replays.iter().all(|row| row.get("$at").is_none()));
+}

@@ -258,7 +258,17 @@ impl Run {
     /// Whatever a bookmark of a STATE covers was printed before it, by this run or by the earlier ones.
     #[track_caller]
     pub fn no_state_is_ahead(&self, sentry: &Sentry, earlier: &[&Run]) -> &Self {
-        for stream in ["issues", "events", "releases"].into_iter().chain(PARTS) {
+        for stream in [
+            "issues",
+            "events",
+            "releases",
+            "replays",
+            "monitor_checkins",
+            "user_feedback",
+        ]
+        .into_iter()
+        .chain(PARTS)
+        {
             if !self.streams().contains(stream) {
                 continue;
             }

@@ -192,7 +192,9 @@ fn fill_small(world: &mut World) {
             }
         }
         world.add_monitor(project, &format!("{slug}-job"), &[("production", "ok")]);
-        world.add_release(&format!("{slug}@1.0"), project, now - TimeDelta::days(3));
+        let release = format!("{slug}@1.0");
+        world.add_release(&release, project, now - TimeDelta::days(3));
+        world.add_sessions(project, &release, now - TimeDelta::days(2), 20, 3);
     }
     let project = world.projects[0].id;
     let feedback = world.add_issue(project, "feedback");

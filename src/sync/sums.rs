@@ -1,0 +1,83 @@
+//! Lists of sums over intervals of time, each of them read whole.
+//!
+//! An answer that is full may lack rows, and does not say so. Then the projects are asked for apart, and what a single
+//! project has too much of is a gap.
+
+use crate::streams::{Search, Sums};
+use crate::sync::failure::Failure;
+use crate::sync::list::{self, Whole};
+use crate::sync::listing::Listing;
+use crate::sync::plan::{Group, Node};
+use crate::sync::session::Session;
+use chrono::TimeDelta;
+use tap_sentry_api::error::{ApiError, Kind};
+use tap_sentry_api::params::Params;
+use tap_sentry_api::time::format_instant;
+use tap_sentry_api::window::Window;
+
+/// The list of one interval, or of several that are asked for at once. Sentry takes the end as inclusive, and rounds to
+/// whole intervals: the end itself would be one of the next.
+pub fn listing<'a>(
+    session: &'a Session<'a>,
+    node: &'a Node,
+    context: &Params,
+    (sums, search): (Sums, &Search),
+    interval: Window,
+) -> Listing<'a> {
+    let length = session.settings.stats_interval.name;
+    let place = context.with(&search.parameters()).with(&[
+        (Sums::LENGTH, length.to_owned()),
+        (Sums::START, format_instant(interval.start)),
+    ]);
+    let asked = Window {
+        end: interval.end - TimeDelta::seconds(1),
+        ..interval
+    };
+    let mut listing = Listing::new(session, node, place);
+    listing.query = match sums.span.in_seconds() {
+        None => asked.query().to_vec(),
+        Some([start, end]) => [(start, asked.start), (end, asked.end)]
+            .map(|(name, at)| (name, at.timestamp().to_string()))
+            .to_vec(),
+    };
+    listing.query.extend(search.parameters());
+    listing
+}
+
+/// Reads one interval, or several at once, of all projects of a group.
+///
+/// # Errors
+/// When it cannot be read; what cannot be read of a single project is told as a gap.
+pub async fn read_interval(
+    session: &Session<'_>,
+    node: &Node,
+    context: &Params,
+    group: &Group,
+    (sums, search): (Sums, &Search),
+    interval: Window,
+) -> Result<(), Failure> {
+    let mut due = vec![group.clone()];
+    while let Some(group) = due.pop() {
+        let mut listing = listing(session, node, context, (sums, search), interval);
+        listing.projects = &group.projects;
+        let read = list::read(&listing, None, Whole::LastPage, async |_, _| Ok(())).await;
+        match read {
+            Ok(_) => {}
+            Err(Failure::Api(ApiError {
+                kind: Kind::Full(_),
+                ..
+            })) if group.places.len() > 1 => due.extend(group.split().into_iter().rev()),
+            Err(Failure::Api(
+                error @ ApiError {
+                    kind: Kind::Full(_),
+                    ..
+                },
+            )) => {
+                let reason = format!("{interval}: {error}");
+                session.gaps(node, group.parts(), &reason).await?;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(())
+}
