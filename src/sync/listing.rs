@@ -323,6 +323,12 @@ impl<'a> Listing<'a> {
             .first()
             .zip(places.last())
             .and_then(|(first, last)| Some((at(first)?, at(last)?)));
+        // What is sorted otherwise cannot be gone on with from its last row.
+        let is_gone_on_with = def.row_limit.is_some() && def.interval.is_none();
+        if is_gone_on_with && !places.iter().filter_map(at).is_sorted() {
+            let text = "the rows are not in the order of their time, by which they were asked for";
+            return Err(Kind::Body(text.to_owned()));
+        }
         if self.want_instants {
             for (row, place) in read.page.rows.iter_mut().zip(&places) {
                 row.instant = at(place).map(|instant| instant.timestamp());

@@ -157,6 +157,20 @@ fn more_rows_than_the_server_answers_are_read_in_smaller_windows() {
 }
 
 #[test]
+fn rows_in_another_order_are_a_wrong_answer() {
+    let sentry = spans();
+    let tap = extracting(&sentry, &slow()).retries(0);
+    let events = Match::path_end("/events/");
+    sentry
+        .faults()
+        .add(Fault::always(events, FaultKind::Backwards));
+    let run = tap.run();
+    run.is_incomplete()
+        .tells("not in the order of their time, by which they were asked for");
+    assert!(ids(&run).is_empty());
+}
+
+#[test]
 fn a_window_that_fails_holds_the_bookmark() {
     let sentry = spans();
     let tap = extracting(&sentry, &slow())
