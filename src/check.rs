@@ -10,6 +10,7 @@ use crate::singer::queue::event_queue;
 use crate::singer::state::Bookmarks;
 use crate::singer::writer::Writer;
 use crate::streams::Search;
+use crate::streams::query::INTERVAL_START;
 use crate::sync::failure::{Failure, Stop, reason, unavailable};
 use crate::sync::intervals;
 use crate::sync::list::{Pass, Source};
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use tap_sentry_api::client::Client;
 use tap_sentry_api::error::ApiError;
 use tap_sentry_api::params::{PROJECT_ID, Params};
+use tap_sentry_api::time::format_instant;
 use tap_sentry_api::window::Window;
 
 /// Rows of a parent that are tried until one has a child.
@@ -238,6 +240,14 @@ impl Check<'_> {
                 .min(settings.end - chrono::TimeDelta::hours(1)),
             end: settings.end,
         };
+        let (mut place, mut window) = (place.clone(), window);
+        if let Some(interval) = node.def.interval {
+            // The latest that is over.
+            window.end = interval.floor(window.end);
+            window.start = window.end - interval.length();
+            place = place.with(&[(INTERVAL_START, format_instant(window.start))]);
+        }
+        let place = &place;
         let windows = node.def.windows();
         let listed_by_time =
             windows.is_some_and(|windows| windows.sums.is_none()) || node.def.in_windows;

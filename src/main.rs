@@ -2,6 +2,7 @@
 //! and not in the library, where whoever only reads tables would be compiled after each edit.
 
 mod check;
+mod explore;
 mod run;
 mod runtime;
 mod sync;

@@ -4,6 +4,7 @@ use crate::about;
 use crate::check;
 use crate::cli::Cli;
 use crate::error::Error;
+use crate::explore;
 use crate::generate;
 use crate::report::logging;
 use crate::report::progress::Progress;
@@ -46,7 +47,16 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
         return print(&generate::render(artifact).map_err(Error::Stdout)?);
     }
     if cli.mode.discover {
-        settings::load(&cli.config)?;
+        let (values, problems) = settings::load(&cli.config)?;
+        // Without streams of their own users need neither a token nor the network.
+        if values
+            .get("explore")
+            .is_some_and(|explore| !explore.is_null())
+        {
+            let settings = Settings::new(values, problems)?;
+            logging::hide(&settings.connection.token);
+            explore::define_streams(&settings, None)?;
+        }
         return print(
             format!(
                 "{}\n",
@@ -62,9 +72,11 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     let settings = Settings::new(values, problems)?;
     logging::hide(&settings.connection.token);
     if let Some(what) = cli.mode.test.as_deref() {
+        explore::define_streams(&settings, None)?;
         return check::run(&settings, what == "schema");
     }
     let catalog = cli.catalog.as_deref().map(file::read_json).transpose()?;
+    explore::define_streams(&settings, catalog.as_ref())?;
     let in_file = |path: &Path, problem: String| Error::InFile {
         path: path.to_owned(),
         problem,

@@ -4,6 +4,7 @@
 use crate::record::flatten::Flattening;
 use crate::record::mask::{MaskMode, Masking};
 use crate::record::style::RecordStyle;
+use crate::streams::query::{Query, queries};
 use crate::streams::{STREAMS, StreamDef};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use schemars::JsonSchema;
@@ -77,6 +78,9 @@ struct Config {
     /// Write secrets that Sentry sends, such as those of client keys and service hooks; otherwise they are null.
     #[schemars(title = "Secrets")]
     include_secrets: bool,
+    /// Streams of your own: queries over Sentry's explore endpoint, each with `name`, `dataset` (errors, spans, logs, …), `fields`, and perhaps `query`; with an aggregate among the fields also `interval` (1h or 1d) and perhaps `sort`. With it `--discover` asks Sentry for the types of the fields.
+    #[schemars(title = "Explore queries", with = "Option<Vec<Map<String, Value>>>")]
+    explore: Option<Value>,
     /// Turn nested objects of the schema into columns (`parent__child`), and everything else that is nested into JSON text.
     #[schemars(title = "Flattening")]
     flattening_enabled: bool,
@@ -110,6 +114,7 @@ impl Default for Config {
             mask_mode: "hash".to_owned(),
             mask_salt: None,
             include_secrets: false,
+            explore: None,
             flattening_enabled: false,
             flattening_max_depth: 1,
             flattening_separator: "__".to_owned(),
@@ -138,6 +143,8 @@ pub struct Settings {
     pub window: TimeDelta,
     pub stats_interval: StatsInterval,
     pub state_interval: Duration,
+    /// What the user's own streams ask for.
+    pub explore: Vec<Query>,
     pub style: RecordStyle,
 }
 
@@ -169,7 +176,7 @@ pub fn schema() -> Value {
 }
 
 /// Settings whose form is checked where they are read.
-const OWN_FORM: &[&str] = &["mask_fields"];
+const OWN_FORM: &[&str] = &["mask_fields", "explore"];
 
 /// Other names of settings that must not be passed over.
 const OTHER_NAMES: &[(&str, &[&str])] = &[
@@ -269,13 +276,16 @@ impl Settings {
             }
             _ => {}
         }
+        let explore = config.explore.as_ref();
+        let explore = explore.and_then(|value| checked.keep("explore", queries(value)));
+        let explore = explore.unwrap_or_default();
         let mut intervals = STATS_INTERVALS.into_iter();
         let stats_interval =
             intervals.find(|interval| interval.name == config.stats_interval.trim());
         if stats_interval.is_none() {
             checked.problem("stats_interval", "must be `1d` or `1h`");
         }
-        let masking = config.masking(&mut checked);
+        let masking = config.masking(&explore, &mut checked);
         let target = config.connection.check(USER_AGENT, &mut checked);
         checked.finish().map_err(SettingsError::Problems)?;
         let (Some(start_date), Some(target)) = (start_date, target) else {
@@ -300,6 +310,7 @@ impl Settings {
             window: TimeDelta::days(config.window_days.into()),
             stats_interval: stats_interval.unwrap_or(STATS_INTERVALS[0]),
             state_interval: Duration::from_secs(config.state_interval_seconds.into()),
+            explore,
             style: RecordStyle {
                 keep_unknown_fields: config.keep_unknown_fields,
                 masking,
@@ -318,7 +329,7 @@ impl Settings {
 }
 
 impl Config {
-    fn masking(&self, checked: &mut Checked) -> Option<Masking> {
+    fn masking(&self, explore: &[Query], checked: &mut Checked) -> Option<Masking> {
         let mode = match self.mask_mode.trim() {
             "hash" => MaskMode::Hash,
             "null" => MaskMode::Null,
@@ -329,7 +340,10 @@ impl Config {
         };
         let paths = self.mask_fields.as_ref();
         let paths = paths.and_then(|value| {
-            checked.keep("mask_fields", mask_paths(value, self.keep_unknown_fields))
+            checked.keep(
+                "mask_fields",
+                mask_paths(value, self.keep_unknown_fields, explore),
+            )
         });
         let paths = paths.unwrap_or_default();
         let salt = self
@@ -357,7 +371,11 @@ impl Config {
 }
 
 /// `stream.path.to.field`; the stream must exist, and its key columns cannot be masked.
-fn mask_paths(value: &Value, keep_unknown: bool) -> Result<Vec<(String, Vec<String>)>, String> {
+fn mask_paths(
+    value: &Value,
+    keep_unknown: bool,
+    explore: &[Query],
+) -> Result<Vec<(String, Vec<String>)>, String> {
     let fields = texts(value).ok_or("must be a list of fields such as `events.user.email`")?;
     if fields
         .iter()
@@ -373,6 +391,10 @@ fn mask_paths(value: &Value, keep_unknown: bool) -> Result<Vec<(String, Vec<Stri
             let mut segments = field.split('.').map(str::to_owned);
             let (stream, path): (_, Vec<String>) =
                 (segments.next().unwrap_or_default(), segments.collect());
+            let mut own = explore.iter();
+            if let Some(query) = own.find(|query| query.name == stream && !path.is_empty()) {
+                return Ok((stream, vec![masked_column(query, path.join("."), field)?]));
+            }
             let def = crate::streams::find(&stream);
             if (stream != "*" && def.is_none())
                 || path.is_empty()
@@ -385,7 +407,9 @@ fn mask_paths(value: &Value, keep_unknown: bool) -> Result<Vec<(String, Vec<Stri
             if def.is_some_and(|def| path.len() == 1 && def.key.contains(&path[0].as_str())) {
                 return Err(format!("contains `{field}`, which is part of the primary key and cannot be masked"));
             }
-            if !keep_unknown && !is_written(def, &path[0]) {
+            let column = path.join(".");
+            let is_column = stream == "*" && explore.iter().any(|own| own.fields.contains(&column));
+            if !keep_unknown && !is_column && !is_written(def, &path[0]) {
                 return Err(format!(
                     "contains `{field}`, but {stream} has no field `{}`",
                     path[0]
@@ -394,6 +418,22 @@ fn mask_paths(value: &Value, keep_unknown: bool) -> Result<Vec<(String, Vec<Stri
             Ok((stream, path))
         })
         .collect()
+}
+
+/// A column of a stream that the user has defined: all behind the stream's name is the name of a field, dots and all.
+fn masked_column(query: &Query, column: String, field: &str) -> Result<String, String> {
+    if query.key().contains(&column.as_str()) {
+        return Err(format!(
+            "contains `{field}`, which is part of the primary key and cannot be masked"
+        ));
+    }
+    if column != "*" && !query.fields.contains(&column) {
+        return Err(format!(
+            "contains `{field}`, but {} has no field `{column}`",
+            query.name
+        ));
+    }
+    Ok(column)
 }
 
 /// Whether records of the stream, or of any, have a field of that name.

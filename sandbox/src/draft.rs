@@ -88,7 +88,13 @@ impl Draft {
                     headers.insert("x-hits", HeaderValue::from(hits));
                     headers.insert("x-max-hits", HeaderValue::from(search::MAX_HITS));
                 }
-                inside(page.envelope, array(&page.rows))
+                let mut body = inside(page.envelope, array(&page.rows));
+                if let Some((member, value)) = page.beside
+                    && body.pop() == Some('}')
+                {
+                    body = [&body, ",\"", member, "\":", &value, "}"].concat();
+                }
+                body
             }
         };
         Self {

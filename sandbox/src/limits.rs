@@ -21,6 +21,7 @@ pub enum Class {
     StatsV2,
     ProjectStats,
     Keys,
+    Explore,
 }
 
 /// A budget of one class for one caller.
@@ -76,6 +77,7 @@ impl Limits {
             .with(Class::StatsV2, Limit::new(20, SECOND, 25))
             .with(Class::ProjectStats, Limit::new(5, SECOND, 25))
             .with(Class::Keys, Limit::new(40, SECOND, 25))
+            .with(Class::Explore, Limit::new(30, SECOND, 15))
     }
 
     /// Sets the budget of a class for every kind of caller.

@@ -28,6 +28,8 @@ pub struct Page {
     pub hits: Option<usize>,
     /// The member of the answer that the rows are in.
     pub envelope: Option<&'static str>,
+    /// Another member of it, as JSON.
+    pub beside: Option<(&'static str, String)>,
 }
 
 impl Reply {
@@ -50,7 +52,17 @@ impl Reply {
             next: slice.next,
             hits: None,
             envelope: None,
+            beside: None,
         })
+    }
+
+    /// The same page with another member beside the list.
+    #[must_use]
+    pub fn beside(mut self, member: &'static str, value: &Value) -> Self {
+        if let Self::Page(page) = &mut self {
+            page.beside = Some((member, value.to_string()));
+        }
+        self
     }
 
     /// The same list, in this member of an object.

@@ -79,6 +79,13 @@ impl Mask {
                 self.mask_path(value, &path[1..]);
             }
         }
+        // A column may be named by a path.
+        for path in self.paths.iter().filter(|path| path.len() > 1) {
+            let name = path.join(".");
+            if let Some(value) = record.get_mut(&name).filter(|_| !self.keep.contains(&name)) {
+                self.mask(value);
+            }
+        }
         if self.preset {
             let kept: Vec<(String, Value)> = self
                 .keep
@@ -145,6 +152,7 @@ impl Mask {
         for (key, value) in map.iter_mut() {
             if personal::KEYS.contains(&key.as_str())
                 || is_email(key)
+                || (place.is_empty() && is_of_a_person(key, value))
                 || (is_person && key == personal::PERSON_NAME)
                 || (is_tag && personal::TAG_VALUES.contains(&key.as_str()))
             {
@@ -166,6 +174,19 @@ impl Mask {
             _ => {}
         }
     }
+}
+
+/// Whether a column that is named by a path, as those of `explore` are, is about a person: `user.username`, `user`.
+fn is_of_a_person(key: &str, value: &Value) -> bool {
+    let mut names = key.split(['.', '[', ']']).filter(|name| !name.is_empty());
+    let is_tag = || {
+        let mut tags = personal::TAGS.iter();
+        tags.any(|tag| key == format!("tags[{tag}]"))
+    };
+    let is_personal = |name: &str| name == personal::PERSON || personal::KEYS.contains(&name);
+    (key.contains(['.', '[']) && (names.any(is_personal) || is_tag()))
+        || (key == personal::PERSON && value.is_string())
+        || personal::ADDRESSES.contains(&key)
 }
 
 fn is_email(key: &str) -> bool {

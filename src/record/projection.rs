@@ -49,6 +49,8 @@ pub struct Projection {
     key: Vec<(&'static str, Option<Vec<Source>>)>,
     /// The columns that are found elsewhere in the row, where, and whether they are empty where there is nothing.
     derived: Vec<(Property, Vec<Source>, bool)>,
+    /// The parts of the key that are an empty text where there is nothing, and their slots.
+    texts: Vec<(Property, usize)>,
     /// The columns of a row that is a list, and their slots.
     pair: Vec<(Property, Option<usize>)>,
     /// The columns of the context.
@@ -110,6 +112,15 @@ impl Projection {
                 derived.push((Property::new(column, Some(schema)), sources, empty));
             }
         }
+        let mut texts = Vec::new();
+        for column in def.empty_as_text {
+            let (own, _) = source(&mut columns, std::slice::from_ref(column));
+            if let Some(property) = columns.get_mut(column)
+                && let Some(schema) = property.schema.take()
+            {
+                texts.push((Property::new(column, Some(schema)), own));
+            }
+        }
         let pair = def.pair.iter().flatten().map(|name| {
             let property = columns.get_or_add(name);
             (Property::new(name, property.schema.take()), property.slot)
@@ -123,6 +134,7 @@ impl Projection {
             cut,
             key,
             derived,
+            texts,
             pair,
             context,
             keep_unknown,
@@ -240,6 +252,7 @@ impl Projection {
             let Some(sources) = sources else { continue };
             let value = found(doc, &slots, sources).map_or(&b"null"[..], |value| doc.text(value));
             let identifies = match value {
+                b"null" if self.def.empty_as_text.contains(name) => true,
                 b"null" => self.def.empty_key && self.def.is_derived(name),
                 br#""""# => self.def.empty_key,
                 _ => true,
@@ -248,7 +261,8 @@ impl Projection {
                 return Err(RowError::NoKey(name));
             }
             key.update(&[0]);
-            key.update(value);
+            // Written alike, and so the same.
+            key.update(if value == b"null" { br#""""# } else { value });
         }
 
         self.close(lines, body, record)?;
@@ -297,6 +311,12 @@ impl Projection {
                 writer.derived(column, found, first);
             } else if *empty {
                 writer.empty(column, first);
+            }
+        }
+        for (column, slot) in &self.texts {
+            match writer.slots[*slot].filter(|value| doc.text(*value) != b"null") {
+                Some(value) => writer.derived(column, value, first),
+                None => writer.empty(column, first),
             }
         }
         writer.slots

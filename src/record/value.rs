@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashSet};
 use tap_sentry_json::{self as json, Document, Repairs};
 
 /// How many values of a row are remembered: those of its key and the sources of derived columns.
-pub const SLOTS: usize = 16;
+/// Queries of users have up to 19.
+pub const SLOTS: usize = 20;
 
 /// Writes the values of one row.
 ///

@@ -2,7 +2,7 @@
 
 use crate::report::run::{Counts, Report};
 use crate::report::terminal::{BARS, human};
-use crate::streams::STREAMS;
+use crate::streams;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -34,7 +34,7 @@ impl Progress {
             let mut lines: BTreeMap<&'static str, ProgressBar> = BTreeMap::new();
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(REDRAW) {
                 let counts = report.counts();
-                for def in STREAMS {
+                for def in streams::all() {
                     let Some(counts) = counts.get(def.name()) else {
                         continue;
                     };

@@ -342,7 +342,7 @@ impl Report {
             "next start",
         ];
         let rows: Vec<[String; 9]> = std::iter::once(heads.map(str::to_owned))
-            .chain(crate::streams::STREAMS.iter().filter_map(|def| {
+            .chain(crate::streams::all().filter_map(|def| {
                 let c = counts.get(def.name())?;
                 #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
                 let mib = c.requests.bytes as f64 / f64::from(1 << 20);

@@ -5,7 +5,7 @@ use crate::record::mask::Mask;
 use crate::record::projection::Projection;
 use crate::record::style::RecordStyle;
 use crate::singer::message::{SchemaMessage, StreamHeader};
-use crate::streams::{Replication, STREAMS, StreamDef};
+use crate::streams::{self, Replication, StreamDef};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use serde_path_to_error::Segment;
@@ -274,10 +274,11 @@ fn a_list_of_one(map: &mut Map<String, Value>, key: &str) {
     }
 }
 
-/// Everything that this tap offers. Needs neither a token nor the network, and is the same at every call.
+/// Everything that this tap offers. Needs neither a token nor the network, and is the same at every call after what the user
+/// defines is defined.
 pub fn discover() -> Catalog {
     Catalog {
-        streams: STREAMS.iter().map(discover_stream).collect(),
+        streams: streams::all().map(discover_stream).collect(),
     }
 }
 
@@ -367,7 +368,7 @@ pub struct Selected {
     pub by_name: bool,
 }
 
-/// The selected streams, in the order of [`STREAMS`].
+/// The selected streams, in the order of [`streams::all`].
 #[derive(Debug)]
 pub struct Selection(pub Vec<Selected>);
 
@@ -398,12 +399,11 @@ impl Selection {
         style: &RecordStyle,
         all: bool,
     ) -> Result<Self, CatalogError> {
-        let mut selected: Vec<Option<Selected>> = STREAMS.iter().map(|_| None).collect();
+        let mut selected: Vec<Option<Selected>> = streams::all().map(|_| None).collect();
         for entry in &catalog.streams {
-            let Some(i) = STREAMS
-                .iter()
-                .position(|def| def.name() == entry.tap_stream_id)
-            else {
+            let mut known = streams::all().enumerate();
+            let known = known.find(|(_, def)| def.name() == entry.tap_stream_id);
+            let Some((i, def)) = known else {
                 log::warn!(
                     "the catalog's stream `{}` is not a stream of this tap; ignored",
                     brief(&entry.tap_stream_id)
@@ -413,7 +413,7 @@ impl Selection {
             if all || entry.is_selected(&[]) {
                 selected[i] = Some(Selected {
                     by_name: !all && entry.is_named(),
-                    ..entry.select(&STREAMS[i], style)?
+                    ..entry.select(def, style)?
                 });
             }
         }
@@ -731,6 +731,7 @@ fn prune(schema: &mut Value, path: &mut Vec<String>, chosen: &dyn Fn(&[&str]) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::streams::STREAMS;
     use rstest::rstest;
 
     fn entry(value: Value) -> Entry {

@@ -164,7 +164,7 @@ impl Bookmarks {
                 )));
             }
             Some(Value::Object(bookmarks)) => {
-                for def in crate::streams::STREAMS {
+                for def in crate::streams::all() {
                     if let Some(entry) = bookmarks.get(def.name()) {
                         check(def, entry)?;
                     }
@@ -187,7 +187,7 @@ impl Bookmarks {
             value,
             ..Self::default()
         };
-        for def in crate::streams::STREAMS {
+        for def in crate::streams::all() {
             let partitions = bookmarks.partitions(def.name()).into_iter().flatten();
             let named = partitions.enumerate().filter_map(|(place, entry)| {
                 Some((Partition::named(entry.get("context")?)?, place))
@@ -321,8 +321,7 @@ impl Bookmarks {
                 .filter_map(|start| parse_instant(start?.as_str()?).ok())
                 .max()
         };
-        crate::streams::STREAMS
-            .iter()
+        crate::streams::all()
             .filter_map(|def| Some((def.name(), starts(def.name())?)))
             .max_by_key(|(_, start)| *start)
     }

@@ -1,8 +1,10 @@
 //! What an entry of the table of streams holds.
 
 use crate::streams::cut::Cut;
+use crate::streams::interval::Interval;
 use chrono::TimeDelta;
 use tap_sentry_api::endpoint::{Endpoint, LIST};
+use tap_sentry_api::window::LEAST_WINDOW;
 
 /// Everything that makes one stream differ from another.
 #[derive(Debug)]
@@ -42,6 +44,13 @@ pub struct StreamDef {
     pub secrets: &'static [&'static [&'static str]],
     /// A part of the key may be an empty text: some things have no name. Of a derived column it is that where there is none.
     pub empty_key: bool,
+    /// Parts of the key that are written as an empty text where a row has `null`, or nothing.
+    pub empty_as_text: &'static [&'static str],
+    /// Its rows are computed for an interval: each closed one is asked for by itself.
+    pub interval: Option<Interval>,
+    /// The server answers so many rows of a window at most, and does not say when there are more. They are in the order of
+    /// their time, and are asked for in windows that have fewer, down to a second.
+    pub row_limit: Option<usize>,
     /// Another list of the same rows, of many parents at once.
     pub together: Option<Together>,
     /// A row that was written never changes, so that it is written once a run.
@@ -78,6 +87,15 @@ impl StreamDef {
         self.parent.is_none() && self.windows().is_none() && self.endpoint.names_projects()
     }
 
+    /// Windows of its list are not made smaller than this.
+    pub fn least_window(&self) -> TimeDelta {
+        match (self.interval, self.row_limit) {
+            (Some(interval), _) => interval.length(),
+            (None, Some(_)) => TimeDelta::seconds(1),
+            (None, None) => LEAST_WINDOW,
+        }
+    }
+
     /// How the windows of the list are made, of an incremental stream with windows of its own.
     pub fn windows(&self) -> Option<Windows> {
         match self.replication {
@@ -106,6 +124,9 @@ pub const FULL_TABLE: StreamDef = StreamDef {
     in_windows: false,
     secrets: &[],
     empty_key: false,
+    empty_as_text: &[],
+    interval: None,
+    row_limit: None,
     together: None,
     immutable: false,
     counted: None,

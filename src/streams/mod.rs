@@ -6,15 +6,18 @@
 mod about_issues;
 mod cut;
 mod def;
+pub mod defined;
 mod event_part;
 mod explore;
 mod integration;
+pub mod interval;
 mod issue;
 mod monitoring;
 mod organization;
 mod people;
 pub mod personal;
 mod project;
+pub mod query;
 mod release;
 mod replay;
 mod statistics;
@@ -100,9 +103,14 @@ pub static PROJECTS: &StreamDef = &STREAMS[0];
 /// Columns that tell a row from others in a message, where it has any of them.
 pub const IDENTIFIERS: &[&str] = &["id", "slug", "version", "shortId", "groupID"];
 
+/// Those of the table, and behind them those that the user has defined.
+pub fn all() -> impl Iterator<Item = &'static StreamDef> + Clone {
+    STREAMS.iter().chain(defined::defined())
+}
+
 /// The stream of that name.
 pub fn find(name: &str) -> Option<&'static StreamDef> {
-    STREAMS.iter().find(|def| def.name() == name)
+    all().find(|def| def.name() == name)
 }
 
 impl StreamDef {

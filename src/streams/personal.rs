@@ -12,6 +12,10 @@ pub const KEYS: &[&str] = &[
     "cookies",
     "inviterName",
 ];
+/// A column that is a person, if it is text, and whatever is below it in a path.
+pub const PERSON: &str = "user";
+/// Attributes of spans and logs that hold an address of a client.
+pub const ADDRESSES: &[&str] = &["client.address", "network.peer.address"];
 /// Keys that end so, in whatever case, hold personal data too, and show their object to be a person.
 pub const KEY_ENDING: &str = "email";
 /// Keys that show their object to be a person.

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use parking_lot::{Mutex, MutexGuard};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
-use tap_sentry_api::window::Window;
+use tap_sentry_api::window::{LEAST_WINDOW, Window};
 
 /// So many answers let a longer window be tried again, however often it was refused.
 const MOST_PATIENCE: usize = 64;
@@ -28,6 +28,8 @@ pub struct WindowLimit {
     learned: Mutex<Learned>,
     /// Longer windows are not asked for again, however many shorter ones were answered.
     most: TimeDelta,
+    /// Windows are not made smaller than this.
+    least: TimeDelta,
 }
 
 impl WindowLimit {
@@ -40,7 +42,24 @@ impl WindowLimit {
                 patience: 1,
             }),
             most,
+            least: LEAST_WINDOW,
         }
+    }
+
+    /// Windows are made so small, if need be.
+    #[must_use]
+    pub fn down_to(self, least: TimeDelta) -> Self {
+        Self { least, ..self }
+    }
+
+    /// Whether less of it may be asked for at once.
+    pub fn may_split(&self, window: Window) -> bool {
+        window.length() > self.least
+    }
+
+    /// What to ask for at once when this was too much.
+    pub fn half(&self, window: Window) -> TimeDelta {
+        window.half(self.least)
     }
 
     fn learned(&self) -> MutexGuard<'_, Learned> {
@@ -58,7 +77,7 @@ impl WindowLimit {
     /// The server has refused this window as too much. Returns the number of refusals in succession; windows of one
     /// length that are refused side by side count as one.
     pub fn refused(&self, window: Window) -> usize {
-        let half = window.half();
+        let half = self.half(window);
         let mut learned = self.learned();
         if learned.longest.is_none_or(|longest| half < longest) {
             if learned.longest.is_some() && learned.refusals == 0 {

@@ -198,13 +198,13 @@ pub async fn read<S: Source>(
                     kind: Kind::QueryTooLarge { .. },
                     ..
                 })) if let (Some(part), Some((_, limit))) = (part, window)
-                    && part.is_divisible() =>
+                    && limit.may_split(part) =>
                 {
                     let (stream, place) = source.name();
                     log::info!(target: stream, "{place}: the query for {part} is refused as too large; splitting the window");
                     let refusals = limit.refused(part);
                     // Half of it at most, whatever other lists have learned meanwhile.
-                    let half = part.half();
+                    let half = limit.half(part);
                     let pieces = limit.pieces(part).into_iter();
                     let pieces: Vec<_> = pieces.flat_map(|piece| piece.pieces(half)).collect();
                     due.extend(pieces.into_iter().rev().map(Some));

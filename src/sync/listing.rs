@@ -12,6 +12,7 @@ use crate::sync::records::Records;
 use crate::sync::row::{Bind, Reference, Row, identified, identity, instant, is_a_row};
 use crate::sync::session::Session;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,8 +23,12 @@ use tap_sentry_api::page_size::PAGE_SIZE;
 use tap_sentry_api::pages::Pages;
 use tap_sentry_api::params::{PROJECT_ID, Params};
 use tap_sentry_api::request::Page;
-use tap_sentry_api::window::Window;
+use tap_sentry_api::window::{Window, whole_second};
 use tap_sentry_json::{self as json, Document};
+
+/// So many rows are asked for from one start on, where the server answers a limited number: less than any limit, and a
+/// page far behind the first costs the server as much as all before it.
+const FROM_ONE_START: usize = 1_000;
 
 /// What is asked for, and what is made of its rows.
 pub struct Listing<'a> {
@@ -140,7 +145,10 @@ impl<'a> Listing<'a> {
         let window = window.filter(|_| endpoint.rows != Rows::Object);
         let client = self.session.client;
         let pages = Pages::new(client, endpoint, self.context.clone(), query, window);
-        let pages = pages.looked_into(self.node.depth());
+        let mut pages = pages.looked_into(self.node.depth());
+        if def.interval.is_some() {
+            pages = pages.of_one_window();
+        }
         match self.probe {
             Some(rows) => pages.probing(rows),
             None if self.owners.is_some() => pages.of_full_size(),
@@ -315,6 +323,12 @@ impl<'a> Listing<'a> {
             .first()
             .zip(places.last())
             .and_then(|(first, last)| Some((at(first)?, at(last)?)));
+        // What is sorted otherwise cannot be gone on with from its last row.
+        let is_gone_on_with = def.row_limit.is_some() && def.interval.is_none();
+        if is_gone_on_with && !places.iter().filter_map(at).is_sorted() {
+            let text = "the rows are not in the order of their time, by which they were asked for";
+            return Err(Kind::Body(text.to_owned()));
+        }
         if self.want_instants {
             for (row, place) in read.page.rows.iter_mut().zip(&places) {
                 row.instant = at(place).map(|instant| instant.timestamp());
@@ -378,6 +392,9 @@ impl Source for Listing<'_> {
             listing: self,
             pages: self.pages(window),
             done: false,
+            window,
+            rows: 0,
+            last: None,
         }
     }
 
@@ -395,6 +412,47 @@ pub struct ListingPass<'a> {
     listing: &'a Listing<'a>,
     pages: Pages<'a>,
     done: bool,
+    /// What is asked for now.
+    window: Option<Window>,
+    /// So many rows of it have come.
+    rows: usize,
+    /// When the last of them happened.
+    last: Option<DateTime<Utc>>,
+}
+
+impl ListingPass<'_> {
+    /// Where a server answers so many rows of a window and no more, asks for the rest in a window of its own: it begins in the
+    /// second of the last row, all of whose rows come again.
+    fn go_on(&mut self) -> Result<(), ApiError> {
+        let def = self.listing.node.def;
+        let Some(limit) = def.row_limit else {
+            return Ok(());
+        };
+        if self.rows >= FROM_ONE_START
+            && def.interval.is_none()
+            && let (Some(window), Some(last)) = (self.window, self.last)
+            && whole_second(last) > window.start
+            && self.pages.unreadable().is_empty()
+        {
+            let rest = Window {
+                start: whole_second(last),
+                ..window
+            };
+            self.window = Some(rest);
+            self.pages = self.listing.pages(self.window);
+            self.rows = 0;
+        }
+        if self.rows < limit {
+            return Ok(());
+        }
+        let what = def
+            .interval
+            .map_or("one second", |_| "one of its intervals");
+        let kind = Kind::Body(format!(
+            "{what} has {limit} rows or more, of which the server answers no more; make the query narrower"
+        ));
+        Err(self.pages.failed(kind))
+    }
 }
 
 impl Pass for ListingPass<'_> {
@@ -422,6 +480,7 @@ impl Pass for ListingPass<'_> {
             session.skip(skip).await?;
             return Ok(None);
         }
+        self.go_on()?;
         while let Some(mut page) = self.pages.next().await? {
             let read = self.listing.read(&mut page, self.pages.page());
             let read = read.and_then(|read| {
@@ -435,6 +494,8 @@ impl Pass for ListingPass<'_> {
                     continue;
                 }
             };
+            self.rows += read.answered;
+            self.last = read.page.edges.map(|(_, last)| last).or(self.last);
             self.done |= read.is_past;
             self.listing.listed(read.slugs);
             self.listing.send(read.batches, page).await?;

@@ -254,12 +254,23 @@ impl<'a> Sync<'a> {
         projects: Option<&[Reference]>,
     ) -> Result<(), Stop> {
         let (settings, bookmarks) = (&self.session.settings, &self.bookmarks);
+        let everything = settings.projects.is_everything();
         let groups = match projects {
+            Some(projects) if node.def.interval.is_some() && !everything => {
+                match Group::together(node, context, projects, settings, bookmarks) {
+                    Ok(group) => group.into_iter().collect(),
+                    Err(reason) => return Ok(self.session.gap(node, context, reason).await?),
+                }
+            }
+            // Numbers of one project are no part of those of all.
+            _ if everything && node.def.interval.is_some() => {
+                vec![Group::unlisted(node, context, settings, bookmarks)]
+            }
             _ if !node.def.endpoint.names_projects() => {
                 vec![Group::one(node, context.clone(), settings, bookmarks)]
             }
             Some(projects) => plan::groups_or_every(node, context, projects, settings, bookmarks),
-            None if settings.projects.is_everything() => {
+            None if everything => {
                 vec![Group::unlisted(node, context, settings, bookmarks)]
             }
             None => {

@@ -3,7 +3,7 @@
 use crate::settings::Settings;
 use crate::singer::catalog::{Selected, Selection};
 use crate::singer::state::{Bookmarks, Partition};
-use crate::streams::{Replication, STREAMS, StreamDef};
+use crate::streams::{self, Replication, StreamDef};
 use crate::sync::intervals;
 use crate::sync::row::Reference;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -93,22 +93,19 @@ impl Node {
 
 /// The selected streams as a tree, with the parents that they need.
 pub fn tree(selection: Selection) -> Vec<Node> {
-    let mut selected: Vec<Option<Selected>> = STREAMS.iter().map(|_| None).collect();
+    let mut selected: Vec<Option<Selected>> = streams::all().map(|_| None).collect();
     for stream in selection.0 {
-        let i = STREAMS
-            .iter()
-            .position(|def| def.name() == stream.def.name());
+        let i = streams::all().position(|def| def.name() == stream.def.name());
         selected[i.expect("selected streams are of the table")] = Some(stream);
     }
-    STREAMS
-        .iter()
+    streams::all()
         .filter(|def| def.parent.is_none())
         .filter_map(|def| subtree(def, &mut selected))
         .collect()
 }
 
 fn subtree(def: &'static StreamDef, selected: &mut [Option<Selected>]) -> Option<Node> {
-    let i = STREAMS.iter().position(|d| d.name() == def.name())?;
+    let i = streams::all().position(|d| d.name() == def.name())?;
     let emit = selected[i].take();
     let below = def.children().filter_map(|child| subtree(child, selected));
     let (cuts, children): (Vec<_>, Vec<_>) = below.partition(|node| node.def.cut.is_some());
@@ -261,6 +258,36 @@ impl Group {
         }
     }
 
+    /// The organization itself, of these projects alone: what is computed of all of them has one bookmark. `None`: of no project.
+    ///
+    /// # Errors
+    /// When one request cannot name them.
+    pub fn together(
+        node: &Node,
+        organization: &Params,
+        projects: &[Reference],
+        settings: &Settings,
+        bookmarks: &Bookmarks,
+    ) -> Result<Option<Self>, &'static str> {
+        let places = projects
+            .iter()
+            .map(|project| organization.with(&project.bind));
+        let mut parts = nameable(places.collect()).into_iter();
+        let Some(places) = parts.next() else {
+            return Ok(None);
+        };
+        if parts.next().is_some() {
+            return Err(
+                "an aggregate is of all chosen projects in one request, which cannot name so many; choose fewer, or all",
+            );
+        }
+        let ids = places.iter().filter_map(|place| place.get(PROJECT_ID));
+        Ok(Some(Self {
+            projects: ids.map(str::to_owned).collect(),
+            ..Self::one(node, organization.clone(), settings, bookmarks)
+        }))
+    }
+
     /// Two groups or more of the same places, none of which is more than one request can name.
     pub fn split(self) -> Vec<Self> {
         let half = self.places.len().div_ceil(2);
@@ -380,14 +407,23 @@ pub fn windows(node: &Node, starts: &Starts, settings: &Settings) -> Vec<Window>
     if let Some(sums) = node.def.windows().and_then(|windows| windows.sums) {
         return intervals::of_run(sums, from, settings);
     }
+    // An interval is asked for once it is over, from its start on.
+    let interval = node.def.interval;
+    let aligned = |at| interval.map_or(at, |interval| interval.floor(at));
+    let low = aligned(low);
+    let end = aligned(
+        settings
+            .end
+            .min(interval.map_or(settings.end, |_| settings.now)),
+    );
     let whole = Window {
-        start: from.min(settings.end),
-        end: settings.end,
+        start: aligned(from).min(end),
+        end,
     };
     let mut windows = match node.def.windows() {
         Some(of) if of.windowed => {
             // What is older than the usual retention is mostly empty: one span, to be probed before it is cut.
-            let recent = (settings.now - RETENTION).clamp(whole.start, whole.end);
+            let recent = aligned(settings.now - RETENTION).clamp(whole.start, whole.end);
             let old = Window {
                 end: whole_second(recent),
                 ..whole
@@ -415,7 +451,7 @@ pub fn windows(node: &Node, starts: &Starts, settings: &Settings) -> Vec<Window>
         }
         _ => vec![whole],
     };
-    if windows.is_empty() && low < settings.end {
+    if windows.is_empty() && low < end {
         windows.push(whole);
     }
     if let Some(first) = windows.first_mut() {

@@ -6,6 +6,7 @@
 use crate::report::run::Skip;
 use crate::singer::queue::{Closed, Event};
 use crate::singer::state::{Bookmarks, Checkpoint, Partition};
+use crate::streams::query::INTERVAL_START;
 use crate::streams::{PROJECTS, Search, StreamDef, Windows};
 use crate::sync::children::{Children, VanishedChild};
 use crate::sync::failure::{Failure, Stop, reason};
@@ -94,7 +95,10 @@ impl<'a> GroupSync<'a> {
             counts.plan(self.node, &self.group.starts, self.context, settings.end);
         }
         let nothing_listed = searches.is_empty();
-        let limit = |search| (search, WindowLimit::new(settings.window));
+        let limit = |search| {
+            let limit = WindowLimit::new(settings.window);
+            (search, limit.down_to(self.node.def.least_window()))
+        };
         let listed = ListedWindows {
             searches: searches.into_iter().map(limit).collect(),
             children: Children::new(self.session, &self.node.children, self.context, self.group),
@@ -177,7 +181,10 @@ impl<'a> GroupSync<'a> {
         vanished: Vec<VanishedChild<'a>>,
     ) -> Result<(), Stop> {
         let settings = &self.session.settings;
-        let limit = |search| (search, WindowLimit::new(settings.window));
+        let limit = |search| {
+            let limit = WindowLimit::new(settings.window);
+            (search, limit.down_to(self.node.def.least_window()))
+        };
         let listed_windows = ListedWindows {
             searches: self.windows.searches.iter().map(limit).collect(),
             children: Children::new(self.session, &self.node.children, self.context, self.group),
@@ -263,6 +270,7 @@ pub async fn has_rows(
             kind: Kind::QueryTooLarge { .. },
             ..
         })) => Ok(true),
+        Err(Failure::Api(error)) if is_before_retention(def, &error) => Ok(false),
         Err(failure) => tolerate(search, def, failure).map(|()| false),
     }
 }
@@ -320,7 +328,9 @@ impl<'a> ListedWindows<'a> {
                 let probes = self.searches.iter();
                 let probes = probes.map(|(search, _)| self.group.has_rows(search, window));
                 if try_join_all(probes).await?.contains(&true) {
-                    for half in window.halves() {
+                    let interval = self.group.node.def.interval;
+                    let halves = interval.map_or_else(|| window.halves(), |one| one.halves(window));
+                    for half in halves {
                         self.sync_window(half).await?;
                     }
                     return Ok(());
@@ -480,6 +490,29 @@ impl<'a> ListedWindows<'a> {
         limit: &WindowLimit,
         window: Window,
     ) -> Result<Vec<Reference>, Failure> {
+        let GroupSync { node, context, .. } = self.group;
+        let Some(interval) = node.def.interval else {
+            return self
+                .search_at((*context).clone(), search, limit, window)
+                .await;
+        };
+        let mut listed = Vec::new();
+        for window in window.pieces(interval.length()) {
+            let start = format_instant(window.start);
+            let place = context.with(&[(INTERVAL_START, start)]);
+            listed.extend(self.search_at(place, search, limit, window).await?);
+        }
+        Ok(merged(listed.into_iter()))
+    }
+
+    /// The same with the columns that a place gives.
+    async fn search_at(
+        &self,
+        place: Params,
+        search: &Search,
+        limit: &WindowLimit,
+        window: Window,
+    ) -> Result<Vec<Reference>, Failure> {
         let GroupSync {
             session,
             node,
@@ -487,7 +520,7 @@ impl<'a> ListedWindows<'a> {
             group,
             ..
         } = self.group;
-        let mut listing = Listing::new(session, node, (*context).clone());
+        let mut listing = Listing::new(session, node, place);
         listing.query = search.parameters();
         listing.projects = &group.projects;
         listing.emit &= group
@@ -514,6 +547,9 @@ impl<'a> ListedWindows<'a> {
             Ok(seen) => seen,
             // What answers a first page is known to the server.
             Err(failure) if !found.is_empty() => return Err(failure),
+            Err(Failure::Api(error)) if is_before_retention(node.def, &error) => {
+                return Ok(Vec::new());
+            }
             Err(failure) => {
                 tolerate(search, node.def, failure)?;
                 return Ok(Vec::new());
@@ -542,6 +578,13 @@ fn merged(rows: impl Iterator<Item = Reference>) -> Vec<Reference> {
         }
     }
     merged
+}
+
+/// Whether a window is refused because it is older than what the server keeps. Lists that have a limit of rows say so; others
+/// answer with nothing.
+fn is_before_retention(def: &StreamDef, error: &ApiError) -> bool {
+    def.row_limit.is_some()
+        && matches!(&error.kind, Kind::Status { status: 400, detail, .. } if detail.contains("Invalid date range"))
 }
 
 /// An older server does not know an optional search.

@@ -29,6 +29,7 @@ mod discovery;
 mod dsl;
 mod environment;
 mod event_parts;
+mod explore;
 mod flattening;
 mod fuzz;
 mod gaps;

@@ -215,6 +215,11 @@ impl Client {
         }
     }
 
+    /// What a request was answered with is an error, for whoever looked into it.
+    pub(crate) fn gave(&self, request: &Request, kind: Kind) -> ApiError {
+        self.failed(request.endpoint, &self.url(request, false), kind)
+    }
+
     fn scopes(&self) -> MutexGuard<'_, Vec<&'static [&'static str]>> {
         self.scopes.lock()
     }

@@ -85,10 +85,11 @@ pub enum Class {
     Stats,
     ProjectStats,
     Keys,
+    Explore,
 }
 
 impl Class {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Default,
         Self::Releases,
         Self::Members,
@@ -98,6 +99,7 @@ impl Class {
         Self::Stats,
         Self::ProjectStats,
         Self::Keys,
+        Self::Explore,
     ];
 
     pub fn name(self) -> &'static str {
@@ -111,6 +113,7 @@ impl Class {
             Self::Stats => "stats",
             Self::ProjectStats => "project stats",
             Self::Keys => "keys",
+            Self::Explore => "explore",
         }
     }
 
@@ -124,6 +127,7 @@ impl Class {
             Self::IssueDetail | Self::EventDetail | Self::ProjectStats => (5, second, 25),
             Self::ProjectEvents => (60, Duration::from_secs(60), 1),
             Self::Stats => (20, second, 25),
+            Self::Explore => (30, second, 15),
         }
     }
 }

@@ -51,6 +51,8 @@ pub struct Pages<'a> {
     done: bool,
     /// A list of more pages is wrong.
     most: usize,
+    /// It means nothing in smaller windows.
+    of_one_window: bool,
     /// The question for the page under way.
     asking: Option<Asking<'a>>,
 }
@@ -88,6 +90,7 @@ impl<'a> Pages<'a> {
             empty: 0,
             done: false,
             most: usize::MAX,
+            of_one_window: false,
             asking: None,
         }
     }
@@ -104,6 +107,18 @@ impl<'a> Pages<'a> {
     pub fn looked_into(mut self, depth: usize) -> Self {
         self.depth = self.depth.max(depth);
         self
+    }
+
+    /// Its rows are computed for the window: a smaller one is another question.
+    #[must_use]
+    pub fn of_one_window(mut self) -> Self {
+        self.of_one_window = true;
+        self
+    }
+
+    /// The list has failed for this reason, at the page that came last.
+    pub fn failed(&self, kind: Kind) -> ApiError {
+        self.client.gave(&self.request(), kind)
     }
 
     /// Asks for so many rows, to see whether there is any.
@@ -278,7 +293,7 @@ impl<'a> Pages<'a> {
     }
 
     fn divisible(&self) -> bool {
-        self.window.is_some_and(|window| window.is_divisible())
+        !self.of_one_window && self.window.is_some_and(|window| window.is_divisible())
     }
 
     /// How often a page that may be too much is asked for again as it is: once, so that a moment's trouble makes no

@@ -3,7 +3,7 @@
 use crate::time::format_instant;
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 
-/// Windows are not made smaller than this, however often the server refuses them.
+/// Windows are not made smaller than this, however often the server refuses them; but see those who say otherwise.
 pub const LEAST_WINDOW: TimeDelta = TimeDelta::hours(1);
 
 /// A half-open span of time: `start <= t < end`.
@@ -31,9 +31,9 @@ impl Window {
         self.length() > LEAST_WINDOW
     }
 
-    /// What to ask for at once when this was too much: half of it, in whole seconds.
-    pub fn half(&self) -> TimeDelta {
-        TimeDelta::seconds(self.length().num_seconds() / 2).max(LEAST_WINDOW)
+    /// What to ask for at once when this was too much: half of it, in whole seconds, but not less than that.
+    pub fn half(&self, least: TimeDelta) -> TimeDelta {
+        TimeDelta::seconds(self.length().num_seconds() / 2).max(least)
     }
 
     /// Two halves at a whole second.

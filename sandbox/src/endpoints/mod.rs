@@ -2,6 +2,7 @@
 
 mod environments;
 mod events;
+mod explore;
 mod issues;
 mod keys;
 mod lists;
@@ -102,6 +103,7 @@ fn own() -> Vec<Endpoint> { endpoints! {
     "/organizations/{org}/shortids/{short}/"            Default       EVENT_READ   => issues::by_short_id;
     "/organizations/{org}/releases/"                    Releases      RELEASES     => releases::list;
     "/organizations/{org}/releases/{version}/"          Default       RELEASES     => releases::detail;
+    "/organizations/{org}/events/"                      Explore       ORG_READ     => explore::answer;
     "/organizations/{org}/stats_v2/"                    StatsV2       ORG_READ     => statistics::answer;
     "/organizations/{org}/stats-summary/"               Default       ORG_READ     => summary::answer;
     "/organizations/{org}/stats/"                       Default       ORG_READ     => stats::organization;

@@ -153,6 +153,7 @@ fn search(call: &Call<'_>, projects: &BTreeSet<u64>, trim: &Trim) -> Result<Repl
         next: slice.next,
         hits,
         envelope: None,
+        beside: None,
     }))
 }
 

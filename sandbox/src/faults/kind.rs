@@ -78,6 +78,8 @@ pub enum FaultKind {
     EndEarly,
     /// The last row of a page that is not the last page is on no page.
     LoseRow,
+    /// The rows of a page, the last one first.
+    Backwards,
     /// An object instead of a list, a list instead of an object.
     WrongShape,
     /// The body `null`.

@@ -26,6 +26,7 @@ pub(crate) fn spoil_reply(
         {
             return Err(status_problem(*status));
         }
+        FaultKind::Backwards => rows.reverse(),
         FaultKind::Keyless { row, key, null } => {
             for one in rows.iter_mut().filter(|one| one.contains(row.as_str())) {
                 let mut value: Map<String, Value> =

@@ -3,6 +3,7 @@
 use crate::synthetic::mixed_id;
 use crate::world::data::World;
 use crate::world::event::Event;
+use crate::world::explored::Explored;
 use crate::world::issue::{Issue, Kind, ReleaseForm, Status};
 use crate::world::key::{ClientKey, KeyLimit};
 use crate::world::monitor::Monitor;
@@ -39,6 +40,28 @@ impl World {
         });
         self.add_key(id, "Default", None);
         id
+    }
+
+    /// An item of `spans`, `logs` or another dataset, with its values by the names of fields.
+    ///
+    /// # Panics
+    /// When the values are no object.
+    pub fn explore(
+        &mut self,
+        dataset: &str,
+        project: u64,
+        timestamp: DateTime<Utc>,
+        values: Value,
+    ) {
+        let Value::Object(values) = values else {
+            panic!("values by the names of fields");
+        };
+        self.explored.push(Explored {
+            dataset: dataset.to_owned(),
+            project,
+            timestamp,
+            values,
+        });
     }
 
     /// A client key. Returns its public part, which the API calls its id.

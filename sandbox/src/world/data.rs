@@ -1,6 +1,7 @@
 //! The tables of the data, and how they are looked up.
 
 use crate::seconds::Seconds;
+use crate::world::explored::Explored;
 use crate::world::issue::{Issue, Kind};
 use crate::world::key::ClientKey;
 use crate::world::monitor::Monitor;
@@ -38,6 +39,10 @@ pub struct World {
     pub keys: Vec<ClientKey>,
     pub monitors: Vec<Monitor>,
     pub sessions: Vec<Sessions>,
+    /// What the explore endpoint finds, beside the errors of issues.
+    pub explored: Vec<Explored>,
+    /// How many rows it answers at most, without a word on those behind.
+    pub explore_rows: usize,
     /// Names of lists of `lists/` that the server or the plan lacks.
     pub lacks: BTreeSet<String>,
 }

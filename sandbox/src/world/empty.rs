@@ -56,6 +56,8 @@ impl World {
             keys: Vec::new(),
             monitors: Vec::new(),
             sessions: Vec::new(),
+            explored: Vec::new(),
+            explore_rows: 10_000,
             lacks: BTreeSet::new(),
         };
         let all: Vec<&str> = READ_SCOPES.into_iter().chain(["org:write"]).collect();
