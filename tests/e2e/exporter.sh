@@ -30,8 +30,9 @@ debian() {
 }
 check "unpacked: Debian's prometheus, promtool and prometheus-pushgateway" debian prometheus prometheus-pushgateway
 bin=$debian/usr/bin
-chromium() { command -v chromium || { [ "$(id -u)" = 0 ] && apt update && apt install -y --no-install-recommends chromium && command -v chromium; }; }
-check "installed: chromium" chromium
+# `command -v` would find a function of that name.
+browser() { type -P chromium || { [ "$(id -u)" = 0 ] && apt update && apt install -y --no-install-recommends chromium && type -P chromium; }; }
+check "installed: chromium" browser
 ensurepip
 pins="prometheus_client==0.26.0 bcrypt==4.3.0"
 venv() {
