@@ -55,6 +55,13 @@ pub fn ids(sentry: &Sandbox) -> (BTreeSet<String>, usize) {
     (ids.collect(), outcomes.of("span").count())
 }
 
+/// A request of one span with a text of so many bytes.
+fn large(id: u8, bytes: usize) -> Vec<u8> {
+    let mut span = span(1, id, 0);
+    span.attributes = vec![text("large", &"x".repeat(bytes))];
+    spans(vec![span])
+}
+
 #[test]
 fn a_kill_loses_nothing() {
     let sentry = sentry();
@@ -160,22 +167,17 @@ fn a_full_spool_is_told_as_clients_understand_it() {
     let settings = settings(&sentry, &folder, &more);
     down(&sentry);
     let bridge = Bridge::start(&settings);
-    let large = |id| {
-        let mut span = span(1, id, 0);
-        span.attributes = vec![text("large", &"x".repeat(12_000))];
-        spans(vec![span])
-    };
     for id in 1..=4 {
-        bridge.take(&large(id));
+        bridge.take(&large(id, 12_000));
     }
-    let answer = bridge.send(&large(5));
+    let answer = bridge.send(&large(5, 12_000));
     assert_eq!(
         (answer.status, answer.retry_after.as_deref()),
         (429, Some("2"))
     );
     up(&sentry);
     bridge.until("sentry_otlp_spool_requests", 0);
-    bridge.take(&large(5));
+    bridge.take(&large(5, 12_000));
     delivered(bridge);
     assert_eq!(ids(&sentry).0.len(), 5);
 }
@@ -303,13 +305,8 @@ fn several_exporters_are_all_safe_or_none() {
     let mut all = config(&json!({}));
     all["exporters"] = exporters;
     let bridge = Bridge::with(&all);
-    let large = |id| {
-        let mut span = span(1, id, 0);
-        span.attributes = vec![text("large", &"x".repeat(5_000))];
-        spans(vec![span])
-    };
-    bridge.take(&large(1));
-    assert_eq!(bridge.send(&large(2)).status, 429);
+    bridge.take(&large(1, 5_000));
+    assert_eq!(bridge.send(&large(2, 5_000)).status, 429);
     up(&sentry);
     bridge.until("sentry_otlp_spool_requests", 0);
     bridge.delivered();
