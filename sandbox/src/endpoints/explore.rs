@@ -43,6 +43,7 @@ const FIELDS: &[(&str, &[(&str, &str)])] = &[
             ("sentry.item_id", "string"),
             ("message", "string"),
             ("severity", "string"),
+            ("timestamp_precise", "number"),
             ("trace", "string"),
         ],
     ),
@@ -203,6 +204,10 @@ fn value(call: &Call<'_>, item: &Explored, name: &str) -> Option<Value> {
         "timestamp" => {
             let text = item.timestamp.to_rfc3339_opts(SecondsFormat::Secs, false);
             Some(json!(text))
+        }
+        // In nanoseconds.
+        "timestamp_precise" if item.dataset == "logs" => {
+            Some(json!(item.timestamp.timestamp_nanos_opt()))
         }
         "project.id" => Some(json!(item.project)),
         "project" => Some(json!(call.world.project(item.project)?.slug)),

@@ -140,3 +140,36 @@ fn rows_with_a_time_are_newest_first_and_a_window_holds_both_its_ends() {
         .unwrap_or_default();
     assert!(!replays.is_empty() && replays.iter().all(|row| row.get("$at").is_none()));
 }
+
+#[test]
+fn a_tag_of_an_issue_is_told_alone() {
+    let mut world = World::empty(now());
+    let project = world.add_project("api");
+    let issue = world.add_issue(project, "an issue");
+    let sandbox = start(world);
+    let tag = |key: &str| {
+        let path = format!("/organizations/acme/issues/{issue}/tags/{key}/");
+        get(&sandbox, &path)
+    };
+    let browser = tag("browser").json();
+    assert_eq!(
+        (&browser["totalValues"], &browser["topValues"][0]["count"]),
+        (&json!(7), &json!(4))
+    );
+    assert_eq!(tag("planet").status, 404);
+}
+
+#[test]
+fn what_is_of_no_project_is_listed_with_each() {
+    let sandbox = seeded();
+    let of = |query: &str| {
+        let path = format!("/organizations/acme/workflows/?{query}");
+        ids(&walk(&sandbox, &path))
+    };
+    assert_eq!(of("project=2"), ["2002", "2990"]);
+    assert_eq!(of("project=3"), ["2990", "2003"]);
+    let (start, end) = (now() - chrono::TimeDelta::days(9), now());
+    let world = sandbox.world();
+    let expected = world.expected("workflows", Some(3), start, end);
+    assert_eq!(expected, ["2003", "2990"].map(str::to_owned).into());
+}
