@@ -139,6 +139,17 @@ unknown = [s["tap_stream_id"] for s in catalog["streams"] if s["tap_stream_id"] 
 if unknown:
     print("note: streams whose truth sentry_api.py does not read:", ", ".join(unknown))
 PY
+# selected CATALOG: the same with every stream selected.
+selected() {
+  "$python" -c "
+import json, sys
+catalog = json.load(open(sys.argv[1]))
+for stream in catalog['streams']:
+    for entry in stream['metadata']:
+        if entry['breadcrumb'] == []:
+            entry['metadata']['selected'] = True
+json.dump(catalog, sys.stdout)" "$1"
+}
 sync() { "$tap" --config "$work/$1.config.json" --catalog "$work/catalog.json" "${@:2}"; }
 
 # The two streams of one call per row would only take time.
@@ -386,14 +397,18 @@ for version in duckdb duckdb-new; do
 done
 
 stage "Sentry's own command line"
-recent() { "$tap" --config "$work/recent.config.json" --catalog "$work/catalog-bulk.json" >"$work/recent.jsonl"; }
+# Every stream, those of the setting `explore` too.
+recent() {
+  "$tap" --config "$work/recent.config.json" --discover >"$work/discovered-recent.json" && selected "$work/discovered-recent.json" >"$work/catalog-recent.json" &&
+    "$tap" --config "$work/recent.config.json" --catalog "$work/catalog-recent.json" >"$work/recent.jsonl"
+}
 # Both ask a server of 2026, which alone takes a missing project for all; pedantic, so that no parameter is passed over.
 from_sentry() {
   local end
   end=$(now)
   serve recent --server 2026 --pedantic
   # shellcheck disable=SC2154
-  config recent base_url="$url_recent" end_date="$end"
+  config recent base_url="$url_recent" end_date="$end" explore="$("$python" "$here/sentry_cli.py" explore)"
   check "the tap ends with 0, from a server of 2026" recent
   mkdir "$work/home"
   lines "sentry-cli" env HOME="$work/home" SENTRY_CLI="$sentry_cli" SENTRY_URL="$url_recent" SENTRY_AUTH_TOKEN="$token" SENTRY_ORG="$organization" \
