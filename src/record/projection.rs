@@ -35,6 +35,9 @@ pub enum RowError {
 type Source = (usize, &'static [&'static str]);
 
 const MIB: usize = 1 << 20;
+/// A derived part of the key that has no value. Sentry's own word for it, where it counts outcomes: targets that write CSV take
+/// an empty text for null, which no key can be.
+const NOTHING: &str = "none";
 
 /// How rows of one stream become records.
 #[derive(Debug)]
@@ -47,7 +50,7 @@ pub struct Projection {
     pub(super) cut: Option<CutColumns>,
     /// Where each part of the primary key is found; `None`: a column of the context.
     key: Vec<(&'static str, Option<Vec<Source>>)>,
-    /// The columns that are found elsewhere in the row, where, and whether they are empty where there is nothing.
+    /// The columns that are found elsewhere in the row, where, and whether they are [`NOTHING`] where there is nothing.
     derived: Vec<(Property, Vec<Source>, bool)>,
     /// The parts of the key that are an empty text where there is nothing, and their slots.
     texts: Vec<(Property, usize)>,
@@ -108,8 +111,8 @@ impl Projection {
             if let Some(property) = columns.get_mut(column)
                 && let Some(schema) = property.schema.take()
             {
-                let empty = def.empty_key && def.key.contains(column);
-                derived.push((Property::new(column, Some(schema)), sources, empty));
+                let named = def.empty_key && def.key.contains(column);
+                derived.push((Property::new(column, Some(schema)), sources, named));
             }
         }
         let mut texts = Vec::new();
@@ -262,7 +265,15 @@ impl Projection {
             }
             key.update(&[0]);
             // Written alike, and so the same.
-            key.update(if value == b"null" { br#""""# } else { value });
+            match value {
+                b"null" if self.def.is_derived(name) => {
+                    for part in [r#"""#, NOTHING, r#"""#] {
+                        key.update(part.as_bytes());
+                    }
+                }
+                b"null" => key.update(br#""""#),
+                value => key.update(value),
+            }
         }
 
         self.close(lines, body, record)?;
@@ -306,17 +317,17 @@ impl Projection {
         } else {
             writer.row(&self.columns, row, first);
         }
-        for (column, sources, empty) in &self.derived {
+        for (column, sources, named) in &self.derived {
             if let Some(found) = found(doc, &writer.slots, sources) {
                 writer.derived(column, found, first);
-            } else if *empty {
-                writer.empty(column, first);
+            } else if *named {
+                writer.text(column, NOTHING, first);
             }
         }
         for (column, slot) in &self.texts {
             match writer.slots[*slot].filter(|value| doc.text(*value) != b"null") {
                 Some(value) => writer.derived(column, value, first),
-                None => writer.empty(column, first),
+                None => writer.text(column, "", first),
             }
         }
         writer.slots

@@ -3,16 +3,17 @@
 use crate::streams::def::{
     Derived, FULL_TABLE, Replication, Search, Span, StreamDef, Sums, Windows,
 };
+use crate::streams::interval::Interval;
 use crate::streams::project::OF_A_PROJECT;
 use tap_sentry_api::endpoint::{Class, Endpoint, LIST, Rows};
 
 /// What every list of sums has in its path or query, as columns.
-const INTERVAL_COLUMNS: &[&str] = &["organization_slug", Sums::LENGTH, Sums::START];
+const INTERVAL_COLUMNS: &[&str] = &["organization_slug", Sums::LENGTH, Interval::START];
 
 /// By the start of the interval. `full`: as [`Sums`] has it.
 const fn by_interval(full: usize) -> Replication {
     Replication::Incremental {
-        key: Sums::START,
+        key: Interval::START,
         refresh: false,
         windows: Some(Windows {
             windowed: false,
@@ -74,7 +75,7 @@ pub const ORGANIZATION_STATS: StreamDef = StreamDef {
         "outcome",
         "reason",
         Sums::LENGTH,
-        Sums::START,
+        Interval::START,
     ],
     columns: INTERVAL_COLUMNS,
     derived: &[
@@ -105,7 +106,7 @@ pub const ORGANIZATION_STATS_SUMMARY: StreamDef = StreamDef {
         ..SUMS
     },
     schema: include_str!("../../schemas/organization_stats_summary.json"),
-    key: &["organization_slug", "id", Sums::LENGTH, Sums::START],
+    key: &["organization_slug", "id", Sums::LENGTH, Interval::START],
     columns: INTERVAL_COLUMNS,
     // 10,000 sums, of which a project may have one for each of 7 outcomes of some 25 categories.
     replication: by_interval(50),
@@ -141,12 +142,12 @@ pub const PROJECT_STATS: StreamDef = StreamDef {
         ..LIST
     },
     schema: include_str!("../../schemas/project_stats.json"),
-    key: &["project_id", "stat", Sums::LENGTH, Sums::START],
+    key: &["project_id", "stat", Sums::LENGTH, Interval::START],
     parent: Some(OF_A_PROJECT),
     columns: &["organization_slug", "project_id", "stat", Sums::LENGTH],
-    pair: Some([Sums::START, "count"]),
+    pair: Some([Interval::START, "count"]),
     replication: Replication::Incremental {
-        key: Sums::START,
+        key: Interval::START,
         refresh: false,
         windows: Some(Windows {
             windowed: false,
@@ -191,7 +192,7 @@ pub const SESSIONS: StreamDef = StreamDef {
         "environment",
         "status",
         Sums::LENGTH,
-        Sums::START,
+        Interval::START,
     ],
     columns: INTERVAL_COLUMNS,
     derived: &[

@@ -3,6 +3,7 @@
 //! An answer that is full may lack rows, and does not say so. Then the projects are asked for apart, and what a single
 //! project has too much of is a gap.
 
+use crate::streams::interval::Interval;
 use crate::streams::{Search, Sums};
 use crate::sync::failure::Failure;
 use crate::sync::list::{self, Whole};
@@ -24,10 +25,10 @@ pub fn listing<'a>(
     (sums, search): (Sums, &Search),
     interval: Window,
 ) -> Listing<'a> {
-    let length = session.settings.stats_interval.name;
+    let length = session.settings.stats_interval.name();
     let place = context.with(&search.parameters()).with(&[
         (Sums::LENGTH, length.to_owned()),
-        (Sums::START, format_instant(interval.start)),
+        (Interval::START, format_instant(interval.start)),
     ]);
     let asked = Window {
         end: interval.end - TimeDelta::seconds(1),

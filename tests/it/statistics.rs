@@ -75,7 +75,7 @@ fn sums_are_those_of_their_interval(#[case] interval: &str, #[case] seconds: i64
     for one in &sentry.world().outcomes {
         if one.project == api && one.outcome == "rate_limited" && one.category == "transaction" {
             let start = one.second - one.second.rem_euclid(seconds);
-            let reason = one.reason.clone().unwrap_or_default();
+            let reason = one.reason.clone().unwrap_or("none".to_owned());
             *expected.entry((start, reason)).or_default() += 3;
         }
     }
