@@ -9,12 +9,12 @@
 use crate::record::cut_columns::CutColumns;
 use crate::record::flatten::Flattener;
 use crate::record::frame::Frame;
-use crate::record::lines::{Batch, Lines, Row};
+use crate::record::lines::{Batch, Content, Lines, Row};
 use crate::record::mask::Mask;
 use crate::record::notes::Notes;
 use crate::record::schema::{Properties, Property};
 use crate::record::value::{SLOTS, ValueWriter};
-use crate::streams::{Derived, StreamDef};
+use crate::streams::{Derived, STREAMS, StreamDef};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -62,6 +62,8 @@ pub struct Projection {
     mask: Option<Mask>,
     flattener: Option<Flattener>,
     version: Option<i64>,
+    /// Tells it from other streams of the same identity.
+    bit: u64,
     /// Bytes of text, and pieces, that the last answer's lines had for each MiB of it.
     size: [AtomicUsize; 2],
 }
@@ -130,7 +132,10 @@ impl Projection {
         });
         let pair = pair.collect();
         debug_assert!(slots <= SLOTS);
+        let mut cuts = STREAMS.iter().filter(|other| other.cut.is_some());
+        let place = cuts.position(|other| other.name() == def.name());
         Self {
+            bit: place.map_or(1, |place| 2 << place),
             def,
             envelope: format!(r#"{{"type":"RECORD","stream":"{}","record":"#, def.name()),
             columns,
@@ -194,7 +199,10 @@ impl Projection {
             let value = context(column).map_or(Value::Null, Value::from);
             let _ = write!(head, "{comma}{}:{value}", Value::from(*column));
         }
-        let mut key_seed = self.def.name().as_bytes().to_vec();
+        // What is cut has the identity of the row that it is cut from.
+        let parent = self.def.parent.filter(|_| self.cut.is_some());
+        let stream = parent.map_or(self.def.name(), |parent| parent.stream);
+        let mut key_seed = stream.as_bytes().to_vec();
         for (name, sources) in &self.key {
             if sources.is_none() {
                 key_seed.push(0);
@@ -351,12 +359,12 @@ impl Projection {
         Ok(())
     }
 
-    /// The digest by which a record is known to have changed since it was written.
-    pub(super) fn content(&self, lines: &mut Lines, body: &[u8], began: usize) -> u64 {
+    /// By what a record is known to have changed since it was written.
+    pub(super) fn content(&self, lines: &mut Lines, body: &[u8], began: usize) -> Content {
         if self.def.immutable {
-            0
+            Content::Once(self.bit)
         } else {
-            lines.digest(body, began)
+            Content::Digest(lines.digest(body, began))
         }
     }
 
@@ -520,7 +528,21 @@ mod tests {
         );
         assert_eq!(
             content("events", r#"{"eventID":"1","projectID":"2","title":"a"}"#),
-            0
+            Content::Once(1)
         );
+    }
+
+    #[test]
+    fn what_is_cut_has_the_identity_of_its_row_and_a_bit_of_its_own() {
+        let row = r#"{"eventID":"1","projectID":"2","groupID":"3","dateCreated":null,"tags":[["a","b"]],
+            "entries":[{"type":"exception","data":{"values":[{"type":"E"}]}}]}"#;
+        let properties = json!({"eventID": {"type": "string"}, "projectID": {"type": "string"}, "type": {"type": "string"},
+            "key": {"type": "string"}, "value": {"type": "string"}});
+        let streams = ["events", "event_tags", "event_exceptions"];
+        let [own, tags, exceptions] =
+            streams.map(|stream| write_row(stream, &properties, row, &all).1.rows[0]);
+        assert_eq!([tags.key, exceptions.key], [own.key; 2]);
+        let contents = [own.content, tags.content, exceptions.content];
+        assert_eq!(contents, [1, 2, 4].map(Content::Once));
     }
 }
