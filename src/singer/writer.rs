@@ -58,6 +58,10 @@ impl Written {
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.clear();
         }
+        // All at once: a table that grows leaves holes in memory. What is not used of it takes none.
+        if self.young.capacity() == 0 {
+            self.young.reserve(Self::GENERATION);
+        }
         self.young.insert(key, Version { content, sent });
         true
     }
