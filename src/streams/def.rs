@@ -201,6 +201,21 @@ pub struct Sums {
     pub at_once: i32,
     /// The parameters that tell from when to when, the end inclusive.
     pub span: Span,
+    /// How it is asked for apart where a single project has too much; `None`: that is a gap.
+    pub apart: Option<&'static Apart>,
+}
+
+/// A group of a list of sums that it can be asked for apart by.
+#[derive(Debug)]
+pub struct Apart {
+    /// The group, and the key of Sentry's search for it.
+    pub by: &'static str,
+    /// What the search is asked for as.
+    pub parameter: &'static str,
+    /// Tells all values that there are of it.
+    pub list: &'static Endpoint,
+    /// An answer of so many is full.
+    pub full: usize,
 }
 
 /// How a span of time is asked for.

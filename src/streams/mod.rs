@@ -24,7 +24,7 @@ mod statistics;
 
 pub use cut::{Cut, InRow, Step};
 pub use def::{
-    Activity, Choice, Counted, Derived, Parent, Replication, Search, Span, StreamDef, Sums,
+    Activity, Apart, Choice, Counted, Derived, Parent, Replication, Search, Span, StreamDef, Sums,
     Together, Windows, is_error,
 };
 pub use organization::{OF_AN_ORGANIZATION, ORGANIZATIONS};

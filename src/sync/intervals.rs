@@ -54,6 +54,7 @@ mod tests {
             growing_days: 3,
             at_once: 1,
             span: Span::StartEnd,
+            apart: None,
         };
         let found = of_run(sums, at(resume), &settings);
         for pair in found.windows(2) {

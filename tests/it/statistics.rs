@@ -234,6 +234,25 @@ fn sessions_are_never_cut_at_the_limit_of_the_server() {
 }
 
 #[test]
+fn sessions_of_one_project_with_too_many_releases_are_asked_for_by_release() {
+    let sentry = Sentry::small();
+    let day = noon(sentry.now - TimeDelta::days(1));
+    let api = sentry.project("api");
+    add_releases(&mut sentry.world(), api, day, 1_400);
+    sentry
+        .world()
+        .add_sessions(api, r#"a "quoted", *starred* one"#, day, 5, 1);
+    let run = Tap::against(&sentry).select(&["sessions"]).run();
+    run.is_complete();
+    run.keys("sessions")
+        .equal(sentry.expected("sessions"))
+        .are_distinct();
+    let asked = sentry.requests();
+    let mut asked = asked.iter().filter_map(|one| one.get("query"));
+    assert!(asked.any(|query| query.starts_with("release:[")));
+}
+
+#[test]
 fn what_one_project_has_too_much_of_is_a_gap_of_that_project() {
     let sentry = Sentry::small();
     let (api, web) = (sentry.project("api"), sentry.project("web"));

@@ -76,11 +76,10 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
             "Cannot group field crash_free_rate by session.status",
         ));
     }
-    if call.get("includeSeries") != Some("0")
-        || call.get("query").is_some_and(|text| !text.is_empty())
-    {
-        return Err(Problem::not_imitated("series and queries of sessions"));
+    if call.get("includeSeries") != Some("0") {
+        return Err(Problem::not_imitated("series of sessions"));
     }
+    let releases = releases(call.get("query").unwrap_or_default())?;
     let now = call.world.clock();
     let step = interval(call.get("interval").unwrap_or("1h"))?;
     let asked = call.window()?.unwrap_or(Window {
@@ -95,7 +94,11 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     let steps = (asked.end - asked.start).num_seconds() / step;
     let mut sums: BTreeMap<String, (Value, Sum)> = BTreeMap::new();
     for one in &call.world.sessions {
-        if !projects.contains(&one.project) || !asked.seconds().holds(one.second) {
+        let is_asked = |releases: &Vec<String>| releases.contains(&one.release);
+        if !projects.contains(&one.project)
+            || !asked.seconds().holds(one.second)
+            || !releases.as_ref().is_none_or(is_asked)
+        {
             continue;
         }
         let by: Map<String, Value> = group_by
@@ -158,6 +161,19 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         "query": "",
         "groups": groups,
     })))
+}
+
+/// The releases that a query of the form `release:["a","b"]` names; no others are told to be imitated.
+fn releases(query: &str) -> Result<Option<Vec<String>>, Problem> {
+    if query.is_empty() {
+        return Ok(None);
+    }
+    let list = query
+        .strip_prefix("release:")
+        .map(|list| list.replace(r"\*", "*"));
+    let list = list.and_then(|list| serde_json::from_str(&list).ok());
+    let other = || Problem::not_imitated("another query of sessions");
+    list.map(Some).ok_or_else(other)
 }
 
 impl Sum {
