@@ -10,7 +10,7 @@ use crate::singer::queue::event_queue;
 use crate::singer::state::Bookmarks;
 use crate::singer::writer::Writer;
 use crate::streams::Search;
-use crate::streams::query::INTERVAL_START;
+use crate::streams::interval::Interval;
 use crate::sync::failure::{Failure, Stop, reason, unavailable};
 use crate::sync::intervals;
 use crate::sync::list::{Pass, Source};
@@ -245,7 +245,7 @@ impl Check<'_> {
             // The latest that is over.
             window.end = interval.floor(window.end);
             window.start = window.end - interval.length();
-            place = place.with(&[(INTERVAL_START, format_instant(window.start))]);
+            place = place.with(&[(Interval::START, format_instant(window.start))]);
         }
         let place = &place;
         let windows = node.def.windows();

@@ -4,6 +4,7 @@
 use crate::record::flatten::Flattening;
 use crate::record::mask::{MaskMode, Masking};
 use crate::record::style::RecordStyle;
+use crate::streams::interval::Interval;
 use crate::streams::query::{Query, queries};
 use crate::streams::{STREAMS, StreamDef};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -141,32 +142,13 @@ pub struct Settings {
     pub lookback: TimeDelta,
     pub issue_refresh: TimeDelta,
     pub window: TimeDelta,
-    pub stats_interval: StatsInterval,
+    /// Over what statistics are summed up.
+    pub stats_interval: Interval,
     pub state_interval: Duration,
     /// What the user's own streams ask for.
     pub explore: Vec<Query>,
     pub style: RecordStyle,
 }
-
-/// Over what statistics are summed up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StatsInterval {
-    /// As Sentry calls it.
-    pub name: &'static str,
-    pub length: TimeDelta,
-}
-
-/// The intervals that all servers have.
-const STATS_INTERVALS: [StatsInterval; 2] = [
-    StatsInterval {
-        name: "1d",
-        length: TimeDelta::days(1),
-    },
-    StatsInterval {
-        name: "1h",
-        length: TimeDelta::hours(1),
-    },
-];
 
 /// The JSON Schema of the settings.
 pub fn schema() -> Value {
@@ -279,9 +261,7 @@ impl Settings {
         let explore = config.explore.as_ref();
         let explore = explore.and_then(|value| checked.keep("explore", queries(value)));
         let explore = explore.unwrap_or_default();
-        let mut intervals = STATS_INTERVALS.into_iter();
-        let stats_interval =
-            intervals.find(|interval| interval.name == config.stats_interval.trim());
+        let stats_interval = Interval::named(config.stats_interval.trim());
         if stats_interval.is_none() {
             checked.problem("stats_interval", "must be `1d` or `1h`");
         }
@@ -308,7 +288,7 @@ impl Settings {
             lookback: TimeDelta::minutes(config.lookback_minutes.into()),
             issue_refresh: TimeDelta::days(config.issue_refresh_days.into()),
             window: TimeDelta::days(config.window_days.into()),
-            stats_interval: stats_interval.unwrap_or(STATS_INTERVALS[0]),
+            stats_interval: stats_interval.unwrap_or(Interval::Day),
             state_interval: Duration::from_secs(config.state_interval_seconds.into()),
             explore,
             style: RecordStyle {

@@ -172,15 +172,24 @@ impl Piece {
     }
 }
 
+/// What decides whether a record that was written is written again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// A digest of it: it is if it differs.
+    Digest(u64),
+    /// It never is in a run, whatever it holds. A bit, by which streams that have an identity in common differ.
+    Once(u64),
+}
+
 /// One line of a [`Batch`], or those of one row of the parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
     /// Where it ends: how many pieces there are up to there.
     pub end: usize,
-    /// Identity of stream and primary key: 128 bits, so that two keys of any organization differ.
+    /// Identity of stream and primary key: 128 bits, so that two keys of any organization differ. What is cut out of a row
+    /// has that of the row.
     pub key: u128,
-    /// Digest of the record's content; 0 where a record is written once a run whatever it holds.
-    pub content: u64,
+    pub content: Content,
     /// How many lines it has.
     pub records: u32,
     /// Whether it is added to the batch's `count` once it is written.

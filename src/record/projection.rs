@@ -9,12 +9,12 @@
 use crate::record::cut_columns::CutColumns;
 use crate::record::flatten::Flattener;
 use crate::record::frame::Frame;
-use crate::record::lines::{Batch, Lines, Row};
+use crate::record::lines::{Batch, Content, Lines, Row};
 use crate::record::mask::Mask;
 use crate::record::notes::Notes;
 use crate::record::schema::{Properties, Property};
 use crate::record::value::{SLOTS, ValueWriter};
-use crate::streams::{Derived, StreamDef};
+use crate::streams::{Derived, STREAMS, StreamDef};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,6 +35,9 @@ pub enum RowError {
 type Source = (usize, &'static [&'static str]);
 
 const MIB: usize = 1 << 20;
+/// A derived part of the key that has no value. Sentry's own word for it, where it counts outcomes: targets that write CSV take
+/// an empty text for null, which no key can be.
+const NOTHING: &str = "none";
 
 /// How rows of one stream become records.
 #[derive(Debug)]
@@ -47,7 +50,7 @@ pub struct Projection {
     pub(super) cut: Option<CutColumns>,
     /// Where each part of the primary key is found; `None`: a column of the context.
     key: Vec<(&'static str, Option<Vec<Source>>)>,
-    /// The columns that are found elsewhere in the row, where, and whether they are empty where there is nothing.
+    /// The columns that are found elsewhere in the row, where, and whether they are [`NOTHING`] where there is nothing.
     derived: Vec<(Property, Vec<Source>, bool)>,
     /// The parts of the key that are an empty text where there is nothing, and their slots.
     texts: Vec<(Property, usize)>,
@@ -59,6 +62,8 @@ pub struct Projection {
     mask: Option<Mask>,
     flattener: Option<Flattener>,
     version: Option<i64>,
+    /// Tells it from other streams of the same identity.
+    bit: u64,
     /// Bytes of text, and pieces, that the last answer's lines had for each MiB of it.
     size: [AtomicUsize; 2],
 }
@@ -108,8 +113,8 @@ impl Projection {
             if let Some(property) = columns.get_mut(column)
                 && let Some(schema) = property.schema.take()
             {
-                let empty = def.empty_key && def.key.contains(column);
-                derived.push((Property::new(column, Some(schema)), sources, empty));
+                let named = def.empty_key && def.key.contains(column);
+                derived.push((Property::new(column, Some(schema)), sources, named));
             }
         }
         let mut texts = Vec::new();
@@ -127,7 +132,10 @@ impl Projection {
         });
         let pair = pair.collect();
         debug_assert!(slots <= SLOTS);
+        let mut cuts = STREAMS.iter().filter(|other| other.cut.is_some());
+        let place = cuts.position(|other| other.name() == def.name());
         Self {
+            bit: place.map_or(1, |place| 2 << place),
             def,
             envelope: format!(r#"{{"type":"RECORD","stream":"{}","record":"#, def.name()),
             columns,
@@ -191,7 +199,10 @@ impl Projection {
             let value = context(column).map_or(Value::Null, Value::from);
             let _ = write!(head, "{comma}{}:{value}", Value::from(*column));
         }
-        let mut key_seed = self.def.name().as_bytes().to_vec();
+        // What is cut has the identity of the row that it is cut from.
+        let parent = self.def.parent.filter(|_| self.cut.is_some());
+        let stream = parent.map_or(self.def.name(), |parent| parent.stream);
+        let mut key_seed = stream.as_bytes().to_vec();
         for (name, sources) in &self.key {
             if sources.is_none() {
                 key_seed.push(0);
@@ -262,7 +273,15 @@ impl Projection {
             }
             key.update(&[0]);
             // Written alike, and so the same.
-            key.update(if value == b"null" { br#""""# } else { value });
+            match value {
+                b"null" if self.def.is_derived(name) => {
+                    for part in [r#"""#, NOTHING, r#"""#] {
+                        key.update(part.as_bytes());
+                    }
+                }
+                b"null" => key.update(br#""""#),
+                value => key.update(value),
+            }
         }
 
         self.close(lines, body, record)?;
@@ -306,17 +325,17 @@ impl Projection {
         } else {
             writer.row(&self.columns, row, first);
         }
-        for (column, sources, empty) in &self.derived {
+        for (column, sources, named) in &self.derived {
             if let Some(found) = found(doc, &writer.slots, sources) {
                 writer.derived(column, found, first);
-            } else if *empty {
-                writer.empty(column, first);
+            } else if *named {
+                writer.text(column, NOTHING, first);
             }
         }
         for (column, slot) in &self.texts {
             match writer.slots[*slot].filter(|value| doc.text(*value) != b"null") {
                 Some(value) => writer.derived(column, value, first),
-                None => writer.empty(column, first),
+                None => writer.text(column, "", first),
             }
         }
         writer.slots
@@ -340,12 +359,12 @@ impl Projection {
         Ok(())
     }
 
-    /// The digest by which a record is known to have changed since it was written.
-    pub(super) fn content(&self, lines: &mut Lines, body: &[u8], began: usize) -> u64 {
+    /// By what a record is known to have changed since it was written.
+    pub(super) fn content(&self, lines: &mut Lines, body: &[u8], began: usize) -> Content {
         if self.def.immutable {
-            0
+            Content::Once(self.bit)
         } else {
-            lines.digest(body, began)
+            Content::Digest(lines.digest(body, began))
         }
     }
 
@@ -509,7 +528,21 @@ mod tests {
         );
         assert_eq!(
             content("events", r#"{"eventID":"1","projectID":"2","title":"a"}"#),
-            0
+            Content::Once(1)
         );
+    }
+
+    #[test]
+    fn what_is_cut_has_the_identity_of_its_row_and_a_bit_of_its_own() {
+        let row = r#"{"eventID":"1","projectID":"2","groupID":"3","dateCreated":null,"tags":[["a","b"]],
+            "entries":[{"type":"exception","data":{"values":[{"type":"E"}]}}]}"#;
+        let properties = json!({"eventID": {"type": "string"}, "projectID": {"type": "string"}, "type": {"type": "string"},
+            "key": {"type": "string"}, "value": {"type": "string"}});
+        let streams = ["events", "event_tags", "event_exceptions"];
+        let [own, tags, exceptions] =
+            streams.map(|stream| write_row(stream, &properties, row, &all).1.rows[0]);
+        assert_eq!([tags.key, exceptions.key], [own.key; 2]);
+        let contents = [own.content, tags.content, exceptions.content];
+        assert_eq!(contents, [1, 2, 4].map(Content::Once));
     }
 }

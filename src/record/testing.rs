@@ -9,7 +9,7 @@ use tap_sentry_api::request::INDEXED_DEPTH;
 use tap_sentry_json::Document;
 use tokio::time::Instant;
 
-/// A row of `stream` as a record of this schema, chosen by path.
+/// A row of `stream`, or what is cut out of one, as records of this schema, chosen by path.
 pub fn write_row(
     stream: &str,
     properties: &Value,
@@ -29,7 +29,11 @@ pub fn write_row(
     );
     let mut batch = Batch::new(def, Instant::now());
     let document = Document::parse(row.as_bytes(), INDEXED_DEPTH).expect("JSON");
-    let result = projection.write(&document, document.root(), &frame, &mut batch);
+    let root = document.root();
+    let result = match def.cut {
+        Some(_) => projection.cut(&document, root, &frame, u32::MAX, &mut batch),
+        None => projection.write(&document, root, &frame, &mut batch),
+    };
     batch.keep(row.as_bytes().to_vec());
     (result, batch)
 }

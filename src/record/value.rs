@@ -63,13 +63,15 @@ impl<'a> ValueWriter<'a> {
         }
     }
 
-    /// Writes an empty text, for what has no name.
-    pub fn empty(&mut self, column: &Property, first: &mut bool) {
+    /// Writes a text of ours, which needs no escapes, for what has no name.
+    pub fn text(&mut self, column: &Property, text: &str, first: &mut bool) {
         let comma = if std::mem::take(first) { "" } else { "," };
         let out = self.lines.text(self.doc.bytes());
         out.extend_from_slice(comma.as_bytes());
         out.extend_from_slice(column.label.as_bytes());
-        out.extend_from_slice(br#""""#);
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
     }
 
     /// Writes the members of an object, with `depth` containers open around each. Of equal keys the first counts.

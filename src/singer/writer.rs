@@ -3,7 +3,7 @@
 //! Events come in order through one bounded channel. A checkpoint stands behind the records that it covers, so
 //! writing in order is all that keeps STATE true.
 
-use crate::record::lines::Batch;
+use crate::record::lines::{Batch, Content};
 use crate::report::run::Report;
 use crate::singer::message::{ActivateVersionMessage, StateMessage, StreamHeader, line};
 use crate::singer::pace::Pace;
@@ -24,30 +24,54 @@ use tokio::time::Instant;
 struct Written {
     young: FxHashMap<u128, Version>,
     old: FxHashMap<u128, Version>,
+    /// What times are told from.
+    first: Option<Instant>,
 }
 
-/// What was written of a record.
+/// What was written of a record. There are many: it is small.
 #[derive(Debug, Clone, Copy)]
 struct Version {
+    /// A digest, or the bits of what is written once.
     content: u64,
-    sent: Instant,
+    /// When it was asked for, in nanoseconds since the first was.
+    sent: i64,
 }
 
 impl Written {
     const GENERATION: usize = 50_000;
 
     /// Whether the record is new, or differs from the one written before and is no older: answers overtake one another.
-    fn admits(&mut self, key: u128, content: u64, sent: Instant) -> bool {
+    fn admits(&mut self, key: u128, content: Content, sent: Instant) -> bool {
+        let sent = self.nanoseconds(sent);
         let known = self.young.get(&key).or_else(|| self.old.get(&key));
-        if known.is_some_and(|known| known.content == content || sent < known.sent) {
-            return false;
-        }
+        let content = match (content, known) {
+            (Content::Digest(content), Some(known))
+                if known.content == content || sent < known.sent =>
+            {
+                return false;
+            }
+            (Content::Digest(content), _) => content,
+            (Content::Once(bit), Some(known)) if known.content & bit != 0 => return false,
+            (Content::Once(bit), known) => known.map_or(0, |known| known.content) | bit,
+        };
         if self.young.len() >= Self::GENERATION {
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.clear();
         }
+        // All at once: a table that grows leaves holes in memory. What is not used of it takes none.
+        if self.young.capacity() == 0 {
+            self.young.reserve(Self::GENERATION);
+        }
         self.young.insert(key, Version { content, sent });
         true
+    }
+
+    fn nanoseconds(&mut self, sent: Instant) -> i64 {
+        let first = *self.first.get_or_insert(sent);
+        let since = |from: Instant, to: Instant| {
+            i64::try_from(to.saturating_duration_since(from).as_nanos()).unwrap_or(i64::MAX)
+        };
+        since(first, sent) - since(sent, first)
     }
 }
 
@@ -265,7 +289,7 @@ mod tests {
             batch.rows.push(Row {
                 end: batch.lines.mark(&[]),
                 key: *key,
-                content: *content,
+                content: Content::Digest(*content),
                 records: 1,
                 counted: false,
             });
@@ -556,6 +580,24 @@ mod tests {
             ],
         );
         assert_eq!(starts(&messages, "issues").len(), 1);
+    }
+
+    #[test]
+    fn what_is_written_once_shares_an_entry_with_what_is_cut_from_it() {
+        let mut written = Written::default();
+        let now = Instant::now();
+        let mut admits = |key, bit| written.admits(key, Content::Once(bit), now);
+        assert!(admits(7, 1) && admits(7, 2) && admits(7, 4) && admits(8, 2));
+        assert!(!admits(7, 2) && !admits(7, 1) && admits(8, 1) && !admits(8, 2));
+        // Others of the row are forgotten together with it, and not before.
+        for key in 10..10 + Written::GENERATION as u128 {
+            assert!(admits(key, 1));
+        }
+        assert!(!admits(7, 4) && admits(7, 8) && !admits(7, 1));
+        assert_eq!(
+            written.young.len() + written.old.len(),
+            Written::GENERATION + 3
+        );
     }
 
     #[test]

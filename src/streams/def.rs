@@ -42,7 +42,7 @@ pub struct StreamDef {
     pub in_windows: bool,
     /// Where rows hold secrets: `null` unless `include_secrets` is set.
     pub secrets: &'static [&'static [&'static str]],
-    /// A part of the key may be an empty text: some things have no name. Of a derived column it is that where there is none.
+    /// A part of the key may be an empty text: some things have no name. A derived column is `none` where there is none.
     pub empty_key: bool,
     /// Parts of the key that are written as an empty text where a row has `null`, or nothing.
     pub empty_as_text: &'static [&'static str],
@@ -190,7 +190,7 @@ pub struct Windows {
     pub sums: Option<Sums>,
 }
 
-/// A list of sums over an interval, whose length is a setting. `{interval}` and `{interval_start}` are parameters of it.
+/// A list of sums over an interval, whose length is a setting. `{interval}` and [`Interval::START`] are parameters of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Sums {
     /// An answer of so many rows is full, and the server does not say what it has left out: projects are asked for apart.
@@ -201,6 +201,21 @@ pub struct Sums {
     pub at_once: i32,
     /// The parameters that tell from when to when, the end inclusive.
     pub span: Span,
+    /// How it is asked for apart where a single project has too much; `None`: that is a gap.
+    pub apart: Option<&'static Apart>,
+}
+
+/// A group of a list of sums that it can be asked for apart by.
+#[derive(Debug)]
+pub struct Apart {
+    /// The group, and the key of Sentry's search for it.
+    pub by: &'static str,
+    /// What the search is asked for as.
+    pub parameter: &'static str,
+    /// Tells all values that there are of it.
+    pub list: &'static Endpoint,
+    /// An answer of so many is full.
+    pub full: usize,
 }
 
 /// How a span of time is asked for.
@@ -225,8 +240,6 @@ impl Span {
 impl Sums {
     /// The parameter and column that tells how long the interval is.
     pub const LENGTH: &str = "interval";
-    /// The parameter and column that tells when it starts.
-    pub const START: &str = "interval_start";
 }
 
 /// One of the searches that make a list complete.

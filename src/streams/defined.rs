@@ -1,7 +1,8 @@
 //! The streams that a user has defined, beside those of the table: made once, when the program starts.
 
 use crate::streams::def::{FULL_TABLE, Replication, Search, StreamDef, Windows};
-use crate::streams::query::{INTERVAL_START, PLACE, Query, TIMESTAMP};
+use crate::streams::interval::Interval;
+use crate::streams::query::{PLACE, Query, TIMESTAMP};
 use serde_json::{Map, Value, json};
 use std::sync::OnceLock;
 use tap_sentry_api::endpoint::{Class, Endpoint, LIST};
@@ -30,7 +31,7 @@ pub fn stream(query: &Query, types: &Map<String, Value>) -> StreamDef {
     let is_aggregate = query.interval.is_some();
     let key = query.key().into_iter().map(leaked).collect::<Vec<_>>();
     let replication_key = if is_aggregate {
-        INTERVAL_START
+        Interval::START
     } else {
         TIMESTAMP
     };
@@ -64,7 +65,7 @@ pub fn stream(query: &Query, types: &Map<String, Value>) -> StreamDef {
             }),
         },
         columns: if is_aggregate {
-            &[PLACE, INTERVAL_START]
+            &[PLACE, Interval::START]
         } else {
             &[PLACE]
         },
@@ -97,7 +98,7 @@ pub fn search(query: &Query) -> Search {
 /// The groups that are text.
 fn texts(query: &Query, types: &Map<String, Value>) -> Vec<&'static str> {
     let key = query.key().into_iter();
-    key.filter(|name| ![PLACE, INTERVAL_START].contains(name))
+    key.filter(|name| ![PLACE, Interval::START].contains(name))
         .filter(|name| matches!(kind(types.get(*name)), ("string", None)))
         .map(leaked)
         .collect()
@@ -111,7 +112,7 @@ fn schema(query: &Query, types: &Map<String, Value>) -> Value {
     properties.insert(PLACE.to_owned(), json!({"type": "string"}));
     if query.interval.is_some() {
         let start = json!({"type": "string", "format": "date-time"});
-        properties.insert(INTERVAL_START.to_owned(), start);
+        properties.insert(Interval::START.to_owned(), start);
     }
     for field in &query.fields {
         let own = (field.as_str(), true) == time;

@@ -1,9 +1,9 @@
-//! The intervals that aggregates are asked for.
+//! The intervals that numbers are summed up over: statistics, and aggregates of queries.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tap_sentry_api::window::Window;
 
-/// The length of an aggregate's intervals, which begin at whole multiples of it in UTC.
+/// The length of such intervals, which begin at whole multiples of it in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interval {
     Hour,
@@ -11,6 +11,23 @@ pub enum Interval {
 }
 
 impl Interval {
+    /// The column, and the parameter of a place, that tells when an interval starts.
+    pub const START: &str = "interval_start";
+
+    /// By the name that Sentry gives it.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Hour, Self::Day]
+            .into_iter()
+            .find(|interval| interval.name() == name)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hour => "1h",
+            Self::Day => "1d",
+        }
+    }
+
     pub fn length(self) -> TimeDelta {
         match self {
             Self::Hour => TimeDelta::hours(1),

@@ -24,7 +24,7 @@ mod statistics;
 
 pub use cut::{Cut, InRow, Step};
 pub use def::{
-    Activity, Choice, Counted, Derived, Parent, Replication, Search, Span, StreamDef, Sums,
+    Activity, Apart, Choice, Counted, Derived, Parent, Replication, Search, Span, StreamDef, Sums,
     Together, Windows, is_error,
 };
 pub use organization::{OF_AN_ORGANIZATION, ORGANIZATIONS};
@@ -185,7 +185,7 @@ mod tests {
         for def in STREAMS {
             let mut bound = vec!["organization_slug", "projects"];
             if def.windows().is_some_and(|windows| windows.sums.is_some()) {
-                bound.extend([Sums::LENGTH, Sums::START]);
+                bound.extend([Sums::LENGTH, interval::Interval::START]);
             }
             let searches = def.windows().map_or(&[][..], |windows| windows.searches);
             bound.extend(

@@ -10,8 +10,6 @@ use tap_sentry_api::text::brief;
 const MOST_FIELDS: usize = 20;
 /// A name is that of a table.
 const MOST_NAME: usize = 63;
-/// The column of an aggregate's interval.
-pub const INTERVAL_START: &str = "interval_start";
 /// The column of the place.
 pub const PLACE: &str = "organization_slug";
 /// When a row happened.
@@ -105,7 +103,7 @@ impl Query {
         [PLACE]
             .into_iter()
             .chain(groups)
-            .chain([INTERVAL_START])
+            .chain([Interval::START])
             .collect()
     }
 }
@@ -168,7 +166,7 @@ fn complete(written: Written) -> Result<Query, String> {
                 "the field `{shown}` is an equation, which cannot be a column; list what it is made of"
             ));
         }
-        if [PLACE, INTERVAL_START].contains(&field.as_str()) {
+        if [PLACE, Interval::START].contains(&field.as_str()) {
             return Err(format!(
                 "`{shown}` is the name of a column that is always there; remove it from `fields`"
             ));
@@ -235,13 +233,11 @@ fn aggregate(
     sort: Option<&str>,
     interval: Option<&str>,
 ) -> Result<Query, String> {
-    let interval = match interval {
-        Some("1h") => Interval::Hour,
-        Some("1d") => Interval::Day,
-        Some(_) => return Err("`interval` must be `1h` or `1d`".to_owned()),
-        None => {
-            return Err("an aggregate needs an `interval`, `1h` or `1d`: it has one row for each group and interval".to_owned());
-        }
+    let Some(interval) = interval else {
+        return Err("an aggregate needs an `interval`, `1h` or `1d`: it has one row for each group and interval".to_owned());
+    };
+    let Some(interval) = Interval::named(interval) else {
+        return Err("`interval` must be `1h` or `1d`".to_owned());
     };
     within_limit(fields.len(), MOST_FIELDS, "in all")?;
     let first = sort.map(|sort| sort.trim_start_matches('-'));

@@ -1,18 +1,19 @@
 //! Statistics of usage and health: sums over intervals of time.
 
 use crate::streams::def::{
-    Derived, FULL_TABLE, Replication, Search, Span, StreamDef, Sums, Windows,
+    Apart, Derived, FULL_TABLE, Replication, Search, Span, StreamDef, Sums, Windows,
 };
+use crate::streams::interval::Interval;
 use crate::streams::project::OF_A_PROJECT;
-use tap_sentry_api::endpoint::{Class, Endpoint, LIST, Rows};
+use tap_sentry_api::endpoint::{Class, Endpoint, LIST, OBJECT, Rows};
 
 /// What every list of sums has in its path or query, as columns.
-const INTERVAL_COLUMNS: &[&str] = &["organization_slug", Sums::LENGTH, Sums::START];
+const INTERVAL_COLUMNS: &[&str] = &["organization_slug", Sums::LENGTH, Interval::START];
 
-/// By the start of the interval. `full`: as [`Sums`] has it.
-const fn by_interval(full: usize) -> Replication {
+/// By the start of the interval. `full` and `apart`: as [`Sums`] has them.
+const fn by_interval(full: usize, apart: Option<&'static Apart>) -> Replication {
     Replication::Incremental {
-        key: Sums::START,
+        key: Interval::START,
         refresh: false,
         windows: Some(Windows {
             windowed: false,
@@ -28,6 +29,7 @@ const fn by_interval(full: usize) -> Replication {
                 growing_days: 3,
                 at_once: 1,
                 span: Span::StartEnd,
+                apart,
             }),
         }),
     }
@@ -74,7 +76,7 @@ pub const ORGANIZATION_STATS: StreamDef = StreamDef {
         "outcome",
         "reason",
         Sums::LENGTH,
-        Sums::START,
+        Interval::START,
     ],
     columns: INTERVAL_COLUMNS,
     derived: &[
@@ -85,7 +87,7 @@ pub const ORGANIZATION_STATS: StreamDef = StreamDef {
         derived("quantity", &[&["totals", "sum(quantity)"]]),
         derived("times_seen", &[&["totals", "sum(times_seen)"]]),
     ],
-    replication: by_interval(10_000),
+    replication: by_interval(10_000, None),
     // Most outcomes have no reason.
     empty_key: true,
     note: NOTE,
@@ -105,10 +107,10 @@ pub const ORGANIZATION_STATS_SUMMARY: StreamDef = StreamDef {
         ..SUMS
     },
     schema: include_str!("../../schemas/organization_stats_summary.json"),
-    key: &["organization_slug", "id", Sums::LENGTH, Sums::START],
+    key: &["organization_slug", "id", Sums::LENGTH, Interval::START],
     columns: INTERVAL_COLUMNS,
     // 10,000 sums, of which a project may have one for each of 7 outcomes of some 25 categories.
-    replication: by_interval(50),
+    replication: by_interval(50, None),
     selected_by_default: false,
     note: "Several requests for each `stats_interval`; `organization_stats` tells the same by row.",
     ..FULL_TABLE
@@ -141,12 +143,12 @@ pub const PROJECT_STATS: StreamDef = StreamDef {
         ..LIST
     },
     schema: include_str!("../../schemas/project_stats.json"),
-    key: &["project_id", "stat", Sums::LENGTH, Sums::START],
+    key: &["project_id", "stat", Sums::LENGTH, Interval::START],
     parent: Some(OF_A_PROJECT),
     columns: &["organization_slug", "project_id", "stat", Sums::LENGTH],
-    pair: Some([Sums::START, "count"]),
+    pair: Some([Interval::START, "count"]),
     replication: Replication::Incremental {
-        key: Sums::START,
+        key: Interval::START,
         refresh: false,
         windows: Some(Windows {
             windowed: false,
@@ -158,12 +160,35 @@ pub const PROJECT_STATS: StreamDef = StreamDef {
                 growing_days: 3,
                 at_once: 100,
                 span: Span::SinceUntil,
+                apart: None,
             }),
         }),
     },
     selected_by_default: false,
     note: "At most 5 requests a second. What is zero has a row.",
     ..FULL_TABLE
+};
+
+/// The releases that have sessions in an interval.
+static RELEASES_OF_SESSIONS: Endpoint = Endpoint {
+    name: "releases of sessions",
+    path: "organizations/{organization_slug}/sessions/",
+    query: &[
+        ("project", "{projects}"),
+        ("interval", "{interval}"),
+        ("groupBy", "release"),
+        ("field", "sum(session)"),
+        ("includeSeries", "0"),
+    ],
+    envelope: Some("groups"),
+    ..OBJECT
+};
+
+static BY_RELEASE: Apart = Apart {
+    by: "release",
+    parameter: "query",
+    list: &RELEASES_OF_SESSIONS,
+    full: 5_000,
 };
 
 pub const SESSIONS: StreamDef = StreamDef {
@@ -191,7 +216,7 @@ pub const SESSIONS: StreamDef = StreamDef {
         "environment",
         "status",
         Sums::LENGTH,
-        Sums::START,
+        Interval::START,
     ],
     columns: INTERVAL_COLUMNS,
     derived: &[
@@ -203,7 +228,7 @@ pub const SESSIONS: StreamDef = StreamDef {
         derived("users", &[&["totals", "count_unique(user)"]]),
     ],
     // 10,000 points, of which a group has a total and its intervals.
-    replication: by_interval(5_000),
+    replication: by_interval(5_000, Some(&BY_RELEASE)),
     empty_key: true,
     selected_by_default: false,
     note: NOTE,

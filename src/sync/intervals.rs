@@ -1,36 +1,31 @@
 //! The intervals that statistics are summed up over, in one run. Pure: no I/O and no clock.
 
-use crate::settings::{Settings, StatsInterval};
+use crate::settings::Settings;
 use crate::streams::Sums;
+use crate::streams::interval::Interval;
 use chrono::{DateTime, TimeDelta, Utc};
-use tap_sentry_api::window::{Window, whole_second};
+use tap_sentry_api::window::Window;
 
 /// The intervals of a run that goes on at `resume`, whole ones, oldest first. Those that still grow are read again, and
 /// the one that is not over is read as far as it goes.
 pub fn of_run(sums: Sums, resume: DateTime<Utc>, settings: &Settings) -> Vec<Window> {
-    let StatsInterval { length, .. } = settings.stats_interval;
+    let interval = settings.stats_interval;
     let end = settings.end.min(settings.now);
     let earlier = TimeDelta::days(sums.growing_days - 1);
-    let growing = floor(end, TimeDelta::days(1)) - earlier;
+    let growing = Interval::Day.floor(end) - earlier;
     let start = resume.min(growing.max(settings.start_date));
     let until = Window {
-        start: floor(start, length),
+        start: interval.floor(start),
         end,
     };
-    let pieces = until.pieces(length * sums.at_once).into_iter();
+    let pieces = until.pieces(interval.length() * sums.at_once).into_iter();
     pieces
         .map(|piece| Window {
             // That of the interval in which it ends.
-            end: floor(piece.end - TimeDelta::seconds(1), length) + length,
+            end: interval.floor(piece.end - TimeDelta::seconds(1)) + interval.length(),
             ..piece
         })
         .collect()
-}
-
-/// The start of the interval that an instant lies in.
-fn floor(instant: DateTime<Utc>, length: TimeDelta) -> DateTime<Utc> {
-    let into = instant.timestamp().rem_euclid(length.num_seconds());
-    whole_second(instant) - TimeDelta::seconds(into)
 }
 
 #[cfg(test)]
@@ -59,12 +54,13 @@ mod tests {
             growing_days: 3,
             at_once: 1,
             span: Span::StartEnd,
+            apart: None,
         };
         let found = of_run(sums, at(resume), &settings);
         for pair in found.windows(2) {
             assert_eq!(pair[0].end, pair[1].start);
         }
-        let length = settings.stats_interval.length;
+        let length = settings.stats_interval.length();
         assert!(found.iter().all(|interval| interval.length() == length));
         let start = |of: Option<&Window>| of.map_or_else(String::new, |it| it.start.to_rfc3339());
         (start(found.first()), start(found.last()), found.len())

@@ -9,6 +9,7 @@ use rustc_hash::FxHashSet;
 use tap_sentry_api::endpoint::{Endpoint, Rows};
 use tap_sentry_api::error::{ApiError, Kind};
 use tap_sentry_api::window::{Window, whole_second};
+use xxhash_rust::xxh3::Xxh3;
 
 /// A list is read again at most so often because an answer shows that something is missing.
 pub const LOOKS: usize = 3;
@@ -23,7 +24,8 @@ pub enum Whole {
     /// The server says that no page follows, or answers without pages.
     LastPage,
     /// Pages are counted by row offset, which skips a row when one before it is deleted: a list of several pages is read
-    /// again while that brings new rows.
+    /// again while that brings new rows. Where all pages but the last are as they were, nothing has moved across an edge, and
+    /// the last need not be read again.
     ByOffset,
     /// A search that runs out of time ends early and does not say so; its estimate of hits shows it.
     ByHits,
@@ -122,7 +124,8 @@ impl Seen {
 /// What one pass over a window has shown.
 #[derive(Debug, Default)]
 struct Shown {
-    pages: usize,
+    /// What each page holds.
+    pages: Vec<Held>,
     hits: Option<u64>,
     absent: u64,
     /// The earliest activity of a row.
@@ -132,7 +135,30 @@ struct Shown {
     split_seconds: Vec<DateTime<Utc>>,
 }
 
+/// A digest of the rows of a page in their order: two pages that hold the same are equal.
+type Held = u128;
+
+fn held(page: &PageRows) -> Held {
+    let mut digest = Xxh3::new();
+    for key in page
+        .rows
+        .iter()
+        .map(|row| row.key)
+        .chain(page.others.iter().copied())
+    {
+        digest.update(&key.to_ne_bytes());
+    }
+    digest.digest128()
+}
+
 impl Shown {
+    /// Whether the pages so far, all but the last of `before`, are as they were.
+    fn repeats(&self, before: &[Held]) -> bool {
+        !self.pages.is_empty()
+            && self.pages.len() + 1 == before.len()
+            && before.starts_with(&self.pages)
+    }
+
     /// Whether as many rows were seen as the search estimates in all. Its estimate ends at a cap.
     fn reaches_hits(&self, seen: &Seen) -> bool {
         self.hits
@@ -249,10 +275,10 @@ async fn read_part<S: Source>(
         Whole::ByOffset => {
             for _ in 0..LOOKS {
                 let before = seen.found();
-                if shown.pages < 2 {
+                if shown.pages.len() < 2 {
                     break;
                 }
-                shown = pass(source, part, part, seen, rows).await?;
+                shown = pass_beside(&shown.pages, source, part, part, seen, rows).await?;
                 if !found_more(source, part, before, seen) {
                     break;
                 }
@@ -337,12 +363,24 @@ async fn pass<S: Source>(
     seen: &mut Seen,
     rows: &mut impl AsyncFnMut(Option<Window>, Vec<Row>) -> Result<(), Failure>,
 ) -> Result<Shown, Failure> {
+    pass_beside(&[], source, part, window, seen, rows).await
+}
+
+/// The same, which ends before the last page if all others are as they were `before`.
+async fn pass_beside<S: Source>(
+    before: &[Held],
+    source: &S,
+    part: Option<Window>,
+    window: Option<Window>,
+    seen: &mut Seen,
+    rows: &mut impl AsyncFnMut(Option<Window>, Vec<Row>) -> Result<(), Failure>,
+) -> Result<Shown, Failure> {
     let mut pass = source.open(window);
     let mut shown = Shown::default();
     let mut edge = None;
     while let Some(mut page) = pass.next().await? {
-        shown.pages += 1;
-        if shown.pages == 1 {
+        shown.pages.push(held(&page));
+        if shown.pages.len() == 1 {
             shown.hits = page.hits;
         }
         if let Some((first, last)) = page.edges {
@@ -360,6 +398,9 @@ async fn pass<S: Source>(
             page.rows.iter_mut().for_each(Row::forget_count);
         }
         rows(part, page.rows).await?;
+        if shown.repeats(before) {
+            break;
+        }
     }
     shown.split_seconds.dedup();
     shown.absent += pass.unreadable().len() as u64;
@@ -546,13 +587,32 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn pages_by_offset_are_read_again_while_that_brings_rows() {
+        // The first row is deleted between the pages: what the second began with is on the first by then.
         let script = Script::new(vec![
-            vec![page(&[(1, 9)]), page(&[(3, 7)])],
-            vec![page(&[(1, 9)]), page(&[(2, 8)]), page(&[(3, 7)])],
-            vec![page(&[(1, 9)]), page(&[(2, 8)]), page(&[(3, 7)])],
+            vec![page(&[(0, 9), (1, 9)]), page(&[(3, 7)])],
+            vec![page(&[(1, 9), (2, 8)]), page(&[(3, 7)])],
+            vec![page(&[(1, 9), (2, 8)]), page(&[(3, 7)])],
         ]);
         let (_, keys) = script.keys(None, Whole::ByOffset).await;
-        assert_eq!(keys, [1, 3, 2], "each once");
+        assert_eq!(keys, [0, 1, 3, 2], "each once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_page_by_offset_is_read_again_only_if_others_have_changed() {
+        let script = Script::new(vec![
+            vec![page(&[(1, 9)]), page(&[(2, 8)]), page(&[(3, 7)])],
+            vec![page(&[(1, 9)]), page(&[(2, 8)]), too_large()],
+        ]);
+        let (seen, keys) = script.keys(None, Whole::ByOffset).await;
+        assert_eq!((seen.is_ok(), keys), (true, vec![1, 2, 3]));
+        // A row left the first page, and another, which was skipped before, went to the last when one was added.
+        let script = Script::new(vec![
+            vec![page(&[(1, 9), (2, 9)]), page(&[(4, 7)])],
+            vec![page(&[(2, 9), (5, 8)]), page(&[(3, 7), (4, 7)])],
+            vec![page(&[(2, 9), (5, 8)]), too_large()],
+        ]);
+        let (seen, keys) = script.keys(None, Whole::ByOffset).await;
+        assert_eq!((seen.is_ok(), keys), (true, vec![1, 2, 4, 5, 3]));
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@
 use crate::report::run::Skip;
 use crate::singer::queue::{Closed, Event};
 use crate::singer::state::{Bookmarks, Checkpoint, Partition};
-use crate::streams::query::INTERVAL_START;
+use crate::streams::interval::Interval;
 use crate::streams::{PROJECTS, Search, StreamDef, Windows};
 use crate::sync::children::{Children, VanishedChild};
 use crate::sync::failure::{Failure, Stop, reason};
@@ -499,7 +499,7 @@ impl<'a> ListedWindows<'a> {
         let mut listed = Vec::new();
         for window in window.pieces(interval.length()) {
             let start = format_instant(window.start);
-            let place = context.with(&[(INTERVAL_START, start)]);
+            let place = context.with(&[(Interval::START, start)]);
             listed.extend(self.search_at(place, search, limit, window).await?);
         }
         Ok(merged(listed.into_iter()))

@@ -3,7 +3,7 @@ stream, `ok …` or `FAIL …`.
 
     compare.py NAME --truth TRUTH --catalog CATALOG.json [--streams a,b] KIND WHERE
 
-TRUTH: what `sentry_api.py … TRUTH` wrote.
+TRUTH: what `sentry_api.py … TRUTH` wrote, or `sentry_lists.py … TRUTH`, of which only keys are compared.
 
 KIND and WHERE: `messages FILE` (a tap's output), `jsonl FOLDER`, `csv FOLDER`, `meltanolabs SCHEMA`,
 `pipelinewise SCHEMA` or `psql SCHEMA`, whose target filled a schema of PostgreSQL (libpq's environment says which
@@ -33,7 +33,8 @@ def read(kind, where, stream, key):
         file = pathlib.Path(where, stream + ".jsonl")
         for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
             record = json.loads(line)
-            yield [record[k] for k in key]
+            # Some targets put names in lower case.
+            yield [record[k] if k in record else record[k.lower()] for k in key]
     elif kind == "csv":
         file = pathlib.Path(where, stream + ".csv")
         if file.exists():
@@ -67,16 +68,18 @@ def main():
     parser.add_argument("kind")
     parser.add_argument("where")
     args = parser.parse_args()
-    truth = json.loads(pathlib.Path(args.truth + ".values.json").read_text(encoding="utf-8"))
+    values = pathlib.Path(args.truth + ".values.json")
+    truth = json.loads((values if values.exists() else pathlib.Path(args.truth + ".json")).read_text(encoding="utf-8"))
     catalog = json.loads(pathlib.Path(args.catalog).read_text())
     keys = {entry["tap_stream_id"]: entry["key_properties"] for entry in catalog["streams"]}
     streams = args.streams.split(",") if args.streams else list(truth)
     bad = 0
     for stream in streams:
-        key, columns = keys[stream], COLUMNS[stream]
+        key, columns = keys[stream], COLUMNS[stream] if values.exists() else []
         width = len(key)
         rows = [tuple(map(plain, row)) for row in read(args.kind, args.where, stream, [*key, *columns])]
-        expected = {tuple(row[:width]): tuple(row[width:]) for row in truth[stream]}
+        # As it is written, or as plain text already.
+        expected = {tuple(map(plain, row[:width])): tuple(row[width:]) for row in truth[stream]}
         if args.kind == "pipelinewise":
             # That target loads the escapes of JSON for line breaks.
             expected = {k: tuple(value.replace("\n", "\\n") for value in row) for k, row in expected.items()}

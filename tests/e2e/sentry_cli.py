@@ -3,7 +3,7 @@
 
     sentry_cli.py MESSAGES START END
 
-MESSAGES: what the tap wrote of [START, END). SENTRY_CLI names the program, SENTRY_URL, SENTRY_AUTH_TOKEN and SENTRY_ORG the server, as
+MESSAGES: what the tap wrote of [START, END), every stream, and those of `EXPLORE`, which `sentry_cli.py explore` prints. SENTRY_CLI names the program, SENTRY_URL, SENTRY_AUTH_TOKEN and SENTRY_ORG the server, as
 in sentry_api.py; HOME is where the program keeps its files. Standard library only.
 """
 
@@ -14,22 +14,28 @@ import sys
 import time
 from collections import defaultdict
 
-from sentry_api import instant
+from sentry_api import instant, plain
 
-ORGANIZATION = os.environ["SENTRY_ORG"]
+# Streams of a user's own, for the tap's setting `explore`.
+EXPLORE = [
+    {"name": "span_rows", "dataset": "spans", "fields": ["project", "span.op", "span.duration", "release"]},
+    {"name": "log_rows", "dataset": "logs", "fields": ["severity", "message"]},
+    {"name": "errors_by_day", "dataset": "errors", "fields": ["title", "count()"], "interval": "1d"},
+]
+ORGANIZATION = os.environ.get("SENTRY_ORG", "")
 # Nothing but the answers of that server: no reports, no look for a newer version.
-SETTINGS = {"SENTRY_HOST": os.environ["SENTRY_URL"], "SENTRY_CLI_NO_TELEMETRY": "1", "SENTRY_CLI_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"}
+SETTINGS = {"SENTRY_HOST": os.environ.get("SENTRY_URL", ""), "SENTRY_CLI_NO_TELEMETRY": "1", "SENTRY_CLI_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"}
 bad = 0
 
 
-def cli(*arguments):
-    """The rows that a command prints."""
-    command = [os.environ["SENTRY_CLI"], *arguments, "--json", "--fresh"]
+def cli(*arguments, whole=False, fresh=True):
+    """The rows that a command prints; `whole`: the object. Commands that have no cache know no `--fresh`."""
+    command = [os.environ["SENTRY_CLI"], *arguments, "--json", *(["--fresh"] if fresh else [])]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **SETTINGS}, stdin=subprocess.DEVNULL, timeout=60)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(arguments)}: exit code {done.returncode}: {(done.stderr + done.stdout).strip()[-300:]}")
     answer = json.loads(done.stdout)
-    if isinstance(answer, list):
+    if whole or isinstance(answer, list):
         return answer
     if answer.get("hasMore"):
         raise RuntimeError(f"{' '.join(arguments)}: there is more than it lists")
@@ -38,6 +44,7 @@ def cli(*arguments):
 
 def compare(name, expected, found, problem=""):
     global bad
+    expected, found = list(expected), list(found)
     missing, extra = set(expected) - set(found), set(found) - set(expected)
     if missing or extra or problem or not expected:
         bad += 1
@@ -116,7 +123,69 @@ def releases(tap, start, end):
     compare("releases", ids(tap["releases"], "version"), ids(inside, "version"))
 
 
+def lists(tap, period):
+    """What is one list of the organization."""
+    whole = [ORGANIZATION + "/", "--limit", "1000"]
+    dated = [*whole, "--period", period]
+    # Hidden and disabled ones are not listed.
+    active = [row for row in tap["repositories"] if row["status"] == "active"]
+    compare("repositories", ids(active), ids(cli("repo", "list", *whole, "--fields", "id")))
+    compare("monitors", ids(tap["monitors"]), ids(cli("monitor", "list", *whole, "--fields", "id")))
+    compare("dashboards", ids(tap["dashboards"]), ids(cli("dashboard", "list", *whole, "--fields", "id")))
+    compare("integrations", ids(tap["organization_integrations"]), ids(cli("integration", "list", *whole, "--fields", "id")))
+    compare("replays", ids(tap["replays"]), ids(cli("replay", "list", *dated, "--fields", "id")))
+    feedback = [row for row in tap["issues"] if row["issueCategory"] == "feedback"]
+    compare("feedback", ids(feedback), ids(cli("feedback", "list", *dated, "--status", "all", "--fields", "id")))
+    # Asked for by project; what no detector leads to it leaves out.
+    attached = [row for row in tap["workflows"] if row["detectorIds"]]
+    compare("workflows", ids(attached), ids(cli("alert", "issues", "list", *whole, "--fields", "id")))
+
+
+def below(tap):
+    """What is one list of an issue or of a release."""
+    issue = max((row for row in tap["issues"] if row["issueCategory"] != "feedback"), key=lambda row: int(row["count"]))
+    tags = [row for row in tap["issue_tags"] if row["issue_id"] == issue["id"]]
+    told = [cli("issue", "tags", f"{ORGANIZATION}/{issue['shortId']}", row["key"], whole=True) for row in tags]
+
+    def of(row):
+        return row["key"], row["totalValues"], *((value["value"], value["count"]) for value in row["topValues"])
+
+    compare(f"tags of {issue['shortId']}", map(of, tags), map(of, told))
+    event = max((row for row in tap["events"] if str(row["groupID"]) == issue["id"]), key=lambda row: row["dateCreated"])
+    shown = cli("issue", "view", f"{ORGANIZATION}/{issue['shortId']}", whole=True)
+    compare(f"latest event of {issue['shortId']}", [event["dateCreated"][:19]], [shown["event"]["dateCreated"][:19]])
+    found = cli("event", "view", ORGANIZATION + "/", event["eventID"], whole=True)
+    compare("an event by its id alone", [(event["eventID"], issue["id"])], [(found["eventID"], str(found["groupID"]))])
+    deploys = defaultdict(list)
+    for row in tap["release_deploys"]:
+        deploys[row["version"]].append(row)
+    for version in sorted(deploys)[:: max(1, len(deploys) // 3)]:
+        compare(f"deploys of {version}", ids(deploys[version]), ids(cli("release", "deploys", f"{ORGANIZATION}/{version}", fresh=False)))
+
+
+def explore(tap, start, end):
+    """The streams of EXPLORE: rows, and sums over the days that are over."""
+    def asked(dataset, fields, end):
+        fields = [part for field in fields for part in ("-F", field)]
+        return cli("explore", ORGANIZATION + "/", "--dataset", dataset, *fields, "--limit", "1000", "--period", f"{start}..{end}")
+
+    for stream, dataset, fields in (
+        ("span_rows", "spans", ["id", "trace", "project", "span.op", "span.duration", "release"]),
+        ("log_rows", "logs", ["sentry.item_id", "severity", "message"]),
+    ):
+        of_tap, listed = ([tuple(plain(row.get(field)) for field in fields) for row in rows] for rows in (tap[stream], asked(dataset, fields, end)))
+        compare(f"explore, {dataset}", of_tap, listed)
+    sums = defaultdict(int)
+    for row in tap["errors_by_day"]:
+        sums[row["title"]] += row["count()"]
+    rows = asked("errors", ["title", "count()"], end[:10] + "T00:00:00Z")
+    compare("explore, errors by title", sums.items(), [(row["title"], row["count()"]) for row in rows])
+
+
 def main():
+    if sys.argv[1:] == ["explore"]:
+        print(json.dumps(EXPLORE))
+        return 0
     path, start, end = sys.argv[1:]
     tap, period, began = read(path), f"{start}..{end}", time.monotonic()
     compare("organizations", [ORGANIZATION], ids(cli("org", "list"), "slug"))
@@ -125,6 +194,9 @@ def main():
     issues(tap, period)
     releases(tap, instant(start), instant(end))
     events(tap, period)
+    lists(tap, period)
+    below(tap)
+    explore(tap, start, end)
     print(f"{time.monotonic() - began:.1f} s", file=sys.stderr)
     return 1 if bad else 0
 

@@ -340,3 +340,157 @@ fn the_test_of_the_endpoints_tells_of_both_kinds() {
         (1, 1)
     );
 }
+
+/// Rows of the run that lie before the bookmarks of its last STATE.
+#[track_caller]
+fn reaches_its_bookmarks(sentry: &Sentry, run: &Run, stream: &str, expected: &BTreeSet<String>) {
+    for project in ["api", "web"].map(|slug| sentry.project(slug)) {
+        let Some(reached) = run.bookmark(stream, project) else {
+            continue;
+        };
+        let world = sentry.world();
+        let due = world.explored.iter().filter(|span| {
+            span.project == project && (sentry.start..reached).contains(&span.timestamp)
+        });
+        for span in due {
+            let id = span.values["id"].as_str().unwrap();
+            assert!(expected.contains(id), "{id} is before {reached}");
+        }
+    }
+}
+
+#[rstest]
+fn rows_are_whole_after_a_kill_at_any_window(#[values(0, 2, 5)] answered: usize) {
+    let sentry = spans();
+    let tap = extracting(&sentry, &slow())
+        .with("window_days", 1)
+        .with("concurrency", 1);
+    let list = Match::path_end("/events/");
+    let silence = Fault {
+        skip: answered,
+        ..Fault::always(list.clone(), FaultKind::Silence)
+    };
+    sentry.faults().add(silence);
+    let asked = sentry.arrival(list, answered + 1);
+    let mut running = tap.clone().start();
+    asked.recv().unwrap();
+    if answered > 0 {
+        running.read_to("STATE");
+    }
+    let first = running.kill();
+    reaches_its_bookmarks(&sentry, &first, "slow_spans", &ids(&first));
+    sentry.faults().clear();
+    let second = tap.state(&first.state()).run();
+    second.is_complete();
+    assert_eq!(ids(&first).union(&ids(&second)).count(), 250);
+}
+
+#[rstest]
+fn aggregates_are_whole_after_a_kill_at_any_interval(#[values(0, 60, 110)] answered: usize) {
+    let sentry = spans();
+    let groups = |run: &Run| values(run, "ops", &["span.op", "interval_start", "count()"]);
+    let tap = extracting(&sentry, &ops()).with("concurrency", 1);
+    let whole = groups(tap.clone().run().is_complete());
+    let list = Match::path_end("/events/");
+    let silence = Fault {
+        skip: answered,
+        ..Fault::always(list.clone(), FaultKind::Silence)
+    };
+    sentry.faults().add(silence);
+    let asked = sentry.arrival(list, answered + 1);
+    let mut running = tap.clone().start();
+    asked.recv().unwrap();
+    if answered > 0 {
+        // The first 36 hours have none.
+        running.read_to("RECORD");
+    }
+    let first = running.kill();
+    sentry.faults().clear();
+    let second = tap.state(&first.state()).run();
+    second.is_complete();
+    let both: BTreeSet<String> = groups(&first).union(&groups(&second)).cloned().collect();
+    assert_eq!(both, whole);
+}
+
+#[test]
+fn logs_are_known_by_their_item() {
+    let sentry = Sentry::holding(|world| {
+        let project = world.add_project("api");
+        for number in 0..150_u32 {
+            // Three of each second, and no two alike.
+            let at = world.clock() - TimeDelta::seconds(i64::from(number / 3) + 90);
+            let values = json!({
+                "sentry.item_id": format!("{number:032x}"), "severity": "info",
+                "message": format!("line {number}"), "trace": format!("{number:032x}"),
+            });
+            world.explore("logs", project, at, values);
+        }
+    });
+    let query = json!({"name": "lines", "dataset": "logs", "fields": ["message", "severity", "timestamp_precise"], "query": "severity:info"});
+    let run = extracting(&sentry, &query).run();
+    run.is_complete().is_valid();
+    let schema = run.schema("lines");
+    assert_eq!(schema["key_properties"], json!(["sentry.item_id"]));
+    let expected = (0..150).map(|number| format!("{number:032x}|line {number}"));
+    assert_eq!(
+        values(&run, "lines", &["sentry.item_id", "message"]),
+        expected.collect()
+    );
+    assert_eq!(run.records("lines").len(), 150);
+    let precise = &run.records("lines")[0]["timestamp_precise"];
+    assert!(precise.as_u64().is_some_and(|at| at > 1 << 60), "{precise}");
+}
+
+#[test]
+fn groups_of_several_organizations_are_told_apart() {
+    let sentry = spans();
+    sentry.adds_an_organization("beta");
+    let organizations = |tap: Tap| tap.with("organization", json!(["acme", "beta"]));
+    let run = organizations(extracting(&sentry, &ops())).run();
+    run.is_complete().is_valid();
+    let of = |place: &str| {
+        let rows = values(
+            &run,
+            "ops",
+            &["organization_slug", "span.op", "interval_start", "count()"],
+        );
+        let own = rows.into_iter().filter_map(|row| {
+            let (organization, rest) = row.split_once('|')?;
+            (organization == place).then(|| rest.to_owned())
+        });
+        own.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(of("acme"), of("beta"));
+    assert_eq!(of("acme").len() * 2, run.records("ops").len());
+    // Rows of one key come once, whichever organization is asked.
+    let run = organizations(extracting(&sentry, &slow())).run();
+    run.is_complete();
+    assert_eq!(ids(&run).len(), 250);
+}
+
+#[rstest]
+#[case::as_many_as_the_server_tells(9_999, true)]
+#[case::more(10_000, false)]
+fn a_second_with_as_many_rows_as_the_server_answers_is_a_gap(
+    #[case] rows: u64,
+    #[case] whole: bool,
+) {
+    let sentry = Sentry::holding(|world| {
+        let project = world.add_project("api");
+        for number in 0..rows {
+            span(world, number, project, 60, Some("db"));
+        }
+        span(world, rows, project, 30, Some("db"));
+    });
+    let tap = extracting(&sentry, &slow());
+    let run = tap.clone().run();
+    if whole {
+        run.is_complete();
+        assert_eq!(ids(&run).len() as u64, rows + 1);
+    } else {
+        run.is_incomplete()
+            .tells("one second has 10000 rows or more, of which the server answers no more");
+        let bookmark = run.bookmark("slow_spans", sentry.project("api"));
+        assert!(bookmark.is_none_or(|at| at <= sentry.now - TimeDelta::hours(1)));
+    }
+}

@@ -228,7 +228,12 @@ fn a_storm_of_refusals_leaves_a_true_state_and_is_sat_out_once_it_ends(#[case] k
         skip: 12,
         ..Fault::always(Match::any(), kind.clone())
     });
-    let first = Tap::against(&sentry).retries(1).run();
+    // Of others a 410 says that the server lacks them.
+    let streams = [
+        "projects", "teams", "users", "members", "issues", "events", "releases", "release",
+    ];
+    let tap = Tap::against(&sentry).select(&streams);
+    let first = tap.clone().retries(1).run();
     first
         .is_incomplete()
         .no_state_is_ahead(&sentry, &[])
@@ -252,7 +257,7 @@ fn a_storm_of_refusals_leaves_a_true_state_and_is_sat_out_once_it_ends(#[case] k
         times: 8,
         ..Fault::once(Match::any(), kind)
     });
-    let second = Tap::against(&sentry).completes(&sentry, &[&first]);
+    let second = tap.completes(&sentry, &[&first]);
     second.no_state_is_ahead(&sentry, &[&first]);
     assert_eq!(sentry.faults().fired() - before, 8);
     for stream in ["projects", "teams", "issues", "events", "releases"] {

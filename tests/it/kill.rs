@@ -192,3 +192,45 @@ fn a_reader_that_closes_the_pipe_ends_the_run_also_while_answers_are_awaited() {
         .ends_with(5)
         .does_not_tell("panicked");
 }
+
+#[rstest]
+fn statistics_are_whole_after_a_kill_at_any_interval(
+    #[values(
+        ("organization_stats", "/stats_v2/", "STATE"),
+        // Of all four numbers of a project.
+        ("project_stats", "/stats/", "RECORD"),
+        ("sessions", "/sessions/", "STATE")
+    )]
+    (stream, list, written): (&str, &str, &str),
+    #[values(0, 2, 6)] answered: usize,
+) {
+    let sentry = Sentry::small();
+    for slug in ["api", "web"] {
+        let project = sentry.project(slug);
+        for day in 0..10 {
+            let at = sentry.now - TimeDelta::days(day) - TimeDelta::minutes(1);
+            let mut world = sentry.world();
+            world.add_sessions(project, &format!("{slug}@1"), at, 20, 1);
+            world.add_outcomes(project, at, "invalid", "cors", 3);
+        }
+    }
+    let tap = Tap::against(&sentry)
+        .select(&[stream])
+        .with("concurrency", 1);
+    let silence = Fault {
+        skip: answered,
+        ..Fault::always(Match::path_end(list), FaultKind::Silence)
+    };
+    sentry.faults().add(silence);
+    let asked = sentry.arrival(Match::path_end(list), answered + 1);
+    let mut running = tap.clone().start();
+    asked.recv().unwrap();
+    if answered > 0 {
+        // What was answered is written while the next is awaited.
+        running.read_to(written);
+    }
+    let run = running.kill();
+    run.no_state_is_ahead(&sentry, &[]);
+    sentry.faults().clear();
+    tap.completes(&sentry, &[&run]);
+}

@@ -75,7 +75,7 @@ fn sums_are_those_of_their_interval(#[case] interval: &str, #[case] seconds: i64
     for one in &sentry.world().outcomes {
         if one.project == api && one.outcome == "rate_limited" && one.category == "transaction" {
             let start = one.second - one.second.rem_euclid(seconds);
-            let reason = one.reason.clone().unwrap_or_default();
+            let reason = one.reason.clone().unwrap_or("none".to_owned());
             *expected.entry((start, reason)).or_default() += 3;
         }
     }
@@ -231,6 +231,25 @@ fn sessions_are_never_cut_at_the_limit_of_the_server() {
     run.keys("sessions")
         .equal(sentry.expected("sessions"))
         .are_distinct();
+}
+
+#[test]
+fn sessions_of_one_project_with_too_many_releases_are_asked_for_by_release() {
+    let sentry = Sentry::small();
+    let day = noon(sentry.now - TimeDelta::days(1));
+    let api = sentry.project("api");
+    add_releases(&mut sentry.world(), api, day, 1_400);
+    sentry
+        .world()
+        .add_sessions(api, r#"a "quoted", *starred* one"#, day, 5, 1);
+    let run = Tap::against(&sentry).select(&["sessions"]).run();
+    run.is_complete();
+    run.keys("sessions")
+        .equal(sentry.expected("sessions"))
+        .are_distinct();
+    let asked = sentry.requests();
+    let mut asked = asked.iter().filter_map(|one| one.get("query"));
+    assert!(asked.any(|query| query.starts_with("release:[")));
 }
 
 #[test]

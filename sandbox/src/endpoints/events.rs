@@ -1,4 +1,4 @@
-//! Events of an issue and of a project, and one event.
+//! Events of an issue and of a project.
 
 use super::{Call, issues};
 use crate::cursor::{self, Slice};
@@ -102,59 +102,6 @@ pub fn of_project(call: &Call<'_>) -> Result<Reply, Problem> {
     Ok(Reply::page(
         page.map(|(issue, one)| event::text(issue, one, size)),
     ))
-}
-
-pub fn detail(call: &Call<'_>) -> Result<Reply, Problem> {
-    let project = call.project()?;
-    let id = call.segment("event").replace('-', "").to_lowercase();
-    if id.len() != 32 {
-        return Err(Problem::no_event());
-    }
-    let number = u128::from_str_radix(&id, 16).map_err(|_| Problem::no_event())?;
-    let window = call.world.retained(Seconds::ALL);
-    for issue in call.world.issues.values() {
-        if issue.project != project.id || !call.world.listable(issue) {
-            continue;
-        }
-        if let Some(synthetic) = &issue.synthetic
-            && let Some(index) = synthetic.index_of(number)
-        {
-            let name = |index: u64| format!("{:032x}", synthetic.id(index));
-            let previous = index.checked_sub(1).map(name);
-            let next = (index + 1 < synthetic.count).then(|| name(index + 1));
-            let one = EventRef::Synthetic(synthetic, index);
-            return Ok(Reply::Value(event::detail(
-                call.world,
-                issue,
-                one,
-                previous.as_deref(),
-                next.as_deref(),
-            )));
-        }
-        let Some(one) = issue.events.iter().find(|event| event.id == id) else {
-            continue;
-        };
-        if !window.holds(one.second()) {
-            break;
-        }
-        let mut line: Vec<(i64, &str)> = issue
-            .events
-            .iter()
-            .filter(|event| window.holds(event.second()))
-            .map(|event| (event.second(), event.id.as_str()))
-            .collect();
-        line.sort_unstable();
-        let at = line.partition_point(|other| *other < (one.second(), id.as_str()));
-        let neighbour = |at: usize| line.get(at).map(|(_, id)| *id);
-        return Ok(Reply::Value(event::detail(
-            call.world,
-            issue,
-            EventRef::Stored(one),
-            at.checked_sub(1).and_then(neighbour),
-            neighbour(at + 1),
-        )));
-    }
-    Err(Problem::no_event())
 }
 
 /// The end of the window that holds the `needed` newest events, so that older ones need not be looked at. It begins

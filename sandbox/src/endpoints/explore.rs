@@ -43,6 +43,7 @@ const FIELDS: &[(&str, &[(&str, &str)])] = &[
             ("sentry.item_id", "string"),
             ("message", "string"),
             ("severity", "string"),
+            ("timestamp_precise", "number"),
             ("trace", "string"),
         ],
     ),
@@ -119,38 +120,31 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
                 })
     });
     let found: Vec<Cow<'_, Explored>> = found.collect();
-    let mut rows = if names
-        .iter()
-        .any(|(_, field)| matches!(field, Field::Of(..)))
-    {
-        groups(call, &names, &found)
-    } else {
-        let row = |item: &Cow<'_, Explored>| {
-            let of = |(name, _): &(String, Field)| {
-                value(call, item, name).map(|value| (name.clone(), value))
-            };
-            names.iter().filter_map(of).collect::<Map<_, _>>()
-        };
-        found.iter().map(row).collect()
-    };
-    if sort.is_empty() {
-        // The order is not defined.
-        rows.reverse();
-    }
-    rows.sort_by(|one, other| {
-        let orders = sort.iter().map(|(name, falls)| {
-            let order = compare(one.get(name), other.get(name));
-            if *falls { order.reverse() } else { order }
-        });
-        orders.fold(Ordering::Equal, Ordering::then)
-    });
-    rows.truncate(call.world.explore_rows);
     let (limit, offset) = (
         call.per_page()?,
         cursor::row_offset(call.cursor()?.as_ref()),
     );
-    let page = rows.into_iter().skip(offset).take(limit + 1);
-    let slice = cursor::by_row(page.collect(), limit, offset);
+    let most = call.world.explore_rows.saturating_sub(offset);
+    let page = offset..offset + most.min(limit + 1);
+    let is_of_many = |(_, field): &(String, Field)| matches!(field, Field::Of(..));
+    let rows: Vec<Map<String, Value>> = if names.iter().any(is_of_many) {
+        let rows = groups(call, &names, &found);
+        let order = ordered(&sort, &rows, |row, name| row.get(name).cloned());
+        let page = order.into_iter().skip(page.start).take(page.len());
+        page.cloned().collect()
+    } else {
+        let order = ordered(&sort, &found, |item, name| value(call, item, name));
+        // Only rows of the page are made: there may be as many as the server tells, a hundred pages.
+        let page = order.into_iter().skip(page.start).take(page.len());
+        let row = |item: &Cow<'_, Explored>| {
+            let of = |(name, _): &(String, Field)| {
+                value(call, item, name).map(|value| (name.clone(), value))
+            };
+            names.iter().filter_map(of).collect()
+        };
+        page.map(row).collect()
+    };
+    let slice = cursor::by_row(rows, limit, offset);
     let meta = json!({"fields": types, "units": {}, "dataset": dataset});
     Ok(Reply::page(slice.map(|row| Value::Object(row).to_string()))
         .inside(Some("data"))
@@ -203,6 +197,10 @@ fn value(call: &Call<'_>, item: &Explored, name: &str) -> Option<Value> {
         "timestamp" => {
             let text = item.timestamp.to_rfc3339_opts(SecondsFormat::Secs, false);
             Some(json!(text))
+        }
+        // In nanoseconds.
+        "timestamp_precise" if item.dataset == "logs" => {
+            Some(json!(item.timestamp.timestamp_nanos_opt()))
         }
         "project.id" => Some(json!(item.project)),
         "project" => Some(json!(call.world.project(item.project)?.slug)),
@@ -310,6 +308,52 @@ fn terms(call: &Call<'_>, dataset: &str) -> Result<Vec<(String, Option<String>)>
     terms.collect()
 }
 
+/// Rows in the order of these fields. Without any it is not defined.
+fn ordered<'r, R>(
+    sort: &[(String, bool)],
+    rows: &'r [R],
+    value: impl Fn(&R, &str) -> Option<Value>,
+) -> Vec<&'r R> {
+    if sort.is_empty() {
+        return rows.iter().rev().collect();
+    }
+    let place = |row: &'r R| {
+        let of = |(name, _): &(String, bool)| Place::of(value(row, name).as_ref());
+        (sort.iter().map(of).collect::<Vec<_>>(), row)
+    };
+    let mut rows: Vec<_> = rows.iter().map(place).collect();
+    rows.sort_by(|(one, _), (other, _)| {
+        let orders = sort.iter().zip(one.iter().zip(other));
+        let orders = orders.map(|((_, falls), (one, other))| {
+            let order = one.cmp(other);
+            if *falls { order.reverse() } else { order }
+        });
+        orders.fold(Ordering::Equal, Ordering::then)
+    });
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Where a value stands among others: numbers by size, all else as text.
+struct Place {
+    number: Option<f64>,
+    text: Option<String>,
+}
+
+impl Place {
+    fn of(value: Option<&Value>) -> Self {
+        let number = value.and_then(Value::as_f64);
+        let text = value.map(text);
+        Self { number, text }
+    }
+
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self.number, other.number) {
+            (Some(one), Some(other)) => one.total_cmp(&other),
+            _ => self.text.cmp(&other.text),
+        }
+    }
+}
+
 fn groups(call: &Call<'_>, names: &Named, found: &[Cow<'_, Explored>]) -> Vec<Map<String, Value>> {
     let mut groups: BTreeMap<String, (Map<String, Value>, Vec<&Explored>)> = BTreeMap::new();
     for item in found {
@@ -375,12 +419,4 @@ fn text(value: &Value) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn compare(one: Option<&Value>, other: Option<&Value>) -> Ordering {
-    let number = |value: Option<&Value>| value.and_then(Value::as_f64);
-    match (number(one), number(other)) {
-        (Some(one), Some(other)) => one.total_cmp(&other),
-        _ => one.map(text).cmp(&other.map(text)),
-    }
 }

@@ -79,6 +79,16 @@ pub fn answer(list: &'static List, call: &Call<'_>) -> Result<Reply, Problem> {
     Ok(Reply::page(slice).inside(list.envelope.as_deref()))
 }
 
+/// One of the rows of `issue_tags`.
+pub fn tag_of_issue(call: &Call<'_>) -> Result<Reply, Problem> {
+    let place = Place::new(call.world, call.organization()?).of_issue(issues::find(call)?);
+    call.environments()?;
+    let rows = List::named("issue_tags").map(|list| list.rows(&place, None));
+    let key = call.segment("key");
+    let row = rows.into_iter().flatten().find(|row| row["key"] == *key);
+    Ok(Reply::value(&row.ok_or_else(Problem::not_found)?))
+}
+
 fn size(list: &List, call: &Call<'_>) -> Result<usize, Problem> {
     match call.get("per_page") {
         None => Ok(list.size),

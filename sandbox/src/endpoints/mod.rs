@@ -1,6 +1,7 @@
 //! The endpoints: a table of them, and what they share.
 
 mod environments;
+mod event;
 mod events;
 mod explore;
 mod issues;
@@ -100,7 +101,10 @@ fn own() -> Vec<Endpoint> { endpoints! {
     "/organizations/{org}/issues/"                      Default       EVENT_READ   => search::organization;
     "/organizations/{org}/issues/{issue}/"              IssueDetail   EVENT_READ   => issues::detail;
     "/organizations/{org}/issues/{issue}/events/"       Default       EVENT_READ   => events::of_issue;
+    "/organizations/{org}/issues/{issue}/events/{event}/" Default     EVENT_READ   => event::of_issue;
+    "/organizations/{org}/issues/{issue}/tags/{key}/"   Default       EVENT_READ   => lists::tag_of_issue;
     "/organizations/{org}/shortids/{short}/"            Default       EVENT_READ   => issues::by_short_id;
+    "/organizations/{org}/eventids/{event}/"            Default       EVENT_READ   => event::by_id;
     "/organizations/{org}/releases/"                    Releases      RELEASES     => releases::list;
     "/organizations/{org}/releases/{version}/"          Default       RELEASES     => releases::detail;
     "/organizations/{org}/events/"                      Explore       ORG_READ     => explore::answer;
@@ -115,7 +119,7 @@ fn own() -> Vec<Endpoint> { endpoints! {
     "/projects/{org}/{project}/"                        Default       PROJECT_READ => projects::detail;
     "/projects/{org}/{project}/issues/"                 ProjectIssues EVENT_READ   => search::project;
     "/projects/{org}/{project}/events/"                 ProjectEvents PROJECT_READ => events::of_project;
-    "/projects/{org}/{project}/events/{event}/"         EventDetail   PROJECT_READ => events::detail;
+    "/projects/{org}/{project}/events/{event}/"         EventDetail   PROJECT_READ => event::of_project;
     "/projects/{org}/{project}/stats/"                  ProjectStats  PROJECT_READ => stats::project;
     "/projects/{org}/{project}/keys/"                   Keys          PROJECT_READ => keys::project;
     "/projects/{org}/{project}/environments/"           Default       PROJECT_READ => environments::project;

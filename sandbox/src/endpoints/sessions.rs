@@ -1,7 +1,7 @@
 //! Sessions of releases, in totals: the health of releases.
 
 use super::Call;
-use super::statistics::{interval, whole};
+use super::statistics::{inclusive, interval, projects, whole};
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::window::{self, Window};
@@ -50,11 +50,7 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         "start",
         "statsPeriod",
     ])?;
-    call.organization()?;
-    let projects = call.projects()?;
-    if projects.is_empty() {
-        return Err(Problem::bad_request("No projects available"));
-    }
+    let projects = projects(call)?;
     let fields = call.all("field");
     if fields.is_empty() {
         return Err(Problem::bad_request("Request is missing a \"field\""));
@@ -80,27 +76,29 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
             "Cannot group field crash_free_rate by session.status",
         ));
     }
-    if call.get("includeSeries") != Some("0")
-        || call.get("query").is_some_and(|text| !text.is_empty())
-    {
-        return Err(Problem::not_imitated("series and queries of sessions"));
+    if call.get("includeSeries") != Some("0") {
+        return Err(Problem::not_imitated("series of sessions"));
     }
+    let releases = releases(call.get("query").unwrap_or_default())?;
     let now = call.world.clock();
     let step = interval(call.get("interval").unwrap_or("1h"))?;
-    let mut asked = call.window()?.unwrap_or(Window {
+    let asked = call.window()?.unwrap_or(Window {
         start: now - TimeDelta::days(90),
         end: now + TimeDelta::seconds(1),
     });
-    // An end that is named is inclusive: at the start of an interval it brings all of that. A period up to now is not rounded
-    // here.
-    if call.get("end").is_some_and(|text| !text.is_empty()) {
-        asked.end += TimeDelta::seconds(1);
-        asked = whole(asked, step);
-    }
+    // A period up to now is not rounded here.
+    let asked = match call.get("end") {
+        Some(end) if !end.is_empty() => whole(inclusive(call, asked), step),
+        _ => asked,
+    };
     let steps = (asked.end - asked.start).num_seconds() / step;
     let mut sums: BTreeMap<String, (Value, Sum)> = BTreeMap::new();
     for one in &call.world.sessions {
-        if !projects.contains(&one.project) || !asked.seconds().holds(one.second) {
+        let is_asked = |releases: &Vec<String>| releases.contains(&one.release);
+        if !projects.contains(&one.project)
+            || !asked.seconds().holds(one.second)
+            || !releases.as_ref().is_none_or(is_asked)
+        {
             continue;
         }
         let by: Map<String, Value> = group_by
@@ -163,6 +161,19 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         "query": "",
         "groups": groups,
     })))
+}
+
+/// The releases that a query of the form `release:["a","b"]` names; no others are told to be imitated.
+fn releases(query: &str) -> Result<Option<Vec<String>>, Problem> {
+    if query.is_empty() {
+        return Ok(None);
+    }
+    let list = query
+        .strip_prefix("release:")
+        .map(|list| list.replace(r"\*", "*"));
+    let list = list.and_then(|list| serde_json::from_str(&list).ok());
+    let other = || Problem::not_imitated("another query of sessions");
+    list.map(Some).ok_or_else(other)
 }
 
 impl Sum {

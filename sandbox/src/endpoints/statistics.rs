@@ -7,7 +7,7 @@ use crate::window::{self, Window};
 use crate::world::Seconds;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub const FIELD: &str = "sum(quantity)";
 
@@ -34,11 +34,7 @@ type Group = (Value, Vec<Vec<u64>>);
 /// Counted over what was ever received: issues being deleted included. What is zero is absent.
 pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     call.only(&PARAMETERS)?;
-    call.organization()?;
-    let projects = call.projects()?;
-    if projects.is_empty() {
-        return Err(Problem::bad_request("No projects available"));
-    }
+    let projects = projects(call)?;
     let fields = call.all("field");
     if fields.is_empty() {
         return Err(Problem::bad_request("At least one \"field\" is required."));
@@ -68,16 +64,7 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
             "Query must have category as groupby or filter",
         ));
     }
-    let step = interval(call.get("interval").unwrap_or("1h"))?;
-    let mut asked = match call.window()? {
-        Some(window) => window,
-        None => Window::recent(call.world),
-    };
-    // An end that is named is inclusive: at the start of an interval it brings all of that.
-    if call.get("end").is_some_and(|text| !text.is_empty()) {
-        asked.end += TimeDelta::seconds(1);
-    }
-    let asked = whole(asked, step);
+    let (asked, step) = intervals(call)?;
     let (from, to) = (asked.start.timestamp(), asked.end.timestamp());
     let starts: Vec<i64> = (0..(to - from) / step)
         .map(|number| from + number * step)
@@ -161,6 +148,31 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
             .collect();
     }
     Ok(Reply::value(&body))
+}
+
+/// The projects that a request is about, which must be some.
+pub fn projects(call: &Call<'_>) -> Result<BTreeSet<u64>, Problem> {
+    call.organization()?;
+    let projects = call.projects()?;
+    if projects.is_empty() {
+        return Err(Problem::bad_request("No projects available"));
+    }
+    Ok(projects)
+}
+
+/// The window that is asked for, in whole intervals, and how long these are.
+pub fn intervals(call: &Call<'_>) -> Result<(Window, i64), Problem> {
+    let step = interval(call.get("interval").unwrap_or("1h"))?;
+    let asked = call.window()?.unwrap_or_else(|| Window::recent(call.world));
+    Ok((whole(inclusive(call, asked), step), step))
+}
+
+/// An end that is named is inclusive: at the start of an interval it brings all of that.
+pub fn inclusive(call: &Call<'_>, mut asked: Window) -> Window {
+    if call.get("end").is_some_and(|text| !text.is_empty()) {
+        asked.end += TimeDelta::seconds(1);
+    }
+    asked
 }
 
 /// The intervals that a window touches.

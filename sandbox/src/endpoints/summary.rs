@@ -1,11 +1,10 @@
 //! Outcomes of each project, summed up over a window.
 
 use super::Call;
-use super::statistics::{FIELD, ROWS, interval, whole};
+use super::statistics::{FIELD, ROWS, intervals, projects};
 use crate::problem::Problem;
 use crate::reply::Reply;
-use crate::window::{self, Window};
-use chrono::TimeDelta;
+use crate::window;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -33,27 +32,14 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         "start",
         "statsPeriod",
     ])?;
-    call.organization()?;
-    let projects = call.projects()?;
-    if projects.is_empty() {
-        return Err(Problem::bad_request("No projects available"));
-    }
+    let projects = projects(call)?;
     let field = call
         .get("field")
         .ok_or_else(|| Problem::bad_request("At least one \"field\" is required."))?;
     if field != FIELD && field != "sum(times_seen)" {
         return Err(Problem::bad_request(&format!("Invalid field: \"{field}\"")));
     }
-    let step = interval(call.get("interval").unwrap_or("1h"))?;
-    let mut asked = match call.window()? {
-        Some(window) => window,
-        None => Window::recent(call.world),
-    };
-    // An end that is named is inclusive: at the start of an interval it brings all of that.
-    if call.get("end").is_some_and(|text| !text.is_empty()) {
-        asked.end += TimeDelta::seconds(1);
-    }
-    let asked = whole(asked, step);
+    let (asked, _) = intervals(call)?;
     let mut rows: BTreeMap<(u64, String, String), u64> = BTreeMap::new();
     for one in call.world.outcomes_in(asked.seconds(), &projects) {
         let row = (one.project, one.category().to_owned(), one.outcome.clone());

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 const TIMES: &str = "$times";
 /// The member of a template that says of which project only its rows are.
 const ONLY: &str = "$project";
+/// The member of a template that says that it makes its rows once, whatever rows are made for.
+const ONCE: &str = "$once";
 /// The member of a template that says which record of the world its rows begin with.
 const RECORD: &str = "$record";
 
@@ -39,6 +41,9 @@ impl List {
                 let only = template.remove(ONLY);
                 let is_of = |slug: &str| matches!(item, Item::Project(one) if one.slug == slug);
                 if only.is_some_and(|slug| !slug.as_str().is_some_and(is_of)) {
+                    continue;
+                }
+                if template.remove(ONCE) == Some(Value::Bool(true)) && i > 0 {
                     continue;
                 }
                 let times = template.remove(TIMES);

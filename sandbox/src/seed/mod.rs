@@ -1,5 +1,6 @@
 //! The world that tests and examples start from: small, deterministic, and with one of every oddity.
 
+mod explored;
 mod issues;
 mod organization;
 mod seeder;
@@ -30,6 +31,7 @@ impl World {
         seeder.monitors();
         seeder.outcomes();
         seeder.sessions();
+        seeder.explored();
         seeder.world
     }
 }

@@ -207,7 +207,8 @@ impl World {
             let at = window::second_text(whole.from);
             for one in self.outcomes_in(whole, &projects) {
                 let (project, category, outcome) = (one.project, one.category(), &one.outcome);
-                let reason = one.reason.as_deref().unwrap_or_default();
+                // As what has none is called.
+                let reason = one.reason.as_deref().unwrap_or("none");
                 let key = [
                     organization,
                     &project.to_string(),

@@ -10,16 +10,18 @@ const REPOSITORIES: &str = "/organizations/acme/repos/";
 #[test]
 fn a_list_pages_by_cursor_and_refuses_what_sentry_refuses() {
     let sandbox = seeded();
-    let first = get(&sandbox, REPOSITORIES);
+    let commits = "/organizations/acme/repos/40/commits/";
+    let first = get(&sandbox, commits);
     assert_eq!(first.rows().len(), 100);
-    assert_eq!(first.next().as_deref(), Some("100:1:0"));
-    let rows = walk(&sandbox, REPOSITORIES);
-    assert_eq!(rows.len(), 130, "hidden ones are not active");
-    assert_eq!(ids(&rows).into_iter().collect::<BTreeSet<_>>().len(), 130);
-    assert_eq!(
-        walk(&sandbox, &format!("{REPOSITORIES}?status=")).len(),
-        132
-    );
+    assert_eq!(first.next().as_deref(), Some("0:100:0"));
+    let rows = walk(&sandbox, commits);
+    assert_eq!(rows.len(), 107);
+    assert_eq!(ids(&rows).into_iter().collect::<BTreeSet<_>>().len(), 107);
+    let files = get(&sandbox, "/projects/acme/api/files/dsyms/");
+    assert_eq!(files.next().as_deref(), Some("20:1:0"));
+    let active = walk(&sandbox, REPOSITORIES).len();
+    assert_eq!(active, 10, "hidden ones are not active");
+    assert_eq!(walk(&sandbox, &format!("{REPOSITORIES}?status=")).len(), 12);
     assert!(walk(&sandbox, &format!("{REPOSITORIES}?status=gone")).is_empty());
     for (query, text) in [
         ("per_page=101", "Invalid per_page value. Cannot exceed 100."),
@@ -139,4 +141,37 @@ fn rows_with_a_time_are_newest_first_and_a_window_holds_both_its_ends() {
         .cloned()
         .unwrap_or_default();
     assert!(!replays.is_empty() && replays.iter().all(|row| row.get("$at").is_none()));
+}
+
+#[test]
+fn a_tag_of_an_issue_is_told_alone() {
+    let mut world = World::empty(now());
+    let project = world.add_project("api");
+    let issue = world.add_issue(project, "an issue");
+    let sandbox = start(world);
+    let tag = |key: &str| {
+        let path = format!("/organizations/acme/issues/{issue}/tags/{key}/");
+        get(&sandbox, &path)
+    };
+    let browser = tag("browser").json();
+    assert_eq!(
+        (&browser["totalValues"], &browser["topValues"][0]["count"]),
+        (&json!(7), &json!(4))
+    );
+    assert_eq!(tag("planet").status, 404);
+}
+
+#[test]
+fn what_is_of_no_project_is_listed_with_each() {
+    let sandbox = seeded();
+    let of = |query: &str| {
+        let path = format!("/organizations/acme/workflows/?{query}");
+        ids(&walk(&sandbox, &path))
+    };
+    assert_eq!(of("project=2"), ["2002", "2990"]);
+    assert_eq!(of("project=3"), ["2990", "2003"]);
+    let (start, end) = (now() - chrono::TimeDelta::days(9), now());
+    let world = sandbox.world();
+    let expected = world.expected("workflows", Some(3), start, end);
+    assert_eq!(expected, ["2003", "2990"].map(str::to_owned).into());
 }

@@ -265,3 +265,39 @@ fn transactions_lack_the_dates_of_errors_when_full() {
     assert!(row.get("dateCreated").is_none());
     assert!(row["endTimestamp"].is_f64());
 }
+
+#[test]
+fn one_event_is_found_by_its_issue_and_by_its_organization() {
+    let mut world = World::empty(now());
+    let project = world.add_project("api");
+    let issue = world.add_issue(project, "an issue");
+    let [old, new] = [9, 2].map(|hours| world.add_event(issue, ago(hours)));
+    let sandbox = start(world);
+    let at = |name: &str| {
+        let path = format!("/organizations/acme/issues/{issue}/events/{name}/");
+        let event = get(&sandbox, &path).json();
+        let of = |member: &str| event[member].as_str().map(str::to_owned);
+        ["eventID", "previousEventID", "nextEventID"].map(of)
+    };
+    let (older, newer) = (
+        [Some(old.clone()), None, Some(new.clone())],
+        [Some(new.clone()), Some(old.clone()), None],
+    );
+    assert_eq!((at("oldest"), at(&old)), (older.clone(), older));
+    assert_eq!((at("latest"), at("recommended")), (newer.clone(), newer));
+    let found = get(&sandbox, &format!("/organizations/acme/eventids/{new}/")).json();
+    assert_eq!(found["groupId"], issue.to_string());
+    assert_eq!(
+        (&found["projectSlug"], &found["event"]["eventID"]),
+        (&Value::from("api"), &Value::from(new))
+    );
+    for (path, status) in [
+        (format!("issues/{issue}/events/{:032x}/", 7), 404),
+        (format!("issues/{issue}/events/first/"), 404),
+        (format!("eventids/{:032x}/", 7), 404),
+        ("eventids/some/".to_owned(), 400),
+    ] {
+        let answer = get(&sandbox, &format!("/organizations/acme/{path}"));
+        assert_eq!(answer.status, status, "{path}");
+    }
+}

@@ -265,6 +265,9 @@ impl Run {
             "replays",
             "monitor_checkins",
             "user_feedback",
+            "organization_stats",
+            "project_stats",
+            "sessions",
         ]
         .into_iter()
         .chain(PARTS)
