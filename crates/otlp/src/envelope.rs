@@ -2,11 +2,21 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
-/// As which SDK the program hands in.
-pub const SDK: &str = "sentry.otlp";
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Sentry's `sdk`.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Sdk {
+    pub name: &'static str,
+    pub version: &'static str,
+}
+
+/// As which the program hands in.
+pub const SDK: Sdk = Sdk {
+    name: "sentry.otlp",
+    version: env!("CARGO_PKG_VERSION"),
+};
 
 /// What an item of an envelope is. An envelope holds one of them: Relay 26.9 answers 413 to two events or two transactions,
 /// however small.
@@ -25,8 +35,39 @@ impl Item {
     }
 }
 
-/// An envelope with one item. `trace` is the sampling context, where there is one. `sent_at` is the moment of sending: Relay shifts all times of an envelope whose `sent_at` is off
-/// by 55 minutes or more, so that it must not be kept with the data.
+/// The first line of an envelope.
+#[derive(Serialize)]
+struct Header<'a> {
+    /// The moment of sending: Relay shifts all times of an envelope whose `sent_at` is off by 55 minutes or more, so that it
+    /// must not be kept with the data.
+    sent_at: String,
+    sdk: Sdk,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<Value>,
+}
+
+/// What stands before an item.
+#[derive(Serialize)]
+struct ItemHeader {
+    r#type: &'static str,
+    length: usize,
+    #[serde(flatten)]
+    container: Option<Container>,
+}
+
+/// Of an item that holds several.
+#[derive(Serialize)]
+struct Container {
+    item_count: u64,
+    content_type: &'static str,
+}
+
+/// Both lines that stand before an item have less.
+const HEADERS: usize = 512;
+
+/// An envelope with one item. `trace` is the sampling context, where there is one.
 pub fn envelope(
     item: Item,
     event_id: &str,
@@ -34,13 +75,20 @@ pub fn envelope(
     trace: Option<Value>,
     sent_at: DateTime<Utc>,
 ) -> Bytes {
-    let mut header = header(sent_at);
-    header["event_id"] = json!(event_id);
-    if let Some(trace) = trace {
-        header["trace"] = trace;
-    }
-    let item = json!({"type": item.name(), "length": payload.len()});
-    lines(&header, &item, payload)
+    let header = Header {
+        event_id: Some(event_id),
+        trace,
+        ..Header::new(sent_at)
+    };
+    let item = ItemHeader {
+        r#type: item.name(),
+        length: payload.len(),
+        container: None,
+    };
+    let mut envelope = begun(&header, &item);
+    envelope.extend_from_slice(payload);
+    envelope.push(b'\n');
+    envelope.into()
 }
 
 /// An envelope with a container of log items, whose JSON stands on a line each. `count` must be exact: else Relay 26.9 drops
@@ -48,42 +96,54 @@ pub fn envelope(
 pub fn logs(items: &[u8], count: u64, sent_at: DateTime<Utc>) -> Bytes {
     // Without this version Relay 26.9 gives each log the user agent of the request.
     const BEGIN: &[u8] = b"{\"version\":2,\"items\":[";
+    const END: &[u8] = b"]}";
     let items = items.strip_suffix(b"\n").unwrap_or(items);
-    let mut payload = Vec::with_capacity(BEGIN.len() + items.len() + 2);
-    payload.extend_from_slice(BEGIN);
+    let item = ItemHeader {
+        r#type: "log",
+        length: BEGIN.len() + items.len() + END.len(),
+        container: Some(Container {
+            item_count: count,
+            content_type: "application/vnd.sentry.items.log+json",
+        }),
+    };
+    let mut envelope = begun(&Header::new(sent_at), &item);
+    envelope.extend_from_slice(BEGIN);
     // No line feed stands in JSON but between its parts.
-    payload.extend(items.iter().map(|byte| match byte {
+    envelope.extend(items.iter().map(|byte| match byte {
         b'\n' => b',',
         other => *other,
     }));
-    payload.extend_from_slice(b"]}");
-    let item = json!({
-        "type": "log",
-        "item_count": count,
-        "content_type": "application/vnd.sentry.items.log+json",
-        "length": payload.len(),
-    });
-    lines(&header(sent_at), &item, &payload)
-}
-
-fn header(sent_at: DateTime<Utc>) -> Value {
-    let sent_at = sent_at.to_rfc3339_opts(SecondsFormat::Millis, true);
-    json!({"sent_at": sent_at, "sdk": {"name": SDK, "version": VERSION}})
-}
-
-fn lines(header: &Value, item: &Value, payload: &[u8]) -> Bytes {
-    let (header, item) = (header.to_string(), item.to_string());
-    let mut envelope = Vec::with_capacity(header.len() + item.len() + payload.len() + 3);
-    for line in [header.as_bytes(), item.as_bytes(), payload] {
-        envelope.extend_from_slice(line);
-        envelope.push(b'\n');
-    }
+    envelope.extend_from_slice(END);
+    envelope.push(b'\n');
     envelope.into()
+}
+
+impl Header<'_> {
+    fn new(sent_at: DateTime<Utc>) -> Self {
+        Self {
+            sent_at: sent_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+            sdk: SDK,
+            event_id: None,
+            trace: None,
+        }
+    }
+}
+
+/// An envelope up to its item.
+fn begun(header: &Header<'_>, item: &ItemHeader) -> Vec<u8> {
+    let mut envelope = Vec::with_capacity(HEADERS + item.length);
+    // Writing to memory does not fail, and there is nothing in it that JSON could not hold.
+    let _ = serde_json::to_writer(&mut envelope, header);
+    envelope.push(b'\n');
+    let _ = serde_json::to_writer(&mut envelope, item);
+    envelope.push(b'\n');
+    envelope
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn three_lines() {
@@ -94,7 +154,7 @@ mod tests {
         assert_eq!(lines[1..], [r#"{"type":"event","length":2}"#, "{}"]);
         let header: Value = serde_json::from_str(lines[0]).expect("JSON");
         let expected = json!({
-            "sent_at": "2027-01-15T08:00:00.005Z", "sdk": {"name": SDK, "version": VERSION},
+            "sent_at": "2027-01-15T08:00:00.005Z", "sdk": SDK,
             "event_id": "0a", "trace": {"a": 1}
         });
         assert_eq!(header, expected);

@@ -151,16 +151,19 @@ impl Project {
 
     /// Spans that were taken before it was known that the server wants transactions.
     fn regroup(&self, payload: Payload) {
+        let mut all = Vec::new();
         let group = |seen: &Seen<'_>| match self.arrived(seen) {
-            Ok(arrived) => self.group(arrived, &payload.receipts),
+            Ok(arrived) => all.push(arrived),
             Err(broken) => self.unwritten(&broken),
         };
         let mut regroup = Regroup::new(group);
         Request::written(Signal::Traces, payload.body.clone()).visit(&mut regroup);
-        if regroup.too_old > 0 {
-            self.too_old(regroup.too_old);
+        let (seen, too_old) = (regroup.seen, regroup.too_old);
+        self.group(all, &payload.receipts);
+        if too_old > 0 {
+            self.too_old(too_old);
         }
-        self.broken(&payload, regroup.seen);
+        self.broken(&payload, seen);
         self.ended(payload);
     }
 

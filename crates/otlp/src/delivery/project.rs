@@ -114,8 +114,11 @@ impl Project {
         self.grouping.arrived(seen, &self.shared.terms)
     }
 
-    /// Takes a span that came in those requests until its trace is complete.
-    pub fn group(&self, arrived: Arrived, of: &[Arc<Receipt>]) {
+    /// Takes spans that came in those requests until their traces are complete.
+    pub fn group(&self, arrived: Vec<Arrived>, of: &[Arc<Receipt>]) {
+        if arrived.is_empty() {
+            return;
+        }
         if let State::Elsewhere(default) = &*self.state.borrow() {
             return default.group(arrived, of);
         }
@@ -124,8 +127,11 @@ impl Project {
         self.send(ready);
     }
 
-    /// Takes the exceptions that a span recorded, which become errors.
-    pub fn report(&self, reported: Reported, of: &[Arc<Receipt>]) {
+    /// Takes the exceptions that spans recorded, which become errors.
+    pub fn report(&self, reported: Vec<Reported>, of: &[Arc<Receipt>]) {
+        if reported.is_empty() {
+            return;
+        }
         if let State::Elsewhere(default) = &*self.state.borrow() {
             return default.report(reported, of);
         }
