@@ -27,6 +27,8 @@ const BATCH: &[u8] = include_bytes!("otlp_batch.bin");
 const SPANS: u64 = 512;
 /// Batches that are sent where CPU counts.
 const ROUNDS: u64 = 400;
+/// How often the bridge is asked whether something waits, which costs it CPU time as well.
+const LOOK: Duration = Duration::from_millis(50);
 /// Spans in flight where memory counts.
 const IN_FLIGHT: u64 = 100_000;
 
@@ -223,7 +225,7 @@ impl Bridge {
     fn wait_until_empty(&self) {
         let waits = ["sentry_otlp_pending", "sentry_otlp_spool_requests"];
         while waits.iter().any(|name| self.metric(name) > 0.0) {
-            sleep(Duration::from_millis(20));
+            sleep(LOOK);
         }
     }
 

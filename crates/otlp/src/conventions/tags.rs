@@ -82,17 +82,17 @@ pub const fn kind(kind: SpanKind) -> &'static str {
 
 /// A value as Sentry keeps it in a tag; none where it would be null.
 fn tag_value(value: Cow<'_, str>) -> Option<Cow<'_, str>> {
-    // Most have but one line, and are short.
-    match &value {
-        Cow::Borrowed(text) => match line(text)? {
-            Cow::Borrowed(text) => Some(short(text, LONGEST)),
-            Cow::Owned(text) => Some(Cow::Owned(short(&text, LONGEST).into_owned())),
-        },
-        Cow::Owned(text) => {
-            let text = line(text)?;
-            Some(Cow::Owned(short(&text, LONGEST).into_owned()))
-        }
+    match value {
+        Cow::Borrowed(value) => kept(value),
+        Cow::Owned(value) => kept(&value).map(|value| Cow::Owned(value.into_owned())),
     }
+}
+
+fn kept(value: &str) -> Option<Cow<'_, str>> {
+    Some(match line(value)? {
+        Cow::Borrowed(line) => short(line, LONGEST),
+        Cow::Owned(line) => Cow::Owned(short(&line, LONGEST).into_owned()),
+    })
 }
 
 #[derive(Debug, Default)]

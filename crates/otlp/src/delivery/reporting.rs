@@ -23,7 +23,7 @@ const REMEMBERED: usize = 50_000;
 pub struct Report {
     /// 32 hexadecimal digits.
     pub event_id: String,
-    pub json: Vec<u8>,
+    pub json: Box<[u8]>,
     /// Of the requests that it came in.
     pub receipts: Receipts,
 }
@@ -67,6 +67,8 @@ impl Reported {
                 broken += 1;
                 continue;
             };
+            // Without the room to grow that it was written with.
+            let json = Box::from(json.as_slice());
             thrown.push(Thrown {
                 kind: one.kind.to_owned(),
                 message: one.message.to_owned(),

@@ -69,7 +69,8 @@ pub fn write(seen: &Seen<'_>) -> Result<Written, serde_json::Error> {
     let description = description(seen, &op);
     let (json, limits) = fit(LARGEST, |limits| item(seen, &op, &description, limits))?;
     Ok(Written {
-        json: json.into_boxed_slice(),
+        // Copied, and not shrunk in its place: what waits holds no more memory than it needs.
+        json: Box::from(json.as_slice()),
         described: cost(&short(&description, limits.text)),
         cut: limits != Limits::NONE,
     })
