@@ -29,6 +29,8 @@ pub enum State {
     Ready(Arc<Intake>, Mode),
     /// The key was refused.
     Refused,
+    /// There is no such project, and no default one.
+    NotThere,
     /// There is no such project: what is for it goes to the default one.
     Elsewhere(Arc<Project>),
 }
@@ -81,7 +83,7 @@ impl Project {
         match &*self.state.borrow() {
             State::Ready(_, mode) => Some(*mode),
             State::Elsewhere(default) => default.mode(),
-            State::Starting | State::Refused => match self.shared.wanted {
+            State::Starting | State::Refused | State::NotThere => match self.shared.wanted {
                 Wanted::Auto => None,
                 Wanted::Otlp => Some(Mode::Otlp),
                 Wanted::Transactions => Some(Mode::Transactions),
