@@ -37,6 +37,8 @@ use tokio::time::Instant;
 pub struct Taken {
     pub signal: Signal,
     pub rejected: Rejected,
+    /// Spans or log records that were in it, well-formed or not.
+    pub seen: u64,
     pub handed: Handed,
     /// What of it has to be on the disk, as OTLP, and how many spans or log records that is.
     pub kept: (Bytes, u64),
@@ -67,6 +69,7 @@ pub struct Taking<'a> {
     now: DateTime<Utc>,
     handed: Handed,
     rejected: Rejected,
+    seen: u64,
     mended: Vec<Mended>,
     sampled: u64,
     /// Bytes that are reserved for the request.
@@ -109,6 +112,7 @@ impl<'a> Taking<'a> {
             now: Utc::now(),
             handed: Handed::new(Kind::of(signal), Instant::now()),
             rejected: Rejected::of(signal),
+            seen: 0,
             mended: Vec::new(),
             sampled: 0,
             room,
@@ -132,6 +136,7 @@ impl<'a> Taking<'a> {
         Taken {
             signal: self.signal,
             rejected: self.rejected,
+            seen: self.seen,
             handed: self.handed,
             kept: kept.unwrap_or_default(),
             mended: self.mended,
@@ -239,6 +244,7 @@ impl Take for Taking<'_> {
     }
 
     fn span(&mut self, span: Result<Span, RecordError>, came: Option<&[u8]>) {
+        self.seen += 1;
         let mut span = match span {
             Ok(span) => span,
             Err(error) => return self.unreadable(&error),
@@ -264,6 +270,7 @@ impl Take for Taking<'_> {
     }
 
     fn log(&mut self, log: Result<LogRecord, RecordError>) {
+        self.seen += 1;
         let mut log = match log {
             Ok(log) => log,
             Err(error) => return self.unreadable(&error),
