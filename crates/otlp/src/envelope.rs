@@ -2,8 +2,13 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
+use http_body::{Body, Frame, SizeHint};
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 /// Sentry's `sdk`.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -71,10 +76,10 @@ const HEADERS: usize = 512;
 pub fn envelope(
     item: Item,
     event_id: &str,
-    payload: &[u8],
+    payload: Bytes,
     trace: Option<Value>,
     sent_at: DateTime<Utc>,
-) -> Bytes {
+) -> Envelope {
     let header = Header {
         event_id: Some(event_id),
         trace,
@@ -85,15 +90,12 @@ pub fn envelope(
         length: payload.len(),
         container: None,
     };
-    let mut envelope = begun(&header, &item);
-    envelope.extend_from_slice(payload);
-    envelope.push(b'\n');
-    envelope.into()
+    Envelope::of(&header, &item, [payload])
 }
 
 /// An envelope with a container of log items, whose JSON stands on a line each. `count` must be exact: else Relay 26.9 drops
 /// them behind its 200.
-pub fn logs(items: &[u8], count: u64, sent_at: DateTime<Utc>) -> Bytes {
+pub fn logs(items: &[u8], count: u64, sent_at: DateTime<Utc>) -> Envelope {
     // Without this version Relay 26.9 gives each log the user agent of the request.
     const BEGIN: &[u8] = b"{\"version\":2,\"items\":[";
     const END: &[u8] = b"]}";
@@ -106,16 +108,17 @@ pub fn logs(items: &[u8], count: u64, sent_at: DateTime<Utc>) -> Bytes {
             content_type: "application/vnd.sentry.items.log+json",
         }),
     };
-    let mut envelope = begun(&Header::new(sent_at), &item);
-    envelope.extend_from_slice(BEGIN);
     // No line feed stands in JSON but between its parts.
-    envelope.extend(items.iter().map(|byte| match byte {
+    let items = items.iter().map(|byte| match byte {
         b'\n' => b',',
         other => *other,
-    }));
-    envelope.extend_from_slice(END);
-    envelope.push(b'\n');
-    envelope.into()
+    });
+    let payload = [
+        Bytes::from_static(BEGIN),
+        items.collect(),
+        Bytes::from_static(END),
+    ];
+    Envelope::of(&Header::new(sent_at), &item, payload)
 }
 
 impl Header<'_> {
@@ -129,15 +132,50 @@ impl Header<'_> {
     }
 }
 
-/// An envelope up to its item.
-fn begun(header: &Header<'_>, item: &ItemHeader) -> Vec<u8> {
-    let mut envelope = Vec::with_capacity(HEADERS + item.length);
-    // Writing to memory does not fail, and there is nothing in it that JSON could not hold.
-    let _ = serde_json::to_writer(&mut envelope, header);
-    envelope.push(b'\n');
-    let _ = serde_json::to_writer(&mut envelope, item);
-    envelope.push(b'\n');
-    envelope
+/// An envelope as the body of a request, in pieces: what may be large is not copied.
+#[derive(Debug)]
+pub struct Envelope(VecDeque<Bytes>);
+
+impl Envelope {
+    fn of<const PIECES: usize>(
+        header: &Header<'_>,
+        item: &ItemHeader,
+        payload: [Bytes; PIECES],
+    ) -> Self {
+        let mut lines = Vec::with_capacity(HEADERS);
+        // Writing to memory does not fail, and there is nothing in it that JSON could not hold.
+        let _ = serde_json::to_writer(&mut lines, header);
+        lines.push(b'\n');
+        let _ = serde_json::to_writer(&mut lines, item);
+        lines.push(b'\n');
+        let mut pieces = VecDeque::with_capacity(PIECES + 2);
+        pieces.push_back(lines.into());
+        pieces.extend(payload);
+        pieces.push_back(Bytes::from_static(b"\n"));
+        Self(pieces)
+    }
+}
+
+impl Body for Envelope {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = self.0.pop_front();
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let bytes = self.0.iter().map(|piece| piece.len() as u64);
+        SizeHint::with_exact(bytes.sum())
+    }
 }
 
 #[cfg(test)]
@@ -145,11 +183,24 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn text(envelope: Envelope) -> String {
+        let told = envelope.size_hint().exact();
+        let bytes = envelope.0.into_iter().flatten().collect::<Vec<u8>>();
+        assert_eq!(told, Some(bytes.len() as u64));
+        String::from_utf8(bytes).expect("text")
+    }
+
     #[test]
     fn three_lines() {
         let at = DateTime::from_timestamp(1_800_000_000, 5_000_000).expect("an instant");
-        let written = envelope(Item::Event, "0a", b"{}", Some(json!({"a": 1})), at);
-        let text = String::from_utf8(written.to_vec()).expect("text");
+        let payload = Bytes::from_static(b"{}");
+        let text = text(envelope(
+            Item::Event,
+            "0a",
+            payload,
+            Some(json!({"a": 1})),
+            at,
+        ));
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[1..], [r#"{"type":"event","length":2}"#, "{}"]);
         let header: Value = serde_json::from_str(lines[0]).expect("JSON");
@@ -163,8 +214,7 @@ mod tests {
     #[test]
     fn log_items_stand_in_a_list() {
         let at = DateTime::from_timestamp(1_800_000_000, 0).expect("an instant");
-        let written = logs(b"{\"a\":1}\n{\"b\":\"x\\ny\"}\n", 2, at);
-        let text = String::from_utf8(written.to_vec()).expect("text");
+        let text = text(logs(b"{\"a\":1}\n{\"b\":\"x\\ny\"}\n", 2, at));
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[2], r#"{"version":2,"items":[{"a":1},{"b":"x\ny"}]}"#);
         let item: Value = serde_json::from_str(lines[1]).expect("JSON");
