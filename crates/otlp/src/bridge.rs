@@ -26,7 +26,7 @@ pub type Fed = Arc<ArcSwap<Feeds>>;
 /// The exporters of the configuration in use, and of former ones what they have not brought to its end.
 pub struct Bridge {
     figures: Figures,
-    pub exporters: Arc<ArcSwap<Vec<Arc<Exporter>>>>,
+    exporters: ArcSwap<Vec<Arc<Exporter>>>,
     /// By receiver.
     feeds: HashMap<String, Fed>,
     /// Those of earlier configurations, with what was left of them.
@@ -41,7 +41,7 @@ impl Bridge {
     pub fn new(config: &Config, figures: &Figures) -> Result<Self, Error> {
         let bridge = Self {
             figures: figures.clone(),
-            exporters: Arc::default(),
+            exporters: ArcSwap::default(),
             feeds: config
                 .receivers
                 .iter()
@@ -89,8 +89,8 @@ impl Bridge {
             }));
         }
         let all = Arc::new(started.into_values().collect());
-        let former = self.exporters.swap(all);
         let mut kept = self.former.lock();
+        let former = self.exporters.swap(all);
         // A request that began before the last reload may still be handing something to one of them.
         kept.retain(|exporter| Arc::strong_count(exporter) > 1 || exporter.pending() > 0);
         kept.extend(former.iter().cloned());
@@ -105,8 +105,10 @@ impl Bridge {
     }
 
     /// The exporters in use, and the former ones.
-    fn all(&self) -> Vec<Arc<Exporter>> {
-        let (all, former) = (self.exporters.load(), self.former.lock());
+    pub fn all(&self) -> Vec<Arc<Exporter>> {
+        // While it is locked, none goes from one to the other.
+        let former = self.former.lock();
+        let all = self.exporters.load();
         all.iter().chain(former.iter()).cloned().collect()
     }
 

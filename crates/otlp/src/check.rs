@@ -69,7 +69,7 @@ pub struct Unfit {
 }
 
 /// Checks a span and mends it. `now` and `oldest` are nanoseconds since 1970; spans that started before `oldest` are refused.
-/// What was mended is handed to `tell`.
+/// What was mended is handed to `tell`. Whether the span is no longer as it came.
 ///
 /// # Errors
 /// When the span cannot be taken, and why.
@@ -78,7 +78,7 @@ pub fn check(
     now: u64,
     oldest: u64,
     mut tell: impl FnMut(Mended),
-) -> Result<(), Unfit> {
+) -> Result<bool, Unfit> {
     let unfit = |reason, what: String| Err(Unfit { reason, what });
     if !is_id(&span.trace_id, 16) {
         let what = format!(
@@ -104,12 +104,14 @@ pub fn check(
         let what = format!("`{}` started {seconds} s ago", brief(&span.name));
         return unfit(Reason::TooOld, what);
     }
+    let mut is_changed = false;
     if !span.parent_span_id.is_empty() && !is_id(&span.parent_span_id, 8) {
         // Some exporters write zeros for no parent.
         if span.parent_span_id.iter().any(|byte| *byte != 0) {
             tell(Mended::Parent);
         }
         span.parent_span_id.clear();
+        is_changed = true;
     }
     let links = span.links.len();
     span.links
@@ -118,16 +120,18 @@ pub fn check(
         let lost = u32::try_from(links - span.links.len()).unwrap_or(u32::MAX);
         span.dropped_links_count = span.dropped_links_count.saturating_add(lost);
         tell(Mended::Link);
+        is_changed = true;
     }
     if span.end_time_unix_nano < span.start_time_unix_nano || span.end_time_unix_nano > LATEST {
         tell(Mended::End);
         span.attributes.push(came(END, span.end_time_unix_nano));
         span.end_time_unix_nano = span.start_time_unix_nano;
+        is_changed = true;
     }
     if span.end_time_unix_nano > now.saturating_add(AHEAD_NANOS) {
         tell(Mended::Ahead);
     }
-    Ok(())
+    Ok(is_changed)
 }
 
 /// What came in the place of what stands there now.
@@ -202,7 +206,10 @@ mod tests {
     fn what_can_be_mended_is(#[case] spoil: fn(&mut Span), #[case] mended: &[Mended]) {
         let mut span = sound();
         spoil(&mut span);
-        assert_eq!(checked(&mut span), (None, mended.to_vec()));
+        let came = span.clone();
+        let is_changed = check(&mut span, NOW, NOW - 5 * DAY, |_| {});
+        assert_eq!(is_changed, Ok(span != came));
+        assert_eq!(checked(&mut came.clone()), (None, mended.to_vec()));
         assert!(span.parent_span_id.is_empty() && span.links.is_empty());
         assert!(span.end_time_unix_nano >= span.start_time_unix_nano);
     }

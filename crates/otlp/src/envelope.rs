@@ -2,11 +2,26 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde_json::{Value, json};
+use http_body::{Body, Frame, SizeHint};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-/// As which SDK the program hands in.
-pub const SDK: &str = "sentry.otlp";
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Sentry's `sdk`.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Sdk {
+    pub name: &'static str,
+    pub version: &'static str,
+}
+
+/// As which the program hands in.
+pub const SDK: Sdk = Sdk {
+    name: "sentry.otlp",
+    version: env!("CARGO_PKG_VERSION"),
+};
 
 /// What an item of an envelope is. An envelope holds one of them: Relay 26.9 answers 413 to two events or two transactions,
 /// however small.
@@ -25,76 +40,172 @@ impl Item {
     }
 }
 
-/// An envelope with one item. `trace` is the sampling context, where there is one. `sent_at` is the moment of sending: Relay shifts all times of an envelope whose `sent_at` is off
-/// by 55 minutes or more, so that it must not be kept with the data.
+/// The first line of an envelope.
+#[derive(Serialize)]
+struct Header<'a> {
+    /// The moment of sending: Relay shifts all times of an envelope whose `sent_at` is off by 55 minutes or more, so that it
+    /// must not be kept with the data.
+    sent_at: String,
+    sdk: Sdk,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<Value>,
+}
+
+/// What stands before an item.
+#[derive(Serialize)]
+struct ItemHeader {
+    r#type: &'static str,
+    length: usize,
+    #[serde(flatten)]
+    container: Option<Container>,
+}
+
+/// Of an item that holds several.
+#[derive(Serialize)]
+struct Container {
+    item_count: u64,
+    content_type: &'static str,
+}
+
+/// Both lines that stand before an item have less.
+const HEADERS: usize = 512;
+
+/// An envelope with one item. `trace` is the sampling context, where there is one.
 pub fn envelope(
     item: Item,
     event_id: &str,
-    payload: &[u8],
+    payload: Bytes,
     trace: Option<Value>,
     sent_at: DateTime<Utc>,
-) -> Bytes {
-    let mut header = header(sent_at);
-    header["event_id"] = json!(event_id);
-    if let Some(trace) = trace {
-        header["trace"] = trace;
-    }
-    let item = json!({"type": item.name(), "length": payload.len()});
-    lines(&header, &item, payload)
+) -> Envelope {
+    let header = Header {
+        event_id: Some(event_id),
+        trace,
+        ..Header::new(sent_at)
+    };
+    let item = ItemHeader {
+        r#type: item.name(),
+        length: payload.len(),
+        container: None,
+    };
+    Envelope::of(&header, &item, [payload])
 }
 
 /// An envelope with a container of log items, whose JSON stands on a line each. `count` must be exact: else Relay 26.9 drops
 /// them behind its 200.
-pub fn logs(items: &[u8], count: u64, sent_at: DateTime<Utc>) -> Bytes {
+pub fn logs(items: &[u8], count: u64, sent_at: DateTime<Utc>) -> Envelope {
     // Without this version Relay 26.9 gives each log the user agent of the request.
     const BEGIN: &[u8] = b"{\"version\":2,\"items\":[";
+    const END: &[u8] = b"]}";
     let items = items.strip_suffix(b"\n").unwrap_or(items);
-    let mut payload = Vec::with_capacity(BEGIN.len() + items.len() + 2);
-    payload.extend_from_slice(BEGIN);
+    let item = ItemHeader {
+        r#type: "log",
+        length: BEGIN.len() + items.len() + END.len(),
+        container: Some(Container {
+            item_count: count,
+            content_type: "application/vnd.sentry.items.log+json",
+        }),
+    };
     // No line feed stands in JSON but between its parts.
-    payload.extend(items.iter().map(|byte| match byte {
+    let items = items.iter().map(|byte| match byte {
         b'\n' => b',',
         other => *other,
-    }));
-    payload.extend_from_slice(b"]}");
-    let item = json!({
-        "type": "log",
-        "item_count": count,
-        "content_type": "application/vnd.sentry.items.log+json",
-        "length": payload.len(),
     });
-    lines(&header(sent_at), &item, &payload)
+    let payload = [
+        Bytes::from_static(BEGIN),
+        items.collect(),
+        Bytes::from_static(END),
+    ];
+    Envelope::of(&Header::new(sent_at), &item, payload)
 }
 
-fn header(sent_at: DateTime<Utc>) -> Value {
-    let sent_at = sent_at.to_rfc3339_opts(SecondsFormat::Millis, true);
-    json!({"sent_at": sent_at, "sdk": {"name": SDK, "version": VERSION}})
-}
-
-fn lines(header: &Value, item: &Value, payload: &[u8]) -> Bytes {
-    let (header, item) = (header.to_string(), item.to_string());
-    let mut envelope = Vec::with_capacity(header.len() + item.len() + payload.len() + 3);
-    for line in [header.as_bytes(), item.as_bytes(), payload] {
-        envelope.extend_from_slice(line);
-        envelope.push(b'\n');
+impl Header<'_> {
+    fn new(sent_at: DateTime<Utc>) -> Self {
+        Self {
+            sent_at: sent_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+            sdk: SDK,
+            event_id: None,
+            trace: None,
+        }
     }
-    envelope.into()
+}
+
+/// An envelope as the body of a request, in pieces: what may be large is not copied.
+#[derive(Debug)]
+pub struct Envelope(VecDeque<Bytes>);
+
+impl Envelope {
+    fn of<const PIECES: usize>(
+        header: &Header<'_>,
+        item: &ItemHeader,
+        payload: [Bytes; PIECES],
+    ) -> Self {
+        let mut lines = Vec::with_capacity(HEADERS);
+        // Writing to memory does not fail, and there is nothing in it that JSON could not hold.
+        let _ = serde_json::to_writer(&mut lines, header);
+        lines.push(b'\n');
+        let _ = serde_json::to_writer(&mut lines, item);
+        lines.push(b'\n');
+        let mut pieces = VecDeque::with_capacity(PIECES + 2);
+        pieces.push_back(lines.into());
+        pieces.extend(payload);
+        pieces.push_back(Bytes::from_static(b"\n"));
+        Self(pieces)
+    }
+}
+
+impl Body for Envelope {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = self.0.pop_front();
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let bytes = self.0.iter().map(|piece| piece.len() as u64);
+        SizeHint::with_exact(bytes.sum())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    fn text(envelope: Envelope) -> String {
+        let told = envelope.size_hint().exact();
+        let bytes = envelope.0.into_iter().flatten().collect::<Vec<u8>>();
+        assert_eq!(told, Some(bytes.len() as u64));
+        String::from_utf8(bytes).expect("text")
+    }
 
     #[test]
     fn three_lines() {
         let at = DateTime::from_timestamp(1_800_000_000, 5_000_000).expect("an instant");
-        let written = envelope(Item::Event, "0a", b"{}", Some(json!({"a": 1})), at);
-        let text = String::from_utf8(written.to_vec()).expect("text");
+        let payload = Bytes::from_static(b"{}");
+        let text = text(envelope(
+            Item::Event,
+            "0a",
+            payload,
+            Some(json!({"a": 1})),
+            at,
+        ));
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[1..], [r#"{"type":"event","length":2}"#, "{}"]);
         let header: Value = serde_json::from_str(lines[0]).expect("JSON");
         let expected = json!({
-            "sent_at": "2027-01-15T08:00:00.005Z", "sdk": {"name": SDK, "version": VERSION},
+            "sent_at": "2027-01-15T08:00:00.005Z", "sdk": SDK,
             "event_id": "0a", "trace": {"a": 1}
         });
         assert_eq!(header, expected);
@@ -103,8 +214,7 @@ mod tests {
     #[test]
     fn log_items_stand_in_a_list() {
         let at = DateTime::from_timestamp(1_800_000_000, 0).expect("an instant");
-        let written = logs(b"{\"a\":1}\n{\"b\":\"x\\ny\"}\n", 2, at);
-        let text = String::from_utf8(written.to_vec()).expect("text");
+        let text = text(logs(b"{\"a\":1}\n{\"b\":\"x\\ny\"}\n", 2, at));
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[2], r#"{"version":2,"items":[{"a":1},{"b":"x\ny"}]}"#);
         let item: Value = serde_json::from_str(lines[1]).expect("JSON");

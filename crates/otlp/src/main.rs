@@ -6,6 +6,10 @@ use sentry_otlp::run;
 use std::process::ExitCode;
 use tap_sentry_settings::problem::SettingsError;
 
+/// Spans are made of many small pieces.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::read(std::env::args_os());
     tap_sentry_serve::log::init(cli.log.level, cli.log.format);

@@ -1,10 +1,10 @@
 //! Attributes that must not leave: dropped or masked before anything is kept.
 
+use foldhash::{HashMap, HashMapExt};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use std::collections::HashMap;
 use wildmatch::WildMatch;
 
 /// What stands in the place of a masked value.
@@ -60,15 +60,16 @@ impl<'a> Cleaner<'a> {
         }
     }
 
-    /// Cleans everything in a span.
-    pub fn clean_span(&mut self, span: &mut Span) {
-        self.clean(&mut span.attributes);
-        for event in &mut span.events {
-            self.clean(&mut event.attributes);
-        }
-        for link in &mut span.links {
-            self.clean(&mut link.attributes);
-        }
+    /// Cleans everything in a span. Whether something in it had to be.
+    pub fn clean_span(&mut self, span: &mut Span) -> bool {
+        let events = span.events.iter_mut().map(|event| &mut event.attributes);
+        let links = span.links.iter_mut().map(|link| &mut link.attributes);
+        let others = events.chain(links);
+        std::iter::once(&mut span.attributes)
+            .chain(others)
+            .fold(false, |cleaned, attributes| {
+                self.clean(attributes) | cleaned
+            })
     }
 
     /// Cleans everything in a log record, a body with names in it too.
@@ -79,12 +80,14 @@ impl<'a> Cleaner<'a> {
         }
     }
 
-    /// Drops and masks attributes, and takes names and passwords out of URLs.
-    pub fn clean(&mut self, attributes: &mut Vec<KeyValue>) {
+    /// Drops and masks attributes, and takes names and passwords out of URLs. Whether there was something to do.
+    pub fn clean(&mut self, attributes: &mut Vec<KeyValue>) -> bool {
+        let mut cleaned = false;
         attributes.retain_mut(|pair| {
             let fate = self.fate(&pair.key);
+            cleaned |= fate != Fate::Kept;
             match (fate, &mut pair.value) {
-                (Fate::Kept, Some(value)) => self.clean_value(value),
+                (Fate::Kept, Some(value)) => cleaned |= self.clean_value(value),
                 (Fate::Masked, Some(value)) => {
                     value.value = Some(Value::StringValue(MASK.to_owned()));
                 }
@@ -92,6 +95,7 @@ impl<'a> Cleaner<'a> {
             }
             fate != Fate::Dropped
         });
+        cleaned
     }
 
     fn fate(&mut self, name: &str) -> Fate {
@@ -105,20 +109,18 @@ impl<'a> Cleaner<'a> {
         fate
     }
 
-    fn clean_value(&mut self, value: &mut AnyValue) {
+    fn clean_value(&mut self, value: &mut AnyValue) -> bool {
         match &mut value.value {
             Some(Value::StringValue(text)) => {
-                if let Some(clean) = without_userinfo(text) {
-                    *text = clean;
-                }
+                let clean = without_userinfo(text);
+                clean.map(|clean| *text = clean).is_some()
             }
-            Some(Value::ArrayValue(array)) => {
-                for value in &mut array.values {
-                    self.clean_value(value);
-                }
-            }
+            Some(Value::ArrayValue(array)) => array
+                .values
+                .iter_mut()
+                .fold(false, |cleaned, value| self.clean_value(value) | cleaned),
             Some(Value::KvlistValue(map)) => self.clean(&mut map.values),
-            _ => {}
+            _ => false,
         }
     }
 }
@@ -129,6 +131,10 @@ fn any(patterns: &[WildMatch], name: &str) -> bool {
 
 /// The text with each `scheme://name:password@` shortened to `scheme://`; none: it has no such part.
 pub fn without_userinfo(text: &str) -> Option<String> {
+    // Few texts have one, and this is soon seen.
+    if !text.contains('@') {
+        return None;
+    }
     let mut clean: Option<String> = None;
     let mut rest = text;
     while let Some(at) = rest.find("://") {
@@ -164,6 +170,8 @@ pub fn without_userinfo(text: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::attributes::Attributes;
+    use opentelemetry_proto::tonic::common::v1::ArrayValue;
+    use opentelemetry_proto::tonic::trace::v1::span::Event;
     use rstest::rstest;
 
     fn pair(key: &str, value: &str) -> KeyValue {
@@ -187,13 +195,53 @@ mod tests {
             pair("db.query.text", "select 1"),
             pair("a", "b"),
         ];
-        Cleaner::new(&privacy).clean(&mut attributes);
+        let mut cleaner = Cleaner::new(&privacy);
+        assert!(cleaner.clean(&mut attributes));
         let left: Vec<_> = Attributes(&attributes)
             .iter()
             .map(|(name, _)| name)
             .collect();
         assert_eq!(left, ["db.query.text", "a"]);
         assert_eq!(Attributes(&attributes).text(&["db.query.text"]), Some(MASK));
+    }
+
+    #[test]
+    fn it_is_told_whether_something_was_cleaned() {
+        let privacy = Privacy {
+            drop: vec![pattern("secret")],
+            mask: Vec::new(),
+        };
+        let mut cleaner = Cleaner::new(&privacy);
+        let list = |text: &str| {
+            let values = vec![pair("", text).value.expect("a value")];
+            let mut list = pair("list", "");
+            let value = Some(Value::ArrayValue(ArrayValue { values }));
+            list.value = Some(AnyValue { value });
+            list
+        };
+        let event = |attribute| Event {
+            attributes: vec![attribute],
+            ..Event::default()
+        };
+        for (attribute, is_cleaned) in [
+            (pair("a", "b"), false),
+            (pair("secret", "b"), true),
+            (pair("a", "http://a@b/"), true),
+            (list("b"), false),
+            (list("http://a@b/"), true),
+        ] {
+            let mut span = Span {
+                attributes: vec![attribute.clone(), pair("z", "z")],
+                ..Span::default()
+            };
+            assert_eq!(cleaner.clean_span(&mut span), is_cleaned, "{attribute:?}");
+            let events = vec![event(attribute.clone()), event(pair("z", "z"))];
+            let mut span = Span {
+                events,
+                ..Span::default()
+            };
+            assert_eq!(cleaner.clean_span(&mut span), is_cleaned, "{attribute:?}");
+        }
     }
 
     #[rstest]

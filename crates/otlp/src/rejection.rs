@@ -22,7 +22,7 @@ pub enum Reason {
     Refused,
     /// Sentry could not be reached, or limited it, for longer than `retry_on_failure` allows.
     Expired,
-    /// Nothing names a project for it, and there is no default one.
+    /// Nothing names a project for it and there is no default one, or what is named has not been there for too long.
     NoProject,
     /// The server takes no logs.
     NotTaken,

@@ -102,7 +102,7 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
     }
     let metrics = Metrics {
         figures: figures.clone(),
-        exporters: Arc::clone(&bridge.exporters),
+        bridge: Arc::clone(&bridge),
         reload: reload.clone(),
         connections: connections.clone(),
     };

@@ -1,8 +1,8 @@
 //! The route of the program's own metrics.
 
-use crate::delivery::exporter::Exporter;
+use crate::bridge::Bridge;
 use crate::figures::Figures;
-use arc_swap::ArcSwap;
+use crate::spool::Spool;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -34,8 +34,7 @@ const PREFIX: &str = "sentry_otlp";
 #[derive(Clone)]
 pub struct Metrics {
     pub figures: Figures,
-    /// Replaced when the configuration is.
-    pub exporters: Arc<ArcSwap<Vec<Arc<Exporter>>>>,
+    pub bridge: Arc<Bridge>,
     pub reload: Reload,
     /// Of clients.
     pub connections: Connections,
@@ -88,11 +87,16 @@ impl Now {
         let now = Instant::now();
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         let since_1970 = since_1970.unwrap_or_default();
-        for exporter in metrics.exporters.load().iter() {
+        let mut spools: Vec<Arc<Spool>> = Vec::new();
+        for exporter in metrics.bridge.all() {
             let used = exporter.shared.budget.used();
             bytes += used.bytes;
             requests += used.requests;
-            if let Some(spool) = &exporter.spool {
+            let spool = exporter.spool.as_ref();
+            // One that a reload has handed over is there once.
+            let is_new = |spool: &&Arc<Spool>| !spools.iter().any(|one| Arc::ptr_eq(one, spool));
+            if let Some(spool) = spool.filter(is_new) {
+                spools.push(Arc::clone(spool));
                 spool_bytes += spool.bytes();
                 spool_requests += spool.requests().0;
                 let at = spool.oldest_at().map(Duration::from_nanos);

@@ -35,7 +35,7 @@ impl Take for Taken {
         self.scopes += 1;
     }
 
-    fn span(&mut self, span: Result<Span, RecordError>) {
+    fn span(&mut self, span: Result<Span, RecordError>, _: Option<&[u8]>) {
         assert!(self.scopes > 0, "a span is of a scope");
         self.spans.push(span);
     }

@@ -32,6 +32,11 @@ class Server(Sandbox):
         self.dsns = dict(line.removeprefix("dsn of ").split(": ", 1) for line in lines if line.startswith("dsn of "))
         self.dsn = next(iter(self.dsns.values()))
 
+    def limit(self, quotas):
+        """From now on these quotas hold, and no others."""
+        status, _, text = http(f"{self.url}/_sandbox/intake/quotas", method="PUT", body=json.dumps(quotas).encode())
+        assert status in (200, 204), f"{status}: {text}"
+
     def outcomes(self):
         return json.loads(http(f"{self.url}/_sandbox/intake")[2])
 

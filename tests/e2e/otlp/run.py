@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from accounts import Accounts
 from arrived import at_relay, at_sandbox
-from lab import CLIENTS, ROOT, VENVS, Bridge, Client, Server, all_clients, free_port, http, until
+from lab import CLIENTS, ROOT, VENVS, WORK, Bridge, Client, Server, all_clients, free_port, http, until
 from programs import check, failures, stage
 
 ORDERS = 6
@@ -109,7 +109,7 @@ def every_mode():
         "mode otlp": ("otlp", Lane("otlp", "26.7", {"mode": "otlp"})),
         "mode transactions": ("transaction", Lane("transactions", "21", {"mode": "transactions"})),
         "auto, new server": ("otlp", Lane("auto-new", "26.7", {"mode": "auto"})),
-        "auto, old server": ("transaction", Lane("auto-old", "25", {"mode": "auto"})),
+        "auto, old server": ("transaction", Lane("auto-old", "25", {"mode": "auto", "spool": str(WORK / "spool-auto-old")})),
         "example": ("otlp", Lane("example", "26.7", example())),
         "dsn": ("transaction", Lane("collector-dsn", "21", (ROOT / "tests/e2e/otlp/collector-dsn.yml").read_text())),
         "org_slug": ("otlp", Lane("collector-org-slug", "26.7", (ROOT / "tests/e2e/otlp/collector-org-slug.yml").read_text(), organization)),
@@ -227,8 +227,10 @@ def back_pressure():
 
 def restarts():
     stage("SIGTERM, SIGHUP in the middle of traffic")
-    for mode in ("otlp", "transactions"):
-        lane = Lane(f"restart-{mode}", "26.7", {"mode": mode, "trace_timeout": "1s"})
+    # With a spool, what waits for the rest of its trace goes on after the start.
+    for mode, more in (("otlp", {}), ("transactions", {}), ("transactions", {"spool": str(WORK / "spool-restart")})):
+        name = f"restart-{mode}{'-spool' if more else ''}"
+        lane = Lane(name, "26.7", {"mode": mode, "trace_timeout": "1s", **more})
         with ThreadPoolExecutor(1) as pool:
             work = pool.submit(all_clients, lane.bridge, "steady", 3, lane.name)
             until(lambda: lane.bridge.figures()['accepted_total{kind="span"}'] >= 100)
@@ -237,18 +239,18 @@ def restarts():
             lane.bridge.start()
             lane.bridge.ready()
             lane.tellings = work.result()
-        with check(f"restart-{mode}: SIGTERM ends with code 0"):
+        with check(f"{name}: SIGTERM ends with code 0"):
             assert code == 0, f"exit code {code}: {lane.bridge.log.read_text()[-500:]}"
         arrived = lane.settle()
         accounts = Accounts(lane.tellings, arrived)
-        with check(f"restart-{mode}: the clients lose nothing"):
+        with check(f"{name}: the clients lose nothing"):
             assert not accounts.refused, f"{len(accounts.refused)} of {len(accounts.made)}"
-        checked(f"restart-{mode}: {len(accounts.made)} spans, each once, as they were made", accounts, lambda: (accounts.each_once(), accounts.contents()))
-        with check(f"restart-{mode}: no exception is lost"):
+        checked(f"{name}: {len(accounts.made)} spans, each once, as they were made", accounts, lambda: (accounts.each_once(), accounts.contents()))
+        with check(f"{name}: no exception is lost"):
             accounts.faults = []
             accounts.errors(frames=False)
             assert not [fault for fault in accounts.faults if fault.startswith("0 times")], accounts.faults[:3]
-        with check(f"restart-{mode}: the server refuses and changes nothing"):
+        with check(f"{name}: the server refuses and changes nothing"):
             assert not arrived.refused, arrived.refused[:5]
     lane = Lane("reload", "26.7", {"mode": "otlp", "environment": "before"})
     config = {"dsn": lane.server.dsn, "mode": "otlp", "environment": "after"}
@@ -277,6 +279,29 @@ def restarts():
         accounts.errors(frames=False)
         seen = Counter((event["contexts"]["trace"]["trace_id"], event["exception"]["values"][-1]["value"], event["environment"]) for event, _ in arrived.errors)
         assert max(seen.values()) == 1 and not [fault for fault in accounts.faults if fault.startswith("0 times")], accounts.faults[:3]
+
+
+def rate_limits():
+    """What a Sentry over its quota refuses for a while arrives later, once, and nothing is counted as lost."""
+    stage("rate limits")
+    quotas = [{"categories": ["span"], "seconds": 1, "requests": 2}, {"categories": ["error"], "seconds": 1, "requests": 3}]
+    for mode, form in (("otlp", "otlp"), ("transactions", "transaction")):
+        name = f"limited-{mode}"
+        lane = Lane(name, "26.7", {"mode": mode, "trace_timeout": "1s"})
+        lane.server.limit(quotas)
+        lane.work(0)
+        arrived = lane.settle()
+        limited = arrived.refused
+        accounts = Accounts(lane.tellings, arrived)
+        with check(f"{name}: the clients hear nothing of it"):
+            assert not accounts.refused, f"{len(accounts.refused)} of {len(accounts.made)}"
+        checked(f"{name}: {len(accounts.made)} spans, each once, as they were made", accounts, lambda accounts=accounts: (accounts.each_once(), accounts.contents()))
+        checked(f"{name}: each exception is one error", accounts, accounts.errors)
+        with check(f"{name}: what was limited was told, and sent again"):
+            figures = lane.bridge.figures()
+            again = {kind: figures[f'retried_total{{kind="{kind}"}}'] for kind in ("error", "traces" if form == "otlp" else "transaction")}
+            lost = {key: value for key, value in figures.items() if value and key.startswith("rejected_total")}
+            assert all(again.values()) and not lost and limited and all("over_quota" in reason for reason in limited), (again, lost, limited)
 
 
 def judge():
@@ -317,6 +342,6 @@ def real_relay():
 
 if os.environ.get("RELAY_DSN"):
     real_relay()
-for part in (every_mode, large_trace, back_pressure, restarts, judge):
+for part in (every_mode, large_trace, back_pressure, restarts, rate_limits, judge):
     part()
 sys.exit(1 if failures() else 0)

@@ -1,11 +1,14 @@
-//! Exporters that a reload has replaced.
+//! Exporters that a reload has replaced, and what waits in vain.
 
 use super::*;
+use crate::delivery::project::State;
 use crate::receive::request::Request;
 use crate::testing::span;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use prost::Message;
 use std::path::Path;
 
@@ -31,6 +34,38 @@ fn request() -> Vec<u8> {
     ExportTraceServiceRequest { resource_spans }.encode_to_vec()
 }
 
+/// A request of one span, taken.
+async fn take(exporter: &Exporter) {
+    let read = Request::protobuf(Signal::Traces, request().into());
+    let (request, outline) = read.expect("a request");
+    let admitted = exporter.admit(outline).expect("room");
+    let taken = exporter.take(&request, &admitted);
+    assert_eq!(taken.rejected.spans(), 0);
+    exporter.go_on(exporter.keep(admitted, taken).await.expect("it is kept"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_for_a_project_that_is_not_there_is_given_up_after_an_hour() {
+    let figures = Figures::default();
+    let bridge = Bridge::new(&config(), &figures).expect("a bridge");
+    let exporter = Arc::clone(&bridge.all()[0]);
+    let project = exporter.route.projects().remove(0);
+    let mut states = project.state.subscribe();
+    let known = states.wait_for(|state| matches!(state, State::Ready(..)));
+    drop(known.await.expect("its mode is told"));
+    project.state.send_replace(State::NotThere);
+    take(&exporter).await;
+    tokio::time::sleep(Duration::from_secs(60 * 60 - 1)).await;
+    assert_eq!(bridge.pending(), 1);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(bridge.pending(), 0);
+    let (mut registry, mut text) = (Registry::default(), String::new());
+    figures.register(&mut registry);
+    encode(&mut text, &registry).expect("metrics");
+    let series = "rejected_total{kind=\"span\",reason=\"no_project\"} 1\n";
+    assert!(text.contains(series), "{text}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_request_hands_over_behind_two_reloads_is_still_looked_after() {
     let bridge = Bridge::new(&config(), &Figures::default()).expect("a bridge");
@@ -38,13 +73,7 @@ async fn what_a_request_hands_over_behind_two_reloads_is_still_looked_after() {
     let feeds = bridge.feeds("otlp").load_full();
     bridge.renew(&config()).expect("a reload");
     bridge.renew(&config()).expect("a reload");
-    let read = Request::protobuf(Signal::Traces, request().into());
-    let (request, outline) = read.expect("a request");
-    let exporter = &feeds.traces[0];
-    let admitted = exporter.admit(outline).expect("room");
-    let taken = exporter.take(&request, &admitted);
-    assert_eq!(taken.rejected.spans(), 0);
-    exporter.go_on(exporter.keep(admitted, taken).await.expect("it is kept"));
+    take(&feeds.traces[0]).await;
     drop(feeds);
     assert_eq!(bridge.pending(), 1);
     // Those of which nothing is left are let go.

@@ -155,8 +155,7 @@ fn of_request<'a>(seen: &Seen<'a>, op: &str) -> (Cow<'a, str>, Source) {
     let attributes = seen.attributes();
     let own = seen.span.name.trim();
     let method = http::method(attributes).unwrap_or_default();
-    let is_bare =
-        own.is_empty() || own == method || own == "HTTP" || own == format!("HTTP {method}");
+    let is_bare = ["", method, "HTTP"].contains(&own) || own.strip_prefix("HTTP ") == Some(method);
     if let Some(route) = http::route(attributes) {
         return (behind(method, route), Source::Route);
     }

@@ -39,9 +39,9 @@ const INTERNAL: &str = "sentry.";
 
 /// Names and values that Sentry keeps as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tags(pub Vec<(String, String)>);
+pub struct Tags<'a>(pub Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-impl Serialize for Tags {
+impl Serialize for Tags<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
     }
@@ -49,19 +49,21 @@ impl Serialize for Tags {
 
 /// The attributes of a span and of its resource that are no arrays, maps or bytes, and what was told of a span by the
 /// exporter that the collector had: `status_message`, `span_kind`, `library_name`, `library_version`.
-pub fn tags(seen: &Seen<'_>) -> Tags {
+pub fn tags<'a>(seen: &Seen<'a>) -> Tags<'a> {
     let mut tags = Tagging::default();
     tags.attributes(seen.attributes(), "");
     tags.attributes(seen.resource, OF_RESOURCE);
     let status = seen.span.status.as_ref();
     tags.add(
         Cow::Borrowed("status_message"),
-        status.map_or("", |status| &status.message),
+        Cow::Borrowed(status.map_or("", |status| &status.message)),
     );
-    tags.add(Cow::Borrowed("span_kind"), kind(seen.span.kind()));
+    let kind = kind(seen.span.kind());
+    tags.add(Cow::Borrowed("span_kind"), Cow::Borrowed(kind));
     if let Some(scope) = seen.scope {
-        tags.add(Cow::Borrowed("library_name"), &scope.name);
-        tags.add(Cow::Borrowed("library_version"), &scope.version);
+        let (name, version) = (&*scope.name, &*scope.version);
+        tags.add(Cow::Borrowed("library_name"), Cow::Borrowed(name));
+        tags.add(Cow::Borrowed("library_version"), Cow::Borrowed(version));
     }
     tags.tags
 }
@@ -79,13 +81,23 @@ pub const fn kind(kind: SpanKind) -> &'static str {
 }
 
 /// A value as Sentry keeps it in a tag; none where it would be null.
-pub fn tag_value(value: &str) -> Option<String> {
-    line(value).map(|value| short(&value, LONGEST).into_owned())
+fn tag_value(value: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    match value {
+        Cow::Borrowed(value) => kept(value),
+        Cow::Owned(value) => kept(&value).map(|value| Cow::Owned(value.into_owned())),
+    }
+}
+
+fn kept(value: &str) -> Option<Cow<'_, str>> {
+    Some(match line(value)? {
+        Cow::Borrowed(line) => short(line, LONGEST),
+        Cow::Owned(line) => Cow::Owned(short(&line, LONGEST).into_owned()),
+    })
 }
 
 #[derive(Debug, Default)]
 struct Tagging<'a> {
-    tags: Tags,
+    tags: Tags<'a>,
     unique: Unique<'a>,
     bytes: usize,
 }
@@ -100,18 +112,18 @@ impl<'a> Tagging<'a> {
                 return;
             }
             if !of_repeated.is_empty() && self.unique.has(key) {
-                self.add(Cow::Owned(format!("{of_repeated}{key}")), &value);
+                self.add(Cow::Owned(format!("{of_repeated}{key}")), value);
             } else {
-                self.add(Cow::Borrowed(key), &value);
+                self.add(Cow::Borrowed(key), value);
             }
         }
     }
 
-    fn add(&mut self, key: Cow<'a, str>, value: &str) {
+    fn add(&mut self, key: Cow<'a, str>, value: Cow<'a, str>) {
         let (Some(key), Some(value)) = (clean(key), tag_value(value)) else {
             return;
         };
-        let key = self.unique.take(key).into_owned();
+        let key = self.unique.take(key);
         self.bytes += key.len() + value.len();
         self.tags.0.push((key, value));
     }
@@ -137,8 +149,8 @@ fn clean(key: Cow<'_, str>) -> Option<Cow<'_, str>> {
 
 /// The name of the computer, as Sentry keeps it.
 pub fn server_name(resource: Attributes<'_>) -> Option<String> {
-    let name: Cow<'_, str> = scalar(resource.get("host.name")?)?;
-    tag_value(&name)
+    let name = scalar(resource.get("host.name")?)?;
+    tag_value(name).map(Cow::into_owned)
 }
 
 #[cfg(test)]
@@ -158,7 +170,9 @@ mod tests {
             resource: Attributes(&resource),
             ..Seen::alone(&span)
         };
-        tags(&seen).0
+        let owned =
+            |(key, value): (Cow<'_, str>, Cow<'_, str>)| (key.into_owned(), value.into_owned());
+        tags(&seen).0.into_iter().map(owned).collect()
     }
 
     fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {

@@ -36,6 +36,24 @@ pub fn short_line(text: &str, most: usize) -> Option<String> {
     line(text).map(|text| short(&text, most).into_owned())
 }
 
+/// How many bytes a text has as JSON, at most.
+pub fn cost(text: &str) -> usize {
+    let of_byte = |byte| match byte {
+        b'"' | b'\\' => 2,
+        ..=0x1f => 6,
+        _ => 1,
+    };
+    text.bytes().map(of_byte).sum()
+}
+
+/// Bytes as hexadecimal digits. `hex::encode` makes them character by character, which takes several times as long.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut digits = vec![0; 2 * bytes.len()];
+    // It fails where there is another number of digits.
+    let _ = hex::encode_to_slice(bytes, &mut digits);
+    String::from_utf8(digits).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +71,13 @@ mod tests {
         #[case] cut: &str,
     ) {
         assert_eq!(short(text, most), cut);
+    }
+
+    #[test]
+    fn digits_are_those_of_hex() {
+        let bytes: Vec<u8> = (0..=u8::MAX).collect();
+        assert_eq!(hex(&bytes), hex::encode(&bytes));
+        assert_eq!(hex(&[]), "");
     }
 
     #[rstest]

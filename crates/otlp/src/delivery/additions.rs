@@ -1,7 +1,6 @@
 //! What is added to spans that go on as OTLP, because Sentry's intake would not find it out (Relay 26.9): the release, the
 //! environment that the settings name, ops of queues, the sample rate, a name for spans without one.
 
-use crate::attributes::Attributes;
 use crate::conventions::environment::environment;
 use crate::conventions::left_out::LeftOut;
 use crate::conventions::name::span_name;
@@ -10,8 +9,7 @@ use crate::conventions::release::release;
 use crate::seen::Seen;
 use crate::terms::Terms;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
-use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 
@@ -21,64 +19,81 @@ const ENVIRONMENT: &str = "sentry.environment";
 const OP: &str = "sentry.op";
 const SAMPLE_RATE: &str = "sentry.client_sample_rate";
 
-/// Adds them to a span. What is left out is handed to `tell`.
-pub fn add(
-    span: &mut Span,
-    resource: &Resource,
-    scope: Option<&InstrumentationScope>,
-    terms: &Terms,
-    mut tell: impl FnMut(LeftOut),
-) {
-    let mut added = Vec::new();
-    let mut name = None;
-    let seen = Seen {
-        resource: Attributes(&resource.attributes),
-        scope,
-        span,
-    };
-    let own = seen.attributes();
-    for (key, value) in [
-        (RELEASE, release(&seen, terms)),
-        (ENVIRONMENT, environment(&seen, terms)),
-    ] {
-        match value {
-            Ok(Some(value)) if own.text(&[key]) != Some(value) => {
-                added.push((key, Value::StringValue(value.to_owned())));
+/// What is added to one span.
+#[derive(Debug, Default)]
+pub struct Additions {
+    /// Where it has none.
+    name: Option<String>,
+    attributes: Vec<KeyValue>,
+}
+
+impl Additions {
+    /// Those of a span. What is left out is handed to `tell`.
+    pub fn of(seen: &Seen<'_>, terms: &Terms, mut tell: impl FnMut(LeftOut)) -> Self {
+        let mut added = Self::default();
+        let span = seen.span;
+        let own = seen.attributes();
+        for (key, value) in [
+            (RELEASE, release(seen, terms)),
+            (ENVIRONMENT, environment(seen, terms)),
+        ] {
+            match value {
+                Ok(Some(value)) if own.text(&[key]) != Some(value) => {
+                    added.attribute(key, Value::StringValue(value.to_owned()));
+                }
+                Ok(_) => {}
+                Err(left_out) => tell(left_out),
             }
-            Ok(_) => {}
-            Err(left_out) => tell(left_out),
         }
-    }
-    let is_of_queue = matches!(span.kind(), SpanKind::Producer | SpanKind::Consumer);
-    if span.name.trim().is_empty() || is_of_queue && own.get(OP).is_none() {
-        let op = op(&seen);
-        if span.name.trim().is_empty() {
-            name = Some(span_name(&seen, &op).into_owned());
+        let is_nameless = span.name.trim().is_empty();
+        let is_of_queue = matches!(span.kind(), SpanKind::Producer | SpanKind::Consumer);
+        if is_nameless || is_of_queue && own.get(OP).is_none() {
+            let op = op(seen);
+            if is_nameless {
+                added.name = Some(span_name(seen, &op).into_owned());
+            }
+            if is_of_queue {
+                added.attribute(OP, Value::StringValue(op.into_owned()));
+            }
         }
-        if is_of_queue {
-            added.push((OP, Value::StringValue(op.into_owned())));
+        if terms.sample_rate < 1.0 && own.get(SAMPLE_RATE).is_none() {
+            added.attribute(SAMPLE_RATE, Value::DoubleValue(terms.sample_rate));
         }
+        added
     }
-    if terms.sample_rate < 1.0 && own.get(SAMPLE_RATE).is_none() {
-        added.push((SAMPLE_RATE, Value::DoubleValue(terms.sample_rate)));
-    }
-    if let Some(name) = name {
-        span.name = name;
-    }
-    for (key, value) in added {
-        // The setting wins, and of two of a name Sentry would take either.
-        span.attributes.retain(|pair| pair.key != key);
-        span.attributes.push(KeyValue {
+
+    fn attribute(&mut self, key: &str, value: Value) {
+        self.attributes.push(KeyValue {
             key: key.to_owned(),
             value: Some(AnyValue { value: Some(value) }),
             ..KeyValue::default()
         });
+    }
+
+    /// Attributes that only have to stand behind those of a span; none: something of it has to be replaced.
+    pub fn behind(&self, span: &Span) -> Option<&[KeyValue]> {
+        let is_added = |own: &KeyValue| self.attributes.iter().any(|added| added.key == own.key);
+        let only_follow = self.name.is_none() && !span.attributes.iter().any(is_added);
+        only_follow.then_some(&self.attributes)
+    }
+
+    /// Adds them to a span.
+    pub fn add_to(self, span: &mut Span) {
+        if let Some(name) = self.name {
+            span.name = name;
+        }
+        for added in self.attributes {
+            // The setting wins, and of two of a name Sentry would take either.
+            span.attributes.retain(|pair| pair.key != added.key);
+            span.attributes.push(added);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attributes::Attributes;
 
     fn text(key: &str, value: &str) -> KeyValue {
         KeyValue {
@@ -91,17 +106,23 @@ mod tests {
     }
 
     fn added(mut span: Span, resource: &[(&str, &str)], terms: &Terms) -> (Span, Vec<LeftOut>) {
-        let resource = Resource {
-            attributes: resource
-                .iter()
-                .map(|(key, value)| text(key, value))
-                .collect(),
-            ..Resource::default()
+        let resource: Vec<_> = resource
+            .iter()
+            .map(|(key, value)| text(key, value))
+            .collect();
+        let seen = Seen {
+            resource: Attributes(&resource),
+            ..Seen::alone(&span)
         };
         let mut left_out = Vec::new();
-        add(&mut span, &resource, None, terms, |what| {
-            left_out.push(what);
+        let added = Additions::of(&seen, terms, |what| left_out.push(what));
+        let behind = added.behind(&span).map(|more| {
+            let mut span = span.clone();
+            span.attributes.extend_from_slice(more);
+            span
         });
+        added.add_to(&mut span);
+        assert!(behind.is_none_or(|behind| behind == span));
         (span, left_out)
     }
 

@@ -84,7 +84,8 @@ impl Project {
             self.state
                 .send_replace(State::Elsewhere(Arc::clone(default)));
         } else {
-            log::error!(exporter, project; "there is no such project, and what is received for it waits: create it, or name `routing.default_project`");
+            log::error!(exporter, project; "there is no such project; what is received for it waits, and is given up after an hour or `max_elapsed_time`: create it, or name `routing.default_project`");
+            self.state.send_replace(State::NotThere);
         }
         NO_PROJECT_AGAIN
     }

@@ -26,15 +26,15 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 /// How often it is looked whether traces are complete.
 const TICK: Duration = Duration::from_millis(200);
 
-/// What waits for a key that is refused is given up after so long.
-const REFUSED_AGE: Duration = Duration::from_secs(60 * 60);
+/// What waits for a key that is refused, or for a project that is not there, is given up after so long.
+const GIVEN_UP: Duration = Duration::from_secs(60 * 60);
 
 /// Where a payload is handed in.
 enum Place {
     Here(Arc<Intake>, Mode),
     There(Arc<Project>),
-    /// The key has been refused for too long.
-    Nowhere,
+    /// It has waited for too long for a key that Sentry takes, or for the project.
+    Nowhere(Reason, &'static str),
     /// In another form.
     Otherwise,
     /// The server takes none of its kind.
@@ -100,9 +100,7 @@ impl Project {
                     self.leave(payload.items());
                     return default.push(payload);
                 }
-                Place::Nowhere => {
-                    return self.lost(payload, Reason::Refused, "the key is refused");
-                }
+                Place::Nowhere(reason, why) => return self.lost(payload, reason, why),
             };
             if self.is_over(&payload, Instant::now()) {
                 return self.lost(payload, Reason::Expired, "Sentry cannot be reached");
@@ -124,7 +122,7 @@ impl Project {
                 Outcome::Unauthorized(why) => {
                     self.refused(&why);
                     self.ask_again.notify_one();
-                    if payload.since.elapsed() > REFUSED_AGE {
+                    if payload.since.elapsed() > GIVEN_UP {
                         return self.lost(payload, Reason::Refused, &why);
                     }
                     why
@@ -151,16 +149,19 @@ impl Project {
 
     /// Spans that were taken before it was known that the server wants transactions.
     fn regroup(&self, payload: Payload) {
+        let mut all = Vec::new();
         let group = |seen: &Seen<'_>| match self.arrived(seen) {
-            Ok(arrived) => self.group(arrived, &payload.receipts),
+            Ok(arrived) => all.push(arrived),
             Err(broken) => self.unwritten(&broken),
         };
         let mut regroup = Regroup::new(group);
         Request::written(Signal::Traces, payload.body.clone()).visit(&mut regroup);
-        if regroup.too_old > 0 {
-            self.too_old(regroup.too_old);
+        let (seen, too_old) = (regroup.seen, regroup.too_old);
+        self.group(all, &payload.receipts);
+        if too_old > 0 {
+            self.too_old(too_old);
         }
-        self.broken(&payload, regroup.seen);
+        self.broken(&payload, seen);
         self.ended(payload);
     }
 
@@ -234,21 +235,27 @@ impl Project {
     /// Where a payload is handed in, once that is known.
     async fn ready(&self, payload: &Payload) -> Place {
         let mut states = self.state.subscribe();
-        let is_old = payload.since + REFUSED_AGE;
         loop {
-            let refused = match &*states.borrow_and_update() {
+            let (reason, why, age) = match &*states.borrow_and_update() {
                 State::Ready(intake, mode) => return Place::Here(Arc::clone(intake), *mode),
                 State::Elsewhere(default) => return Place::There(Arc::clone(default)),
-                State::Refused => true,
-                State::Starting => false,
+                State::Refused => (Reason::Refused, "the key is refused", GIVEN_UP),
+                State::NotThere => {
+                    let age = self.shared.retry.most_elapsed.unwrap_or(GIVEN_UP);
+                    (Reason::NoProject, "there is no such project", age)
+                }
+                // Not known is no refusal: it goes on waiting.
+                State::Starting => (Reason::Refused, "the program ends", Duration::MAX),
             };
-            // Not known is no refusal: it goes on waiting.
+            let end = payload.since.checked_add(age);
             let changed = tokio::select! {
                 changed = states.changed() => changed,
-                () = sleep_until(is_old), if refused => return Place::Nowhere,
+                () = sleep_until(end.unwrap_or(payload.since)), if end.is_some() => {
+                    return Place::Nowhere(reason, why);
+                }
             };
             if changed.is_err() {
-                return Place::Nowhere;
+                return Place::Nowhere(reason, why);
             }
         }
     }

@@ -6,12 +6,14 @@ use crate::delivery::shared::Shared;
 use crate::delivery::taking::{Taken, Taking};
 use crate::privacy::Privacy;
 use crate::receive::request::{Outline, Request};
+use crate::rejection::{Reason, What};
 use crate::spool::receipt::Receipt;
 use crate::spool::store::Kept;
 use crate::spool::{Appended, Next, Spool, Unkept};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
@@ -115,6 +117,10 @@ impl Exporter {
             false,
         );
         taken.count(&self.shared.figures);
+        let unread = next.kept.records.saturating_sub(taken.seen);
+        if unread > 0 {
+            self.lost(next, unread, &"what the spool has of it is damaged");
+        }
         let age = nanoseconds(Utc::now()).saturating_sub(next.kept.at);
         let since = Instant::now().checked_sub(Duration::from_nanos(age));
         taken.handed.since = since.unwrap_or(taken.handed.since);
@@ -123,6 +129,16 @@ impl Exporter {
             log::error!(exporter; "lost, though they had been acknowledged: {rejected}");
         }
         taken.handed.over(&self.shared, Some(slot), Some(receipt));
+    }
+
+    /// Counts records of a request that was acknowledged and cannot be read again.
+    pub fn lost(&self, next: &Next, records: u64, why: &dyn Display) {
+        let (exporter, signal, request) = (&self.shared.name, next.kept.signal.name(), next.id);
+        log::error!(exporter, signal, request, records, reason = Reason::Malformed.name(); "lost, though they had been acknowledged: {why}");
+        let what = What::of(next.kept.signal);
+        self.shared
+            .figures
+            .rejected(what, Reason::Malformed, records);
     }
 
     /// Sends everything that waits for more of its kind.

@@ -2,6 +2,7 @@
 
 use crate::delivery::exporter::Exporter;
 use crate::receive::request::Outline;
+use crate::spool::error::Unread;
 use crate::spool::{Next, Spool};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -60,11 +61,18 @@ async fn one(exporter: &Weak<Exporter>, spool: &Spool, next: &Next) -> Result<bo
         return Ok(false);
     };
     let slot = budget.wait(outline).await;
-    let body = spool.body(next.id)?;
+    let body = spool.body(next.id);
     let Some(exporter) = exporter.upgrade() else {
         return Ok(false);
     };
     // Nothing is awaited between these, so that it goes on once and is the next no more.
-    exporter.resume(next, body, slot, spool.passed(next));
+    match body {
+        Ok(body) => exporter.resume(next, body, slot, spool.passed(next)),
+        Err(Unread::Passing(why)) => return Err(why),
+        Err(damaged @ Unread::Damaged(_)) => {
+            exporter.lost(next, next.kept.records, &damaged);
+            drop(spool.passed(next));
+        }
+    }
     Ok(true)
 }

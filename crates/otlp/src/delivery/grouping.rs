@@ -39,9 +39,16 @@ impl Grouping {
         self.0.lock().0.arrived(seen, terms)
     }
 
-    /// Takes a span that came in those requests.
-    pub fn add(&self, arrived: Arrived, of: &[Arc<Receipt>]) -> Ready {
-        self.with(|grouper| grouper.add(arrived, of, Instant::now().into_std()))
+    /// Takes spans that came in those requests.
+    pub fn add(&self, arrived: Vec<Arrived>, of: &[Arc<Receipt>]) -> Ready {
+        let now = Instant::now().into_std();
+        self.with(|grouper| {
+            let mut ready = Ready::default();
+            for span in arrived {
+                ready.append(grouper.add(span, of, now));
+            }
+            ready
+        })
     }
 
     /// What is complete.

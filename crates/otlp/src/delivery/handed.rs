@@ -13,14 +13,21 @@ use bytes::Bytes;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// One thing of it.
-pub enum Part {
-    /// Spans or log records as OTLP.
-    Records(Bytes, u64),
-    /// A span that goes out as part of a transaction.
-    Span(Arrived),
-    /// What a span recorded.
-    Recorded(Reported),
+/// What of it is for one project.
+#[derive(Default)]
+pub struct Parts {
+    /// As OTLP, and how many.
+    pub records: Option<(Bytes, u64)>,
+    /// Spans that go out as parts of transactions.
+    pub spans: Vec<Arrived>,
+    /// What spans recorded.
+    pub recorded: Vec<Reported>,
+}
+
+impl Parts {
+    fn is_empty(&self) -> bool {
+        self.records.is_none() && self.spans.is_empty() && self.recorded.is_empty()
+    }
 }
 
 /// Parts by project, and what is counted when they go on. Dropped instead, it leaves no trace.
@@ -28,7 +35,7 @@ pub struct Handed {
     pub kind: Kind,
     /// When the request came.
     pub since: Instant,
-    pub parts: Vec<(Arc<Project>, Vec<Part>)>,
+    parts: Vec<(Arc<Project>, Parts)>,
     /// Spans of traces that are not kept, and that recorded exceptions.
     pub sampled: u64,
     pub left_out: Vec<LeftOut>,
@@ -52,6 +59,13 @@ impl Handed {
         }
     }
 
+    /// Adds what has been made for a project.
+    pub fn add(&mut self, project: Arc<Project>, parts: Parts) {
+        if !parts.is_empty() {
+            self.parts.push((project, parts));
+        }
+    }
+
     /// Hands everything over to the projects. `slot` is the request's place in memory, `receipt` that on the disk.
     pub fn over(self, shared: &Shared, slot: Option<Arc<Slot>>, receipt: Option<Arc<Receipt>>) {
         for left_out in self.left_out {
@@ -65,36 +79,32 @@ impl Handed {
         let slots: Vec<_> = slot.into_iter().collect();
         let receipts: Vec<_> = receipt.into_iter().collect();
         for (project, parts) in self.parts {
-            for part in parts {
-                match part {
-                    Part::Records(body, spans) => {
-                        let bytes = body.len() as u64;
-                        // What it has grown by was not reserved.
-                        let grown = Used {
-                            bytes: bytes.saturating_sub(room),
-                            ..Used::default()
-                        };
-                        room = room.saturating_sub(bytes);
-                        let mut slots = slots.clone();
-                        if grown != Used::default() {
-                            slots.push(Arc::new(shared.budget.hold(grown)));
-                        }
-                        project.push(Payload {
-                            kind: self.kind,
-                            event_id: String::new(),
-                            body,
-                            spans,
-                            since: self.since,
-                            alone: false,
-                            sampled: None,
-                            slots,
-                            receipts: receipts.clone(),
-                        });
-                    }
-                    Part::Span(arrived) => project.group(arrived, &receipts),
-                    Part::Recorded(reported) => project.report(reported, &receipts),
+            if let Some((body, spans)) = parts.records {
+                let bytes = body.len() as u64;
+                // What it has grown by was not reserved.
+                let grown = Used {
+                    bytes: bytes.saturating_sub(room),
+                    ..Used::default()
+                };
+                room = room.saturating_sub(bytes);
+                let mut slots = slots.clone();
+                if grown != Used::default() {
+                    slots.push(Arc::new(shared.budget.hold(grown)));
                 }
+                project.push(Payload {
+                    kind: self.kind,
+                    event_id: String::new(),
+                    body,
+                    spans,
+                    since: self.since,
+                    alone: false,
+                    sampled: None,
+                    slots,
+                    receipts: receipts.clone(),
+                });
             }
+            project.group(parts.spans, &receipts);
+            project.report(parts.recorded, &receipts);
         }
     }
 }

@@ -3,10 +3,9 @@
 use crate::delivery::intake::Intake;
 use crate::delivery::sender::{PROTOBUF, post};
 use crate::signal::Signal;
-use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, StatusCode};
+use reqwest::{Body, Client, StatusCode};
 use std::fmt;
 use std::time::Duration;
 use tap_sentry_api::connection::chain;
@@ -122,7 +121,7 @@ pub async fn hear(client: &Client, intake: &Intake, signal: Signal) -> Heard {
 
 async fn once(client: &Client, intake: &Intake, signal: Signal) -> Heard {
     let url = intake.otlp(signal);
-    let sent = post(client, intake, url, PROTOBUF, Bytes::new());
+    let sent = post(client, intake, url, PROTOBUF, Body::default());
     let mut response = match sent.await {
         Ok(response) => response,
         Err(error) => return Heard::Nothing(chain(&error.without_url())),

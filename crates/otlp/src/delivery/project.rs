@@ -29,6 +29,8 @@ pub enum State {
     Ready(Arc<Intake>, Mode),
     /// The key was refused.
     Refused,
+    /// There is no such project, and no default one.
+    NotThere,
     /// There is no such project: what is for it goes to the default one.
     Elsewhere(Arc<Project>),
 }
@@ -81,7 +83,7 @@ impl Project {
         match &*self.state.borrow() {
             State::Ready(_, mode) => Some(*mode),
             State::Elsewhere(default) => default.mode(),
-            State::Starting | State::Refused => match self.shared.wanted {
+            State::Starting | State::Refused | State::NotThere => match self.shared.wanted {
                 Wanted::Auto => None,
                 Wanted::Otlp => Some(Mode::Otlp),
                 Wanted::Transactions => Some(Mode::Transactions),
@@ -114,8 +116,11 @@ impl Project {
         self.grouping.arrived(seen, &self.shared.terms)
     }
 
-    /// Takes a span that came in those requests until its trace is complete.
-    pub fn group(&self, arrived: Arrived, of: &[Arc<Receipt>]) {
+    /// Takes spans that came in those requests until their traces are complete.
+    pub fn group(&self, arrived: Vec<Arrived>, of: &[Arc<Receipt>]) {
+        if arrived.is_empty() {
+            return;
+        }
         if let State::Elsewhere(default) = &*self.state.borrow() {
             return default.group(arrived, of);
         }
@@ -124,8 +129,11 @@ impl Project {
         self.send(ready);
     }
 
-    /// Takes the exceptions that a span recorded, which become errors.
-    pub fn report(&self, reported: Reported, of: &[Arc<Receipt>]) {
+    /// Takes the exceptions that spans recorded, which become errors.
+    pub fn report(&self, reported: Vec<Reported>, of: &[Arc<Receipt>]) {
+        if reported.is_empty() {
+            return;
+        }
         if let State::Elsewhere(default) = &*self.state.borrow() {
             return default.report(reported, of);
         }

@@ -44,7 +44,7 @@ impl<F: FnMut(&Seen<'_>)> Take for Regroup<F> {
         self.scope = scope;
     }
 
-    fn span(&mut self, span: Result<Span, RecordError>) {
+    fn span(&mut self, span: Result<Span, RecordError>, _: Option<&[u8]>) {
         let Ok(span) = span else {
             return;
         };

@@ -23,7 +23,7 @@ const REMEMBERED: usize = 50_000;
 pub struct Report {
     /// 32 hexadecimal digits.
     pub event_id: String,
-    pub json: Vec<u8>,
+    pub json: Box<[u8]>,
     /// Of the requests that it came in.
     pub receipts: Receipts,
 }
@@ -67,6 +67,8 @@ impl Reported {
                 broken += 1;
                 continue;
             };
+            // Without the room to grow that it was written with.
+            let json = Box::from(json.as_slice());
             thrown.push(Thrown {
                 kind: one.kind.to_owned(),
                 message: one.message.to_owned(),
@@ -104,30 +106,27 @@ impl Reporting {
         Self(Mutex::new((Same::new(bounds), slot)))
     }
 
-    /// Tells of a span that came in those requests, and takes what it recorded.
-    pub fn add(&self, reported: Reported, of: &[Arc<Receipt>]) {
+    /// Tells of spans that came in those requests, and takes what they recorded.
+    pub fn add(&self, reported: Vec<Reported>, of: &[Arc<Receipt>]) {
         let now = Instant::now().into_std();
-        let Reported {
-            place,
-            start,
-            thrown,
-        } = reported;
         self.with(|same| {
-            if thrown.is_empty() {
-                same.span(place, now);
-            }
-            for one in thrown {
-                let exception = Exception {
-                    kind: &one.kind,
-                    message: &one.message,
-                    time: one.time,
-                    start,
-                };
-                let mut report = one.report;
-                report.receipts = of.to_vec();
-                let bytes = report.json.len();
-                // A double is counted by itself.
-                same.add(place, exception, report, bytes, now);
+            for of_span in reported {
+                if of_span.thrown.is_empty() {
+                    same.span(of_span.place, now);
+                }
+                for one in of_span.thrown {
+                    let exception = Exception {
+                        kind: &one.kind,
+                        message: &one.message,
+                        time: one.time,
+                        start: of_span.start,
+                    };
+                    let mut report = one.report;
+                    report.receipts = of.to_vec();
+                    let bytes = report.json.len();
+                    // A double is counted by itself.
+                    same.add(of_span.place, exception, report, bytes, now);
+                }
             }
         });
     }

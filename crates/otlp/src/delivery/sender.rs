@@ -5,11 +5,10 @@ use crate::delivery::limits::{DEFAULT_WAIT, Limits, seconds};
 use crate::delivery::payload::{Kind, Payload};
 use crate::envelope::{Item, envelope, logs};
 use crate::signal::Signal;
-use bytes::Bytes;
 use chrono::Utc;
 use parking_lot::Mutex;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Body, Client, Response, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tap_sentry_api::connection::chain;
@@ -52,18 +51,19 @@ pub async fn hand_in(
 ) -> Outcome {
     let event = |item| {
         let trace = trace(intake, payload);
-        envelope(item, &payload.event_id, &payload.body, trace, Utc::now())
+        let body = payload.body.clone();
+        Body::wrap(envelope(item, &payload.event_id, body, trace, Utc::now()))
     };
+    let otlp = |signal| (intake.otlp(signal), PROTOBUF, payload.body.clone().into());
     let (url, content_type, body) = match payload.kind {
-        Kind::Traces => (intake.otlp(Signal::Traces), PROTOBUF, payload.body.clone()),
-        Kind::Logs => (intake.otlp(Signal::Logs), PROTOBUF, payload.body.clone()),
+        Kind::Traces => otlp(Signal::Traces),
+        Kind::Logs => otlp(Signal::Logs),
         Kind::Error => (&intake.envelope, ENVELOPE, event(Item::Event)),
         Kind::Transaction => (&intake.envelope, ENVELOPE, event(Item::Transaction)),
-        Kind::LogItems => (
-            &intake.envelope,
-            ENVELOPE,
-            logs(&payload.body, payload.spans, Utc::now()),
-        ),
+        Kind::LogItems => {
+            let items = logs(&payload.body, payload.spans, Utc::now());
+            (&intake.envelope, ENVELOPE, Body::wrap(items))
+        }
     };
     let answer = post(client, intake, url, content_type, body).await;
     let response = match answer {
@@ -131,7 +131,7 @@ pub async fn post(
     intake: &Intake,
     url: &url::Url,
     content_type: &'static str,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, reqwest::Error> {
     let request = client
         .post(url.clone())

@@ -1,17 +1,22 @@
 //! Spans and log records as they go out: fields `resource_spans` or `resource_logs` of an OTLP request, which have the same
 //! numbers, written record by record.
 
+use crate::receive::request::{RECORDS, RESOURCE, RESOURCES, Request, SCHEMA_URL, SCOPE, SCOPES};
+use crate::receive::take::{RecordError, Take};
+use crate::signal::Signal;
 use bytes::{BufMut, Bytes, BytesMut};
-use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
-use crate::receive::request::{RECORDS, RESOURCE, RESOURCES, Request, SCHEMA_URL, SCOPE, SCOPES};
-use crate::receive::take::{RecordError, Take};
-use crate::signal::Signal;
+/// Of `Span`.
+const ATTRIBUTES: u32 = 9;
+
+/// No more memory is taken before there is something to put there.
+const MOST_EXPECTED: usize = 1 << 20;
 
 /// Writes resources, their scopes and the spans or log records of these, without those that have none.
 #[derive(Debug, Default)]
@@ -25,9 +30,19 @@ pub struct Writer {
     /// Finished fields `resource_spans` or `resource_logs`.
     whole: BytesMut,
     count: u64,
+    /// How many bytes the records are likely to have.
+    expected: usize,
 }
 
 impl Writer {
+    /// One whose records are likely to have so many bytes.
+    pub fn expecting(bytes: usize) -> Self {
+        Self {
+            expected: bytes.min(MOST_EXPECTED),
+            ..Self::default()
+        }
+    }
+
     /// What follows is of this resource.
     pub fn resource(&mut self, resource: Resource, schema_url: String) {
         self.end_resource();
@@ -44,12 +59,31 @@ impl Writer {
         self.record(span);
     }
 
+    /// A span as it came, and more attributes behind its own: protobuf takes what comes again for more of a list.
+    pub fn span_as_it_came(&mut self, came: &[u8], more: &[KeyValue]) {
+        let added: usize = more.iter().map(|pair| message_len(ATTRIBUTES, pair)).sum();
+        self.begin(came.len() + added);
+        self.records.put_slice(came);
+        for pair in more {
+            message(ATTRIBUTES, pair, &mut self.records);
+        }
+    }
+
     pub fn log(&mut self, log: &LogRecord) {
         self.record(log);
     }
 
     fn record(&mut self, record: &impl Message) {
-        message(RECORDS, record, &mut self.records);
+        self.begin(record.encoded_len());
+        record.encode_raw(&mut self.records);
+    }
+
+    /// A record of so many bytes.
+    fn begin(&mut self, length: usize) {
+        if self.records.is_empty() {
+            self.records.reserve(self.expected);
+        }
+        head(RECORDS, length, &mut self.records);
         self.count += 1;
     }
 
@@ -183,7 +217,7 @@ impl Take for Halves {
         }
     }
 
-    fn span(&mut self, span: Result<Span, RecordError>) {
+    fn span(&mut self, span: Result<Span, RecordError>, _: Option<&[u8]>) {
         // What was written here can be read.
         if let Ok(span) = span {
             self.writer().span(&span);
@@ -201,7 +235,6 @@ impl Take for Halves {
 mod tests {
     use super::*;
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-    use opentelemetry_proto::tonic::common::v1::KeyValue;
 
     fn named(name: &str) -> Span {
         Span {
@@ -259,6 +292,27 @@ mod tests {
         let scope = resource.scope_spans[1].scope.as_ref();
         assert_eq!(scope.map(|scope| scope.name.as_str()), Some("library"));
         assert_eq!(names(body), [[vec!["a"], vec!["b", "c"]]]);
+    }
+
+    #[test]
+    fn a_span_that_came_is_itself_with_more_behind() {
+        let attribute = |key: &str| KeyValue {
+            key: key.to_owned(),
+            ..KeyValue::default()
+        };
+        let mut span = named("a");
+        span.attributes = vec![attribute("own")];
+        // A field that this version does not know stays.
+        let mut came = span.encode_to_vec();
+        prost::encoding::string::encode(99, &"new".to_owned(), &mut came);
+        let mut writer = Writer::default();
+        writer.span_as_it_came(&came, &[attribute("more")]);
+        let (body, count) = writer.finish();
+        assert_eq!(count, 1);
+        assert!(body.windows(3).any(|part| part == b"new"));
+        let request = ExportTraceServiceRequest::decode(body).expect("a request");
+        span.attributes.push(attribute("more"));
+        assert_eq!(request.resource_spans[0].scope_spans[0].spans, [span]);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use crate::attributes::Attributes;
 use crate::check::{self, Mended};
-use crate::delivery::additions::add;
-use crate::delivery::handed::{Handed, Part};
+use crate::delivery::additions::Additions;
+use crate::delivery::handed::{Handed, Parts};
 use crate::delivery::logs::Takes;
 use crate::delivery::mode::Mode;
 use crate::delivery::payload::{Kind, TOGETHER};
@@ -37,6 +37,8 @@ use tokio::time::Instant;
 pub struct Taken {
     pub signal: Signal,
     pub rejected: Rejected,
+    /// Spans or log records that were in it, well-formed or not.
+    pub seen: u64,
     pub handed: Handed,
     /// What of it has to be on the disk, as OTLP, and how many spans or log records that is.
     pub kept: (Bytes, u64),
@@ -67,6 +69,7 @@ pub struct Taking<'a> {
     now: DateTime<Utc>,
     handed: Handed,
     rejected: Rejected,
+    seen: u64,
     mended: Vec<Mended>,
     sampled: u64,
     /// Bytes that are reserved for the request.
@@ -74,7 +77,7 @@ pub struct Taking<'a> {
     /// Bytes of what has been made of it, but for what is being written.
     made: u64,
     /// What has been made for the project so far.
-    parts: Vec<Part>,
+    parts: Parts,
     /// Spans that started before, and log records of before, are too old.
     oldest: u64,
     /// That of the resource; none: there is none for it.
@@ -100,6 +103,7 @@ impl<'a> Taking<'a> {
         room: u64,
         keeps: bool,
     ) -> Self {
+        let expected = usize::try_from(room).unwrap_or(usize::MAX);
         Self {
             route,
             shared,
@@ -108,19 +112,20 @@ impl<'a> Taking<'a> {
             now: Utc::now(),
             handed: Handed::new(Kind::of(signal), Instant::now()),
             rejected: Rejected::of(signal),
+            seen: 0,
             mended: Vec::new(),
             sampled: 0,
             room,
             made: 0,
-            parts: Vec::new(),
+            parts: Parts::default(),
             oldest: 0,
             project: None,
             mode: None,
             resource: Resource::default(),
             scope: None,
             around: 0,
-            writer: Writer::default(),
-            kept: keeps.then(Writer::default),
+            writer: Writer::expecting(expected),
+            kept: keeps.then(|| Writer::expecting(expected)),
         }
     }
 
@@ -131,6 +136,7 @@ impl<'a> Taking<'a> {
         Taken {
             signal: self.signal,
             rejected: self.rejected,
+            seen: self.seen,
             handed: self.handed,
             kept: kept.unwrap_or_default(),
             mended: self.mended,
@@ -143,11 +149,11 @@ impl<'a> Taking<'a> {
         let (body, records) = self.writer.finish();
         if records > 0 {
             self.made += body.len() as u64;
-            self.parts.push(Part::Records(body, records));
+            self.parts.records = Some((body, records));
         }
         let parts = std::mem::take(&mut self.parts);
-        if let Some(project) = self.project.take().filter(|_| !parts.is_empty()) {
-            self.handed.parts.push((project, parts));
+        if let Some(project) = self.project.take() {
+            self.handed.add(project, parts);
         }
     }
 
@@ -196,7 +202,7 @@ impl<'a> Taking<'a> {
         self.handed.broken += (broken + found.nameless) as u64;
         self.handed.too_many += found.too_many as u64;
         self.made += reported.size() as u64;
-        self.parts.push(Part::Recorded(reported));
+        self.parts.recorded.push(reported);
         has_some
     }
 }
@@ -237,7 +243,8 @@ impl Take for Taking<'_> {
         self.scope = scope;
     }
 
-    fn span(&mut self, span: Result<Span, RecordError>) {
+    fn span(&mut self, span: Result<Span, RecordError>, came: Option<&[u8]>) {
+        self.seen += 1;
         let mut span = match span {
             Ok(span) => span,
             Err(error) => return self.unreadable(&error),
@@ -245,22 +252,25 @@ impl Take for Taking<'_> {
         let now = self.now();
         let mended = &mut self.mended;
         let fit = check::check(&mut span, now, self.oldest, |what| mended.push(what));
-        if let Err(unfit) = fit {
-            return self.reject(unfit.reason, || unfit.what);
-        }
+        let is_mended = match fit {
+            Ok(is_mended) => is_mended,
+            Err(unfit) => return self.reject(unfit.reason, || unfit.what),
+        };
         let Some(project) = self.project.clone() else {
             return self.no_project();
         };
         if self.is_overgrown() {
             return;
         }
-        self.cleaner.clean_span(&mut span);
+        let is_cleaned = self.cleaner.clean_span(&mut span);
+        let came = came.filter(|_| !is_mended && !is_cleaned);
         let (resource, scope) = (std::mem::take(&mut self.resource), self.scope.take());
-        self.sound(&project, &resource, scope.as_ref(), span);
+        self.sound(&project, &resource, scope.as_ref(), span, came);
         (self.resource, self.scope) = (resource, scope);
     }
 
     fn log(&mut self, log: Result<LogRecord, RecordError>) {
+        self.seen += 1;
         let mut log = match log {
             Ok(log) => log,
             Err(error) => return self.unreadable(&error),
@@ -299,13 +309,14 @@ impl Take for Taking<'_> {
 }
 
 impl Taking<'_> {
-    /// A span that has been checked and cleaned.
+    /// A span that has been checked and cleaned, and how it came where that is still the same.
     fn sound(
         &mut self,
         project: &Project,
         resource: &Resource,
         scope: Option<&InstrumentationScope>,
         mut span: Span,
+        came: Option<&[u8]>,
     ) {
         let seen = Seen {
             resource: Attributes(&resource.attributes),
@@ -318,7 +329,10 @@ impl Taking<'_> {
         if let Some(kept) = &mut self.kept
             && (is_kept || has_errors)
         {
-            kept.span(&span);
+            match came {
+                Some(came) => kept.span_as_it_came(came, &[]),
+                None => kept.span(&span),
+            }
         }
         if !is_kept {
             // Asked for, and no failure of the client's: it is counted, and not told.
@@ -334,15 +348,18 @@ impl Taking<'_> {
             return match project.arrived(&seen) {
                 Ok(arrived) => {
                     self.made += arrived.size() as u64;
-                    self.parts.push(Part::Span(arrived));
+                    self.parts.spans.push(arrived);
                 }
                 Err(broken) => self.reject(Reason::Malformed, || broken.to_string()),
             };
         }
         let left_out = &mut self.handed.left_out;
-        add(&mut span, resource, scope, &self.shared.terms, |what| {
-            left_out.push(what);
-        });
-        self.writer.span(&span);
+        let added = Additions::of(&seen, &self.shared.terms, |what| left_out.push(what));
+        if let (Some(came), Some(more)) = (came, added.behind(&span)) {
+            self.writer.span_as_it_came(came, more);
+        } else {
+            added.add_to(&mut span);
+            self.writer.span(&span);
+        }
     }
 }

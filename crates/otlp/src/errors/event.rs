@@ -1,7 +1,7 @@
 //! An exception as one of Sentry's error events. The types are our own: those of sentry-types 0.49 have neither the links
 //! between exceptions (`exception_id`, `parent_id`, `source`) nor borrowed texts.
 
-use crate::attributes::{Attributes, scalar};
+use crate::attributes::{Attributes, scalar, value};
 use crate::conventions::data::{Limits, Map};
 use crate::conventions::environment::environment;
 use crate::conventions::left_out::LeftOut;
@@ -12,8 +12,10 @@ use crate::conventions::release::release;
 use crate::conventions::request::{Request, request};
 use crate::conventions::status::status;
 use crate::conventions::tags::{Tags, server_name, tags};
+use crate::conventions::text::{cost, hex};
 use crate::conventions::time::seconds;
 use crate::conventions::user::{User, user};
+use crate::envelope::{SDK, Sdk};
 use crate::errors::exception::{Exceptions, Told};
 use crate::errors::extra::Extra;
 use crate::errors::stack;
@@ -21,7 +23,6 @@ use crate::seen::Seen;
 use crate::terms::Terms;
 use crate::transactions::fit::fit;
 use crate::transactions::record::Parent;
-use crate::transactions::transaction::{SDK, Sdk};
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -64,7 +65,7 @@ pub struct Event<'a> {
     user: Option<User>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<Request>,
-    tags: Tags,
+    tags: Tags<'a>,
     #[serde(skip_serializing_if = "Extra::is_empty")]
     extra: Extra,
     sdk: Sdk,
@@ -194,9 +195,9 @@ impl<'a> Contexts<'a> {
         let has_parent = span.parent_span_id.iter().any(|byte| *byte != 0);
         Self {
             trace: Trace {
-                trace_id: hex::encode(&span.trace_id),
-                span_id: hex::encode(&span.span_id),
-                parent_span_id: has_parent.then(|| hex::encode(&span.parent_span_id)),
+                trace_id: hex(&span.trace_id),
+                span_id: hex(&span.span_id),
+                parent_span_id: has_parent.then(|| hex(&span.parent_span_id)),
                 op,
                 status: status(seen),
             },
@@ -229,10 +230,25 @@ struct Part<'a> {
 
 impl<'a> Part<'a> {
     fn of(attributes: Cow<'a, [KeyValue]>) -> Self {
+        if is_small(&attributes) {
+            let limits = Limits::NONE;
+            return Self { attributes, limits };
+        }
         let fitting = fit(LARGEST, |limits| Map::new(&attributes, limits));
         let limits = fitting.map_or(Limits::NONE, |(_, limits)| limits);
         Self { attributes, limits }
     }
+}
+
+/// Whether it is seen at a glance that attributes have no more bytes than they may.
+fn is_small(attributes: &[KeyValue]) -> bool {
+    let bytes = attributes.iter().map(|pair| {
+        let value = value(pair.value.as_ref()).map(|value| Some(cost(&scalar(value)?)));
+        // Quotes, a colon, a comma, and a number behind a name that came before.
+        Some(cost(&pair.key) + value.unwrap_or(Some(4))? + 16)
+    });
+    let all = bytes.sum::<Option<usize>>();
+    all.is_some_and(|all| all < LARGEST)
 }
 
 impl Serialize for Part<'_> {

@@ -1,6 +1,7 @@
 //! What a stack trace says that frames do not hold: its text, and how much is left out.
 
-use crate::errors::stack::thrown::{Stack, cost};
+use crate::conventions::text::cost;
+use crate::errors::stack::thrown::Stack;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 

@@ -4,8 +4,9 @@ use crate::attributes::{Attributes, value};
 use crate::conventions::data::Json;
 use crate::conventions::platform::platform;
 use crate::conventions::tags::server_name;
+use crate::conventions::text::hex;
 use crate::conventions::time::seconds;
-use crate::envelope::{SDK, VERSION};
+use crate::envelope::SDK;
 use crate::logs::level::level;
 use crate::logs::value::keepable;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
@@ -64,12 +65,12 @@ impl<'a> Item<'a> {
             // Sentry wants one; Relay does the same with OTLP.
             Uuid::new_v4().simple().to_string()
         } else {
-            hex::encode(&log.trace_id)
+            hex(&log.trace_id)
         };
         Self {
             timestamp: seconds(log.time_unix_nano),
             trace_id,
-            span_id: (!log.span_id.is_empty()).then(|| hex::encode(&log.span_id)),
+            span_id: (!log.span_id.is_empty()).then(|| hex(&log.span_id)),
             level: level(log.severity_number, &log.severity_text),
             body,
             attributes: attributes(log, resource, scope),
@@ -85,8 +86,8 @@ fn attributes<'a>(
     let mut all: BTreeMap<Cow<'a, str>, Typed<'a>> = BTreeMap::new();
     for (name, value) in [
         ("sentry.origin", ORIGIN),
-        ("sentry.sdk.name", SDK),
-        ("sentry.sdk.version", VERSION),
+        ("sentry.sdk.name", SDK.name),
+        ("sentry.sdk.version", SDK.version),
     ] {
         all.insert(name.into(), value.into());
     }
@@ -185,7 +186,7 @@ mod tests {
             "level": "error",
             "body": "sold out",
             "attributes": {
-                "sentry.origin": text(ORIGIN), "sentry.sdk.name": text(SDK), "sentry.sdk.version": text(VERSION),
+                "sentry.origin": text(ORIGIN), "sentry.sdk.name": text(SDK.name), "sentry.sdk.version": text(SDK.version),
             },
         });
         assert_eq!(item, expected);

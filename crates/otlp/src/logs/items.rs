@@ -70,7 +70,7 @@ impl Take for Making {
         self.scope = scope;
     }
 
-    fn span(&mut self, _: Result<Span, RecordError>) {
+    fn span(&mut self, _: Result<Span, RecordError>, _: Option<&[u8]>) {
         // A request of logs has none.
     }
 

@@ -2,7 +2,7 @@
 
 use axum::body::{Body, BodyDataStream};
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -17,6 +17,9 @@ const FORGOTTEN: usize = 4;
 
 /// And no less than so much of it, in bytes.
 const LEAST_FORGOTTEN: usize = 16 << 20;
+
+/// For so many bytes memory is taken at once when a client tells how many there will be.
+const MOST_TOLD: usize = 1 << 20;
 
 /// One permit stands for so many bytes.
 const UNIT: usize = 1 << 10;
@@ -97,7 +100,8 @@ impl Room {
     }
 
     async fn whole(&self, body: &mut BodyDataStream, more: usize) -> Result<Held, BodyError> {
-        let mut whole = BytesMut::new();
+        let (told, _) = body.size_hint();
+        let mut whole = BytesMut::with_capacity(told.min(MOST_TOLD));
         let mut place = Place::default();
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| BodyError::Broken(error.to_string()))?;

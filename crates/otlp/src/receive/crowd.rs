@@ -2,7 +2,6 @@
 //! when it is decoded, and much is done for each.
 
 use crate::receive::fields::Fields;
-use bytes::Bytes;
 
 /// A record or a resource may have so many attributes, events, links and values in lists. SDKs have 128 of each at most,
 /// unless they are told otherwise.
@@ -52,18 +51,18 @@ impl Of {
 }
 
 /// Whether a message of protobuf holds more than [`MOST`].
-pub fn is_crowded(message: &Bytes, of: Of) -> bool {
+pub fn is_crowded(message: &[u8], of: Of) -> bool {
     let mut left = MOST;
     message.len() > SMALL && !counted(message, of, &mut left, 0)
 }
 
 /// Whether there are no more than `left`, which is counted down.
-fn counted(message: &Bytes, of: Of, left: &mut usize, depth: usize) -> bool {
+fn counted(message: &[u8], of: Of, left: &mut usize, depth: usize) -> bool {
     if depth > DEEPEST {
         return true;
     }
     // What is broken ends it, and is found when it is decoded.
-    for (number, inner) in Fields(message.clone()).flatten() {
+    for (number, inner) in Fields(message).flatten() {
         let Some(of) = of.field(number) else {
             continue;
         };
@@ -71,7 +70,7 @@ fn counted(message: &Bytes, of: Of, left: &mut usize, depth: usize) -> bool {
             return false;
         };
         *left = less;
-        if !counted(&inner, of, left, depth + 1) {
+        if !counted(inner, of, left, depth + 1) {
             return false;
         }
     }
@@ -107,8 +106,8 @@ mod tests {
     use prost::Message;
     use rstest::rstest;
 
-    fn bytes(message: &impl Message) -> Bytes {
-        message.encode_to_vec().into()
+    fn bytes(message: &impl Message) -> Vec<u8> {
+        message.encode_to_vec()
     }
 
     fn value(value: Any) -> AnyValue {
@@ -189,6 +188,6 @@ mod tests {
         let mut body = Vec::new();
         prost::encoding::bytes::encode(5, &message, &mut body);
         body.resize(body.len() + SMALL, 0);
-        assert!(!is_crowded(&body.into(), Of::Log));
+        assert!(!is_crowded(&body, Of::Log));
     }
 }

@@ -3,7 +3,7 @@
 //! A request is not decoded whole: a body of 20 MiB may claim ten million spans of two bytes, which decoded take gigabytes;
 //! and one span that cannot be read would cost all of them.
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use prost::DecodeError;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
@@ -21,16 +21,16 @@ pub enum Broken {
 /// Fields that hold bytes: messages and texts, each with its number. Fields of other kinds are passed over. Ends with the
 /// first that cannot be read.
 #[derive(Debug, Clone)]
-pub struct Fields(pub Bytes);
+pub struct Fields<'a>(pub &'a [u8]);
 
-impl Iterator for Fields {
-    type Item = Result<(u32, Bytes), Broken>;
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<(u32, &'a [u8]), Broken>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.0.has_remaining() {
             let field = self.field();
             if field.is_err() {
-                self.0.clear();
+                self.0 = &[];
             }
             if let Some(field) = field.transpose() {
                 return Some(field);
@@ -40,8 +40,8 @@ impl Iterator for Fields {
     }
 }
 
-impl Fields {
-    fn field(&mut self) -> Result<Option<(u32, Bytes)>, Broken> {
+impl<'a> Fields<'a> {
+    fn field(&mut self) -> Result<Option<(u32, &'a [u8])>, Broken> {
         let (number, wire_type) = decode_key(&mut self.0)?;
         if wire_type != WireType::LengthDelimited {
             let context = DecodeContext::default();
@@ -49,11 +49,12 @@ impl Fields {
             return Ok(None);
         }
         let length = usize::try_from(decode_varint(&mut self.0)?);
-        let whole = length
+        let split = length
             .ok()
-            .filter(|length| *length <= self.0.remaining())
-            .ok_or(Broken::Short)?;
-        Ok(Some((number, self.0.split_to(whole))))
+            .and_then(|length| self.0.split_at_checked(length));
+        let (field, rest) = split.ok_or(Broken::Short)?;
+        self.0 = rest;
+        Ok(Some((number, field)))
     }
 }
 
@@ -61,20 +62,14 @@ impl Fields {
 mod tests {
     use super::*;
 
-    fn read(bytes: &'static [u8]) -> Vec<Result<(u32, Bytes), Broken>> {
-        Fields(Bytes::from_static(bytes)).collect()
+    fn read(bytes: &[u8]) -> Vec<Result<(u32, &[u8]), Broken>> {
+        Fields(bytes).collect()
     }
 
     #[test]
     fn numbers_are_passed_over() {
         let fields = read(b"\x08\x96\x01\x0a\x02ab\x12\x00");
-        assert_eq!(
-            fields,
-            [
-                Ok((1, Bytes::from_static(b"ab"))),
-                Ok((2, Bytes::from_static(b"")))
-            ]
-        );
+        assert_eq!(fields, [Ok((1, b"ab".as_slice())), Ok((2, b"".as_slice()))]);
     }
 
     #[test]

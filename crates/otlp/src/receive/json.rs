@@ -146,7 +146,7 @@ impl Body {
                         if let Some((raw, schema_url)) = inner.take() {
                             take.scope(parsed(raw, scope), words(schema_url));
                         }
-                        R::hand(record(raw), take);
+                        R::hand(record(raw), None, take);
                         Ok(())
                     })
                 })

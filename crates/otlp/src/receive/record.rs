@@ -14,16 +14,16 @@ pub trait Record: Message + Default {
     /// Where its attributes stand.
     const OF: Of;
 
-    /// To the method that is for its kind.
-    fn hand(read: Result<Self, RecordError>, take: &mut impl Take);
+    /// To the method that is for its kind, with the protobuf that it was decoded from, where it came so.
+    fn hand(read: Result<Self, RecordError>, came: Option<&[u8]>, take: &mut impl Take);
 }
 
 impl Record for Span {
     const LIMIT: usize = SPAN_LIMIT;
     const OF: Of = Of::Span;
 
-    fn hand(read: Result<Self, RecordError>, take: &mut impl Take) {
-        take.span(read);
+    fn hand(read: Result<Self, RecordError>, came: Option<&[u8]>, take: &mut impl Take) {
+        take.span(read, came);
     }
 }
 
@@ -31,7 +31,7 @@ impl Record for LogRecord {
     const LIMIT: usize = LOG_LIMIT;
     const OF: Of = Of::Log;
 
-    fn hand(read: Result<Self, RecordError>, take: &mut impl Take) {
+    fn hand(read: Result<Self, RecordError>, _: Option<&[u8]>, take: &mut impl Take) {
         take.log(read);
     }
 }

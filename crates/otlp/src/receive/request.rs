@@ -80,13 +80,13 @@ impl Request {
             bytes: body.len(),
             ..Outline::default()
         };
-        let mut count = |field: Result<(u32, Bytes), Broken>| -> Result<(), Broken> {
+        let mut count = |field: Result<(u32, &[u8]), Broken>| -> Result<(), Broken> {
             match field? {
-                (RESOURCES, of_resource) => outlined(&of_resource, &mut outline),
+                (RESOURCES, of_resource) => outlined(of_resource, &mut outline),
                 _ => Ok(()),
             }
         };
-        for field in Fields(body.clone()) {
+        for field in Fields(&body) {
             count(field).map_err(|error| Unreadable::new(signal, &error))?;
         }
         let body = Body::Protobuf(body);
@@ -130,12 +130,12 @@ impl Request {
 }
 
 /// Counts the records of one resource, and decodes what must be readable.
-fn outlined(of_resource: &Bytes, outline: &mut Outline) -> Result<(), Broken> {
+fn outlined(of_resource: &[u8], outline: &mut Outline) -> Result<(), Broken> {
     let mut outer = Around::default();
     for part in of(RESOURCE, of_resource) {
         outer.read::<Resource>(part, Of::Resource)?;
     }
-    for field in Fields(of_resource.clone()) {
+    for field in Fields(of_resource) {
         let (SCOPES, of_scope) = field? else {
             continue;
         };
@@ -159,9 +159,9 @@ struct Around(usize);
 
 impl Around {
     /// Sees to it that a part can be read, and that all of them are no larger than they may be.
-    fn read<M: Message + Default>(&mut self, part: Bytes, of: Of) -> Result<(), Broken> {
+    fn read<M: Message + Default>(&mut self, part: &[u8], of: Of) -> Result<(), Broken> {
         self.0 += part.len();
-        if self.0 > AROUND_LIMIT || is_crowded(&part, of) {
+        if self.0 > AROUND_LIMIT || is_crowded(part, of) {
             return Err(Broken::TooLarge);
         }
         M::decode(part)?;
@@ -171,47 +171,47 @@ impl Around {
 
 /// The outline has been read or was written here, so that everything but the records can be. What has none is passed over.
 /// `limit` is of one of them, in bytes.
-fn walk<R: Record>(body: &Bytes, limit: usize, take: &mut impl Take) {
+fn walk<R: Record>(body: &[u8], limit: usize, take: &mut impl Take) {
     for of_resource in of(RESOURCES, body) {
         let mut is_new = true;
-        for of_scope in of(SCOPES, &of_resource) {
-            let mut records = of(RECORDS, &of_scope).peekable();
+        for of_scope in of(SCOPES, of_resource) {
+            let mut records = of(RECORDS, of_scope).peekable();
             if records.peek().is_none() {
                 continue;
             }
             if std::mem::take(&mut is_new) {
-                let resource = message::<Resource>(RESOURCE, &of_resource).unwrap_or_default();
-                take.resource(resource, schema_url(&of_resource));
+                let resource = message::<Resource>(RESOURCE, of_resource).unwrap_or_default();
+                take.resource(resource, schema_url(of_resource));
             }
-            take.scope(message(SCOPE, &of_scope), schema_url(&of_scope));
+            take.scope(message(SCOPE, of_scope), schema_url(of_scope));
             for record in records {
-                R::hand(decoded(record, limit), take);
+                R::hand(decoded(record, limit), Some(record), take);
             }
         }
     }
 }
 
-fn decoded<R: Record>(record: Bytes, limit: usize) -> Result<R, RecordError> {
+fn decoded<R: Record>(record: &[u8], limit: usize) -> Result<R, RecordError> {
     if record.len() > limit {
         return Err(RecordError::TooLarge(limit));
     }
     // What was written here has been counted.
-    if limit < usize::MAX && is_crowded(&record, R::OF) {
+    if limit < usize::MAX && is_crowded(record, R::OF) {
         return Err(RecordError::TooMany);
     }
     R::decode(record).map_err(|error| RecordError::Malformed(error.to_string()))
 }
 
 /// The fields of that number.
-fn of(number: u32, message: &Bytes) -> impl Iterator<Item = Bytes> + use<> {
-    Fields(message.clone())
+fn of(number: u32, message: &[u8]) -> impl Iterator<Item = &[u8]> {
+    Fields(message)
         .flatten()
         .filter(move |(found, _)| *found == number)
         .map(|(_, bytes)| bytes)
 }
 
 /// A message that may come in several parts, which protobuf merges.
-fn message<M: Message + Default>(number: u32, around: &Bytes) -> Option<M> {
+fn message<M: Message + Default>(number: u32, around: &[u8]) -> Option<M> {
     let mut merged = None;
     for part in of(number, around) {
         let message = merged.get_or_insert_with(M::default);
@@ -221,8 +221,8 @@ fn message<M: Message + Default>(number: u32, around: &Bytes) -> Option<M> {
     merged
 }
 
-fn schema_url(message: &Bytes) -> String {
+fn schema_url(message: &[u8]) -> String {
     let last = of(SCHEMA_URL, message).last();
-    last.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    last.map(|bytes| String::from_utf8_lossy(bytes).into_owned())
         .unwrap_or_default()
 }

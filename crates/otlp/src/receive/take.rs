@@ -33,6 +33,7 @@ pub enum RecordError {
 pub trait Take {
     fn resource(&mut self, resource: Resource, schema_url: String);
     fn scope(&mut self, scope: Option<InstrumentationScope>, schema_url: String);
-    fn span(&mut self, span: Result<Span, RecordError>);
+    /// With the protobuf that it was decoded from, where it came so.
+    fn span(&mut self, span: Result<Span, RecordError>, came: Option<&[u8]>);
     fn log(&mut self, log: Result<LogRecord, RecordError>);
 }

@@ -34,3 +34,24 @@ pub enum Unkept {
     #[error("the spool is closed")]
     Closed,
 }
+
+/// Why the body of a request cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unread {
+    /// The disk fails, which may pass.
+    #[error("{0}")]
+    Passing(String),
+    /// It is lost.
+    #[error("the spool is damaged: {0}")]
+    Damaged(String),
+}
+
+impl Unread {
+    /// What the store says.
+    pub fn of(error: impl Into<redb::Error>) -> Self {
+        match error.into() {
+            redb::Error::Corrupted(why) => Self::Damaged(why),
+            other => Self::Passing(other.to_string()),
+        }
+    }
+}

@@ -14,7 +14,7 @@ pub mod store;
 pub mod writer;
 
 use crate::config::exporter::Spool as Config;
-use crate::spool::error::OpenError;
+use crate::spool::error::{OpenError, Unread};
 use crate::spool::ledger::Ledger;
 use crate::spool::message::{Append, Message};
 use crate::spool::receipt::Receipt;
@@ -156,11 +156,11 @@ impl Spool {
     /// The body of a request.
     ///
     /// # Errors
-    /// When the disk fails.
-    pub fn body(&self, id: u64) -> Result<Bytes, String> {
+    /// When the disk fails, or what is on it is damaged.
+    pub fn body(&self, id: u64) -> Result<Bytes, Unread> {
         let store = self.store.read();
-        let store = store.as_ref().ok_or("it is being opened again")?;
-        store.body(id)
+        let opened = || Unread::Passing("it is being opened again".to_owned());
+        store.as_ref().ok_or_else(opened)?.body(id)
     }
 
     /// What was the next goes on: what follows it is the next.

@@ -4,7 +4,7 @@
 //! on a full disk too (tried on one of 8 MiB). Who drops it opens it again.
 
 use crate::signal::Signal;
-use crate::spool::error::OpenError;
+use crate::spool::error::{OpenError, Unread};
 use crate::spool::ledger::{Held, room};
 use bytes::Bytes;
 use redb::{
@@ -198,12 +198,12 @@ impl Store {
     /// The body of a request.
     ///
     /// # Errors
-    /// When the disk fails.
-    pub fn body(&self, id: u64) -> Result<Bytes, String> {
-        let read = self.database.begin_read().map_err(text)?;
-        let bodies = read.open_table(BODIES).map_err(text)?;
-        let body = bodies.get(id).map_err(text)?;
-        let body = body.ok_or_else(|| format!("the body of request {id} is not there"))?;
+    /// When the disk fails, or what is on it is damaged.
+    pub fn body(&self, id: u64) -> Result<Bytes, Unread> {
+        let read = self.database.begin_read().map_err(Unread::of)?;
+        let bodies = read.open_table(BODIES).map_err(Unread::of)?;
+        let body = bodies.get(id).map_err(Unread::of)?;
+        let body = body.ok_or_else(|| Unread::Damaged("its body is not there".to_owned()))?;
         Ok(Bytes::copy_from_slice(body.value()))
     }
 }

@@ -25,7 +25,7 @@ const NARROWEST: Limits = Limits {
 };
 
 /// What is made is mostly as long, in bytes.
-const USUAL: usize = 1024;
+const USUAL: usize = 2048;
 
 /// JSON of what is made with the widest limits that keep it within so many bytes, and those limits. With the
 /// narrowest it is taken as it is. What is too large is left as soon as that is seen.

@@ -1,5 +1,6 @@
 //! Spans that wait until their trace is complete, whoever they come from and in whatever order.
 
+use crate::conventions::text::hex;
 use crate::seen::Seen;
 use crate::spool::receipt::{self, Receipt, Receipts};
 use crate::terms::Terms;
@@ -9,8 +10,9 @@ use crate::transactions::record::{Record, id};
 use crate::transactions::sent::Sent;
 use crate::transactions::split::split;
 use crate::transactions::trace::arrange;
+use foldhash::{HashMap, HashMapExt};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -122,7 +124,7 @@ impl Grouper {
         let trace = id(&seen.span.trace_id);
         let origin = self.origins.get(seen.resource, terms);
         let record = Record::of(seen, origin).map_err(|source| Broken {
-            trace_id: hex::encode(trace),
+            trace_id: hex(&trace),
             spans: 1,
             source,
         })?;
@@ -223,7 +225,7 @@ impl Grouper {
         }
         let trees = arrange(waiting.records, |span| self.sent.has(trace, span));
         ready.repeated += trees.repeated;
-        let trace_id = hex::encode(trace);
+        let trace_id = hex(&trace);
         let first = ready.payloads.len();
         for tree in trees.trees {
             for node in &tree.nodes {

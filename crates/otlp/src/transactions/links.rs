@@ -1,7 +1,7 @@
 //! Links to other spans, as Sentry has them.
 
 use crate::conventions::data::{Limits, Map};
-use crate::conventions::text::short;
+use crate::conventions::text::{hex, short};
 use crate::conventions::unique::Unique;
 use crate::transactions::keys;
 use opentelemetry_proto::tonic::trace::v1::span::Link;
@@ -61,8 +61,8 @@ struct LinkJson<'a> {
 impl Serialize for LinkJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("trace_id", &hex::encode(&self.link.trace_id))?;
-        map.serialize_entry("span_id", &hex::encode(&self.link.span_id))?;
+        map.serialize_entry("trace_id", &hex(&self.link.trace_id))?;
+        map.serialize_entry("span_id", &hex(&self.link.span_id))?;
         map.serialize_entry("sampled", &(self.link.flags & SAMPLED != 0))?;
         map.serialize_entry("attributes", &LinkAttributes(self))?;
         map.end()

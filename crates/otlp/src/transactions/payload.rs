@@ -68,6 +68,15 @@ impl Ready {
         self.payloads.push(payload);
     }
 
+    /// Adds what is ready beside it.
+    pub fn append(&mut self, mut other: Self) {
+        self.payloads.append(&mut other.payloads);
+        self.repeated += other.repeated;
+        self.broken.append(&mut other.broken);
+        self.more |= other.more;
+        self.bytes += other.bytes;
+    }
+
     /// Whether it is enough for one time.
     pub const fn is_enough(&self) -> bool {
         self.bytes >= PORTION

@@ -36,6 +36,8 @@ pub struct Record {
     pub start: u64,
     pub origin: Arc<Origin>,
     pub json: Box<[u8]>,
+    /// How many bytes of it are the description, at most.
+    pub described: u32,
     /// Something of it had to be cut.
     pub cut: bool,
 }
@@ -67,6 +69,7 @@ impl Record {
             start: span.start_time_unix_nano,
             origin,
             json: written.json,
+            described: u32::try_from(written.described).unwrap_or(u32::MAX),
             cut: written.cut,
         })
     }

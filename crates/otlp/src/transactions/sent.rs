@@ -1,7 +1,8 @@
 //! Which spans went out lately: a child that comes later says that its parent has gone.
 
-use std::collections::hash_map::RandomState;
-use std::collections::{HashSet, VecDeque};
+use foldhash::HashSet;
+use foldhash::fast::RandomState;
+use std::collections::VecDeque;
 use std::hash::BuildHasher;
 
 /// So many spans are remembered: two minutes of a thousand a second, in 3 MiB.

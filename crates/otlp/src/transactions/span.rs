@@ -5,7 +5,7 @@ use crate::conventions::description::description;
 use crate::conventions::op::op;
 use crate::conventions::status::status;
 use crate::conventions::tags::kind;
-use crate::conventions::text::short;
+use crate::conventions::text::{cost, hex, short};
 use crate::conventions::time::seconds;
 use crate::conventions::unique::Unique;
 use crate::seen::Seen;
@@ -58,27 +58,37 @@ const fn none<T>() -> Option<T> {
 #[derive(Debug)]
 pub struct Written {
     pub json: Box<[u8]>,
+    /// How many bytes of it are the description, at most.
+    pub described: usize,
     pub cut: bool,
 }
 
 /// A span as JSON of at most 600,000 bytes.
 pub fn write(seen: &Seen<'_>) -> Result<Written, serde_json::Error> {
-    let (json, limits) = fit(LARGEST, |limits| item(seen, limits))?;
+    let op = op(seen);
+    let description = description(seen, &op);
+    let (json, limits) = fit(LARGEST, |limits| item(seen, &op, &description, limits))?;
     Ok(Written {
-        json: json.into_boxed_slice(),
+        // Copied, and not shrunk in its place: what waits holds no more memory than it needs.
+        json: Box::from(json.as_slice()),
+        described: cost(&short(&description, limits.text)),
         cut: limits != Limits::NONE,
     })
 }
 
-fn item<'a>(seen: &Seen<'a>, limits: Limits) -> SpanItem<'a, Data<'a>, Links<'a>> {
+fn item<'a>(
+    seen: &Seen<'a>,
+    op: &'a str,
+    description: &'a str,
+    limits: Limits,
+) -> SpanItem<'a, Data<'a>, Links<'a>> {
     let span = seen.span;
-    let op = op(seen);
-    let description = cut(description(seen, &op), limits.text);
+    let description = short(description, limits.text);
     let has_parent = span.parent_span_id.iter().any(|byte| *byte != 0);
     SpanItem {
-        trace_id: Cow::Owned(hex::encode(&span.trace_id)),
-        span_id: Cow::Owned(hex::encode(&span.span_id)),
-        parent_span_id: has_parent.then(|| Cow::Owned(hex::encode(&span.parent_span_id))),
+        trace_id: Cow::Owned(hex(&span.trace_id)),
+        span_id: Cow::Owned(hex(&span.span_id)),
+        parent_span_id: has_parent.then(|| Cow::Owned(hex(&span.parent_span_id))),
         status: Cow::Borrowed(status(seen)),
         start_timestamp: seconds(span.start_time_unix_nano),
         timestamp: seconds(span.end_time_unix_nano),
@@ -89,15 +99,8 @@ fn item<'a>(seen: &Seen<'a>, limits: Limits) -> SpanItem<'a, Data<'a>, Links<'a>
             limits,
         },
         links: Links::of(&span.links, true, limits),
-        op,
+        op: Cow::Borrowed(op),
         description,
-    }
-}
-
-fn cut(text: Cow<'_, str>, most: usize) -> Cow<'_, str> {
-    match text {
-        Cow::Borrowed(text) => short(text, most),
-        Cow::Owned(text) => Cow::Owned(short(&text, most).into_owned()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::transactions::record::{Parent, Record};
 use crate::transactions::transaction::Mark;
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 use std::collections::hash_map::Entry;
 
 /// A span in a tree.
@@ -267,6 +267,7 @@ mod tests {
             start: number,
             origin: std::sync::Arc::clone(&origin),
             json: Box::default(),
+            described: 0,
             cut: false,
         };
         let made = arrange((0..100_000).map(record).collect(), |_| false);

@@ -9,6 +9,7 @@ use crate::conventions::request::{Request, request};
 use crate::conventions::tags::{Tags, tags};
 use crate::conventions::unique::Unique;
 use crate::conventions::user::{User, user};
+use crate::envelope::{SDK, Sdk};
 use crate::seen::Seen;
 use crate::transactions::keys;
 use crate::transactions::origin::Origin;
@@ -21,25 +22,12 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use uuid::Uuid;
 
-/// Who sends.
-pub const SDK: Sdk = Sdk {
-    name: "sentry.otlp",
-    version: env!("CARGO_PKG_VERSION"),
-};
-
 /// What an event ends with: the list of spans, which is put in later, is its last field.
 const END: &[u8] = b"]}";
 
 /// Beside data of more than 8 KiB Sentry loses the links of a root without a word (sentry-relay 0.10.1): then they are
 /// in its data. In bytes, with room for what Sentry counts beside texts.
 const LARGEST_BESIDE_LINKS: usize = 5_000;
-
-/// Sentry's `sdk`.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Sdk {
-    pub name: &'static str,
-    pub version: &'static str,
-}
 
 /// Why a span is the root of a transaction although it has a parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +104,7 @@ struct Event<'a> {
     user: Option<&'a User>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<Request>,
-    tags: Tags,
+    tags: Tags<'a>,
     sdk: Sdk,
     /// The last, for spans are put in behind it.
     spans: [(); 0],

@@ -71,6 +71,29 @@ fn what_waits_or_comes_during_reloads_is_delivered(#[case] relay: Relay) {
 }
 
 #[test]
+fn what_waits_since_before_a_reload_still_counts() {
+    let sentry = sentry_as(Relay::V26_7);
+    let settings = |environment| {
+        let more = json!({"dsn": dsn(&sentry), "mode": "otlp", "environment": environment});
+        config(&more)
+    };
+    let mut bridge = Bridge::with(&settings("one"));
+    bridge.line_with("spans are sent as");
+    sentry.faults().add(Fault::always(
+        Match::path("/v1/traces"),
+        FaultKind::Status(503),
+    ));
+    bridge.take(&spans(vec![span(1, 1, 0), span(1, 2, 1)]));
+    bridge.reload(&settings("two"));
+    bridge.line_with("spans are sent as");
+    bridge.until("sentry_otlp_pending", 2);
+    assert!(bridge.metric("sentry_otlp_queue_bytes") > 0);
+    sentry.faults().clear();
+    bridge.until("sentry_otlp_pending", 0);
+    bridge.delivered();
+}
+
+#[test]
 fn logs_that_wait_go_by_the_configuration_with_which_they_came() {
     let sentry = sentry_as(Relay::V26_7);
     let mut bridge = Bridge::start(&json!({"dsn": dsn(&sentry), "environment": "one"}));

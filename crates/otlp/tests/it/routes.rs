@@ -75,6 +75,23 @@ fn without_a_default_a_span_that_names_no_project_is_told() {
 }
 
 #[test]
+fn what_names_a_project_that_is_not_there_is_given_up_with_a_word() {
+    let sentry = sentry();
+    let retry = json!({"retry_on_failure": {"max_elapsed_time": "10ms"}});
+    let mut bridge = Bridge::start(&settings(&sentry, &retry));
+    let named = [("service.name", "no-such-project")];
+    bridge.take(&body(vec![of_resource(&named, vec![span(1, 1, 0)])]));
+    bridge.line_with("there is no such project; what is received for it waits");
+    let line = bridge.line_with("reason=no_project");
+    assert!(line.contains("project=no-such-project"), "{line}");
+    assert_eq!(
+        bridge.metric("sentry_otlp_rejected_total{reason=\"no_project\"}"),
+        1
+    );
+    bridge.delivered();
+}
+
+#[test]
 fn more_projects_than_can_be_looked_after_are_told_once() {
     let sentry = sentry();
     let slug = sentry.world().projects[0].slug.clone();

@@ -6,6 +6,7 @@ use crate::dsl::sentry::{dsn, sentry, sentry_as};
 use crate::dsl::spans::{body, of_resource, span, spans, text};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::Event;
+use redb::{Database, TableDefinition};
 use rustix::process::Signal;
 use sentry_sandbox::{Fault, FaultKind, Match, Relay, Sandbox};
 use serde_json::{Value, json};
@@ -82,6 +83,44 @@ fn a_kill_loses_nothing() {
     let (ids, count) = ids(&sentry);
     assert_eq!((ids.len(), count), (6, 6));
     assert_eq!(sentry.outcomes().of("log").count(), 1);
+}
+
+#[test]
+fn what_is_damaged_on_the_disk_is_counted_and_holds_up_nothing() {
+    let sentry = sentry();
+    let folder = folder();
+    let settings = settings(&sentry, &folder, &json!({}));
+    down(&sentry);
+    let bridge = Bridge::start(&settings);
+    for id in 1..=3 {
+        bridge.take(&spans(vec![span(1, id, 0), span(1, id + 10, id)]));
+    }
+    bridge.kill();
+    let file = folder.path().join("spool/spool.redb");
+    let database = Database::open(file).expect("a spool");
+    let write = database.begin_write().expect("a transaction");
+    let bodies = TableDefinition::<u64, &[u8]>::new("bodies");
+    let mut table = write.open_table(bodies).expect("a table");
+    table.remove(1).expect("removed");
+    table.insert(2, &b"no protobuf"[..]).expect("inserted");
+    drop(table);
+    write.commit().expect("committed");
+    drop(database);
+    up(&sentry);
+    let mut bridge = Bridge::start(&settings);
+    for what in ["its body is not there", "damaged"] {
+        let line = bridge.line_with("though they had been acknowledged");
+        assert!(line.contains(what) && line.contains("records=2"), "{line}");
+    }
+    bridge.until("sentry_otlp_spool_requests", 0);
+    let lost = bridge.metric("sentry_otlp_rejected_total{kind=\"span\",reason=\"malformed\"}");
+    assert_eq!(lost, 4);
+    let (code, log) = bridge.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(log.matches("had been acknowledged").count(), 2);
+    assert!(!log.contains("tried again"), "{log}");
+    let (ids, count) = ids(&sentry);
+    assert_eq!((ids.len(), count), (2, 2));
 }
 
 #[test]

@@ -203,6 +203,6 @@ proptest! {
         }
         out.extend(same.drain());
         prop_assert_eq!(out.len(), all.len());
-        prop_assert_eq!(out.into_iter().collect::<HashSet<_>>(), all);
+        prop_assert_eq!(out.into_iter().collect::<std::collections::HashSet<_>>(), all);
     }
 }

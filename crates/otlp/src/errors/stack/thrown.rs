@@ -1,6 +1,6 @@
 //! What a stack trace says, whatever its language.
 
-use crate::conventions::text::short;
+use crate::conventions::text::{cost, short};
 use crate::errors::stack::frame::Frame;
 use std::borrow::Cow;
 
@@ -121,14 +121,4 @@ impl Room {
 
 fn frame_cost(frame: &Frame<'_>) -> usize {
     OF_FRAME + frame.texts().map(cost).sum::<usize>()
-}
-
-/// How many bytes a text has as JSON.
-pub fn cost(text: &str) -> usize {
-    let of_byte = |byte| match byte {
-        b'"' | b'\\' => 2,
-        ..=0x1f => 6,
-        _ => 1,
-    };
-    text.bytes().map(of_byte).sum()
 }
