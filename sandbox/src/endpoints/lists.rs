@@ -79,6 +79,30 @@ pub fn answer(list: &'static List, call: &Call<'_>) -> Result<Reply, Problem> {
     Ok(Reply::page(slice).inside(list.envelope.as_deref()))
 }
 
+/// One attachment of an event: its row, or with `download` what it holds, which is a JSON text here.
+pub fn attachment(call: &Call<'_>) -> Result<Reply, Problem> {
+    call.only(&["download"])?;
+    let list = List::named("event_attachments").ok_or_else(Problem::not_found)?;
+    if call.version.is_old() || call.world.lacks.contains(list.name) {
+        return Err(Problem::no_route(call.raw_path));
+    }
+    let rows = list.rows(&place(list, call)?, Some(call.caller()?));
+    let asked = call.segment("attachment");
+    let row = rows.iter().find(|row| row["id"] == asked);
+    let row = row.ok_or_else(Problem::not_found)?;
+    if call.get("download").is_none() {
+        return Ok(Reply::value(row));
+    }
+    let size = row["size"]
+        .as_u64()
+        .and_then(|size| usize::try_from(size).ok());
+    let text = format!("attachment {asked}");
+    Ok(Reply::Value(format!(
+        "\"{text:.<0$}\"",
+        size.unwrap_or(2) - 2
+    )))
+}
+
 /// One of the rows of `issue_tags`.
 pub fn tag_of_issue(call: &Call<'_>) -> Result<Reply, Problem> {
     let place = Place::new(call.world, call.organization()?).of_issue(issues::find(call)?);

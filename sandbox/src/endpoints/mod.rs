@@ -120,6 +120,7 @@ fn own() -> Vec<Endpoint> { endpoints! {
     "/projects/{org}/{project}/issues/"                 ProjectIssues EVENT_READ   => search::project;
     "/projects/{org}/{project}/events/"                 ProjectEvents PROJECT_READ => events::of_project;
     "/projects/{org}/{project}/events/{event}/"         EventDetail   PROJECT_READ => event::of_project;
+    "/projects/{org}/{project}/events/{event}/attachments/{attachment}/" Default PROJECT_READ => lists::attachment;
     "/projects/{org}/{project}/stats/"                  ProjectStats  PROJECT_READ => stats::project;
     "/projects/{org}/{project}/keys/"                   Keys          PROJECT_READ => keys::project;
     "/projects/{org}/{project}/environments/"           Default       PROJECT_READ => environments::project;

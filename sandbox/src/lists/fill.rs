@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 /// What the names of one row stand for.
 pub struct Filling<'a> {
     pub names: &'a BTreeMap<String, String>,
-    pub now: DateTime<Utc>,
+    /// When the data was made.
+    pub began: DateTime<Utc>,
     /// For messages.
     pub list: &'a str,
 }
@@ -66,7 +67,7 @@ impl Filling<'_> {
                 Some((first, each)) => number(first) + number(each) * number(&self.name("n")),
                 None => number(minutes),
             };
-            return window::text(self.now - TimeDelta::minutes(minutes));
+            return window::text(self.began - TimeDelta::minutes(minutes));
         }
         let digest = format!("{:032x}", self.digest());
         match name {

@@ -118,7 +118,7 @@ impl List {
         };
         let filling = Filling {
             names: &place.names,
-            now: place.world.clock(),
+            began: place.world.began,
             list: self.name,
         };
         let mut template = template.clone();

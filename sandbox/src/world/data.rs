@@ -18,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct World {
     /// The server's clock for retention and default windows; `None`: the real one.
     pub now: Option<DateTime<Utc>>,
+    /// When its data was made: times in lists are so long before.
+    pub began: DateTime<Utc>,
     /// Events older than this cannot be seen at all.
     pub retention: TimeDelta,
     pub organizations: Vec<Organization>,

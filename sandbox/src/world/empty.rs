@@ -29,6 +29,7 @@ impl World {
         };
         let mut world = Self {
             now: Some(now),
+            began: now,
             retention: TimeDelta::days(90),
             organizations: vec![Organization {
                 id: 1,
