@@ -1,0 +1,306 @@
+//! Rows, which are JSON, as Arrow's arrays: one pass over each row, by the types of the columns.
+
+use crate::column::{Column, Kind};
+use arrow_array::builder::{
+    ArrayBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder,
+    TimestampMicrosecondBuilder,
+};
+use arrow_array::{ArrayRef, ListArray, StructArray};
+use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
+use arrow_schema::{Field, Fields};
+use chrono::DateTime;
+use rustc_hash::FxHashMap;
+use std::mem;
+use std::sync::Arc;
+use tap_sentry_json::{Document, Value};
+
+/// The member that cannot hold its value, and the value.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Misfit {
+    pub column: String,
+    pub value: String,
+}
+
+/// An array under construction.
+#[derive(Debug)]
+enum Array {
+    Text(StringBuilder),
+    Json(StringBuilder),
+    Instant(TimestampMicrosecondBuilder),
+    Integer(Int64Builder),
+    Number(Float64Builder),
+    Boolean(BooleanBuilder),
+    Struct(Box<Structs>),
+    List(Box<Lists>),
+}
+
+/// Structs under construction, and the rows themselves. An array of a member ends with its last value: the nulls after it are
+/// appended when a value follows, or at the end, since most members of most rows are null.
+#[derive(Debug)]
+pub struct Structs {
+    fields: Fields,
+    members: Vec<Array>,
+    names: Vec<Box<[u8]>>,
+    index: FxHashMap<Box<[u8]>, usize>,
+    nulls: NullBufferBuilder,
+}
+
+#[derive(Debug)]
+struct Lists {
+    field: Arc<Field>,
+    items: Array,
+    /// The end of each list.
+    ends: Vec<i32>,
+    nulls: NullBufferBuilder,
+}
+
+impl Structs {
+    pub fn new(columns: &[Column]) -> Self {
+        let names = || columns.iter().map(|column| column.name.as_bytes().into());
+        Self {
+            fields: columns.iter().map(Column::field).collect(),
+            members: columns
+                .iter()
+                .map(|column| Array::new(&column.kind))
+                .collect(),
+            names: names().collect(),
+            index: names().zip(0..).collect(),
+            nulls: NullBufferBuilder::new(0),
+        }
+    }
+
+    pub fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    /// How many were appended.
+    pub fn len(&self) -> usize {
+        self.nulls.len()
+    }
+
+    /// Appends an object. What it lacks is null; what the columns lack is passed over; the first of equal keys counts that is
+    /// not null.
+    ///
+    /// # Errors
+    /// The first value that is not of its column's type. What was appended is of no use then.
+    pub fn append(&mut self, doc: &Document<'_>, object: Value) -> Result<(), Misfit> {
+        let rows = self.len();
+        let mut expected = 0;
+        for (key, value) in doc.members(object) {
+            // Members mostly come in the order of the columns.
+            let i = match self.names.get(expected) {
+                Some(name) if **name == *key => expected,
+                _ => match self.index.get(key) {
+                    Some(i) => *i,
+                    None => continue,
+                },
+            };
+            expected = i + 1;
+            let member = &mut self.members[i];
+            if doc.text(value)[0] == b'n' || member.len() > rows {
+                continue;
+            }
+            member.fill(rows);
+            if member.append(doc, value).is_none() {
+                return Err(Misfit {
+                    column: String::from_utf8_lossy(key).into_owned(),
+                    value: String::from_utf8_lossy(doc.text(value)).into_owned(),
+                });
+            }
+        }
+        self.nulls.append_non_null();
+        Ok(())
+    }
+
+    /// Takes what was appended, column by column.
+    pub fn finish(&mut self) -> Vec<ArrayRef> {
+        let members = self.take_members();
+        self.nulls = NullBufferBuilder::new(0);
+        members
+    }
+
+    fn take_members(&mut self) -> Vec<ArrayRef> {
+        let rows = self.len();
+        let members = self.members.iter_mut().map(|member| {
+            member.fill(rows);
+            member.finish()
+        });
+        members.collect()
+    }
+}
+
+impl Array {
+    fn new(kind: &Kind) -> Self {
+        match kind {
+            Kind::Text => Self::Text(StringBuilder::new()),
+            Kind::Json => Self::Json(StringBuilder::new()),
+            Kind::Instant => Self::Instant(TimestampMicrosecondBuilder::new().with_timezone("UTC")),
+            Kind::Integer => Self::Integer(Int64Builder::new()),
+            Kind::Number => Self::Number(Float64Builder::new()),
+            Kind::Boolean => Self::Boolean(BooleanBuilder::new()),
+            Kind::Struct(members) => Self::Struct(Box::new(Structs::new(members))),
+            Kind::List(items) => Self::List(Box::new(Lists {
+                field: Arc::new(items.field("element")),
+                items: Self::new(items),
+                ends: Vec::new(),
+                nulls: NullBufferBuilder::new(0),
+            })),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(array) | Self::Json(array) => array.len(),
+            Self::Instant(array) => array.len(),
+            Self::Integer(array) => array.len(),
+            Self::Number(array) => array.len(),
+            Self::Boolean(array) => array.len(),
+            Self::Struct(array) => array.len(),
+            Self::List(array) => array.ends.len(),
+        }
+    }
+
+    /// `None`: the value is not of this type.
+    fn append(&mut self, doc: &Document<'_>, value: Value) -> Option<()> {
+        let text = doc.text(value);
+        if text[0] == b'n' {
+            self.append_nulls(1);
+            return Some(());
+        }
+        match self {
+            Self::Text(array) if text[0] == b'"' => {
+                let inside = &text[1..text.len() - 1];
+                if inside.contains(&b'\\') {
+                    array.append_value(serde_json::from_slice::<String>(text).ok()?);
+                } else {
+                    array.append_value(str::from_utf8(inside).ok()?);
+                }
+            }
+            Self::Json(array) => array.append_value(str::from_utf8(text).ok()?),
+            Self::Instant(array) if text[0] == b'"' => {
+                let text = str::from_utf8(&text[1..text.len() - 1]).ok()?;
+                array.append_value(DateTime::parse_from_rfc3339(text).ok()?.timestamp_micros());
+            }
+            Self::Integer(array) => array.append_value(str::from_utf8(text).ok()?.parse().ok()?),
+            Self::Number(array) => {
+                let number: f64 = str::from_utf8(text).ok()?.parse().ok()?;
+                array.append_value(Some(number).filter(|number| number.is_finite())?);
+            }
+            Self::Boolean(array) if matches!(text[0], b't' | b'f') => {
+                array.append_value(text[0] == b't');
+            }
+            Self::Struct(array) if text[0] == b'{' => array.append(doc, value).ok()?,
+            Self::List(list) if text[0] == b'[' => {
+                for item in doc.elements(value) {
+                    list.items.append(doc, item)?;
+                }
+                list.close()?;
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// Appends nulls until there are so many elements.
+    fn fill(&mut self, len: usize) {
+        let missing = len - self.len();
+        if missing > 0 {
+            self.append_nulls(missing);
+        }
+    }
+
+    fn append_nulls(&mut self, n: usize) {
+        match self {
+            Self::Text(array) | Self::Json(array) => array.append_nulls(n),
+            Self::Instant(array) => array.append_nulls(n),
+            Self::Integer(array) => array.append_nulls(n),
+            Self::Number(array) => array.append_nulls(n),
+            Self::Boolean(array) => array.append_nulls(n),
+            Self::Struct(array) => array.nulls.append_n_nulls(n),
+            Self::List(list) => {
+                let end = list.ends.last().copied().unwrap_or(0);
+                list.ends.resize(list.ends.len() + n, end);
+                list.nulls.append_n_nulls(n);
+            }
+        }
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::Text(array) | Self::Json(array) => Arc::new(array.finish()),
+            Self::Instant(array) => Arc::new(array.finish()),
+            Self::Integer(array) => Arc::new(array.finish()),
+            Self::Number(array) => Arc::new(array.finish()),
+            Self::Boolean(array) => Arc::new(array.finish()),
+            Self::Struct(array) => {
+                let members = array.take_members();
+                let nulls = array.nulls.finish();
+                Arc::new(StructArray::new(array.fields.clone(), members, nulls))
+            }
+            Self::List(list) => {
+                let mut offsets = vec![0];
+                offsets.append(&mut list.ends);
+                let nulls = mem::replace(&mut list.nulls, NullBufferBuilder::new(0)).finish();
+                Arc::new(ListArray::new(
+                    Arc::clone(&list.field),
+                    OffsetBuffer::new(offsets.into()),
+                    list.items.finish(),
+                    nulls,
+                ))
+            }
+        }
+    }
+}
+
+impl Lists {
+    /// Ends a list. `None`: there are more than 2^31 elements.
+    fn close(&mut self) -> Option<()> {
+        self.ends.push(i32::try_from(self.items.len()).ok()?);
+        self.nulls.append_non_null();
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::Array as _;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+    use serde_json::json;
+
+    #[test]
+    fn what_a_row_lacks_is_null_in_it_and_in_no_other() {
+        let schema = json!({"properties": {
+            "id": {"type": "integer"},
+            "o": {"type": "object", "properties": {"a": {"type": "integer"}, "l": {"type": "array", "items": {"type": "string"}}}},
+        }});
+        let mut rows = Structs::new(&Column::all(&schema));
+        for _ in 0..2 {
+            for row in [
+                r#"{"o":null}"#,
+                r#"{"id":1,"o":{}}"#,
+                r#"{"o":{"l":["x",null]},"id":null}"#,
+                r#"{"id":2,"id":3,"o":{"a":7}}"#,
+                "{}",
+            ] {
+                let doc = Document::parse(row.as_bytes(), 4).expect("JSON");
+                rows.append(&doc, doc.root()).expect("it fits");
+            }
+            let columns = rows.finish();
+            let integers =
+                |array: &ArrayRef| array.as_primitive::<Int64Type>().iter().collect::<Vec<_>>();
+            assert_eq!(integers(&columns[0]), [None, Some(1), None, Some(2), None]);
+            let objects = columns[1].as_struct();
+            let valid: Vec<_> = (0..5).map(|row| objects.is_valid(row)).collect();
+            assert_eq!(valid, [false, true, true, true, false]);
+            assert_eq!(
+                integers(objects.column(0)),
+                [None, None, None, Some(7), None]
+            );
+            let lists = objects.column(1).as_list::<i32>();
+            let lengths: Vec<_> = lists.offsets().lengths().collect();
+            assert_eq!((lengths, lists.null_count()), (vec![0, 0, 2, 0, 0], 4));
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What can go wrong in a folder.
+
+use crate::format::Format;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a folder cannot be written to, or not by this run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{} is in use by another run; wait for it, or choose another folder", .0.display())]
+    InUse(PathBuf),
+    #[error("{}: {problem}", path.display())]
+    Unusable { path: PathBuf, problem: String },
+    #[error("{} holds {held} files; add `--output-format {held}`, or choose another folder", path.display())]
+    OtherFormat { path: PathBuf, held: Format },
+    #[error(transparent)]
+    OtherType(Box<OtherType>),
+    #[error("{stream}: column `{column}` cannot hold {value}")]
+    Value {
+        stream: String,
+        column: String,
+        value: String,
+    },
+    #[error("{}: {source}", path.display())]
+    Parquet {
+        path: PathBuf,
+        source: parquet::errors::ParquetError,
+    },
+}
+
+/// A column that cannot be read together with the files that there are.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "column `{column}` of {stream} is {now}, and {before} in the files of {}; choose another folder, or write it as before", path.display()
+)]
+pub struct OtherType {
+    pub path: PathBuf,
+    pub stream: String,
+    pub column: String,
+    pub before: String,
+    pub now: String,
+}
+
+impl Error {
+    /// Whether a run could not even begin: the folder is held, or is of another kind. Otherwise it could not be written to.
+    pub fn is_of_setup(&self) -> bool {
+        matches!(
+            self,
+            Self::InUse(_) | Self::Unusable { .. } | Self::OtherFormat { .. } | Self::OtherType(_)
+        )
+    }
+}
+
+/// Names the file of a failure.
+pub(crate) trait At<T> {
+    fn at(self, path: &Path) -> Result<T, Error>;
+}
+
+impl<T> At<T> for io::Result<T> {
+    fn at(self, path: &Path) -> Result<T, Error> {
+        self.map_err(|source| Error::Io {
+            path: path.to_owned(),
+            source,
+        })
+    }
+}
+
+impl<T> At<T> for parquet::errors::Result<T> {
+    fn at(self, path: &Path) -> Result<T, Error> {
+        self.map_err(|source| Error::Parquet {
+            path: path.to_owned(),
+            source,
+        })
+    }
+}

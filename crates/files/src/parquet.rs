@@ -1,0 +1,174 @@
+//! Files of Parquet.
+
+use crate::arrays::Structs;
+use crate::column::{Column, Kind};
+use crate::error::{At, Error};
+use crate::row::{Layout, Row, SEQUENCE, added_columns};
+use arrow_array::builder::{Int64Builder, TimestampMicrosecondBuilder};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{Schema, SchemaRef};
+use chrono::DateTime;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// JSON of rows that are made arrays at once, in bytes.
+const BATCH: usize = 1 << 20;
+/// JSON of rows in one row group, in bytes. A row group is in memory, compressed, until it is whole.
+const ROW_GROUP: usize = 32 << 20;
+/// The level of zstd: higher ones take half as long again for a few per cent.
+const LEVEL: i32 = 1;
+
+/// A file under construction.
+pub struct ParquetFile {
+    stream: String,
+    path: PathBuf,
+    writer: ArrowWriter<File>,
+    schema: SchemaRef,
+    rows: Structs,
+    extracted_at: TimestampMicrosecondBuilder,
+    sequence: Int64Builder,
+    table_version: Option<Int64Builder>,
+    /// The last of them, as text, and what it is: the rows of a page have the same.
+    extracted: (String, i64),
+    batch: usize,
+    group: usize,
+}
+
+impl ParquetFile {
+    pub fn create(path: &Path, layout: &Layout) -> Result<Self, Error> {
+        let file = File::create_new(path).at(path)?;
+        let rows = Structs::new(&layout.columns);
+        let added = added_columns(layout.is_versioned);
+        let fields = rows.fields().iter().cloned();
+        let fields = fields.chain(added.iter().map(|column| Arc::new(column.field())));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let properties = properties(layout);
+        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).at(path)?;
+        Ok(Self {
+            stream: layout.stream.clone(),
+            path: path.to_owned(),
+            writer,
+            schema,
+            rows,
+            extracted_at: TimestampMicrosecondBuilder::new().with_timezone("UTC"),
+            sequence: Int64Builder::new(),
+            table_version: layout.is_versioned.then(Int64Builder::new),
+            extracted: (String::new(), 0),
+            batch: 0,
+            group: 0,
+        })
+    }
+
+    pub fn append(&mut self, row: &Row<'_>, sequence: i64) -> Result<(), Error> {
+        let misfit = |column: String, value: String| Error::Value {
+            stream: self.stream.clone(),
+            column,
+            value,
+        };
+        if self.extracted.0 != row.extracted_at {
+            let instant = DateTime::parse_from_rfc3339(row.extracted_at).map_err(|_| {
+                misfit(
+                    crate::row::EXTRACTED_AT.to_owned(),
+                    row.extracted_at.to_owned(),
+                )
+            })?;
+            self.extracted = (row.extracted_at.to_owned(), instant.timestamp_micros());
+        }
+        self.rows
+            .append(row.document, row.record)
+            .map_err(|wrong| misfit(wrong.column, wrong.value))?;
+        self.extracted_at.append_value(self.extracted.1);
+        self.sequence.append_value(sequence);
+        if let Some(versions) = &mut self.table_version {
+            versions.append_option(row.table_version);
+        }
+        self.batch += row.text().len();
+        if self.batch >= BATCH {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the rows that are arrays by now.
+    fn write(&mut self) -> Result<(), Error> {
+        let mut columns = self.rows.finish();
+        columns.push(Arc::new(self.extracted_at.finish()) as ArrayRef);
+        columns.push(Arc::new(self.sequence.finish()));
+        if let Some(versions) = &mut self.table_version {
+            columns.push(Arc::new(versions.finish()));
+        }
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)
+            .map_err(parquet::errors::ParquetError::from)
+            .at(&self.path)?;
+        self.writer.write(&batch).at(&self.path)?;
+        self.group += std::mem::take(&mut self.batch);
+        if self.group >= ROW_GROUP {
+            self.writer.flush().at(&self.path)?;
+            self.group = 0;
+        }
+        Ok(())
+    }
+
+    pub fn finish(mut self) -> Result<(), Error> {
+        if self.rows.len() > 0 {
+            self.write()?;
+        }
+        self.writer.finish().at(&self.path)?;
+        self.writer.inner().sync_all().at(&self.path)
+    }
+}
+
+/// Statistics on what one looks for, keys and times; dictionaries where values come again, which JSON does not.
+pub fn properties(layout: &Layout) -> WriterProperties {
+    let added = added_columns(layout.is_versioned);
+    let level = ZstdLevel::try_new(LEVEL).expect("zstd has that level");
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(level))
+        .set_statistics_enabled(EnabledStatistics::None);
+    for column in layout.columns.iter().chain(&added) {
+        let path = || ColumnPath::from(column.name.as_str());
+        if column.kind == Kind::Instant
+            || column.name == SEQUENCE
+            || layout.keys.contains(&column.name)
+        {
+            properties = properties.set_column_statistics_enabled(path(), EnabledStatistics::Chunk);
+        }
+        if column.name == SEQUENCE || layout.keys.contains(&column.name) {
+            properties = properties.set_column_dictionary_enabled(path(), false);
+        }
+        for path in json_paths(column, &mut vec![column.name.clone()]) {
+            properties = properties.set_column_dictionary_enabled(path, false);
+        }
+    }
+    properties.build()
+}
+
+/// The leaves that are JSON.
+fn json_paths(column: &Column, path: &mut Vec<String>) -> Vec<ColumnPath> {
+    fn below(kind: &Kind, path: &mut Vec<String>, found: &mut Vec<ColumnPath>) {
+        match kind {
+            Kind::Json => found.push(ColumnPath::new(path.clone())),
+            Kind::Struct(members) => {
+                for member in members {
+                    path.push(member.name.clone());
+                    below(&member.kind, path, found);
+                    path.pop();
+                }
+            }
+            Kind::List(items) => {
+                path.extend(["list".to_owned(), "element".to_owned()]);
+                below(items, path, found);
+                path.truncate(path.len() - 2);
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    below(&column.kind, path, &mut found);
+    found
+}

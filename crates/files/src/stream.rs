@@ -1,0 +1,155 @@
+//! The files of one stream, while a run writes them.
+
+use crate::atomic::Temporary;
+use crate::column::Column;
+use crate::error::{At, Error};
+use crate::folder::RowFile;
+use crate::row::{Layout, Row};
+use crate::rows::Rows;
+use std::fs;
+use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::xxh3_128;
+
+/// A stream that a run writes.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    pub name: String,
+    /// The JSON Schema of its records.
+    pub schema: serde_json::Value,
+    pub key_properties: Vec<String>,
+    /// Of a full-table stream: the version of this run's rows.
+    pub table_version: Option<i64>,
+}
+
+impl Stream {
+    pub(crate) fn columns(&self) -> Vec<Column> {
+        Column::all(&self.schema)
+    }
+}
+
+/// The files of one stream, while a run writes them.
+pub(crate) struct StreamFiles {
+    pub layout: Layout,
+    folder: PathBuf,
+    open: Option<Open>,
+    /// Whole files that do not have their names yet.
+    unnamed: Vec<(Temporary, PathBuf)>,
+    /// What this run has written of a full-table stream.
+    pub content: Content,
+}
+
+/// The file that rows go to.
+struct Open {
+    rows: Rows,
+    temporary: Temporary,
+    first: i64,
+    last: i64,
+    /// JSON of its rows.
+    bytes: u64,
+}
+
+/// What a set of rows holds, in whatever order they come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Content {
+    rows: u64,
+    sum: u128,
+}
+
+impl Content {
+    fn add(&mut self, record: &[u8]) {
+        self.rows += 1;
+        self.sum = self.sum.wrapping_add(xxh3_128(record));
+    }
+}
+
+impl std::fmt::Display for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{:032x}", self.rows, self.sum)
+    }
+}
+
+impl StreamFiles {
+    pub fn new(folder: PathBuf, layout: Layout) -> Self {
+        Self {
+            layout,
+            folder,
+            open: None,
+            unnamed: Vec::new(),
+            content: Content::default(),
+        }
+    }
+
+    /// Appends a row. A file that has so many bytes of JSON by then is ended.
+    pub fn append(&mut self, row: &Row<'_>, sequence: i64, most: u64) -> Result<(), Error> {
+        if self.layout.is_versioned {
+            self.content.add(row.text());
+        }
+        let open = match &mut self.open {
+            Some(open) => open,
+            none => {
+                fs::create_dir_all(&self.folder).at(&self.folder)?;
+                let temporary = Temporary::new(&self.folder, &sequence.to_string());
+                none.insert(Open {
+                    rows: Rows::create(temporary.path(), &self.layout)?,
+                    temporary,
+                    first: sequence,
+                    last: sequence,
+                    bytes: 0,
+                })
+            }
+        };
+        open.rows.append(row, sequence)?;
+        open.last = sequence;
+        open.bytes += row.text().len() as u64;
+        if open.bytes < most {
+            return Ok(());
+        }
+        self.end_file()?;
+        if self.layout.is_versioned {
+            Ok(())
+        } else {
+            self.name()
+        }
+    }
+
+    /// Whether rows wait for their file's name.
+    pub fn is_waiting(&self) -> bool {
+        self.open.is_some() || !self.unnamed.is_empty()
+    }
+
+    fn end_file(&mut self) -> Result<(), Error> {
+        let Some(open) = self.open.take() else {
+            return Ok(());
+        };
+        open.rows.finish()?;
+        let ending = self.layout.format.ending(self.layout.compression);
+        let name = RowFile::name(open.first, open.last, ending);
+        self.unnamed.push((open.temporary, self.folder.join(name)));
+        Ok(())
+    }
+
+    /// Gives whole files their names.
+    fn name(&mut self) -> Result<(), Error> {
+        for (temporary, path) in self.unnamed.drain(..) {
+            temporary.rename(&path)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the files, and gives them their names.
+    pub fn commit(&mut self) -> Result<(), Error> {
+        self.end_file()?;
+        self.name()
+    }
+
+    /// Removes what has no name yet: the folder has the same rows already.
+    pub fn discard(&mut self) {
+        self.open = None;
+        self.unnamed.clear();
+    }
+}
+
+/// Removes a file that nobody needs any more.
+pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+    fs::remove_file(path).at(path)
+}
