@@ -16,6 +16,8 @@ use crate::throttle::{Closed, Throttle};
 use crate::traffic::Traffic;
 use parking_lot::{Mutex, MutexGuard};
 use secrecy::{ExposeSecret, SecretString};
+use std::fs::File;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
@@ -36,6 +38,8 @@ pub struct Client {
     http: reqwest::Client,
     /// Keeps no connection: for servers that close theirs after each answer without saying so, as uWSGI does.
     fresh: LazyLock<reqwest::Client, Box<dyn FnOnce() -> reqwest::Client + Send>>,
+    /// Sends no token and none of the user's headers: to where a server keeps what it does not hold itself.
+    stranger: LazyLock<reqwest::Client, Box<dyn FnOnce() -> reqwest::Client + Send>>,
     /// How many kept connections turned out to be closed.
     dropped: AtomicUsize,
     base: Url,
@@ -69,9 +73,13 @@ impl Client {
         let kept = http(connection, connection.concurrency)?;
         // Reading the system's certificates takes a while, and few servers need this one.
         let (again, otherwise) = (connection.clone(), kept.clone());
+        let stranger = connection.without_credentials();
         Ok(Self {
             http: kept,
             fresh: LazyLock::new(Box::new(move || http(&again, 0).unwrap_or(otherwise))),
+            stranger: LazyLock::new(Box::new(move || {
+                http(&stranger, 0).expect("a client without a token is made as one with it")
+            })),
             dropped: AtomicUsize::new(0),
             base: connection.base_url.clone(),
             route: Arc::new(Route::new(connection)),
@@ -252,6 +260,32 @@ impl Client {
         }
     }
 
+    /// Downloads what is no JSON into a file, up to so many bytes. Returns how many they are.
+    ///
+    /// # Errors
+    /// When the server does not give it, or gives more; or when the file cannot be written to.
+    pub async fn download(
+        &self,
+        request: Request,
+        most: u64,
+        out: &mut File,
+    ) -> Result<u64, DownloadError> {
+        let mut asking = self.ask(request);
+        loop {
+            let exchange = self
+                .exchange(&asking.request, asking.by_slug, asking.fresh)
+                .await;
+            let downloaded = match exchange {
+                Ok((exchange, _memory)) => exchange.download(most, out, &self.stranger).await,
+                Err(kind) => Err(kind),
+            };
+            match downloaded {
+                Ok(written) => return written.map_err(DownloadError::Write),
+                Err(kind) => asking.reject(kind).await.map_err(DownloadError::Api)?,
+            }
+        }
+    }
+
     async fn fetch(
         &self,
         request: &Request,
@@ -303,6 +337,15 @@ impl Client {
         };
         Ok((exchange, memory))
     }
+}
+
+/// Why something was not downloaded.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    #[error(transparent)]
+    Api(ApiError),
+    #[error("cannot be written: {0}")]
+    Write(io::Error),
 }
 
 /// Whose requests are paced together, and how.

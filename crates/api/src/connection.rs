@@ -48,6 +48,18 @@ pub struct Connection {
     pub max_retries: u32,
 }
 
+impl Connection {
+    /// The same for a server that is to know nothing of the user.
+    #[must_use]
+    pub fn without_credentials(&self) -> Self {
+        Self {
+            token: SecretString::default(),
+            headers: HeaderMap::new(),
+            ..self.clone()
+        }
+    }
+}
+
 /// Why there can be no client for a connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {

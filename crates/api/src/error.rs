@@ -116,6 +116,9 @@ pub enum Kind {
         "redirected to {0}, which is not the server of `base_url`; set `base_url` to the server's own address, unless this is a login page in front of it"
     )]
     Redirect(String),
+    /// What a server keeps elsewhere cannot be read there.
+    #[error("HTTP {0} from where the server keeps it")]
+    Storage(u16),
     /// In a circle, or too often.
     #[error("{0}")]
     Astray(String),
@@ -132,6 +135,8 @@ impl Kind {
             Self::QueryTooLarge { .. } => !divisible,
             // 410 with a message is a brown-out of an endpoint that still exists; see sentry/api/helpers/deprecation.py.
             Self::Status { status, .. } => matches!(status, 408 | 410 | 425 | 500..),
+            // Its address is good for a while only, and the server tells another.
+            Self::Storage(status) => matches!(status, 403 | 408 | 429 | 500..),
             Self::Gateway { .. }
             | Self::Page(_)
             | Self::Unreachable(_)

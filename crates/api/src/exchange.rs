@@ -12,8 +12,10 @@ use crate::retry::LONGEST_REFUSAL;
 use crate::route::Route;
 use crate::throttle::{Permit, RateHeaders};
 use crate::traffic::{Finished, Traffic};
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Response, StatusCode};
+use std::fs::File;
+use std::io::{self, Seek, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -101,6 +103,100 @@ impl Exchange {
             refusal,
             body: raw.body.take(),
         })
+    }
+
+    /// Writes the body of whatever is kept there, from its begin, up to so many bytes. Servers may keep it elsewhere and lead
+    /// there, where the token does not go. Returns its bytes, or why they cannot be written.
+    pub async fn download(
+        mut self,
+        most: u64,
+        out: &mut File,
+        stranger: &reqwest::Client,
+    ) -> Result<io::Result<u64>, Kind> {
+        let sent = Instant::now();
+        let response = self.http.get(self.url.clone()).send().await;
+        let mut response = response.map_err(|e| self.transport(&e, sent))?;
+        let mut rate = rate_headers(response.headers());
+        if !rate.absent() || response.status() == StatusCode::OK {
+            self.permit.learn(rate);
+        }
+        if let Some(elsewhere) = self.elsewhere(&response)? {
+            self.log(response.status(), sent, 0, rate);
+            let kept = stranger.get(elsewhere).send().await;
+            response = kept.map_err(|e| self.transport(&e, sent))?;
+            rate = RateHeaders::default();
+            if response.status() != StatusCode::OK {
+                let status = response.status().as_u16();
+                return Err(Kind::Storage(status));
+            }
+        }
+        let (status, headers) = (response.status(), response.headers().clone());
+        if status != StatusCode::OK {
+            let content_length = response.content_length();
+            let body = self.body(response, sent).await?;
+            self.log(status, sent, body.bytes().len(), rate);
+            return Err(self.refused(&Raw {
+                sent,
+                status,
+                headers,
+                content_length,
+                rate,
+                body,
+            }));
+        }
+        let mut bytes = 0;
+        let rewound = out.set_len(0).and_then(|()| out.rewind());
+        if let Err(error) = rewound {
+            return Ok(Err(error));
+        }
+        loop {
+            let chunk = response.chunk().await;
+            let chunk = chunk.map_err(|e| match self.transport(&e, sent) {
+                Kind::Transport(text) => Kind::Cut(text),
+                kind => kind,
+            })?;
+            let Some(chunk) = chunk else {
+                break;
+            };
+            bytes += chunk.len() as u64;
+            if bytes > most {
+                return Err(Kind::BodyTooLarge);
+            }
+            if let Err(error) = out.write_all(&chunk) {
+                return Ok(Err(error));
+            }
+        }
+        self.log(
+            status,
+            sent,
+            usize::try_from(bytes).unwrap_or(usize::MAX),
+            rate,
+        );
+        Ok(Ok(bytes))
+    }
+
+    /// Where the server leads to, if that is not itself. Never from HTTPS to HTTP.
+    fn elsewhere(&self, response: &Response) -> Result<Option<Url>, Kind> {
+        if !response.status().is_redirection() {
+            return Ok(None);
+        }
+        let location = response.headers().get(LOCATION);
+        let location =
+            location.and_then(|location| response.url().join(location.to_str().ok()?).ok());
+        let Some(location) = location else {
+            return Err(Kind::Astray("redirected to no address".to_owned()));
+        };
+        let is_safe = match location.scheme() {
+            "https" => true,
+            "http" => self.url.scheme() == "http",
+            _ => false,
+        };
+        if is_safe {
+            Ok(Some(location))
+        } else {
+            let origin = location.origin().ascii_serialization();
+            Err(Kind::Astray(format!("redirected from HTTPS to {origin}")))
+        }
     }
 
     async fn raw(&mut self) -> Result<Raw, Kind> {
