@@ -6,6 +6,7 @@ use crate::runtime::runtime;
 use crate::settings::Settings;
 use crate::singer::catalog::Selection;
 use crate::singer::message::{StreamHeader, line};
+use crate::singer::output::Pipe;
 use crate::singer::queue::event_queue;
 use crate::singer::state::Bookmarks;
 use crate::singer::writer::Writer;
@@ -60,7 +61,7 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
     let report = Arc::new(Report::default());
     let (sender, events) = event_queue();
     let writer = Writer::new(
-        std::io::stdout(),
+        Pipe::new(std::io::stdout()),
         Bookmarks::default(),
         Arc::clone(&report),
         settings.state_interval,

@@ -1,11 +1,14 @@
 //! The command line.
 
-use clap::{ArgAction, Args, Parser, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{ArgAction, Args, CommandFactory, Parser, ValueEnum};
 use std::path::PathBuf;
+use tap_sentry_files::{Compression, Format as FileFormat};
 
 /// Extract an organization's data from Sentry as Singer messages.
 ///
-/// With a configuration and no mode, syncs: SCHEMA, RECORD and STATE lines go to stdout, everything else to stderr.
+/// With a configuration and no mode, syncs: SCHEMA, RECORD and STATE lines go to stdout, everything else to stderr. With
+/// --output rows go to files, and nothing to stdout.
 #[derive(Debug, Parser)]
 #[command(name = "tap-sentry", version = concat!("v", env!("CARGO_PKG_VERSION")), after_help = EXIT_CODES)]
 pub struct Cli {
@@ -20,8 +23,10 @@ pub struct Cli {
     /// State: the value of the last STATE message of the last run
     #[arg(short, long, value_name = "FILE")]
     pub state: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// After the sync, compare the errors extracted with those that Sentry accepted, by project
-    #[arg(long, conflicts_with_all = ["discover", "about", "test", "generate"])]
+    #[arg(long, conflicts_with_all = ["discover", "about", "test", "generate", "compact"])]
     pub check_counts: bool,
     /// Output format of --about
     #[arg(long, value_enum, default_value_t = Format::Text, requires = "about")]
@@ -32,6 +37,73 @@ pub struct Cli {
     /// Log errors only
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
+}
+
+/// Files instead of messages.
+#[derive(Debug, Args)]
+#[group(id = "files", multiple = true)]
+pub struct OutputArgs {
+    /// Write rows to files in this folder, and the state beside them, instead of messages to stdout; a later run goes on from there
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["discover", "about", "test", "generate"])]
+    pub output: Option<PathBuf>,
+    /// Format of the files; that of the folder, or parquet where it is new
+    #[arg(long, value_name = "FORMAT", value_enum, requires = "output")]
+    pub output_format: Option<OutputFormat>,
+    /// Compression of JSON lines, none by default
+    #[arg(long, value_name = "METHOD", value_enum, requires = "output")]
+    pub output_compression: Option<OutputCompression>,
+    /// Ignore the folder's state and read everything anew; what that replaces is removed when all of it has come
+    #[arg(long, requires = "output", conflicts_with_all = ["state", "compact"])]
+    pub full_refresh: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    Parquet,
+    Jsonl,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputCompression {
+    None,
+    Zstd,
+    Gzip,
+}
+
+impl OutputArgs {
+    /// What the files are to be, where that is said.
+    pub fn format(&self) -> Option<FileFormat> {
+        self.output_format.map(|format| match format {
+            OutputFormat::Parquet => FileFormat::Parquet,
+            OutputFormat::Jsonl => FileFormat::Jsonl,
+        })
+    }
+
+    pub fn compression(&self) -> Compression {
+        match self.output_compression {
+            None | Some(OutputCompression::None) => Compression::None,
+            Some(OutputCompression::Zstd) => Compression::Zstd,
+            Some(OutputCompression::Gzip) => Compression::Gzip,
+        }
+    }
+}
+
+impl Cli {
+    /// The command line, or the end of the program where it is not valid.
+    pub fn parse_or_exit() -> Self {
+        let cli = Self::parse();
+        if cli.output.output_compression.is_some()
+            && cli.output.output_format == Some(OutputFormat::Parquet)
+        {
+            Self::command()
+                .error(
+                    ErrorKind::ArgumentConflict,
+                    "--output-compression is for JSON lines: Parquet compresses by itself",
+                )
+                .exit();
+        }
+        cli
+    }
 }
 
 #[derive(Debug, Args)]
@@ -46,6 +118,9 @@ pub struct Mode {
     /// Print name, version, capabilities, settings and streams
     #[arg(long)]
     pub about: bool,
+    /// Merge small files in the folder of --output, and remove rows that later ones have replaced
+    #[arg(long, requires = "output", conflicts_with_all = ["catalog", "state"])]
+    pub compact: bool,
     /// Print a man page or a shell's completions
     #[arg(long, value_name = "WHAT", value_enum)]
     pub generate: Option<Artifact>,
@@ -75,4 +150,5 @@ pub const EXIT_CODES: &str = "Exit codes:
   2  invalid command line
   3  Sentry refused the token
   4  incomplete: something could not be extracted, or the run was stopped; the next run reads what is missing, as far as it can be read
-  5  stdout was closed";
+  5  stdout was closed
+  6  the folder of --output cannot be written to";

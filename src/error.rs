@@ -41,10 +41,26 @@ pub enum Error {
     Interrupted { signal: &'static str },
     #[error("cannot write to stdout: {0}")]
     Stdout(std::io::Error),
+    #[error(
+        "cannot write to the folder of --output: {0}; the state there covers what was written before"
+    )]
+    Output(tap_sentry_files::Error),
+    #[error(transparent)]
+    OutputSetup(tap_sentry_files::Error),
     #[error("{failed} of the endpoints failed; {first}")]
     Test { failed: usize, first: String },
     #[error("unexpected: {0}")]
     Unexpected(String),
+}
+
+impl From<tap_sentry_files::Error> for Error {
+    fn from(error: tap_sentry_files::Error) -> Self {
+        if error.is_of_setup() {
+            Self::OutputSetup(error)
+        } else {
+            Self::Output(error)
+        }
+    }
 }
 
 impl Error {
@@ -57,6 +73,7 @@ impl Error {
             | Self::InFile { .. }
             | Self::Catalog(_)
             | Self::Setup(_)
+            | Self::OutputSetup(_)
             | Self::UnknownOrganization { .. }
             | Self::Unexpected(_) => 1,
             Self::NoConfig => 2,
@@ -67,6 +84,7 @@ impl Error {
             | Self::Interrupted { .. }
             | Self::Test { .. } => 4,
             Self::Stdout(_) => 5,
+            Self::Output(_) => 6,
         })
     }
 }

@@ -2,7 +2,9 @@
 //! and not in the library, where whoever only reads tables would be compiled after each edit.
 
 mod check;
+mod destination;
 mod explore;
+mod folder;
 mod run;
 mod runtime;
 mod sync;
@@ -10,7 +12,6 @@ mod sync;
 #[cfg(test)]
 mod dice;
 
-use clap::Parser;
 use cli::Cli;
 use error::Error;
 use std::process::ExitCode;
@@ -29,7 +30,7 @@ fn keep_memory_of_pages() {
 
 fn main() -> ExitCode {
     keep_memory_of_pages();
-    let cli = Cli::parse();
+    let cli = Cli::parse_or_exit();
     logging::init(&cli);
     match run::run(&cli) {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,8 +3,10 @@
 use crate::about;
 use crate::check;
 use crate::cli::Cli;
+use crate::destination::Destination;
 use crate::error::Error;
 use crate::explore;
+use crate::folder;
 use crate::generate;
 use crate::report::logging;
 use crate::report::progress::Progress;
@@ -14,6 +16,7 @@ use crate::settings;
 use crate::settings::Settings;
 use crate::singer::catalog::{self, Selection};
 use crate::singer::message::{self, StateMessage, StreamHeader};
+use crate::singer::output::{Output, Pipe};
 use crate::singer::queue::{EventReceiver, event_queue};
 use crate::singer::state::{self, Bookmarks};
 use crate::singer::writer::Writer;
@@ -26,6 +29,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tap_sentry_api::client::Client;
+use tap_sentry_files::Folder;
 use tap_sentry_settings::file;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -65,11 +69,14 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
             .as_bytes(),
         );
     }
+    if cli.mode.compact {
+        return folder::compact(&cli.output);
+    }
     if cli.config.is_empty() {
         return Err(Error::NoConfig);
     }
     let (values, problems) = settings::load(&cli.config)?;
-    let settings = Settings::new(values, problems)?;
+    let mut settings = Settings::new(values, problems)?;
     logging::hide(&settings.connection.token);
     if let Some(what) = cli.mode.test.as_deref() {
         explore::define_streams(&settings, None)?;
@@ -81,13 +88,16 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
         path: path.to_owned(),
         problem,
     };
+    let folder = folder::open(&cli.output, &mut settings)?;
     let selection = Selection::new(catalog, &settings.style).map_err(|e| {
         cli.catalog.as_deref().map_or_else(
             || Error::Unexpected(e.to_string()),
             |path| in_file(path, e.to_string()),
         )
     })?;
-    let bookmarks = match cli.state.as_deref() {
+    let kept = folder.as_ref().filter(|_| !cli.output.full_refresh);
+    let kept = kept.and_then(Folder::state);
+    let bookmarks = match cli.state.as_deref().or(kept.as_deref()) {
         Some(path) => {
             Bookmarks::parse(state::read(path)?).map_err(|e| in_file(path, e.to_string()))?
         }
@@ -98,13 +108,23 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
             "the catalog selects no stream of this tap: nothing is extracted; set `selected` to true in the metadata of a stream (breadcrumb [])"
         );
         return match cli.state {
-            Some(_) => print(&message::line(&StateMessage {
+            Some(_) if folder.is_none() => print(&message::line(&StateMessage {
                 value: bookmarks.to_value(),
             })),
-            None => Ok(()),
+            _ => Ok(()),
         };
     }
-    sync(&settings, selection, &bookmarks, cli.check_counts)
+    let check_counts = cli.check_counts;
+    if let Some(folder) = folder {
+        let files = folder::destination(folder, cli, &settings, &selection)?;
+        return sync(&settings, selection, &bookmarks, check_counts, files);
+    }
+    let pipe = Destination {
+        output: Pipe::new(std::io::stdout()),
+        state_interval: settings.state_interval,
+        failed: Error::Stdout,
+    };
+    sync(&settings, selection, &bookmarks, check_counts, pipe)
 }
 
 /// Writes to stdout what is not a Singer message.
@@ -130,19 +150,21 @@ impl From<Result<(), Stop>> for Ended {
 }
 
 /// What the writer has come to: its result, or `None` when it was not waited for any longer.
-type Written = Option<std::io::Result<()>>;
+type Written = Option<Result<(), Error>>;
 
-fn sync(
+fn sync<O: Output + Send + 'static>(
     settings: &Settings,
     selection: Selection,
     bookmarks: &Bookmarks,
     check_counts: bool,
+    destination: Destination<O>,
 ) -> Result<(), Error> {
     let (sender, events) = event_queue();
     let runtime = runtime(&sender)?;
     // Handlers are installed before the first line of output; one future serves the whole run.
     let signal = {
         let _entered = runtime.enter();
+        outlive_limits();
         interrupted()
     };
     let report = Arc::new(Report::default());
@@ -153,7 +175,7 @@ fn sync(
     let headers = selection.0.iter().map(|selected| selected.header.clone());
     let headers: Vec<StreamHeader> = headers.collect();
     let tree: Vec<Node> = plan::tree(selection);
-    let written = start_writer(settings, bookmarks, &report, headers, events);
+    let written = start_writer(destination, bookmarks, &report, headers, events);
     let progress = Progress::start(&report);
     let counts = check_counts.then(ErrorCounts::default);
     let (ended, written) = runtime.block_on(async {
@@ -196,23 +218,23 @@ fn sync(
 }
 
 /// Starts the writer's thread; what is returned gets its result.
-fn start_writer(
-    settings: &Settings,
+fn start_writer<O: Output + Send + 'static>(
+    destination: Destination<O>,
     bookmarks: &Bookmarks,
     report: &Arc<Report>,
     headers: Vec<StreamHeader>,
     events: EventReceiver,
-) -> oneshot::Receiver<std::io::Result<()>> {
+) -> oneshot::Receiver<Result<(), Error>> {
     let (done, written) = oneshot::channel();
     let writer = Writer::new(
-        std::io::stdout(),
+        destination.output,
         bookmarks.clone(),
         Arc::clone(report),
-        settings.state_interval,
+        destination.state_interval,
     );
     std::thread::spawn(move || {
         // After a signal nobody may wait for it any more.
-        let _ = done.send(writer.run(&headers, events));
+        let _ = done.send(writer.run(&headers, events).map_err(destination.failed));
     });
     written
 }
@@ -220,7 +242,7 @@ fn start_writer(
 /// Waits for the writer, which comes to its end unless nobody reads; after a signal only for [`DRAIN`].
 async fn wait_for_writer(
     ended: Ended,
-    mut written: oneshot::Receiver<std::io::Result<()>>,
+    mut written: oneshot::Receiver<Result<(), Error>>,
     signal: &mut (impl Future<Output = &'static str> + Unpin),
 ) -> Result<(Ended, Written), Error> {
     let failed = |_| Error::Unexpected("the writer failed".to_owned());
@@ -246,7 +268,7 @@ fn finish(report: &Report, ended: Ended, written: Written) -> Result<(), Error> 
         report.log_totals(complete);
         summarize(report, complete);
     }
-    written.transpose().map_err(Error::Stdout)?;
+    written.transpose()?;
     match ended {
         Ended::Signal(signal) => Err(Error::Interrupted { signal }),
         Ended::Stopped(Stop::Error(error)) => Err(error),
@@ -295,5 +317,15 @@ fn interrupted() -> impl Future<Output = &'static str> {
             _ = term.recv() => "SIGTERM",
             _ = int.recv() => "ctrl-c",
         }
+    }
+}
+
+/// A file that may not grow (`RLIMIT_FSIZE`) is a full disk, which is told, and no reason to be ended by SIGXFSZ.
+fn outlive_limits() {
+    let kind = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    match signal(kind) {
+        // The handler stays.
+        Ok(_) => {}
+        Err(error) => log::warn!("a limit on the size of files would end the program: {error}"),
     }
 }

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 use tap_sentry_api::connection::Connection;
 use tap_sentry_api::time::parse_instant;
+use tap_sentry_files::Attachments;
 use tap_sentry_settings::connection::{self, ConnectionKeys, ProjectFilter, Target, texts};
 use tap_sentry_settings::problem::{Problem, SettingsError};
 use tap_sentry_settings::program::Program;
@@ -55,7 +56,7 @@ struct Config {
     /// Length of the intervals of statistics: `1d`, or `1h`, which costs 24 times the requests.
     #[schemars(title = "Interval of statistics")]
     stats_interval: String,
-    /// Minimum time between two STATE messages, in seconds. A large state is written less often, up to every 30 s. 0: after each step.
+    /// Minimum time between two STATE messages, in seconds. A large state is written less often, up to every 30 s. 0: after each step. With `--output` each minute, unless it is 0.
     #[schemars(title = "STATE interval", range(min = 0, max = 60))]
     state_interval_seconds: u32,
     /// Keep top-level fields that Sentry sends and the schema does not have. Only for targets that accept undeclared fields.
@@ -79,6 +80,9 @@ struct Config {
     /// Write secrets that Sentry sends, such as those of client keys and service hooks; otherwise they are null.
     #[schemars(title = "Secrets")]
     include_secrets: bool,
+    /// Attachments of at most so many bytes are downloaded, where `event_attachments` is selected and rows go to files (`--output`); without it none is.
+    #[schemars(title = "Size of attachments", range(min = 1))]
+    attachment_max_bytes: Option<u64>,
     /// Streams of your own: queries over Sentry's explore endpoint, each with `name`, `dataset` (errors, spans, logs, …), `fields`, and perhaps `query`; with an aggregate among the fields also `interval` (1h or 1d) and perhaps `sort`. With it `--discover` asks Sentry for the types of the fields.
     #[schemars(title = "Explore queries", with = "Option<Vec<Map<String, Value>>>")]
     explore: Option<Value>,
@@ -115,6 +119,7 @@ impl Default for Config {
             mask_mode: "hash".to_owned(),
             mask_salt: None,
             include_secrets: false,
+            attachment_max_bytes: None,
             explore: None,
             flattening_enabled: false,
             flattening_max_depth: 1,
@@ -145,6 +150,10 @@ pub struct Settings {
     /// Over what statistics are summed up.
     pub stats_interval: Interval,
     pub state_interval: Duration,
+    /// So large an attachment is downloaded at most; `None`: none is.
+    pub attachment_max_bytes: Option<u64>,
+    /// Where those are kept, if rows go to files.
+    pub attachments: Option<Attachments>,
     /// What the user's own streams ask for.
     pub explore: Vec<Query>,
     pub style: RecordStyle,
@@ -290,6 +299,8 @@ impl Settings {
             window: TimeDelta::days(config.window_days.into()),
             stats_interval: stats_interval.unwrap_or(Interval::Day),
             state_interval: Duration::from_secs(config.state_interval_seconds.into()),
+            attachment_max_bytes: config.attachment_max_bytes,
+            attachments: None,
             explore,
             style: RecordStyle {
                 keep_unknown_fields: config.keep_unknown_fields,

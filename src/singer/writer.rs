@@ -1,16 +1,16 @@
-//! The one owner of stdout and of the outgoing state: the only file that prints messages.
+//! The one owner of the outgoing state: records and states go out in one order.
 //!
 //! Events come in order through one bounded channel. A checkpoint stands behind the records that it covers, so
 //! writing in order is all that keeps STATE true.
 
 use crate::record::lines::{Batch, Content};
 use crate::report::run::Report;
-use crate::singer::message::{ActivateVersionMessage, StateMessage, StreamHeader, line};
+use crate::singer::message::StreamHeader;
+use crate::singer::output::Output;
 use crate::singer::pace::Pace;
 use crate::singer::queue::{Event, EventReceiver};
 use crate::singer::state::{Bookmarks, Checkpoint, Partition};
 use rustc_hash::FxHashMap;
-use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -75,9 +75,9 @@ impl Written {
     }
 }
 
-/// Writes events as messages.
-pub struct Writer<W: Write> {
-    out: BufWriter<W>,
+/// Turns events into messages.
+pub struct Writer<O: Output> {
+    out: O,
     bookmarks: Bookmarks,
     report: Arc<Report>,
     written: Written,
@@ -91,13 +91,13 @@ pub struct Writer<W: Write> {
     pace: Pace,
 }
 
-impl<W: Write> Writer<W> {
+impl<O: Output> Writer<O> {
     /// `interval` is the least time between two STATE messages; zero: one whenever records follow a checkpoint.
-    pub fn new(out: W, bookmarks: Bookmarks, report: Arc<Report>, interval: Duration) -> Self {
+    pub fn new(out: O, bookmarks: Bookmarks, report: Arc<Report>, interval: Duration) -> Self {
         let pace = Pace::new(interval, Instant::now(), bookmarks.size());
         Self {
             pace,
-            out: BufWriter::with_capacity(128 << 10, out),
+            out,
             bookmarks,
             report,
             written: Written::default(),
@@ -111,12 +111,13 @@ impl<W: Write> Writer<W> {
     /// Writes until the last sender is gone, then a last STATE.
     ///
     /// # Errors
-    /// When stdout cannot be written to.
-    pub fn run(mut self, streams: &[StreamHeader], mut events: EventReceiver) -> io::Result<()> {
-        for StreamHeader { schema, .. } in streams {
-            self.out.write_all(&line(schema))?;
-        }
-        self.out.flush()?;
+    /// When the output cannot be written to.
+    pub fn run(
+        mut self,
+        streams: &[StreamHeader],
+        mut events: EventReceiver,
+    ) -> Result<(), O::Error> {
+        self.out.begin(streams)?;
         loop {
             let event = match events.take() {
                 Ok(event) => event,
@@ -180,47 +181,40 @@ impl<W: Write> Writer<W> {
             }
         }
         if self.dirty || !self.told {
-            self.state()
-        } else {
-            Ok(())
+            self.state()?;
         }
+        self.out.end()
     }
 
-    /// Announces that what is not of this version is gone: after the records, which every target understands, and
-    /// never for a stream that has a gap or lacks a row: the target may have an earlier version of it.
-    fn activate(&mut self, streams: &[StreamHeader]) -> io::Result<()> {
-        for StreamHeader { schema, version } in streams {
+    /// Tells which streams are whole: never one that has a gap or lacks a row, since there may be an earlier version of it.
+    fn activate(&mut self, streams: &[StreamHeader]) -> Result<(), O::Error> {
+        for header in streams {
             let whole = !self
                 .withheld
                 .iter()
                 .map(|(stream, _)| stream)
                 .chain(&self.skipped)
-                .any(|stream| *stream == schema.stream);
-            let Some(version) = version.filter(|_| whole) else {
-                continue;
-            };
-            self.out.write_all(&line(&ActivateVersionMessage {
-                stream: schema.stream.clone(),
-                version,
-            }))?;
-            self.told = false;
+                .any(|stream| *stream == header.schema.stream);
+            if whole && self.out.whole(header)? {
+                self.told = false;
+            }
         }
         Ok(())
     }
 
-    fn records(&mut self, batch: &Batch) -> io::Result<()> {
+    fn records(&mut self, batch: &Batch) -> Result<(), O::Error> {
         let (mut records, mut counted, mut from, mut start) = (0, 0, 0, 0);
         for row in &batch.rows {
             if self.written.admits(row.key, row.content, batch.sent) {
                 records += u64::from(row.records);
                 counted += u64::from(row.counted);
             } else {
-                batch.write(from, start, &mut self.out)?;
+                self.out.records(batch, from, start)?;
                 from = row.end;
             }
             start = row.end;
         }
-        batch.write(from, start, &mut self.out)?;
+        self.out.records(batch, from, start)?;
         self.told = false;
         if let Some(count) = &batch.count {
             count.fetch_add(counted, Ordering::Relaxed);
@@ -231,7 +225,7 @@ impl<W: Write> Writer<W> {
     }
 
     /// Tells what is new, if it is time to.
-    fn state_if_due(&mut self) -> io::Result<()> {
+    fn state_if_due(&mut self) -> Result<(), O::Error> {
         if self.dirty && self.pace.is_due(Instant::now()) {
             self.state()
         } else {
@@ -239,13 +233,9 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    fn state(&mut self) -> io::Result<()> {
-        let line = line(&StateMessage {
-            value: self.bookmarks.to_value(),
-        });
-        self.out.write_all(&line)?;
-        self.out.flush()?;
-        self.pace.written(Instant::now(), line.len());
+    fn state(&mut self) -> Result<(), O::Error> {
+        let bytes = self.out.state(self.bookmarks.to_value())?;
+        self.pace.written(Instant::now(), bytes);
         (self.dirty, self.told) = (false, true);
         Ok(())
     }
@@ -264,9 +254,11 @@ mod tests {
     use crate::record::lines::Row;
     use crate::report::run::Gap;
     use crate::singer::message::SchemaMessage;
+    use crate::singer::output::Pipe;
     use crate::singer::queue::{QUEUE, event_queue};
     use crate::streams::find;
     use serde_json::{Value, json};
+    use std::io::{self, Write};
     use tap_sentry_api::time::parse_instant;
 
     fn header(stream: &str, version: Option<i64>) -> StreamHeader {
@@ -353,9 +345,14 @@ mod tests {
         });
         drop(sender);
         let mut out = Vec::new();
-        Writer::new(&mut out, state, Arc::new(Report::default()), interval)
-            .run(streams, receiver)
-            .expect("memory can be written to");
+        Writer::new(
+            Pipe::new(&mut out),
+            state,
+            Arc::new(Report::default()),
+            interval,
+        )
+        .run(streams, receiver)
+        .expect("memory can be written to");
         let text = String::from_utf8(out).expect("UTF-8");
         assert!(text.ends_with('\n'));
         text.lines()
@@ -479,7 +476,7 @@ mod tests {
         drop(sender);
         let mut out = Vec::new();
         let mut writer = Writer::new(
-            &mut out,
+            Pipe::new(&mut out),
             Bookmarks::default(),
             Arc::new(Report::default()),
             Duration::ZERO,
@@ -701,7 +698,7 @@ mod tests {
         let (sender, receiver) = event_queue();
         drop(sender);
         let ended = Writer::new(
-            Broken,
+            Pipe::new(Broken),
             Bookmarks::default(),
             Arc::new(Report::default()),
             Duration::ZERO,

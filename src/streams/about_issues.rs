@@ -1,9 +1,9 @@
 //! What is known of issues beside their events, and what is attached to events.
 
-use crate::streams::def::{Parent, Replication, StreamDef};
+use crate::streams::def::{Body, Parent, Replication, StreamDef};
 use crate::streams::issue::{ISSUE, OF_AN_EVENT, OF_AN_ISSUE};
 use crate::streams::project::{PROJECT_COLUMNS, TAG};
-use tap_sentry_api::endpoint::{Endpoint, LIST, Rows};
+use tap_sentry_api::endpoint::{Endpoint, LIST, OBJECT, Rows};
 
 /// What the streams below each issue have in common.
 const BELOW: StreamDef = StreamDef {
@@ -141,6 +141,18 @@ pub const ATTACHMENTS: StreamDef = StreamDef {
     replication: Replication::with_parent("dateCreated"),
     // A row names its event itself.
     columns: PROJECT_COLUMNS,
-    note: "Files themselves are not extracted.",
+    body: Some(Body {
+        endpoint: Endpoint {
+            name: "event_attachments",
+            path: "projects/{organization_slug}/{project_id}/events/{event_id}/attachments/{row_id}/",
+            query: &[("download", "1")],
+            scopes: &["project:read"],
+            ..OBJECT
+        },
+        id: "id",
+        size: "size",
+        below: ["project_id", "event_id"],
+    }),
+    note: "Files themselves are extracted by `--output` only, up to `attachment_max_bytes`; each is a request more.",
     ..BELOW
 };

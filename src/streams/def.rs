@@ -55,12 +55,27 @@ pub struct StreamDef {
     pub together: Option<Together>,
     /// A row that was written never changes, so that it is written once a run.
     pub immutable: bool,
+    /// What each row describes, to be downloaded.
+    pub body: Option<Body>,
     /// How `--check-counts` knows the errors among its rows.
     pub counted: Option<Counted>,
     /// Whether a catalog selects it when nobody has said anything.
     pub selected_by_default: bool,
     /// What a user should know before selecting it.
     pub note: &'static str,
+}
+
+/// What a row describes and does not hold itself.
+#[derive(Debug)]
+pub struct Body {
+    /// Where it is downloaded, with the row's id as `{row_id}`.
+    pub endpoint: Endpoint,
+    /// Where a row tells its id.
+    pub id: &'static str,
+    /// And how many bytes it has.
+    pub size: &'static str,
+    /// The path parameters that it is kept below.
+    pub below: [&'static str; 2],
 }
 
 impl StreamDef {
@@ -131,6 +146,7 @@ pub const FULL_TABLE: StreamDef = StreamDef {
     immutable: false,
     counted: None,
     selected_by_default: true,
+    body: None,
     note: "",
 };
 

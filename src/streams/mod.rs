@@ -24,8 +24,8 @@ mod statistics;
 
 pub use cut::{Cut, InRow, Step};
 pub use def::{
-    Activity, Apart, Choice, Counted, Derived, Parent, Replication, Search, Span, StreamDef, Sums,
-    Together, Windows, is_error,
+    Activity, Apart, Body, Choice, Counted, Derived, Parent, Replication, Search, Span, StreamDef,
+    Sums, Together, Windows, is_error,
 };
 pub use organization::{OF_AN_ORGANIZATION, ORGANIZATIONS};
 pub use project::OF_A_PROJECT;

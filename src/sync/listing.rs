@@ -4,6 +4,7 @@ use crate::record::lines::Batch;
 use crate::record::notes::Notes;
 use crate::report::run::Skip;
 use crate::singer::queue::{Closed, Event};
+use crate::sync::attachments::{self, Attachment};
 use crate::sync::by_project::ByProject;
 use crate::sync::failure::Failure;
 use crate::sync::list::{PageRows, Pass, Source};
@@ -248,6 +249,9 @@ impl<'a> Listing<'a> {
                     return Ok(());
                 }
             }
+            if let Some(body) = &def.body {
+                read.attachments.extend(Attachment::of(body, &doc, row));
+            }
             let mut key = None;
             match records.add(&doc, row, place) {
                 Ok(None) => {}
@@ -379,6 +383,7 @@ struct Read {
     is_past: bool,
     slugs: Vec<String>,
     skips: Vec<Skip>,
+    attachments: Vec<Attachment>,
 }
 
 impl Source for Listing<'_> {
@@ -498,6 +503,8 @@ impl Pass for ListingPass<'_> {
             self.last = read.page.edges.map(|(_, last)| last).or(self.last);
             self.done |= read.is_past;
             self.listing.listed(read.slugs);
+            attachments::download(session, self.listing.node.def, context, read.attachments)
+                .await?;
             self.listing.send(read.batches, page).await?;
             for skip in read.skips {
                 session.skip(skip).await?;

@@ -1,6 +1,7 @@
 //! What a run asks for, and in which order.
 
 pub(crate) mod apart;
+mod attachments;
 mod by_project;
 pub(crate) mod children;
 pub(crate) mod counts;

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod dice;
+mod folder;
 mod keys;
 mod parts;
 mod run;
@@ -13,6 +14,7 @@ mod time;
 
 pub use catalog::{all_streams, catalog, entry, metadata};
 pub use dice::{Dice, setting};
+pub use folder::Folder;
 pub use keys::{bookmark, union};
 pub use parts::{PARTS, parts};
 pub use run::Run;

@@ -1,6 +1,7 @@
 //! The executable: how it is called, and how it is run to its end.
 
 use super::catalog::catalog;
+use super::folder::Folder;
 use super::keys::union;
 use super::run::Run;
 use super::running::{HANGS, Running, ends_when_it_hangs};
@@ -29,6 +30,7 @@ pub struct Tap {
     files: Vec<(String, Vec<u8>)>,
     modes: Vec<(String, u32)>,
     memory: Option<u32>,
+    file_kib: Option<u32>,
 }
 
 impl Tap {
@@ -68,6 +70,7 @@ impl Tap {
             files: Vec::new(),
             modes: Vec::new(),
             memory: None,
+            file_kib: None,
         }
     }
 
@@ -111,6 +114,11 @@ impl Tap {
         self
     }
 
+    /// Rows go to files in that folder.
+    pub fn output(self, folder: &Folder) -> Self {
+        self.arg("--output").arg(folder.path().to_str().unwrap())
+    }
+
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
         self
@@ -133,6 +141,14 @@ impl Tap {
     pub fn within_mib(self, mib: u32) -> Self {
         Self {
             memory: Some(mib),
+            ..self
+        }
+    }
+
+    /// No file may have more than so many KiB, as on a full disk.
+    pub fn files_within_kib(self, kib: u32) -> Self {
+        Self {
+            file_kib: Some(kib),
             ..self
         }
     }
@@ -204,13 +220,18 @@ impl Tap {
             write(name, content);
         }
         let program = env!("CARGO_BIN_EXE_tap-sentry");
-        let mut command = Command::new(if self.memory.is_some() { "sh" } else { program });
-        if let Some(mib) = self.memory {
-            command.args([
-                "-c",
-                &format!("ulimit -d {} && exec \"$0\" \"$@\"", mib << 10),
-                program,
-            ]);
+        let limits = [
+            ("-d", self.memory.map(|mib| mib << 10)),
+            ("-f", self.file_kib),
+        ];
+        let limits: Vec<String> = limits
+            .iter()
+            .filter_map(|(flag, limit)| limit.map(|limit| format!("ulimit {flag} {limit} && ")))
+            .collect();
+        let mut command = Command::new(if limits.is_empty() { program } else { "bash" });
+        if !limits.is_empty() {
+            let script = format!("{}exec \"$0\" \"$@\"", limits.concat());
+            command.args(["-c", &script, program]);
         }
         let proxies = [
             "http_proxy",

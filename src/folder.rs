@@ -1,0 +1,102 @@
+//! The folder of `--output`: how a run and `--compact` open it.
+
+use crate::cli::{Cli, OutputArgs};
+use crate::destination::Destination;
+use crate::error::Error;
+use crate::settings::Settings;
+use crate::singer::catalog::Selection;
+use crate::singer::files::Files;
+use crate::singer::message::StreamHeader;
+use std::time::Duration;
+use tap_sentry_files::{self as files, Begin, Compression, Folder, Format, Stream, Writer};
+
+/// Rows wait so long for their files' end, if there is progress to tell.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// Opens the folder, if rows go to one. Lists that are read whole get a version there.
+pub fn open(args: &OutputArgs, settings: &mut Settings) -> Result<Option<Folder>, Error> {
+    let Some(path) = &args.output else {
+        if settings.attachment_max_bytes.is_some() {
+            log::warn!("attachment_max_bytes: attachments are downloaded with --output only");
+        }
+        return Ok(None);
+    };
+    let folder = Folder::open(path, args.format())?;
+    if folder.manifest.format == Format::Parquet {
+        if args.compression() != Compression::None {
+            return Err(Error::Setup(format!(
+                "--output-compression is for JSON lines, and {} holds Parquet, which compresses by itself",
+                path.display()
+            )));
+        }
+        if settings.style.keep_unknown_fields {
+            return Err(Error::Setup(
+                "keep_unknown_fields: files of Parquet have the columns of the schema only; turn it off, or write another folder with --output-format jsonl"
+                    .to_owned(),
+            ));
+        }
+    }
+    settings.attachments = settings.attachment_max_bytes.map(|_| folder.attachments());
+    settings.style.version = Some(folder.next_table_version(settings.now));
+    log::info!(
+        "rows go to {} files below {}",
+        folder.manifest.format,
+        path.display()
+    );
+    Ok(Some(folder))
+}
+
+/// Files of the folder as the destination of a run of these streams.
+///
+/// # Errors
+/// When the folder cannot be written to, or has columns of other types.
+pub fn destination(
+    folder: Folder,
+    cli: &Cli,
+    settings: &Settings,
+    selection: &Selection,
+) -> Result<Destination<Files>, Error> {
+    let streams = selection.0.iter().map(|selected| {
+        let StreamHeader { schema, version } = &selected.header;
+        Stream {
+            name: schema.stream.clone(),
+            schema: schema.schema.clone(),
+            key_properties: schema.key_properties.clone(),
+            table_version: *version,
+        }
+    });
+    let streams: Vec<_> = streams.collect();
+    let begin = if cli.output.full_refresh {
+        Begin::Refresh
+    } else if cli.state.is_some() {
+        Begin::Elsewhere
+    } else {
+        Begin::GoOn
+    };
+    let writer = Writer::begin(folder, &streams, cli.output.compression(), begin)?;
+    Ok(Destination {
+        output: Files::new(writer),
+        // Whoever wants to see each step sees it in files too.
+        state_interval: if settings.state_interval.is_zero() {
+            Duration::ZERO
+        } else {
+            INTERVAL
+        },
+        failed: Error::from,
+    })
+}
+
+/// Merges the files of each stream.
+pub fn compact(args: &OutputArgs) -> Result<(), Error> {
+    let path = args.output.as_deref().expect("--compact requires --output");
+    let mut folder = Folder::existing(path)?;
+    for stream in files::compact(&mut folder, args.compression())? {
+        let (before, after, rows) = (stream.files_before, stream.files_after, stream.rows_removed);
+        if (before, rows) == (after, 0) {
+            log::debug!(target: "compact", "{}: nothing to do", stream.stream);
+        } else {
+            log::info!(target: "compact", "{}: {before} files are {after} now, without {rows} rows that later ones have replaced or that are gone", stream.stream);
+        }
+    }
+    Ok(())
+}
