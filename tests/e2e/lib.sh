@@ -109,6 +109,31 @@ ensurepip() {
   fi
 }
 
+as_postgres() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
+# postgresql: installs it where it is missing, and sets `bin`
+postgresql() {
+  bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+  if [ -z "$bin" ] && [ "$(id -u)" = 0 ]; then
+    # No cluster of the system's own. Another script may have installed it meanwhile.
+    apt update && apt install -y postgresql-common &&
+      sed -i "s/^#\?create_main_cluster.*/create_main_cluster = false/" /etc/postgresql-common/createcluster.conf &&
+      apt install -y postgresql || return
+    bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+  fi
+  [ -x "$bin/initdb" ]
+}
+# start_postgresql: a cluster on a loopback port of its own; sets `pg` and libpq's environment
+start_postgresql() {
+  PGPORT=$(free_port)
+  export PGHOST=127.0.0.1 PGPORT PGUSER=postgres PGDATABASE=postgres PGTZ=UTC
+  mkdir "$work/pg" && { [ "$(id -u)" != 0 ] || chown postgres "$work/pg"; } &&
+    (cd "$work/pg" && as_postgres "$bin/initdb" -D "$work/pg/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync) &&
+    pg=$work/pg/data &&
+    (cd "$work/pg" && as_postgres "$bin/pg_ctl" -D "$work/pg/data" -w -l "$work/pg/log" \
+      -o "-c listen_addresses=127.0.0.1 -p $PGPORT -c unix_socket_directories=$work/pg -c fsync=off" start)
+}
+stop_postgresql() { if [ -n "$pg" ]; then as_postgres "$bin/pg_ctl" -D "$pg" -m immediate -w stop >/dev/null 2>&1 || true; fi; }
+
 # serve NAME OPTIONS…: sets url_NAME, token
 serve() {
   local name=$1

@@ -23,7 +23,7 @@ root=$PWD name=tap-sentry-e2e
 export UV_COMPILE_BYTECODE=1
 
 pg=
-at_end() { if [ -n "$pg" ]; then as_postgres "$bin/pg_ctl" -D "$pg" -m immediate -w stop >/dev/null 2>&1 || true; fi; }
+at_end() { stop_postgresql; }
 # compare NAME TRUTH KIND WHERE [STREAMS]
 compare() { lines "$1" "$python" "$here/compare.py" "$1" --truth "$work/$2" --catalog "$work/catalog.json" --streams "${5:-}" "$3" "$4"; }
 
@@ -57,18 +57,6 @@ check "installed: target-duckdb" venv duckdb target-duckdb==0.8.0 duckdb==1.1.3
 check "installed: duckdb" venv duckdb-new duckdb==2.0.1
 check "installed: meltano" venv meltano meltano==4.4.1
 
-postgresql() {
-  bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
-  if [ -z "$bin" ] && [ "$(id -u)" = 0 ]; then
-    # No cluster of the system's own.
-    apt update && apt install -y postgresql-common &&
-      sed -i "s/^#\?create_main_cluster.*/create_main_cluster = false/" /etc/postgresql-common/createcluster.conf &&
-      apt install -y postgresql || return
-    bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
-  fi
-  [ -x "$bin/initdb" ]
-}
-as_postgres() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
 check "installed: postgresql" postgresql
 sentry_cli=$venvs/sentry-cli/node_modules/.bin/sentry
 npm_sentry() {
@@ -172,16 +160,8 @@ incomplete() {
   grep -q '^FAIL half: events: [1-9][0-9]* of [0-9]* missing' "$log.half"
 }
 
-port=$(free_port)
-start_postgresql() {
-  mkdir "$work/pg" && { [ "$(id -u)" != 0 ] || chown postgres "$work/pg"; } &&
-    (cd "$work/pg" && as_postgres "$bin/initdb" -D "$work/pg/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync) &&
-    (cd "$work/pg" && as_postgres "$bin/pg_ctl" -D "$work/pg/data" -w -l "$work/pg/log" \
-      -o "-c listen_addresses=127.0.0.1 -p $port -c unix_socket_directories=$work/pg -c fsync=off" start)
-}
-export PGHOST=127.0.0.1 PGPORT=$port PGUSER=postgres PGDATABASE=postgres PGTZ=UTC
 check "PostgreSQL $("$bin/postgres" -V | grep -o '[0-9.]*' | head -n 1) runs" start_postgresql
-pg=$work/pg/data
+port=$PGPORT
 
 meltano_part() {
   log=$work/log.meltano
