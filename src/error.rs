@@ -42,7 +42,7 @@ pub enum Error {
     #[error("cannot write to stdout: {0}")]
     Stdout(std::io::Error),
     #[error(
-        "cannot write to the folder of --output: {0}; the state there covers what was written before"
+        "cannot write to the folder of --output: {0}; rows and state from before are as they were"
     )]
     Output(tap_sentry_files::Error),
     #[error(transparent)]
@@ -57,6 +57,8 @@ impl From<tap_sentry_files::Error> for Error {
     fn from(error: tap_sentry_files::Error) -> Self {
         if error.is_of_setup() {
             Self::OutputSetup(error)
+        } else if let tap_sentry_files::Error::Value { .. } = error {
+            Self::Unexpected(error.to_string())
         } else {
             Self::Output(error)
         }

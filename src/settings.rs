@@ -80,7 +80,7 @@ struct Config {
     /// Write secrets that Sentry sends, such as those of client keys and service hooks; otherwise they are null.
     #[schemars(title = "Secrets")]
     include_secrets: bool,
-    /// Attachments of at most so many bytes are downloaded, where `event_attachments` is selected and rows go to files (`--output`); without it none is.
+    /// Attachments of at most so many bytes are downloaded, where `event_attachments` is selected and rows go to files (`--output`); without it none is. A body of another size than its row tells counts as not read.
     #[schemars(title = "Size of attachments", range(min = 1))]
     attachment_max_bytes: Option<u64>,
     /// Streams of your own: queries over Sentry's explore endpoint, each with `name`, `dataset` (errors, spans, logs, …), `fields`, and perhaps `query`; with an aggregate among the fields also `interval` (1h or 1d) and perhaps `sort`. With it `--discover` asks Sentry for the types of the fields.

@@ -75,7 +75,11 @@ pub async fn download(
             continue;
         };
         let request = Request::new(&body.endpoint, context.with(&[("row_id", id)]));
-        match session.client.download(request, most, &mut kept.file).await {
+        match session
+            .client
+            .download(request, most, size, &mut kept.file)
+            .await
+        {
             Ok(_) => kept.finish().map_err(failed)?,
             Err(DownloadError::Write(error)) => return Err(failed(kept.failed(error))),
             Err(DownloadError::Api(error)) if error.not_there() => {

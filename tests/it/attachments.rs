@@ -148,6 +148,22 @@ fn a_body_with_more_bytes_than_its_row_tells_is_not_kept() {
 }
 
 #[test]
+fn a_body_of_another_size_than_its_row_tells_is_none_of_it() {
+    let sentry = Sentry::small();
+    let folder = Folder::new();
+    let other = FaultKind::Body("please log in".to_owned());
+    sentry
+        .faults()
+        .add(Fault::always(Match::path("/attachments/7"), other));
+    let run = tap(&sentry, &folder, SIZE).retries(0).run();
+    run.is_incomplete().tells("13 bytes of 4096");
+    assert_eq!(bodies(&folder), 0);
+    sentry.faults().clear();
+    tap(&sentry, &folder, SIZE).run().is_complete();
+    has_all(&sentry, &folder);
+}
+
+#[test]
 fn a_body_that_cannot_be_had_is_a_gap_and_comes_with_the_next_run() {
     let sentry = Sentry::small();
     let folder = Folder::new();
@@ -168,7 +184,7 @@ fn where_the_server_keeps_them_elsewhere_the_token_does_not_go() {
     let kept = format!("{}/kept", storage.url());
     storage.faults().add(Fault::always(
         Match::path("/kept"),
-        FaultKind::Body("elsewhere".to_owned()),
+        FaultKind::Body("e".repeat(4_096)),
     ));
     sentry.faults().add(Fault::always(
         Match::path("/attachments/7"),
@@ -176,7 +192,7 @@ fn where_the_server_keeps_them_elsewhere_the_token_does_not_go() {
     ));
     tap(&sentry, &folder, SIZE).run().is_complete();
     for place in places(&folder) {
-        assert_eq!(fs::read_to_string(place).unwrap(), "elsewhere");
+        assert_eq!(fs::read_to_string(place).unwrap(), "e".repeat(4_096));
     }
     assert!(!storage.requests().is_empty());
     for request in storage.requests() {

@@ -260,7 +260,8 @@ impl Client {
         }
     }
 
-    /// Downloads what is no JSON into a file, up to so many bytes. Returns how many they are.
+    /// Downloads what is no JSON into a file, up to so many bytes; `announced` is how many it has, where that is known. Returns
+    /// how many they are.
     ///
     /// # Errors
     /// When the server does not give it, or gives more; or when the file cannot be written to.
@@ -268,6 +269,7 @@ impl Client {
         &self,
         request: Request,
         most: u64,
+        announced: Option<u64>,
         out: &mut File,
     ) -> Result<u64, DownloadError> {
         let mut asking = self.ask(request);
@@ -276,7 +278,11 @@ impl Client {
                 .exchange(&asking.request, asking.by_slug, asking.fresh)
                 .await;
             let downloaded = match exchange {
-                Ok((exchange, _memory)) => exchange.download(most, out, &self.stranger).await,
+                Ok((exchange, _memory)) => {
+                    exchange
+                        .download(most, announced, out, &self.stranger)
+                        .await
+                }
                 Err(kind) => Err(kind),
             };
             match downloaded {

@@ -28,6 +28,11 @@ use url::Url;
 const NO_HTTP: &str = "invalid HTTP ";
 const UNASKED: &str = "received unexpected message";
 
+/// A download may take a second longer for so many bytes.
+const SLOW: u64 = 64 << 10;
+/// But no longer than that. Seconds.
+const LONGEST_DOWNLOAD: u64 = 3600;
+
 /// What one request's task owns.
 pub struct Exchange {
     pub http: reqwest::Client,
@@ -106,23 +111,27 @@ impl Exchange {
     }
 
     /// Writes the body of whatever is kept there, from its begin, up to so many bytes. Servers may keep it elsewhere and lead
-    /// there, where the token does not go. Returns its bytes, or why they cannot be written.
+    /// there once, where the token does not go. `announced` is how many bytes it has, where that is known: more of them may take
+    /// longer, and another number is not it. Returns the number, or why they cannot be written.
     pub async fn download(
         mut self,
         most: u64,
+        announced: Option<u64>,
         out: &mut File,
         stranger: &reqwest::Client,
     ) -> Result<io::Result<u64>, Kind> {
         let sent = Instant::now();
-        let response = self.http.get(self.url.clone()).send().await;
-        let mut response = response.map_err(|e| self.transport(&e, sent))?;
+        let seconds = announced.unwrap_or(most) / SLOW;
+        self.timeout += Duration::from_secs(seconds.min(LONGEST_DOWNLOAD));
+        let request = self.http.get(self.url.clone()).timeout(self.timeout);
+        let mut response = request.send().await.map_err(|e| self.transport(&e, sent))?;
         let mut rate = rate_headers(response.headers());
         if !rate.absent() || response.status() == StatusCode::OK {
             self.permit.learn(rate);
         }
         if let Some(elsewhere) = self.elsewhere(&response)? {
             self.log(response.status(), sent, 0, rate);
-            let kept = stranger.get(elsewhere).send().await;
+            let kept = stranger.get(elsewhere).timeout(self.timeout).send().await;
             response = kept.map_err(|e| self.transport(&e, sent))?;
             rate = RateHeaders::default();
             if response.status() != StatusCode::OK {
@@ -172,10 +181,13 @@ impl Exchange {
             usize::try_from(bytes).unwrap_or(usize::MAX),
             rate,
         );
+        if let Some(announced) = announced.filter(|announced| *announced != bytes) {
+            return Err(Kind::Cut(format!("{bytes} bytes of {announced}")));
+        }
         Ok(Ok(bytes))
     }
 
-    /// Where the server leads to, if that is not itself. Never from HTTPS to HTTP.
+    /// Where the server leads to. Never from HTTPS to HTTP.
     fn elsewhere(&self, response: &Response) -> Result<Option<Url>, Kind> {
         if !response.status().is_redirection() {
             return Ok(None);

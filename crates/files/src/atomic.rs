@@ -63,8 +63,14 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
     temporary.rename(path)
 }
 
+/// Removes a file for good.
+pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+    fs::remove_file(path).at(path)?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
 /// Names of a folder are on the disk only after that.
-fn sync_folder(folder: &Path) -> Result<(), Error> {
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .at(folder)

@@ -1,6 +1,6 @@
 //! The bodies of attachments: `DIR/attachments/<project id>/<event id>/<attachment id>`, never by a name that a client chose.
 
-use crate::atomic::Temporary;
+use crate::atomic::{self, Temporary};
 use crate::error::{At, Error};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -76,9 +76,14 @@ impl Attachment {
     pub fn finish(self) -> Result<(), Error> {
         self.file.sync_all().at(&self.path)?;
         match fs::hard_link(self.temporary.path(), &self.path) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).at(&self.path),
-            _ => Ok(()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+            // Not every file system has hard links; nobody else writes here.
+            Err(_) => return self.temporary.rename(&self.path),
+            Ok(()) => {}
         }
+        // Of the event, of the project, of attachments, and that of rows.
+        let mut folders = self.path.ancestors().skip(1).take(4);
+        folders.try_for_each(atomic::sync_folder)
     }
 }
 

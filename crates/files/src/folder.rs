@@ -50,6 +50,12 @@ impl Folder {
     /// # Errors
     /// When another process holds it, when it has files of another format, or cannot be written to.
     pub fn open(path: &Path, format: Option<Format>) -> Result<Self, Error> {
+        if path.exists() && !path.is_dir() {
+            return Err(Error::Unusable {
+                path: path.to_owned(),
+                problem: "it is no folder".to_owned(),
+            });
+        }
         let mut folder = DirBuilder::new();
         folder.recursive(true).mode(PRIVATE).create(path).at(path)?;
         let folder = Self::held(path, Some(format.unwrap_or_default()))?;
@@ -111,12 +117,13 @@ impl Folder {
                 })?
             }
         };
-        let folder = Self {
+        let mut folder = Self {
             path: path.to_owned(),
             manifest,
             _lock: lock,
         };
         folder.remove_unfinished()?;
+        folder.remove_replaced()?;
         Ok(folder)
     }
 
@@ -194,8 +201,42 @@ impl Folder {
         self.path.join(stream)
     }
 
-    /// The files of a stream, oldest rows first.
+    /// The files of a stream, oldest rows first, without those that a refresh has replaced.
     pub(crate) fn files(&self, stream: &str) -> Result<Vec<RowFile>, Error> {
+        let mut files = self.all_files(stream)?;
+        let entry = self.manifest.streams.get(stream);
+        let replaced = entry.and_then(|entry| entry.replaced_before);
+        files.retain(|file| replaced.is_none_or(|replaced| file.last >= replaced));
+        Ok(files)
+    }
+
+    /// Removes the files that a refresh has replaced. Where it was killed before, the next run does that.
+    ///
+    /// # Errors
+    /// When one cannot be removed.
+    pub(crate) fn remove_replaced(&mut self) -> Result<(), Error> {
+        let streams = self.manifest.streams.iter();
+        let replaced =
+            streams.filter_map(|(stream, entry)| Some((stream.clone(), entry.replaced_before?)));
+        let replaced: Vec<_> = replaced.collect();
+        if replaced.is_empty() {
+            return Ok(());
+        }
+        for (stream, before) in replaced {
+            let mut files = self.all_files(&stream)?;
+            files.retain(|file| file.last < before);
+            for RowFile { path, .. } in &files {
+                fs::remove_file(path).at(path)?;
+            }
+            if !files.is_empty() {
+                log::info!(target: "files", "{stream}: {} files of before the full refresh are removed", files.len());
+            }
+            self.manifest.entry(&stream).replaced_before = None;
+        }
+        self.write_manifest()
+    }
+
+    fn all_files(&self, stream: &str) -> Result<Vec<RowFile>, Error> {
         let folder = self.stream_path(stream);
         let mut files = Vec::new();
         for path in entries(&folder)? {
@@ -211,7 +252,7 @@ impl Folder {
         let mut last = self.manifest.sequence;
         for stream in self.manifest.streams.keys() {
             last = self
-                .files(stream)?
+                .all_files(stream)?
                 .iter()
                 .map(|file| file.last)
                 .fold(last, i64::max);
@@ -230,7 +271,7 @@ impl Folder {
         for folder in others.into_iter().chain(streams) {
             for path in entries(&folder)? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
-                if name.starts_with(UNDER_CONSTRUCTION) {
+                if name.starts_with(UNDER_CONSTRUCTION) && path.is_file() {
                     fs::remove_file(&path).at(&path)?;
                 }
             }

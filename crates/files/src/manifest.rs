@@ -34,6 +34,9 @@ pub struct StreamEntry {
     /// Of a full-table stream: rows of versions before are gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table_version: Option<i64>,
+    /// A refresh has read it whole: files whose rows are all of before this `_sdc_sequence` are replaced, and are being removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_before: Option<i64>,
     /// Columns came when there were files already: these may lack some.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub widened: bool,

@@ -32,7 +32,7 @@ impl Recent {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
             bytes => bytes.at(path)?,
         };
-        fs::remove_file(path).at(path)?;
+        atomic::remove(path)?;
         Ok(Self {
             young: FxHashMap::default(),
             // Of another version: nothing is known.

@@ -7,13 +7,14 @@ use crate::format::Format;
 use crate::leaves::Leaves;
 use crate::row::{SEQUENCE, TABLE_VERSION};
 use std::fmt::Write;
+use std::path::PathBuf;
 
 const HEAD: &str = "-- For DuckDB, in this folder: duckdb -init views.sql
 -- One view for each stream: the last row of each key, without rows that are gone.
 ";
 
-/// The views of all streams of the folder. Paths in it are relative to the folder.
-pub fn render(folder: &Folder) -> Result<String, Error> {
+/// The views of all streams of the folder, which do without the files that are going. Paths in it are relative to the folder.
+pub fn render(folder: &Folder, going: &[PathBuf]) -> Result<String, Error> {
     let mut sql = HEAD.to_owned();
     for (stream, entry) in &folder.manifest.streams {
         let Some(schema) = folder.schema(stream)? else {
@@ -22,7 +23,10 @@ pub fn render(folder: &Folder) -> Result<String, Error> {
         let columns = Column::all(&schema);
         let view = quoted(stream);
         let _ = write!(sql, "\nCREATE OR REPLACE VIEW {view} AS\n");
-        let files = folder.files(stream)?;
+        let mut files = folder.files(stream)?;
+        let all = files.len();
+        files.retain(|file| !going.contains(&file.path));
+        let some_go = files.len() < all;
         if files.is_empty() {
             // A pattern that matches no file is an error.
             let nulls = columns.iter().map(|column| {
@@ -37,7 +41,9 @@ pub fn render(folder: &Folder) -> Result<String, Error> {
             continue;
         }
         let _ = match folder.manifest.format {
-            Format::Parquet => sql.write_str(&parquet(folder, stream, &files, entry.widened)?),
+            Format::Parquet => {
+                sql.write_str(&parquet(folder, stream, &files, entry.widened, some_go)?)
+            }
             Format::Jsonl => {
                 let types = columns.iter().map(|column| {
                     let of_type = column.kind.to_string().replace('\'', "''");
@@ -51,8 +57,16 @@ pub fn render(folder: &Folder) -> Result<String, Error> {
                 )
             }
         };
-        if let Some(version) = entry.table_version {
-            let _ = writeln!(sql, "WHERE {} >= {version}", quoted(TABLE_VERSION));
+        let least = [
+            (TABLE_VERSION, entry.table_version),
+            (SEQUENCE, entry.replaced_before),
+        ];
+        let least = least.iter().filter_map(|(column, least)| {
+            least.map(|least| format!("{} >= {least}", quoted(column)))
+        });
+        let least: Vec<_> = least.collect();
+        if !least.is_empty() {
+            let _ = writeln!(sql, "WHERE {}", least.join(" AND "));
         }
         let keys: Vec<_> = entry.key_properties.iter().map(|key| quoted(key)).collect();
         if !keys.is_empty() {
@@ -75,13 +89,14 @@ fn parquet(
     stream: &str,
     files: &[RowFile],
     widened: bool,
+    some_go: bool,
 ) -> Result<String, Error> {
     let groups = if widened {
         Leaves::of(files)?.groups()
     } else {
         Vec::new()
     };
-    if groups.len() <= 1 {
+    if groups.is_empty() || groups.len() == 1 && !some_go {
         return Ok(format!(
             "SELECT * FROM read_parquet('{stream}/*.parquet', union_by_name = true)\n"
         ));

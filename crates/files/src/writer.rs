@@ -7,10 +7,9 @@ use crate::format::Compression;
 use crate::recent::Recent;
 use crate::row::{Layout, Row};
 use crate::schema::{keep_members, keeps_types, lacks_any, own_columns, with_added};
-use crate::stream::{Stream, StreamFiles, remove};
+use crate::stream::{Stream, StreamFiles};
 use crate::views;
 use rustc_hash::FxHashMap;
-use std::path::PathBuf;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// JSON of rows in one file, in bytes.
@@ -38,8 +37,6 @@ pub struct Writer {
     next_sequence: i64,
     /// The first `_sdc_sequence` of this run.
     first_sequence: i64,
-    /// Files of an earlier run that this one has replaced, once its state is written.
-    replaced: Vec<PathBuf>,
     /// This run reads everything anew, and older files of streams that come whole go with its end.
     is_refresh: bool,
     recent: Recent,
@@ -67,21 +64,28 @@ impl Writer {
         }
         let next_sequence = folder.next_sequence()?;
         let mut files = Vec::new();
+        let mut schemas = Vec::new();
         for stream in streams {
             let mut schema = with_added(stream);
             let before = folder.schema(&stream.name)?;
             if let Some(before) = &before {
                 keep_members(&mut schema, before);
             }
+            let is_empty = folder.files(&stream.name)?.is_empty();
             let widens = before
                 .is_some_and(|before| lacks_any(&Column::all(&before), &Column::all(&schema)))
-                && !folder.files(&stream.name)?.is_empty();
-            folder.write_schema(&stream.name, &schema)?;
+                && !is_empty;
             let is_versioned = stream.table_version.is_some();
             let entry = folder.manifest.entry(&stream.name);
             entry.widened |= widens;
             entry.key_properties.clone_from(&stream.key_properties);
             entry.full_table = is_versioned;
+            if !is_versioned {
+                entry.table_version = None;
+            }
+            if !is_versioned || is_empty || begin != Begin::GoOn {
+                entry.content = None;
+            }
             files.push(StreamFiles::new(
                 folder.stream_path(&stream.name),
                 Layout {
@@ -93,8 +97,13 @@ impl Writer {
                     compression,
                 },
             ));
+            schemas.push(schema);
         }
+        // That older files lack columns is known before the schema has them.
         folder.write_manifest()?;
+        for (stream, schema) in streams.iter().zip(&schemas) {
+            folder.write_schema(&stream.name, schema)?;
+        }
         let recent = Recent::take(&folder.recent_path())?;
         let mut writer = Self {
             folder,
@@ -113,7 +122,6 @@ impl Writer {
             streams: files,
             next_sequence,
             first_sequence: next_sequence,
-            replaced: Vec::new(),
             is_refresh: begin == Begin::Refresh,
         };
         writer.write_views()?;
@@ -149,7 +157,6 @@ impl Writer {
     pub fn whole(&mut self, stream: usize) -> Result<(), Error> {
         let files = &mut self.streams[stream];
         let name = files.layout.stream.clone();
-        let older = |file: &crate::folder::RowFile| file.last < self.first_sequence;
         if let Some(version) = self.versions[stream] {
             let content = Some(files.content.to_string());
             let entry = self.folder.manifest.entry(&name);
@@ -157,12 +164,13 @@ impl Writer {
                 files.discard();
                 return Ok(());
             }
-            files.commit()?;
+            forget_content(&mut self.folder, &name)?;
+            self.streams[stream].commit()?;
+            let entry = self.folder.manifest.entry(&name);
             (entry.table_version, entry.content) = (Some(version), content);
         }
         if self.is_refresh {
-            let old = self.folder.files(&name)?.into_iter().filter(older);
-            self.replaced.extend(old.map(|file| file.path));
+            self.folder.manifest.entry(&name).replaced_before = Some(self.first_sequence);
         }
         Ok(())
     }
@@ -190,13 +198,11 @@ impl Writer {
     pub fn finish(&mut self) -> Result<(), Error> {
         for files in self.streams.iter_mut().filter(|files| files.is_waiting()) {
             // Rows of a list that has not come whole: newer than those before, which stay.
-            self.folder.manifest.entry(&files.layout.stream).content = None;
+            forget_content(&mut self.folder, &files.layout.stream)?;
             files.commit()?;
         }
         self.settle()?;
-        for path in self.replaced.drain(..) {
-            remove(&path)?;
-        }
+        self.folder.remove_replaced()?;
         self.write_views()?;
         self.recent.leave(&self.folder.recent_path())
     }
@@ -210,6 +216,14 @@ impl Writer {
     }
 
     fn write_views(&mut self) -> Result<(), Error> {
-        self.folder.write_views(&views::render(&self.folder)?)
+        self.folder.write_views(&views::render(&self.folder, &[])?)
     }
+}
+
+/// Before rows of another version can be seen: whoever goes on after a kill must not take the list for the one before.
+fn forget_content(folder: &mut Folder, stream: &str) -> Result<(), Error> {
+    if folder.manifest.entry(stream).content.take().is_none() {
+        return Ok(());
+    }
+    folder.write_manifest()
 }

@@ -405,3 +405,79 @@ fn a_stream_cannot_be_called_as_the_folders_of_other_things() {
         assert!(begun.is_err_and(|error| error.is_of_setup()));
     }
 }
+
+/// A run of a whole list that is killed when its files have their names, and nothing of it is written down.
+#[test]
+fn rows_of_a_killed_run_do_not_come_back_with_a_list_that_is_as_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = |version: i64, id: &str| {
+        let records = [json!({"id": id})];
+        run(
+            folder.path(),
+            Format::Jsonl,
+            stream(schema(), Some(version)),
+            &records,
+        );
+    };
+    list(1, "a");
+    let opened = Folder::open(folder.path(), None).unwrap();
+    let streams = [stream(schema(), Some(2))];
+    let mut writer = Writer::begin(opened, &streams, Compression::None, Begin::GoOn).unwrap();
+    append(&mut writer, &json!({"id": "b"}), Some(2));
+    writer.whole(0).unwrap();
+    drop(writer);
+    assert_eq!(files(folder.path()).len(), 2);
+    list(3, "a");
+    let opened = Folder::existing(folder.path()).unwrap();
+    let version = opened.manifest.streams["things"].table_version.unwrap();
+    assert_eq!(
+        last(folder.path(), version).into_keys().collect::<Vec<_>>(),
+        ["a"]
+    );
+}
+
+#[test]
+fn a_list_whose_files_are_gone_is_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    for version in [1, 2] {
+        let list = stream(schema(), Some(version));
+        run(folder.path(), Format::Parquet, list, &[json!({"id": "a"})]);
+        assert_eq!(files(folder.path()).len(), 1);
+        fs::remove_dir_all(folder.path().join("things")).unwrap();
+    }
+}
+
+#[test]
+fn what_a_refresh_has_replaced_is_gone_though_it_is_killed_behind_its_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = [json!({"id": "a"}), json!({"id": "b"})];
+    run(
+        folder.path(),
+        Format::Jsonl,
+        stream(schema(), None),
+        &records,
+    );
+    let opened = Folder::open(folder.path(), None).unwrap();
+    let streams = [stream(schema(), None)];
+    let mut writer = Writer::begin(opened, &streams, Compression::None, Begin::Refresh).unwrap();
+    append(&mut writer, &json!({"id": "b"}), None);
+    writer.whole(0).unwrap();
+    writer.commit(b"{}").unwrap();
+    drop(writer);
+    let views = fs::read_to_string(folder.path().join("views.sql")).unwrap();
+    assert!(views.contains("WHERE \"_sdc_sequence\" >= "), "{views}");
+    run(folder.path(), Format::Jsonl, stream(schema(), None), &[]);
+    assert_eq!(
+        last(folder.path(), 0).into_keys().collect::<Vec<_>>(),
+        ["b"]
+    );
+    let views = fs::read_to_string(folder.path().join("views.sql")).unwrap();
+    assert!(!views.contains("WHERE"), "{views}");
+}
+
+#[test]
+fn a_folder_is_no_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let told = Folder::open(file.path(), None).unwrap_err();
+    assert!(told.is_of_setup() && told.to_string().ends_with("it is no folder"));
+}

@@ -48,7 +48,7 @@ pub fn compact(folder: &mut Folder, compression: Compression) -> Result<Vec<Comp
     for stream in streams {
         all.push(compact_stream(folder, &stream, compression)?);
     }
-    folder.write_views(&views::render(folder)?)?;
+    folder.write_views(&views::render(folder, &[])?)?;
     Ok(all)
 }
 
@@ -65,7 +65,10 @@ fn compact_stream(
         rows_removed: 0,
     };
     let entry = folder.manifest.streams[stream].clone();
-    let Some(schema) = folder.schema(stream)?.filter(|_| !files.is_empty()) else {
+    let Some(schema) = folder
+        .schema(stream)?
+        .filter(|_| !files.is_empty() && !entry.key_properties.is_empty())
+    else {
         return Ok(unchanged);
     };
     let layout = Layout {
@@ -104,10 +107,12 @@ fn compact_stream(
     folder.manifest.sequence = greatest;
     folder.write_manifest()?;
     let new = rewrite(folder, &layout, &files, &old, &mut kept)?;
-    for i in &old {
-        if !new.contains(&files[*i].path) {
-            remove(&files[*i].path)?;
-        }
+    let old_paths = old.iter().map(|i| files[*i].path.clone());
+    let going: Vec<_> = old_paths.filter(|path| !new.contains(path)).collect();
+    // What reads by the views must not miss a file that is gone.
+    folder.write_views(&views::render(folder, &going)?)?;
+    for path in &going {
+        remove(path)?;
     }
     folder.manifest.entry(stream).widened = false;
     folder.write_manifest()?;
