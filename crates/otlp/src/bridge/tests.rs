@@ -58,9 +58,9 @@ async fn what_is_for_a_project_that_is_not_there_is_given_up_after_an_hour() {
     take(&exporter).await;
     let hour = Duration::from_secs(60 * 60);
     tokio::time::sleep(2 * hour).await;
-    let absence = Absence::new();
+    let absence = Absence::begun();
     project.state.send_replace(State::NotThere(absence));
-    tokio::time::sleep(hour - Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_secs(59 * 60)).await;
     assert_eq!(bridge.pending(), 1);
     assert!(matches!(*project.state.borrow(), State::NotThere(_)));
     // It is looked for before anything is given up, and found: so is what a DSN names.

@@ -13,7 +13,8 @@ pub struct Absence {
 }
 
 impl Absence {
-    pub fn new() -> Self {
+    /// Found missing now.
+    pub fn begun() -> Self {
         let now = Instant::now();
         Self {
             found: now,
@@ -22,6 +23,7 @@ impl Absence {
     }
 
     /// Looked for again, and still not there.
+    #[must_use]
     pub fn again(self) -> Self {
         Self {
             looked: Instant::now(),

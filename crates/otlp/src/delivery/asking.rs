@@ -89,7 +89,7 @@ impl Project {
             let known = self.state.borrow().clone();
             let absence = match known {
                 State::NotThere(absence) => absence.again(),
-                _ => Absence::new(),
+                _ => Absence::begun(),
             };
             self.state.send_replace(State::NotThere(absence));
         }
