@@ -27,13 +27,16 @@ pub fn feed(exporter: &Arc<Exporter>) {
     }
     let weak = Arc::downgrade(exporter);
     let task = tokio::spawn(async move {
-        let ended = AssertUnwindSafe(run(weak, &spool)).catch_unwind().await;
-        // What is received would wait for nobody.
-        if let Err(panic) = ended {
-            spool.stick(&format!("its reader has ended: {}", said(&*panic)));
-        }
+        watched(&spool, run(weak, &spool)).await;
     });
     *exporter.feeding.lock() = Some(task.abort_handle());
+}
+
+/// A reader that ends by a panic is told, and nothing is taken any more: it would wait for nobody.
+async fn watched(spool: &Spool, reader: impl Future<Output = ()>) {
+    if let Err(panic) = AssertUnwindSafe(reader).catch_unwind().await {
+        spool.stick(&format!("its reader has ended: {}", said(&*panic)));
+    }
 }
 
 /// Takes one after the other, until the exporter is gone.
@@ -91,4 +94,24 @@ async fn one(exporter: &Weak<Exporter>, spool: &Spool, next: &Next) -> Result<bo
         }
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::exporter::Spool as Config;
+
+    #[tokio::test]
+    async fn the_death_of_the_reader_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = Config {
+            folder: folder.path().to_owned(),
+            size: 1 << 20,
+        };
+        let spool = Spool::open(&config).expect("a spool");
+        watched(&spool, async {}).await;
+        assert!(spool.is_sound());
+        watched(&spool, async { panic!("a mistake") }).await;
+        assert!(!spool.is_sound());
+    }
 }
