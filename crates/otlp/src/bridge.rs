@@ -104,6 +104,13 @@ impl Bridge {
         in_memory.map(|exporter| exporter.pending()).sum()
     }
 
+    /// Whether everything that is received can go on.
+    pub fn is_sound(&self) -> bool {
+        let all = self.exporters.load();
+        let mut spools = all.iter().filter_map(|exporter| exporter.spool.as_ref());
+        spools.all(|spool| spool.is_sound())
+    }
+
     /// The exporters in use, and the former ones.
     pub fn all(&self) -> Vec<Arc<Exporter>> {
         // While it is locked, none goes from one to the other.

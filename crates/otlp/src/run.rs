@@ -18,6 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tap_sentry_serve::connections::Connections;
+use tap_sentry_serve::health::Health;
 use tap_sentry_serve::reload::{Policy, Reload};
 use tap_sentry_serve::server::{self, Bound, Server, WebSource};
 use tap_sentry_serve::web_config::WebConfig;
@@ -109,6 +110,8 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
     let mut server = Server::new(cli.listen_addresses());
     server.web_config = cli.web.config_file.clone().map(WebSource::File);
     server.reload = Some(reload);
+    let asked = Arc::clone(&bridge);
+    server.health = Health::new().only_while(move || asked.is_sound());
     server.connections = Some(Connections::share(8));
     let own = server
         .bind(web::router(metrics, cli.telemetry_path()))

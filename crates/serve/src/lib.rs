@@ -7,6 +7,7 @@
 //! the form of an exposition, and [`own`] are the figures of the process itself. Nothing here knows what is served.
 
 pub mod answer;
+pub mod caught;
 mod certificates;
 mod ciphers;
 pub mod connections;

@@ -1,5 +1,6 @@
 //! Log lines on stderr, one for each record: as logfmt, as JSON, or for a person.
 
+use crate::caught::is_expected;
 use chrono::{SecondsFormat, Utc};
 use log::kv::{self, Key, Value, VisitSource};
 use log::{Level, LevelFilter, Record};
@@ -85,7 +86,12 @@ pub fn init(level: Option<LevelFilter>, format: Format) {
     builder.format(move |out, record| writeln!(out, "{}", Line::of(record).written(format)));
     // A logger that is there already is that of a test or of a program around this one.
     if builder.try_init().is_ok() {
-        std::panic::set_hook(Box::new(|info| log::error!("{info}")));
+        std::panic::set_hook(Box::new(|info| {
+            // Whoever catches it says it in words of its own.
+            if !is_expected() {
+                log::error!("{info}");
+            }
+        }));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Exporters that a reload has replaced, and what waits in vain.
 
 use super::*;
+use crate::delivery::absence::Absence;
 use crate::delivery::project::State;
 use crate::receive::request::Request;
 use crate::testing::span;
@@ -53,11 +54,22 @@ async fn what_is_for_a_project_that_is_not_there_is_given_up_after_an_hour() {
     let mut states = project.state.subscribe();
     let known = states.wait_for(|state| matches!(state, State::Ready(..)));
     drop(known.await.expect("its mode is told"));
-    project.state.send_replace(State::NotThere);
+    // It has been waiting for long when the project is found missing.
     take(&exporter).await;
-    tokio::time::sleep(Duration::from_secs(60 * 60 - 1)).await;
+    let hour = Duration::from_secs(60 * 60);
+    tokio::time::sleep(2 * hour).await;
+    let absence = Absence::begun();
+    project.state.send_replace(State::NotThere(absence));
+    tokio::time::sleep(Duration::from_secs(59 * 60)).await;
     assert_eq!(bridge.pending(), 1);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(matches!(*project.state.borrow(), State::NotThere(_)));
+    // It is looked for before anything is given up, and found: so is what a DSN names.
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(bridge.pending(), 1);
+    assert!(matches!(*project.state.borrow(), State::Ready(..)));
+    // Looked for in vain.
+    project.state.send_replace(State::NotThere(absence.again()));
+    tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(bridge.pending(), 0);
     let (mut registry, mut text) = (Registry::default(), String::new());
     figures.register(&mut registry);

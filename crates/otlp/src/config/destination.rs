@@ -154,7 +154,7 @@ fn read_organization(
         ),
         None if !has_dsn => routing.warning(
             "default_project",
-            "is not set, nor is `dsn`: what names no project, or one that is not there, is rejected",
+            "is not set, nor is `dsn`: what names no project is rejected, and what names one that is not there waits for it, and is given up after an hour or `max_elapsed_time`",
         ),
         _ => {}
     }

@@ -375,6 +375,6 @@ pub const RETRY: &[Key] = &[
         "max_elapsed_time",
         Duration,
         "0",
-        "What has been tried for so long is given up, and counted; 0: never, while there is room. The collector's default is 300s.",
+        "What has been tried for so long is given up, and counted; 0: never, while there is room, but for what waits for a key that Sentry refuses or for a project that is not there: an hour. The collector's default is 300s.",
     ),
 ];

@@ -1,5 +1,6 @@
 //! Where a project is and how it takes spans: looked up, asked, and asked again.
 
+use crate::delivery::absence::Absence;
 use crate::delivery::intake::Intake;
 use crate::delivery::lookup::Found;
 use crate::delivery::mode::{self, Answer, Mode, Wanted};
@@ -85,7 +86,12 @@ impl Project {
                 .send_replace(State::Elsewhere(Arc::clone(default)));
         } else {
             log::error!(exporter, project; "there is no such project; what is received for it waits, and is given up after an hour or `max_elapsed_time`: create it, or name `routing.default_project`");
-            self.state.send_replace(State::NotThere);
+            let known = self.state.borrow().clone();
+            let absence = match known {
+                State::NotThere(absence) => absence.again(),
+                _ => Absence::begun(),
+            };
+            self.state.send_replace(State::NotThere(absence));
         }
         NO_PROJECT_AGAIN
     }

@@ -236,22 +236,35 @@ impl Project {
     async fn ready(&self, payload: &Payload) -> Place {
         let mut states = self.state.subscribe();
         loop {
-            let (reason, why, age) = match &*states.borrow_and_update() {
-                State::Ready(intake, mode) => return Place::Here(Arc::clone(intake), *mode),
-                State::Elsewhere(default) => return Place::There(Arc::clone(default)),
-                State::Refused => (Reason::Refused, "the key is refused", GIVEN_UP),
-                State::NotThere => {
+            let known = states.borrow_and_update().clone();
+            let (reason, why, end) = match known {
+                State::Ready(intake, mode) => return Place::Here(intake, mode),
+                State::Elsewhere(default) => return Place::There(default),
+                State::Refused => {
+                    let end = payload.since.checked_add(GIVEN_UP);
+                    (Reason::Refused, "the key is refused", end)
+                }
+                State::NotThere(absence) => {
                     let age = self.shared.retry.most_elapsed.unwrap_or(GIVEN_UP);
-                    (Reason::NoProject, "there is no such project", age)
+                    let end = absence.end(payload.since, age);
+                    let (reason, why) = (Reason::NoProject, "there is no such project");
+                    if end.is_some_and(|end| absence.looked >= end) {
+                        return Place::Nowhere(reason, why);
+                    }
+                    (reason, why, end)
                 }
                 // Not known is no refusal: it goes on waiting.
-                State::Starting => (Reason::Refused, "the program ends", Duration::MAX),
+                State::Starting => (Reason::Refused, "the program ends", None),
             };
-            let end = payload.since.checked_add(age);
             let changed = tokio::select! {
                 changed = states.changed() => changed,
                 () = sleep_until(end.unwrap_or(payload.since)), if end.is_some() => {
-                    return Place::Nowhere(reason, why);
+                    if reason != Reason::NoProject {
+                        return Place::Nowhere(reason, why);
+                    }
+                    // It may have been created since it was looked for.
+                    self.ask_again.notify_one();
+                    states.changed().await
                 }
             };
             if changed.is_err() {

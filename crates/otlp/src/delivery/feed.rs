@@ -2,10 +2,13 @@
 
 use crate::delivery::exporter::Exporter;
 use crate::receive::request::Outline;
-use crate::spool::error::Unread;
+use crate::spool::error::Failure;
 use crate::spool::{Next, Spool};
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use tap_sentry_serve::caught::said;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
@@ -22,21 +25,35 @@ pub fn feed(exporter: &Arc<Exporter>) {
         let (exporter, folder) = (&exporter.shared.name, spool.folder.display());
         log::info!(exporter, requests; "what is in the spool {folder} goes on");
     }
-    let task = tokio::spawn(run(Arc::downgrade(exporter), spool));
+    let weak = Arc::downgrade(exporter);
+    let task = tokio::spawn(async move {
+        watched(&spool, run(weak, &spool)).await;
+    });
     *exporter.feeding.lock() = Some(task.abort_handle());
 }
 
+/// A reader that ends by a panic is told, and nothing is taken any more: it would wait for nobody.
+async fn watched(spool: &Spool, reader: impl Future<Output = ()>) {
+    if let Err(panic) = AssertUnwindSafe(reader).catch_unwind().await {
+        spool.stick(&format!("its reader has ended: {}", said(&*panic)));
+    }
+}
+
 /// Takes one after the other, until the exporter is gone.
-async fn run(exporter: Weak<Exporter>, spool: Arc<Spool>) {
+async fn run(exporter: Weak<Exporter>, spool: &Spool) {
     loop {
         let failed = match spool.next().await {
-            Ok(next) => one(&exporter, &spool, &next).await,
+            Ok(next) => one(&exporter, spool, &next).await,
             Err(why) => Err(why),
         };
         match failed {
             Ok(true) => yield_now().await,
             Ok(false) => return,
-            Err(why) => {
+            Err(Failure::Damaged(why)) => {
+                spool.stick(&why);
+                sleep(AGAIN).await;
+            }
+            Err(Failure::Passing(why)) => {
                 log::warn!(
                     "the spool {} cannot be read, and is tried again: {why}",
                     spool.folder.display()
@@ -48,7 +65,7 @@ async fn run(exporter: Weak<Exporter>, spool: Arc<Spool>) {
 }
 
 /// False: the exporter is gone.
-async fn one(exporter: &Weak<Exporter>, spool: &Spool, next: &Next) -> Result<bool, String> {
+async fn one(exporter: &Weak<Exporter>, spool: &Spool, next: &Next) -> Result<bool, Failure> {
     let outline = Outline {
         spans: usize::try_from(next.kept.records).unwrap_or(usize::MAX),
         bytes: usize::try_from(next.kept.bytes).unwrap_or(usize::MAX),
@@ -67,12 +84,34 @@ async fn one(exporter: &Weak<Exporter>, spool: &Spool, next: &Next) -> Result<bo
     };
     // Nothing is awaited between these, so that it goes on once and is the next no more.
     match body {
-        Ok(body) => exporter.resume(next, body, slot, spool.passed(next)),
-        Err(Unread::Passing(why)) => return Err(why),
-        Err(damaged @ Unread::Damaged(_)) => {
+        Ok(Some(body)) => exporter.resume(next, body, slot, spool.passed(next)),
+        // It is the next no more.
+        Ok(None) => {}
+        Err(passing @ Failure::Passing(_)) => return Err(passing),
+        Err(damaged @ Failure::Damaged(_)) => {
             exporter.lost(next, next.kept.records, &damaged);
             drop(spool.passed(next));
         }
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::exporter::Spool as Config;
+
+    #[tokio::test]
+    async fn the_death_of_the_reader_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = Config {
+            folder: folder.path().to_owned(),
+            size: 1 << 20,
+        };
+        let spool = Spool::open(&config).expect("a spool");
+        watched(&spool, async {}).await;
+        assert!(spool.is_sound());
+        watched(&spool, async { panic!("a mistake") }).await;
+        assert!(!spool.is_sound());
+    }
 }

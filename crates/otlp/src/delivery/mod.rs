@@ -1,5 +1,6 @@
 //! From what was taken to Sentry.
 
+pub mod absence;
 pub mod additions;
 pub mod again;
 pub mod asking;

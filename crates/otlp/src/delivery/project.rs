@@ -1,5 +1,6 @@
 //! One project of Sentry, and everything that is on its way to it.
 
+use crate::delivery::absence::Absence;
 use crate::delivery::budget::Used;
 use crate::delivery::grouping::Grouping;
 use crate::delivery::intake::Intake;
@@ -30,7 +31,7 @@ pub enum State {
     /// The key was refused.
     Refused,
     /// There is no such project, and no default one.
-    NotThere,
+    NotThere(Absence),
     /// There is no such project: what is for it goes to the default one.
     Elsewhere(Arc<Project>),
 }
@@ -83,7 +84,7 @@ impl Project {
         match &*self.state.borrow() {
             State::Ready(_, mode) => Some(*mode),
             State::Elsewhere(default) => default.mode(),
-            State::Starting | State::Refused | State::NotThere => match self.shared.wanted {
+            State::Starting | State::Refused | State::NotThere(_) => match self.shared.wanted {
                 Wanted::Auto => None,
                 Wanted::Otlp => Some(Mode::Otlp),
                 Wanted::Transactions => Some(Mode::Transactions),

@@ -58,6 +58,8 @@ impl Queue {
                 for payload in line.drain(..fit) {
                     body.extend_from_slice(&payload.body);
                     first.spans += payload.spans;
+                    // Nothing is given up before its time because of what it goes with.
+                    first.since = first.since.max(payload.since);
                     first.slots.extend(payload.slots);
                     receipt::add(&mut first.receipts, &payload.receipts);
                 }
@@ -108,6 +110,17 @@ mod tests {
             slots: Vec::new(),
             receipts: Vec::new(),
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_young_is_not_made_old_by_what_it_goes_with() {
+        let queue = Queue::default();
+        queue.push(spans(1, 1));
+        tokio::time::advance(std::time::Duration::from_secs(60)).await;
+        let young = Instant::now();
+        queue.push(spans(1, 1));
+        let both = queue.pop(Kind::Traces).expect("a payload");
+        assert_eq!((both.spans, both.since), (2, young));
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tap_sentry_api::connection::chain;
 use tap_sentry_api::text::brief;
 use tokio::time::Instant;
+use url::Url;
 
 /// The header that names limits; it may come with any answer.
 const RATE_LIMITS: &str = "x-sentry-rate-limits";
@@ -49,22 +50,7 @@ pub async fn hand_in(
     payload: &Payload,
     limits: &Mutex<Limits>,
 ) -> Outcome {
-    let event = |item| {
-        let trace = trace(intake, payload);
-        let body = payload.body.clone();
-        Body::wrap(envelope(item, &payload.event_id, body, trace, Utc::now()))
-    };
-    let otlp = |signal| (intake.otlp(signal), PROTOBUF, payload.body.clone().into());
-    let (url, content_type, body) = match payload.kind {
-        Kind::Traces => otlp(Signal::Traces),
-        Kind::Logs => otlp(Signal::Logs),
-        Kind::Error => (&intake.envelope, ENVELOPE, event(Item::Event)),
-        Kind::Transaction => (&intake.envelope, ENVELOPE, event(Item::Transaction)),
-        Kind::LogItems => {
-            let items = logs(&payload.body, payload.spans, Utc::now());
-            (&intake.envelope, ENVELOPE, Body::wrap(items))
-        }
-    };
+    let (url, content_type, body) = request(intake, payload);
     let answer = post(client, intake, url, content_type, body).await;
     let response = match answer {
         Ok(response) => response,
@@ -101,6 +87,31 @@ pub async fn hand_in(
     }
 }
 
+/// Where a payload is handed in, and the body.
+fn request<'a>(intake: &'a Intake, payload: &Payload) -> (&'a Url, &'static str, Body) {
+    let event = |item| {
+        let trace = trace(intake, payload);
+        let (id, body) = (&payload.event_id, &payload.body);
+        (
+            &intake.envelope,
+            ENVELOPE,
+            envelope(item, id, body, trace, Utc::now()),
+        )
+    };
+    let otlp = |signal| (intake.otlp(signal), PROTOBUF, payload.body.clone());
+    let (url, content_type, body) = match payload.kind {
+        Kind::Traces => otlp(Signal::Traces),
+        Kind::Logs => otlp(Signal::Logs),
+        Kind::Error => event(Item::Event),
+        Kind::Transaction => event(Item::Transaction),
+        Kind::LogItems => {
+            let items = logs(&payload.body, payload.spans, Utc::now());
+            (&intake.envelope, ENVELOPE, items)
+        }
+    };
+    (url, content_type, body.into())
+}
+
 /// The sampling context. Relay 26.9 takes the share of traces that is kept from there alone.
 fn trace(intake: &Intake, payload: &Payload) -> Option<Value> {
     let (trace_id, sampled) = &**payload.sampled.as_ref()?;
@@ -129,7 +140,7 @@ fn trace(intake: &Intake, payload: &Payload) -> Option<Value> {
 pub async fn post(
     client: &Client,
     intake: &Intake,
-    url: &url::Url,
+    url: &Url,
     content_type: &'static str,
     body: Body,
 ) -> Result<Response, reqwest::Error> {
@@ -180,4 +191,38 @@ async fn told(status: StatusCode, mut response: Response) -> String {
     let text: String = text.chars().filter(|letter| !letter.is_control()).collect();
     let reason = status.canonical_reason().unwrap_or_default();
     brief(format!("{} {reason}: {text}", status.as_u16()).trim_end_matches([':', ' ']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::payload::KINDS;
+    use bytes::Bytes;
+
+    /// What reqwest cannot copy it does not send again of itself: nginx ends a connection of HTTP/2 after 1000 requests, and
+    /// those that it has not read then are sent on the next one.
+    #[test]
+    fn every_body_can_be_sent_again() {
+        let dsn = "https://abc@o1.ingest.sentry.io/42".parse().expect("a DSN");
+        let intake = Intake::new(&dsn).expect("an intake");
+        for kind in KINDS {
+            let payload = Payload {
+                kind,
+                event_id: "0a".to_owned(),
+                body: Bytes::from_static(b"{}"),
+                spans: 1,
+                since: Instant::now(),
+                alone: false,
+                sampled: None,
+                slots: Vec::new(),
+                receipts: Vec::new(),
+            };
+            let (_, _, body) = request(&intake, &payload);
+            let bytes = body.as_bytes().map(<[u8]>::to_vec);
+            assert!(
+                bytes.is_some_and(|bytes| bytes.ends_with(b"}\n") || bytes == b"{}"),
+                "{kind:?}"
+            );
+        }
+    }
 }

@@ -157,7 +157,8 @@ fn status(declined: &Declined) -> Status {
         // Without a wait beside it, it is not sent again.
         Declined::TooLarge => Status::resource_exhausted(text),
         Declined::NotTaken(_) => Status::unimplemented(text),
-        Declined::NoExporter | Declined::Unkept(Unkept::Failed(_) | Unkept::Closed) => {
+        Declined::NoExporter
+        | Declined::Unkept(Unkept::Failed(_) | Unkept::Stuck(_) | Unkept::Closed) => {
             later(Code::Unavailable, text)
         }
         Declined::Full | Declined::Unkept(Unkept::Full) => later(Code::ResourceExhausted, text),

@@ -83,7 +83,8 @@ async fn export(
                     &text,
                 ),
                 Declined::NotTaken(_) => error(StatusCode::NOT_FOUND, form, Code::NotFound, &text),
-                Declined::NoExporter | Declined::Unkept(Unkept::Failed(_) | Unkept::Closed) => {
+                Declined::NoExporter
+                | Declined::Unkept(Unkept::Failed(_) | Unkept::Stuck(_) | Unkept::Closed) => {
                     later(StatusCode::SERVICE_UNAVAILABLE, form, RETRY_AFTER, &text)
                 }
                 Declined::Full | Declined::Unkept(Unkept::Full) => {

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod apart;
 pub mod body;
 pub mod crowd;
+pub mod depth;
 pub mod each;
 pub mod fields;
 pub mod grpc;

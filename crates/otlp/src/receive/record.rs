@@ -1,13 +1,13 @@
 //! What requests of both signals are full of: spans or log records.
 
 use crate::receive::crowd::Of;
+use crate::receive::depth::Inside;
 use crate::receive::take::{LOG_LIMIT, RecordError, SPAN_LIMIT, Take};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use prost::Message;
 
 /// One of many in a request.
-pub trait Record: Message + Default {
+pub trait Record: Inside {
     /// It may have so many encoded bytes.
     const LIMIT: usize;
 

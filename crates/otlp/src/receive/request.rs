@@ -4,6 +4,7 @@
 //! Fields that mean the same have the same numbers in both signals.
 
 use crate::receive::crowd::{Of, is_crowded};
+use crate::receive::depth::{self, Inside};
 use crate::receive::fields::{Broken, Fields};
 use crate::receive::json;
 use crate::receive::record::Record;
@@ -159,12 +160,12 @@ struct Around(usize);
 
 impl Around {
     /// Sees to it that a part can be read, and that all of them are no larger than they may be.
-    fn read<M: Message + Default>(&mut self, part: &[u8], of: Of) -> Result<(), Broken> {
+    fn read<M: Inside>(&mut self, part: &[u8], of: Of) -> Result<(), Broken> {
         self.0 += part.len();
         if self.0 > AROUND_LIMIT || is_crowded(part, of) {
             return Err(Broken::TooLarge);
         }
-        M::decode(part)?;
+        depth::decode::<M>(part)?;
         Ok(())
     }
 }
@@ -199,7 +200,7 @@ fn decoded<R: Record>(record: &[u8], limit: usize) -> Result<R, RecordError> {
     if limit < usize::MAX && is_crowded(record, R::OF) {
         return Err(RecordError::TooMany);
     }
-    R::decode(record).map_err(|error| RecordError::Malformed(error.to_string()))
+    depth::decode::<R>(record).map_err(|error| RecordError::Malformed(error.to_string()))
 }
 
 /// The fields of that number.

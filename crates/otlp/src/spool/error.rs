@@ -31,22 +31,25 @@ pub enum Unkept {
     Full,
     #[error("the spool cannot be written: {0}")]
     Failed(String),
+    /// What is received would wait behind what cannot be read.
+    #[error("the spool cannot be read: {0}")]
+    Stuck(String),
     #[error("the spool is closed")]
     Closed,
 }
 
-/// Why the body of a request cannot be read.
+/// Why the store cannot do something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unread {
+pub enum Failure {
     /// The disk fails, which may pass.
     #[error("{0}")]
     Passing(String),
-    /// It is lost.
+    /// What is on the disk is not what was written.
     #[error("the spool is damaged: {0}")]
     Damaged(String),
 }
 
-impl Unread {
+impl Failure {
     /// What the store says.
     pub fn of(error: impl Into<redb::Error>) -> Self {
         match error.into() {

@@ -2,6 +2,7 @@
 
 use crate::spool::error::Unkept;
 use parking_lot::Mutex;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 
@@ -38,6 +39,12 @@ struct State {
     cursor: u64,
     waiting: u64,
     oldest: Option<u64>,
+    /// What could not be written, and may be there all the same: no client was told that it is.
+    failed: BTreeSet<u64>,
+    /// Why what waits cannot be read.
+    stuck: Option<String>,
+    /// It is damaged so that nothing can be written.
+    is_unwritable: bool,
 }
 
 /// The figures of a spool, shared by all that use it.
@@ -70,6 +77,9 @@ impl Ledger {
                 cursor: 0,
                 waiting: held.requests,
                 oldest: None,
+                failed: BTreeSet::new(),
+                stuck: None,
+                is_unwritable: false,
             }),
             is_closed: AtomicBool::new(false),
             waits: Notify::new(),
@@ -88,12 +98,15 @@ impl Ledger {
     /// A place for a body of so many bytes. Whoever comes while others wait for their turn waits, too.
     ///
     /// # Errors
-    /// When there is no room.
+    /// When there is no room, or it would wait behind what cannot be read.
     pub fn enter(&self, bytes: u64, now: bool) -> Result<Entry, Unkept> {
         if self.is_closed() {
             return Err(Unkept::Closed);
         }
         let mut state = self.state.lock();
+        if let Some(why) = &state.stuck {
+            return Err(Unkept::Stuck(why.clone()));
+        }
         if !state.has_room(bytes) {
             return Err(Unkept::Full);
         }
@@ -116,14 +129,16 @@ impl Ledger {
     }
 
     /// What waits for its turn could not be written.
-    pub fn fail(&self) {
+    pub fn fail(&self, id: u64) {
         let mut state = self.state.lock();
         state.waiting = state.waiting.saturating_sub(1);
+        state.failed.insert(id);
     }
 
     /// It is no longer on the disk.
-    pub fn left(&self, bytes: u64) {
+    pub fn left(&self, id: u64, bytes: u64) {
         let mut state = self.state.lock();
+        state.failed.remove(&id);
         state.bytes = state.bytes.saturating_sub(room(bytes));
         state.requests = state.requests.saturating_sub(1);
     }
@@ -137,6 +152,35 @@ impl Ledger {
     pub fn cursor(&self) -> Option<u64> {
         let state = self.state.lock();
         (state.waiting > 0).then_some(state.cursor)
+    }
+
+    /// Whether it never had a turn: goes on behind it then.
+    pub fn skipped(&self, id: u64) -> bool {
+        let mut state = self.state.lock();
+        let is = state.failed.contains(&id);
+        if is {
+            state.cursor = id + 1;
+        }
+        is
+    }
+
+    /// What waits cannot be read; none: it can. Whether that is news.
+    pub fn stuck(&self, why: Option<String>) -> bool {
+        let mut state = self.state.lock();
+        let is_news = state.stuck.is_some() != why.is_some();
+        state.stuck = why;
+        is_news
+    }
+
+    /// Whether it is damaged so that nothing can be written.
+    pub fn unwritable(&self, is: bool) {
+        self.state.lock().is_unwritable = is;
+    }
+
+    /// Whether it can go on.
+    pub fn is_sound(&self) -> bool {
+        let state = self.state.lock();
+        state.stuck.is_none() && !state.is_unwritable
     }
 
     /// It has had its turn.

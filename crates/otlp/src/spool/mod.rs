@@ -14,7 +14,7 @@ pub mod store;
 pub mod writer;
 
 use crate::config::exporter::Spool as Config;
-use crate::spool::error::{OpenError, Unread};
+use crate::spool::error::{Failure, OpenError};
 use crate::spool::ledger::Ledger;
 use crate::spool::message::{Append, Message};
 use crate::spool::receipt::Receipt;
@@ -105,7 +105,7 @@ impl Spool {
     /// Puts a request on the disk. With `now` it goes on at once, unless others wait for their turn.
     ///
     /// # Errors
-    /// When there is no room, or the disk fails: it is not there then.
+    /// When there is no room, or the disk fails or is damaged: it is not there then.
     pub async fn append(&self, kept: Kept, body: Bytes, now: bool) -> Result<Appended, Unkept> {
         let entry = self.ledger.enter(kept.bytes, now)?;
         // Dropped before the end of this, as when the client goes, it removes the request again.
@@ -131,8 +131,8 @@ impl Spool {
     /// The next that waits for its turn, as soon as there is one. It stays the next until [`Spool::passed`].
     ///
     /// # Errors
-    /// When the disk fails.
-    pub async fn next(&self) -> Result<Next, String> {
+    /// When the disk fails, or what is on it is damaged.
+    pub async fn next(&self) -> Result<Next, Failure> {
         loop {
             if let Some(next) = self.peek()? {
                 self.ledger.oldest(Some(next.kept.at));
@@ -142,25 +142,48 @@ impl Spool {
         }
     }
 
-    fn peek(&self) -> Result<Option<Next>, String> {
-        let Some(from) = self.ledger.cursor() else {
-            self.ledger.oldest(None);
-            return Ok(None);
-        };
-        let store = self.store.read();
-        let store = store.as_ref().ok_or("it is being opened again")?;
-        let found = store.first(from)?;
-        Ok(found.map(|(id, kept)| Next { id, kept }))
+    fn peek(&self) -> Result<Option<Next>, Failure> {
+        while let Some(from) = self.ledger.cursor() {
+            let store = self.store.read();
+            let found = store.as_ref().ok_or_else(reopened)?.first(from)?;
+            self.unstick();
+            match found {
+                Some((id, _)) if self.ledger.skipped(id) => {}
+                found => return Ok(found.map(|(id, kept)| Next { id, kept })),
+            }
+        }
+        self.ledger.oldest(None);
+        Ok(None)
     }
 
-    /// The body of a request.
+    /// The body of a request; none: the request has come to its end meanwhile.
     ///
     /// # Errors
     /// When the disk fails, or what is on it is damaged.
-    pub fn body(&self, id: u64) -> Result<Bytes, Unread> {
+    pub fn body(&self, id: u64) -> Result<Option<Bytes>, Failure> {
         let store = self.store.read();
-        let opened = || Unread::Passing("it is being opened again".to_owned());
-        store.as_ref().ok_or_else(opened)?.body(id)
+        store.as_ref().ok_or_else(reopened)?.body(id)
+    }
+
+    /// What waits cannot go on. Nothing is taken until it can, since it would wait behind it.
+    pub fn stick(&self, why: &str) {
+        if self.ledger.stuck(Some(why.to_owned())) {
+            log::error!(
+                "the spool {} is stuck, and nothing is taken that would have to wait behind what is in it: {why}; if it stays so, stop the program and move the folder away, with what is in it",
+                self.folder.display()
+            );
+        }
+    }
+
+    fn unstick(&self) {
+        if self.ledger.stuck(None) {
+            log::info!("the spool {} can be read again", self.folder.display());
+        }
+    }
+
+    /// Whether it can go on: it is not damaged in a way that holds up everything.
+    pub fn is_sound(&self) -> bool {
+        self.ledger.is_sound()
     }
 
     /// What was the next goes on: what follows it is the next.
@@ -194,9 +217,15 @@ impl Spool {
             // A panic there has said why.
             let _ = writer.join();
         }
-        *self.store.write() = None;
+        if let Some(store) = self.store.write().take() {
+            store.close();
+        }
         self.ledger.requests().0
     }
+}
+
+fn reopened() -> Failure {
+    Failure::Passing("it is being opened again".to_owned())
 }
 
 impl Drop for Spool {

@@ -2,18 +2,23 @@
 //!
 //! redb 4.6 does not go on after the disk has failed it, even to remove something: it has to be opened again, and then can,
 //! on a full disk too (tried on one of 8 MiB). Who drops it opens it again.
+//!
+//! It panics where a page is not what was written, unless the whole file is checked first, which takes long: such panics are
+//! caught here. One in the middle of a change is caught before the change is undone: otherwise redb would want the whole file
+//! sound at the next start.
 
 use crate::signal::Signal;
-use crate::spool::error::{OpenError, Unread};
+use crate::spool::error::{Failure, OpenError};
 use crate::spool::ledger::{Held, room};
 use bytes::Bytes;
 use redb::{
     Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError,
-    TableDefinition, TableError,
+    TableDefinition, TableError, WriteTransaction,
 };
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use tap_sentry_serve::caught::caught;
 
 /// Its name in the folder.
 const FILE: &str = "spool.redb";
@@ -50,6 +55,14 @@ pub struct Put {
     pub body: Bytes,
 }
 
+/// What is to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    Whole,
+    /// That it was there: its body is on a page that is damaged, or beside one, and stays in the file.
+    Outline,
+}
+
 /// The file, locked.
 #[derive(Debug)]
 pub struct Store {
@@ -64,6 +77,11 @@ impl Store {
     /// When it cannot be used; see [`OpenError`].
     pub fn create(folder: &Path) -> Result<Self, OpenError> {
         let file = folder.join(FILE);
+        let opened = caught(|| Self::open(folder, file.clone()));
+        opened.unwrap_or_else(|why| Err(OpenError::Unreadable { file, why }))
+    }
+
+    fn open(folder: &Path, file: PathBuf) -> Result<Self, OpenError> {
         let unusable = |error| OpenError::Unusable {
             file: file.clone(),
             error,
@@ -137,8 +155,12 @@ impl Store {
     /// What is in it.
     ///
     /// # Errors
-    /// When the disk fails.
+    /// When the disk fails, or what is on it is damaged.
     pub fn held(&self) -> Result<Held, String> {
+        caught(|| self.counted()).and_then(|counted| counted)
+    }
+
+    fn counted(&self) -> Result<Held, String> {
         let read = self.database.begin_read().map_err(text)?;
         let outlines = read.open_table(OUTLINES).map_err(text)?;
         let mut held = Held::default();
@@ -154,38 +176,50 @@ impl Store {
     /// Writes requests and removes others; when it returns, the disk has it.
     ///
     /// # Errors
-    /// When the disk fails. Whether it was done is not known then, and it has to be opened again.
-    pub fn commit(&self, puts: &[Put], removed: &[u64]) -> Result<(), String> {
-        let write = self.database.begin_write().map_err(text)?;
-        let mut outlines = write.open_table(OUTLINES).map_err(text)?;
-        let mut bodies = write.open_table(BODIES).map_err(text)?;
-        for id in removed {
-            outlines.remove(id).map_err(text)?;
-            bodies.remove(id).map_err(text)?;
-        }
-        for Put { id, kept, body } in puts {
-            let outline = (signal(kept.signal), kept.at, kept.records, kept.bytes);
-            outlines.insert(id, outline).map_err(text)?;
-            bodies.insert(id, &body[..]).map_err(text)?;
-        }
-        drop((outlines, bodies));
-        write.commit().map_err(text)
+    /// When the disk fails. Whether it was done is not known then, and it has to be opened again. Or when what is on the disk
+    /// is damaged.
+    pub fn commit(&self, puts: &[Put], removed: &[(u64, Removal)]) -> Result<(), Failure> {
+        let done = caught(|| {
+            let write = self.database.begin_write().map_err(Failure::of)?;
+            let changed = caught(|| change(&write, puts, removed)).map_err(Failure::Damaged);
+            match changed.and_then(|changed| changed) {
+                Ok(()) => write.commit().map_err(Failure::of),
+                Err(why) => {
+                    // Why it failed is of more use than what came of that.
+                    let _ = write.abort();
+                    Err(why)
+                }
+            }
+        });
+        done.map_err(Failure::Damaged).and_then(|done| done)
+    }
+
+    /// Closes it, as well as that can be done.
+    pub fn close(self) {
+        // What is damaged is told when it is opened again.
+        let _ = caught(|| drop(self));
     }
 
     /// The first request whose number is not below.
     ///
     /// # Errors
-    /// When the disk fails.
-    pub fn first(&self, from: u64) -> Result<Option<(u64, Kept)>, String> {
-        let read = self.database.begin_read().map_err(text)?;
-        let outlines = read.open_table(OUTLINES).map_err(text)?;
-        let mut range = outlines.range(from..).map_err(text)?;
+    /// When the disk fails, or what is on it is damaged.
+    pub fn first(&self, from: u64) -> Result<Option<(u64, Kept)>, Failure> {
+        let first = caught(|| self.found(from)).map_err(Failure::Damaged);
+        first.and_then(|first| first)
+    }
+
+    fn found(&self, from: u64) -> Result<Option<(u64, Kept)>, Failure> {
+        let read = self.database.begin_read().map_err(Failure::of)?;
+        let outlines = read.open_table(OUTLINES).map_err(Failure::of)?;
+        let mut range = outlines.range(from..).map_err(Failure::of)?;
         let Some(entry) = range.next() else {
             return Ok(None);
         };
-        let (id, outline) = entry.map_err(text)?;
+        let (id, outline) = entry.map_err(Failure::of)?;
         let (signal, at, records, bytes) = outline.value();
-        let signal = of(signal).ok_or("it holds a signal that this version does not know")?;
+        let unknown = || Failure::Damaged("it holds a signal that is none".to_owned());
+        let signal = of(signal).ok_or_else(unknown)?;
         let kept = Kept {
             signal,
             at,
@@ -195,17 +229,48 @@ impl Store {
         Ok(Some((id.value(), kept)))
     }
 
-    /// The body of a request.
+    /// The body of a request; none: the request is not there.
     ///
     /// # Errors
     /// When the disk fails, or what is on it is damaged.
-    pub fn body(&self, id: u64) -> Result<Bytes, Unread> {
-        let read = self.database.begin_read().map_err(Unread::of)?;
-        let bodies = read.open_table(BODIES).map_err(Unread::of)?;
-        let body = bodies.get(id).map_err(Unread::of)?;
-        let body = body.ok_or_else(|| Unread::Damaged("its body is not there".to_owned()))?;
-        Ok(Bytes::copy_from_slice(body.value()))
+    pub fn body(&self, id: u64) -> Result<Option<Bytes>, Failure> {
+        let body = caught(|| self.got(id)).map_err(Failure::Damaged);
+        body.and_then(|body| body)
     }
+
+    fn got(&self, id: u64) -> Result<Option<Bytes>, Failure> {
+        let read = self.database.begin_read().map_err(Failure::of)?;
+        let bodies = read.open_table(BODIES).map_err(Failure::of)?;
+        if let Some(body) = bodies.get(id).map_err(Failure::of)? {
+            return Ok(Some(Bytes::copy_from_slice(body.value())));
+        }
+        let outlines = read.open_table(OUTLINES).map_err(Failure::of)?;
+        match outlines.get(id).map_err(Failure::of)? {
+            None => Ok(None),
+            Some(_) => Err(Failure::Damaged("its body is not there".to_owned())),
+        }
+    }
+}
+
+fn change(
+    write: &WriteTransaction,
+    puts: &[Put],
+    removed: &[(u64, Removal)],
+) -> Result<(), Failure> {
+    let mut outlines = write.open_table(OUTLINES).map_err(Failure::of)?;
+    let mut bodies = write.open_table(BODIES).map_err(Failure::of)?;
+    for (id, removal) in removed {
+        outlines.remove(id).map_err(Failure::of)?;
+        if *removal == Removal::Whole {
+            bodies.remove(id).map_err(Failure::of)?;
+        }
+    }
+    for Put { id, kept, body } in puts {
+        let outline = (signal(kept.signal), kept.at, kept.records, kept.bytes);
+        outlines.insert(id, outline).map_err(Failure::of)?;
+        bodies.insert(id, &body[..]).map_err(Failure::of)?;
+    }
+    Ok(())
 }
 
 const fn signal(signal: Signal) -> u8 {

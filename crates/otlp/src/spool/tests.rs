@@ -34,7 +34,10 @@ async fn append(spool: &Spool, text: &str, now: bool) -> Result<Appended, Unkept
 
 async fn next(spool: &Spool) -> (Next, String) {
     let next = spool.next().await.expect("the disk works");
-    let body = spool.body(next.id).expect("a body");
+    let body = spool
+        .body(next.id)
+        .expect("it can be read")
+        .expect("a body");
     (next, String::from_utf8(body.to_vec()).expect("a text"))
 }
 
@@ -169,4 +172,132 @@ async fn it_is_for_its_user_alone() {
     let mode = |path: PathBuf| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
     assert_eq!(mode(spool.folder.clone()), 0o700);
     assert_eq!(mode(spool.folder.join("spool.redb")), 0o600);
+}
+
+/// Pages of the store's file.
+const PAGE: usize = 4096;
+
+/// Changes the file of a spool that is closed.
+fn damage(folder: &TempDir, act: impl FnOnce(&mut Vec<u8>)) {
+    let file = folder.path().join("spool/spool.redb");
+    let mut bytes = std::fs::read(&file).expect("a file");
+    act(&mut bytes);
+    std::fs::write(&file, bytes).expect("written");
+}
+
+/// The page that holds a text is of no kind that there is.
+fn damage_page_of(folder: &TempDir, text: &str) {
+    damage(folder, |bytes| {
+        let mut windows = bytes.windows(text.len());
+        let at = windows.position(|part| part == text.as_bytes());
+        bytes[at.expect("it is there") / PAGE * PAGE] = 7;
+    });
+}
+
+#[tokio::test]
+async fn a_damaged_page_costs_what_is_on_it_alone() {
+    let folder = folder();
+    let spool = open(&folder, SIZE);
+    for name in ["first", "second", "third"] {
+        let large = name.to_owned() + &"x".repeat(3 * PAGE);
+        std::mem::forget(receipt(append(&spool, &large, true).await));
+    }
+    assert_eq!(spool.close(), 3);
+    damage_page_of(&folder, "second");
+    let spool = open(&folder, SIZE);
+    for id in 1..=3 {
+        let next = spool.next().await.expect("the outlines are sound");
+        let body = spool.body(next.id);
+        let is_damaged = matches!(body, Err(Failure::Damaged(_)));
+        assert_eq!((next.id, is_damaged), (id, id == 2), "{body:?}");
+        drop(spool.passed(&next));
+    }
+    assert!(spool.is_sound());
+    // It takes and gives on, and what is lost is there no more.
+    let fourth = receipt(append(&spool, "fourth", true).await);
+    while spool.requests().0 > 1 {
+        tokio::task::yield_now().await;
+    }
+    std::mem::forget(fourth);
+    assert_eq!(spool.close(), 1);
+    let spool = open(&folder, SIZE);
+    assert_eq!(next(&spool).await.1, "fourth");
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_refused_by_name() {
+    let folder = folder();
+    let kinds = |bytes: &mut Vec<u8>| {
+        for page in bytes.chunks_mut(PAGE).skip(1) {
+            page[0] = 7;
+        }
+    };
+    let nothing = |bytes: &mut Vec<u8>| bytes[PAGE..].fill(0);
+    let half = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2);
+    let head = |bytes: &mut Vec<u8>| bytes[..PAGE].fill(0xff);
+    for act in [kinds, nothing, half, head] {
+        let spool = open(&folder, SIZE);
+        for name in ["a", "b"] {
+            std::mem::forget(receipt(append(&spool, name, true).await));
+        }
+        spool.close();
+        damage(&folder, act);
+        let config = Config {
+            folder: folder.path().join("spool"),
+            size: SIZE,
+        };
+        let error = Spool::open(&config).map(|_| ()).expect_err("damaged");
+        let told = error.to_string();
+        assert!(matches!(error, OpenError::Unreadable { .. }), "{told}");
+        assert!(told.contains("spool/spool.redb") && told.contains("move it away"));
+        std::fs::remove_file(folder.path().join("spool/spool.redb")).expect("removed");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_taken_behind_what_cannot_be_read() {
+    let folder = folder();
+    let spool = open(&folder, SIZE);
+    let waits = append(&spool, "a", false).await;
+    assert!(matches!(waits, Ok(Appended::Later)));
+    spool.stick("a page is damaged");
+    assert!(!spool.is_sound());
+    let refused = append(&spool, "b", true).await.err();
+    assert_eq!(refused, Some(Unkept::Stuck("a page is damaged".to_owned())));
+    // It can be read again.
+    assert_eq!(next(&spool).await.1, "a");
+    assert!(spool.is_sound());
+    assert!(matches!(
+        append(&spool, "b", true).await,
+        Ok(Appended::Later)
+    ));
+}
+
+#[tokio::test]
+async fn what_has_come_to_its_end_is_no_damage() {
+    let folder = folder();
+    let spool = open(&folder, SIZE);
+    let a = receipt(append(&spool, "a", true).await);
+    assert_eq!(spool.body(1), Ok(Some(Bytes::from("a"))));
+    drop(a);
+    while spool.requests().0 > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(spool.body(1), Ok(None));
+}
+
+#[test]
+fn what_could_not_be_written_is_passed_over_and_counted_once() {
+    let ledger = Ledger::new(SIZE, ledger::Held::default());
+    let enter = || ledger.enter(10, false).expect("room").id;
+    let (first, second) = (enter(), enter());
+    ledger.fail(first);
+    assert_eq!(ledger.requests(), (2, 1));
+    assert!(ledger.skipped(first));
+    assert_eq!(ledger.cursor(), Some(second));
+    ledger.left(first, 10);
+    assert!(!ledger.skipped(second));
+    assert_eq!(ledger.requests(), (1, 1));
+    ledger.pass(second);
+    assert_eq!(ledger.cursor(), None);
 }

@@ -1,9 +1,9 @@
 //! The thread that writes: what came while the disk was busy goes in one commit.
 
-use crate::spool::error::Unkept;
+use crate::spool::error::{Failure, Unkept};
 use crate::spool::ledger::Ledger;
 use crate::spool::message::{Append, Message};
-use crate::spool::store::{Put, Store};
+use crate::spool::store::{Put, Removal, Store};
 use parking_lot::RwLock;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -125,8 +125,8 @@ impl Writer {
             .unzip();
         match self.commit(&puts, &removed, trouble) {
             Ok(()) => {
-                for (_, bytes) in batch.ended.drain(..) {
-                    self.ledger.left(bytes);
+                for (id, bytes) in batch.ended.drain(..) {
+                    self.ledger.left(id, bytes);
                 }
                 for (entry, _, reply) in replies {
                     if !entry.now {
@@ -140,7 +140,7 @@ impl Writer {
                 for (entry, bytes, reply) in replies {
                     // It may be there all the same, and is removed as soon as that can be done.
                     if !entry.now {
-                        self.ledger.fail();
+                        self.ledger.fail(entry.id);
                         batch.ended.push((entry.id, bytes));
                     }
                     let _ = reply.send(Err(Unkept::Failed(why.clone())));
@@ -153,20 +153,30 @@ impl Writer {
         if self.store.read().is_none() {
             self.open(trouble)?;
         }
-        let store = self.store.read();
-        let done = match store.as_ref() {
-            Some(store) => store.commit(puts, removed),
-            None => Err("it is closed".to_owned()),
-        };
-        drop(store);
-        match &done {
-            Ok(()) => trouble.over(self),
-            Err(why) => {
-                *self.store.write() = None;
-                trouble.tell(self, why);
+        // A body on a damaged page cannot be removed, and holds nothing up where it is.
+        let done = match self.attempt(puts, removed, Removal::Whole) {
+            Err(Failure::Damaged(_)) if !removed.is_empty() => {
+                self.attempt(puts, removed, Removal::Outline)
             }
+            done => done,
+        };
+        let is_damaged = matches!(done, Err(Failure::Damaged(_)));
+        self.ledger.unwritable(is_damaged);
+        done.map(|()| trouble.over(self)).map_err(|failure| {
+            let store = self.store.write().take();
+            store.into_iter().for_each(Store::close);
+            let why = failure.to_string();
+            trouble.tell(self, &why);
+            why
+        })
+    }
+
+    fn attempt(&self, puts: &[Put], removed: &[u64], removal: Removal) -> Result<(), Failure> {
+        let removed: Vec<_> = removed.iter().map(|id| (*id, removal)).collect();
+        match self.store.read().as_ref() {
+            Some(store) => store.commit(puts, &removed),
+            None => Err(Failure::Passing("it is closed".to_owned())),
         }
-        done
     }
 
     fn open(&self, trouble: &mut Trouble) -> Result<(), String> {

@@ -9,10 +9,9 @@ use crate::dsl::spans::{span, spans, text};
 use fastrand::Rng;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::span::Event;
 use prost::Message;
+use prost::encoding::{WireType, encode_key};
 use rstest::rstest;
 use sentry_sandbox::Relay;
 use sentry_sandbox::intake::Refused;
@@ -136,19 +135,7 @@ fn a_bomb_is_too_large(
     well(&sentry, bridge);
 }
 
-/// Lists in lists.
-fn nested(depth: usize) -> AnyValue {
-    let mut value = AnyValue::default();
-    for _ in 0..depth {
-        let values = vec![value];
-        value = AnyValue {
-            value: Some(Any::ArrayValue(ArrayValue { values })),
-        };
-    }
-    value
-}
-
-/// The same as protobuf, which nobody can write by a message that deep.
+/// Lists in lists, as protobuf: nobody can write it by a message that deep.
 fn nested_bytes(depth: usize) -> Vec<u8> {
     let mut value = Vec::new();
     for _ in 0..depth {
@@ -193,16 +180,79 @@ fn deep_values_cost_their_record_alone() {
         bridge.metric("sentry_otlp_rejected_total{reason=\"malformed\"}"),
         6
     );
-    // As deep as can be read, and it goes on.
-    let mut readable = span(2, 2, 0);
-    readable.attributes = vec![KeyValue {
-        key: "deep".to_owned(),
-        value: Some(nested(45)),
-        ..KeyValue::default()
-    }];
-    bridge.take(&spans(vec![readable]));
     well(&sentry, bridge);
-    assert_eq!(sentry.outcomes().of("span").count(), 3);
+    assert_eq!(sentry.outcomes().of("span").count(), 2);
+}
+
+/// An attribute with lists in lists.
+fn deep_attribute(depth: usize) -> Vec<u8> {
+    [field(1, b"deep"), field(2, &nested_bytes(depth))].concat()
+}
+
+/// Groups in groups, which no message has.
+fn groups(depth: usize) -> Vec<u8> {
+    let mut groups = Vec::new();
+    for wire_type in [WireType::StartGroup, WireType::EndGroup] {
+        (0..depth).for_each(|_| encode_key(99, wire_type, &mut groups));
+    }
+    groups
+}
+
+/// What goes out is decoded whole there, so that one record that is too deep would cost all that goes with it.
+#[test]
+fn what_is_too_deep_for_sentry_costs_its_record_alone() {
+    let (sentry, bridge) = traces();
+    let of_span =
+        |id: u8, more: &[u8]| field(2, &[span(7, id, 0).encode_to_vec(), more.to_vec()].concat());
+    let in_event = |inner: &[u8]| field(11, &[field(2, b"event"), inner.to_vec()].concat());
+    let deep = [
+        (field(9, &deep_attribute(47)), true),
+        (field(9, &deep_attribute(48)), false),
+        (field(9, &deep_attribute(49)), false),
+        (groups(97), true),
+        (groups(98), false),
+        (groups(100), false),
+        (in_event(&field(3, &deep_attribute(47))), true),
+        (in_event(&field(3, &deep_attribute(48))), false),
+        (in_event(&groups(96)), true),
+        (in_event(&groups(97)), false),
+    ];
+    let mut id = 0;
+    for (more, is_taken) in &deep {
+        id += 2;
+        let both = [of_span(id, b""), of_span(id + 1, more)].concat();
+        let answer = bridge.send(&request(&[], &both));
+        let told = String::from_utf8_lossy(&answer.body).into_owned();
+        assert_eq!(answer.status, 200);
+        assert_eq!(!told.contains("malformed"), *is_taken, "{id} {told}");
+    }
+    // What is of all records of a request costs the request.
+    for (depth, of_scope) in [(47, 200), (48, 400), (49, 400)] {
+        id += 1;
+        let scope = field(1, &field(3, &deep_attribute(depth)));
+        let answer = bridge.send(&request(&[], &[scope, of_span(id, b"")].concat()));
+        assert_eq!(answer.status, of_scope, "{depth}");
+    }
+    for (depth, of_resource) in [(47, 200), (48, 200), (49, 400)] {
+        id += 1;
+        let resource = field(1, &field(1, &deep_attribute(depth)));
+        let answer = bridge.send(&request(&resource, &of_span(id, b"")));
+        assert_eq!(answer.status, of_resource, "{depth}");
+    }
+    for depth in [47, 48, 49] {
+        let mut deep = log("deep").encode_to_vec();
+        deep.extend(field(6, &deep_attribute(depth)));
+        deep.extend(groups(depth + 50));
+        let fine = field(2, &log("fine").encode_to_vec());
+        let answer = bridge.send_logs(&request(&[], &[fine, field(2, &deep)].concat()));
+        assert_eq!((answer.status, answer.body.is_empty()), (200, depth == 47));
+    }
+    well(&sentry, bridge);
+    let outcomes = sentry.outcomes();
+    assert_eq!(outcomes.refused, []);
+    // Ten that stand beside, four that are deep, one of a scope, two of a resource, and that of `well`.
+    assert_eq!(outcomes.of("span").count(), 18);
+    assert_eq!(outcomes.of("log").count(), 4);
 }
 
 #[rstest]

@@ -52,6 +52,32 @@ fn every_span_arrives_with_what_stands_around_it() {
 }
 
 #[test]
+fn what_is_mended_goes_out_mended() {
+    let sentry = sentry();
+    let bridge = Bridge::start(&json!({"dsn": dsn(&sentry)}));
+    let mut early = span(1, 1, 0);
+    let (start, end) = (early.start_time_unix_nano, 7);
+    early.end_time_unix_nano = end;
+    let mut orphan = span(1, 2, 0);
+    orphan.parent_span_id = vec![0; 8];
+    bridge.take(&spans(vec![early, orphan, span(1, 3, 1)]));
+    let mended = "sentry_otlp_mended_total{reason=\"end_before_start\"}";
+    assert_eq!(bridge.metric(mended), 1);
+    bridge.delivered();
+    let outcomes = sentry.outcomes();
+    assert_eq!(outcomes.refused, []);
+    let spans: Vec<_> = outcomes.of("span").map(|one| &one.payload).collect();
+    let came = attribute(spans[0], "otlp.end_time_unix_nano").to_string();
+    assert_eq!(came.trim_matches('"'), end.to_string());
+    let [began, ended] = ["start_timestamp", "end_timestamp"].map(|name| &spans[0][name]);
+    assert_eq!(began, ended, "{start}");
+    assert!(began.is_number(), "{}", spans[0]);
+    assert_eq!(spans[1]["parent_span_id"], Value::Null);
+    assert_eq!(spans[2]["parent_span_id"], "01".repeat(8));
+    assert_eq!(attribute(spans[2], "otlp.end_time_unix_nano"), &Value::Null);
+}
+
+#[test]
 fn spans_of_many_requests_go_together_and_none_twice() {
     let sentry = sentry();
     let bridge = Bridge::start(&json!({"dsn": dsn(&sentry)}));

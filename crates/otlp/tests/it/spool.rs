@@ -123,6 +123,63 @@ fn what_is_damaged_on_the_disk_is_counted_and_holds_up_nothing() {
     assert_eq!((ids.len(), count), (2, 2));
 }
 
+/// Changes the file of a spool, in pages of 4 KiB.
+fn damage(folder: &TempDir, act: impl FnOnce(&mut Vec<u8>)) {
+    let file = folder.path().join("spool/spool.redb");
+    let mut bytes = std::fs::read(&file).expect("a file");
+    act(&mut bytes);
+    std::fs::write(&file, bytes).expect("written");
+}
+
+#[test]
+fn a_damaged_page_holds_up_nothing_and_is_no_panic() {
+    let sentry = sentry();
+    let folder = folder();
+    let settings = settings(&sentry, &folder, &json!({}));
+    down(&sentry);
+    let bridge = Bridge::start(&settings);
+    for id in 1..=3 {
+        let mut span = span(1, id, 0);
+        let large = format!("mark {id}{}", "x".repeat(20_000));
+        span.attributes = vec![text("large", &large)];
+        bridge.take(&spans(vec![span]));
+    }
+    // In order, so that redb does not look at the whole of it at the next start.
+    let (code, log) = bridge.stop();
+    assert_eq!(code, Some(0), "{log}");
+    damage(&folder, |bytes| {
+        let mark = b"mark 2";
+        let at = bytes.windows(mark.len()).position(|part| part == mark);
+        bytes[at.expect("it is there") / 4096 * 4096] = 7;
+    });
+    up(&sentry);
+    let mut bridge = Bridge::start(&settings);
+    let line = bridge.line_with("though they had been acknowledged");
+    assert!(line.contains("damaged"), "{line}");
+    assert!(line.contains("records=1"), "{line}");
+    bridge.until("sentry_otlp_spool_requests", 0);
+    bridge.take(&spans(vec![span(1, 4, 0)]));
+    bridge.until("sentry_otlp_spool_requests", 0);
+    assert_eq!(bridge.get("/-/ready"), "Ready\n");
+    let (code, log) = bridge.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("panicked"), "{log}");
+    assert_eq!(ids(&sentry).0.len(), 3);
+    // Where nothing can be read, it does not start.
+    damage(&folder, |bytes| {
+        bytes.chunks_mut(4096).skip(1).for_each(|page| page[0] = 7);
+    });
+    let file = folder.path().join("otlp.yml");
+    std::fs::write(&file, config(&settings).to_string()).expect("a file");
+    let output = command().arg("--config").arg(&file).output();
+    let output = output.expect("it runs");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("exporters.sentry.spool"), "{told}");
+    assert!(told.contains("spool.redb cannot be read"), "{told}");
+    assert!(!told.contains("panicked"), "{told}");
+}
+
 #[test]
 fn errors_survive_too() {
     let sentry = sentry();
