@@ -57,7 +57,7 @@ pub struct PageRows {
     pub ends: bool,
     /// Rows without a key, or without what the streams below them are asked for by. They are not in `rows`.
     pub skipped: usize,
-    /// What tells rows of projects that are not asked for apart. They are not in `rows`.
+    /// What tells rows apart that are not wanted. They are not in `rows`.
     pub others: Vec<u128>,
 }
 

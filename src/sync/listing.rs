@@ -216,6 +216,7 @@ impl<'a> Listing<'a> {
             {
                 read.is_past = at < wanted.start;
                 if read.is_past || at >= wanted.end {
+                    read.page.others.push(identity(doc.text(row), None));
                     return Ok(());
                 }
             }
@@ -246,6 +247,7 @@ impl<'a> Listing<'a> {
                 }
                 read.slugs.push(slug.clone());
                 if !self.session.settings.projects.admits(&slug) {
+                    read.page.others.push(identity(doc.text(row), None));
                     return Ok(());
                 }
             }
