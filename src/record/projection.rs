@@ -274,7 +274,7 @@ impl Projection {
             key.update(&[0]);
             // Written alike, and so the same.
             match value {
-                b"null" if self.def.is_derived(name) => {
+                b"null" | br#""""# if self.def.is_derived(name) => {
                     for part in [r#"""#, NOTHING, r#"""#] {
                         key.update(part.as_bytes());
                     }
@@ -326,7 +326,10 @@ impl Projection {
             writer.row(&self.columns, row, first);
         }
         for (column, sources, named) in &self.derived {
-            if let Some(found) = found(doc, &writer.slots, sources) {
+            // Some versions of a server leave it out, others say it by an empty text: the key must not change with them.
+            let found = found(doc, &writer.slots, sources)
+                .filter(|found| !(*named && doc.text(*found) == br#""""#));
+            if let Some(found) = found {
                 writer.derived(column, found, first);
             } else if *named {
                 writer.text(column, NOTHING, first);
@@ -512,6 +515,32 @@ mod tests {
             "once"
         );
         assert!(!batch.notes.unknown.contains_key("count"));
+    }
+
+    #[rstest]
+    #[case::left_out(r#"{"by":{"project":2,"session.status":"healthy","release":"1.0"}}"#)]
+    #[case::null(
+        r#"{"by":{"project":2,"session.status":"healthy","release":"1.0","environment":null}}"#
+    )]
+    #[case::empty(
+        r#"{"by":{"project":2,"session.status":"healthy","release":"1.0","environment":""}}"#
+    )]
+    fn a_derived_part_of_the_key_is_none_however_a_server_says_that(#[case] row: &str) {
+        let text = json!({"type": "string"});
+        let properties = json!({
+            "project_id": text, "release": text, "environment": text, "status": text,
+        });
+        let (result, batch) = write_row("sessions", &properties, row, &all);
+        assert_eq!(result, Ok(()));
+        assert_eq!(record(&batch)["environment"], "none");
+        let named = row.replace("}}", r#","environment":"none"}}"#);
+        let (_, other) = write_row("sessions", &properties, &named, &all);
+        if !row.contains("environment") {
+            assert_eq!(
+                batch.rows[0].key, other.rows[0].key,
+                "written alike, and so the same"
+            );
+        }
     }
 
     #[test]

@@ -32,7 +32,9 @@ pub async fn values(
         match told(apart, page.body.bytes()) {
             Ok(values) => {
                 asking.accept(&page);
-                return Ok((values.len() < apart.full).then(|| pieces(values)));
+                // Where there is too much there is something to tell it apart by.
+                let is_all = (1..apart.full).contains(&values.len());
+                return Ok(is_all.then(|| pieces(values)));
             }
             Err(kind) => asking.reject(kind).await?,
         }
@@ -44,9 +46,11 @@ fn told(apart: &Apart, body: &[u8]) -> Result<Vec<String>, Kind> {
     let envelope = apart.list.envelope.unwrap_or_default();
     let groups = body.get(envelope).and_then(Value::as_array);
     let groups = groups.ok_or_else(|| Kind::Body(format!("expected `{envelope}`")))?;
-    let value = |group: &Value| {
-        let value = group["by"][apart.by].as_str().map(str::to_owned);
-        value.ok_or_else(|| Kind::Body(format!("a group without `{}`", apart.by)))
+    let value = |group: &Value| match &group["by"][apart.by] {
+        Value::String(value) => Ok(value.clone()),
+        // Servers of 2022 leave out what is empty.
+        Value::Null => Ok(String::new()),
+        other => Err(Kind::Body(format!("`{}` is {other}", apart.by))),
     };
     groups.iter().map(value).collect()
 }
@@ -54,6 +58,10 @@ fn told(apart: &Apart, body: &[u8]) -> Result<Vec<String>, Kind> {
 fn pieces(values: Vec<String>) -> Vec<Vec<String>> {
     let mut pieces = vec![Vec::new()];
     let mut length = 0;
+    // Servers before 2026 look for the backslash too where one stands before a wildcard in a list.
+    let (alone, values): (Vec<_>, Vec<_>) = values
+        .into_iter()
+        .partition(|value| value.contains(['*', '\\']));
     for value in values {
         length += value.len() + 3;
         if length > LONGEST {
@@ -64,6 +72,8 @@ fn pieces(values: Vec<String>) -> Vec<Vec<String>> {
             piece.push(value);
         }
     }
+    pieces.retain(|piece| !piece.is_empty());
+    pieces.extend(alone.into_iter().map(|value| vec![value]));
     pieces
 }
 
@@ -73,8 +83,12 @@ pub fn search(apart: &Apart, values: &[String]) -> (&'static str, String) {
         let escaped = value.replace('\\', r"\\").replace('"', r#"\""#);
         format!("\"{}\"", escaped.replace('*', r"\*"))
     });
-    let list = quoted.collect::<Vec<_>>().join(",");
-    (apart.parameter, format!("{}:[{list}]", apart.by))
+    let quoted: Vec<_> = quoted.collect();
+    let search = match &quoted[..] {
+        [one] => format!("{}:{one}", apart.by),
+        several => format!("{}:[{}]", apart.by, several.join(",")),
+    };
+    (apart.parameter, search)
 }
 
 #[cfg(test)]
@@ -94,13 +108,20 @@ mod tests {
     fn values_are_quoted_and_escaped() {
         let windows = find("sessions").expect("a stream").windows();
         let sums = windows.expect("windows").sums.expect("sums");
-        let values = ["api@1.0", r#"a "b", \*c"#].map(str::to_owned);
+        let searched = |values: &[&str]| {
+            let values: Vec<_> = values.iter().map(|value| (*value).to_owned()).collect();
+            search(sums.apart.expect("apart"), &values).1
+        };
         assert_eq!(
-            search(sums.apart.expect("apart"), &values),
-            (
-                "query",
-                r#"release:["api@1.0","a \"b\", \\\*c"]"#.to_owned()
-            )
+            searched(&["api@1.0", r#"a "b", c"#]),
+            r#"release:["api@1.0","a \"b\", c"]"#
         );
+        assert_eq!(searched(&[r"\*c"]), r#"release:"\\\*c""#);
+    }
+
+    #[test]
+    fn what_a_list_cannot_hold_on_every_server_is_asked_for_alone() {
+        let values = ["a", "b*", "c"].map(str::to_owned).to_vec();
+        assert_eq!(pieces(values), [vec!["a", "c"], vec!["b*"]]);
     }
 }

@@ -159,7 +159,7 @@ class Lists:
             if status != 200:
                 raise RuntimeError(f"sessions of {slug}: HTTP {status}")
             for by in (group["by"] for group in answer["groups"]):
-                self.add("sessions", [self.org, project, by["release"], by["environment"], by["session.status"], "1d", day(one)])
+                self.add("sessions", [self.org, project, by.get("release") or "none", by.get("environment") or "none", by["session.status"], "1d", day(one)])
         for stat in ("received", "rejected", "blacklisted", "generated"):
             span = [("since", int(self.days[0].timestamp())), ("until", int(self.days[-1].timestamp()))]
             points, _, status = self.server.get(f"projects/{self.org}/{slug}/stats/", [("stat", stat), ("resolution", "1d"), *span])

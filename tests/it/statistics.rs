@@ -214,8 +214,8 @@ fn sessions_are_counted_by_how_they_ended() {
     };
     assert_eq!(of("production", "healthy"), (json!(10), json!(10)));
     assert_eq!(of("production", "crashed"), (json!(5), json!(5)));
-    assert_eq!(of("", "crashed"), (json!(1), json!(1)));
-    assert_eq!(of("", "errored"), (json!(0), json!(0)));
+    assert_eq!(of("none", "crashed"), (json!(1), json!(1)));
+    assert_eq!(of("none", "errored"), (json!(0), json!(0)));
 }
 
 #[test]

@@ -163,17 +163,21 @@ pub fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     })))
 }
 
-/// The releases that a query of the form `release:["a","b"]` names; no others are told to be imitated.
+/// The releases that a query of the form `release:["a","b"]` or `release:"a"` names; no others are told to be imitated. In a list
+/// a backslash before a wildcard is one, as on servers before 2026.
 fn releases(query: &str) -> Result<Option<Vec<String>>, Problem> {
     if query.is_empty() {
         return Ok(None);
     }
-    let list = query
-        .strip_prefix("release:")
-        .map(|list| list.replace(r"\*", "*"));
-    let list = list.and_then(|list| serde_json::from_str(&list).ok());
     let other = || Problem::not_imitated("another query of sessions");
-    list.map(Some).ok_or_else(other)
+    let named = query.strip_prefix("release:").ok_or_else(other)?;
+    let releases = if named.starts_with('[') {
+        serde_json::from_str(&named.replace(r"\*", r"\\*")).ok()
+    } else {
+        let one = serde_json::from_str(&named.replace(r"\*", "*"));
+        one.ok().map(|one| vec![one])
+    };
+    releases.map(Some).ok_or_else(other)
 }
 
 impl Sum {

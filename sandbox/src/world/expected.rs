@@ -178,6 +178,9 @@ impl World {
                     environment,
                     ..
                 } = one;
+                // As what has none is called.
+                let named = |name: &str| if name.is_empty() { "none" } else { name }.to_owned();
+                let (release, environment) = (named(release), named(environment));
                 format!("{organization}|{project}|{release}|{environment}|{status}|1d|{day}")
             })
         })
