@@ -63,6 +63,9 @@ def same(found, expected, what=""):
     raise AssertionError(f"{what} only found: {sorted(map(str, found - expected))[:5]}, only expected: {sorted(map(str, expected - found))[:5]}")
 
 
+GIVEN = set()
+
+
 def until(condition, seconds=60):
     """Polls until the condition is true, and returns what it returned."""
     deadline, last = time.monotonic() + seconds, None
@@ -78,9 +81,14 @@ def until(condition, seconds=60):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, and that was not given before: the system may name one twice."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in GIVEN:
+            GIVEN.add(port)
+            return port
 
 
 def http(url, *, method="GET", headers=None, body=None, context=None, seconds=20):
