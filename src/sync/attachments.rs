@@ -86,7 +86,7 @@ pub async fn download(
                 log::info!(target: def.name(), "{place} is gone: {error}");
             }
             Err(DownloadError::Api(error)) if matches!(error.kind, Kind::BodyTooLarge) => {
-                log::warn!(target: def.name(), "{place} has more bytes than attachment_max_bytes, though its row tells otherwise: not downloaded");
+                log::info!(target: def.name(), "{place} has more bytes than attachment_max_bytes: not downloaded");
             }
             Err(DownloadError::Api(error)) => return Err(error.into()),
         }

@@ -122,6 +122,8 @@ fn faulty(fault: FaultKind) -> (Sentry, Folder, Run) {
 #[case::cut(FaultKind::CutBody)]
 #[case::reset(FaultKind::Reset)]
 #[case::limited(FaultKind::RateLimited { reset_in_seconds: 1 })]
+#[case::longer(FaultKind::Body("x".repeat(5_000)))]
+#[case::shorter(FaultKind::Body("please log in".to_owned()))]
 fn what_fails_for_a_while_is_downloaded_again_from_its_begin(#[case] fault: FaultKind) {
     let (sentry, folder, run) = faulty(fault);
     run.is_complete();
@@ -140,11 +142,22 @@ fn a_body_that_is_gone_is_told_and_its_row_written() {
 }
 
 #[test]
-fn a_body_with_more_bytes_than_its_row_tells_is_not_kept() {
-    let (_sentry, folder, run) = faulty(FaultKind::Body("x".repeat(5_000)));
+fn of_a_row_that_tells_no_size_too_large_a_body_is_not_kept() {
+    let sentry = Sentry::small();
+    let folder = Folder::new();
+    let row = r#"[{"id": "71", "event_id": "e", "name": "a", "dateCreated": null}]"#;
+    let list = Match::path_end("/attachments/");
+    sentry
+        .faults()
+        .add(Fault::always(list, FaultKind::Body(row.to_owned())));
+    let body = FaultKind::Body("x".repeat(5_000));
+    sentry
+        .faults()
+        .add(Fault::always(Match::path("/attachments/71"), body));
+    let run = tap(&sentry, &folder, SIZE).run();
     run.is_complete()
         .tells("more bytes than attachment_max_bytes");
-    assert_eq!(bodies(&folder), places(&folder).len() - 1);
+    assert_eq!(bodies(&folder), 0);
 }
 
 #[test]

@@ -125,10 +125,7 @@ impl Exchange {
         self.timeout += Duration::from_secs(seconds.min(LONGEST_DOWNLOAD));
         let request = self.http.get(self.url.clone()).timeout(self.timeout);
         let mut response = request.send().await.map_err(|e| self.transport(&e, sent))?;
-        let mut rate = rate_headers(response.headers());
-        if !rate.absent() || response.status() == StatusCode::OK {
-            self.permit.learn(rate);
-        }
+        let mut rate = self.learned(&response);
         if let Some(elsewhere) = self.elsewhere(&response)? {
             self.log(response.status(), sent, 0, rate);
             let kept = stranger.get(elsewhere).timeout(self.timeout).send().await;
@@ -139,19 +136,10 @@ impl Exchange {
                 return Err(Kind::Storage(status));
             }
         }
-        let (status, headers) = (response.status(), response.headers().clone());
+        let status = response.status();
         if status != StatusCode::OK {
-            let content_length = response.content_length();
-            let body = self.body(response, sent).await?;
-            self.log(status, sent, body.bytes().len(), rate);
-            return Err(self.refused(&Raw {
-                sent,
-                status,
-                headers,
-                content_length,
-                rate,
-                body,
-            }));
+            let raw = self.rest(response, sent, rate).await?;
+            return Err(self.refused(&raw));
         }
         let mut bytes = 0;
         let rewound = out.set_len(0).and_then(|()| out.rewind());
@@ -168,8 +156,11 @@ impl Exchange {
                 break;
             };
             bytes += chunk.len() as u64;
-            if bytes > most {
-                return Err(Kind::BodyTooLarge);
+            if bytes > announced.unwrap_or(most) {
+                return Err(match announced {
+                    Some(announced) => Kind::Cut(format!("more than {announced} bytes")),
+                    None => Kind::BodyTooLarge,
+                });
             }
             if let Err(error) = out.write_all(&chunk) {
                 return Ok(Err(error));
@@ -214,17 +205,33 @@ impl Exchange {
     async fn raw(&mut self) -> Result<Raw, Kind> {
         let sent = Instant::now();
         let response = self.http.get(self.url.clone()).send().await;
-        let mut response = response.map_err(|e| match self.transport(&e, sent) {
+        let response = response.map_err(|e| match self.transport(&e, sent) {
             Kind::Transport(text) => Kind::Dropped(text),
             kind => kind,
         })?;
-        let status = response.status();
-        let headers = std::mem::take(response.headers_mut());
-        let rate = rate_headers(&headers);
+        let rate = self.learned(&response);
+        self.rest(response, sent, rate).await
+    }
+
+    /// The rate headers of an answer, which are noted.
+    fn learned(&mut self, response: &Response) -> RateHeaders {
+        let rate = rate_headers(response.headers());
         // A gateway's refusals bear no headers, on a limited server too: only a page without them tells of no limits.
-        if !rate.absent() || status == StatusCode::OK {
+        if !rate.absent() || response.status() == StatusCode::OK {
             self.permit.learn(rate);
         }
+        rate
+    }
+
+    /// What follows the head of an answer.
+    async fn rest(
+        &self,
+        mut response: Response,
+        sent: Instant,
+        rate: RateHeaders,
+    ) -> Result<Raw, Kind> {
+        let status = response.status();
+        let headers = std::mem::take(response.headers_mut());
         let content_length = response.content_length();
         let body = match self.body(response, sent).await {
             Ok(body) => body,
