@@ -359,12 +359,8 @@ fn reaches_its_bookmarks(sentry: &Sentry, run: &Run, stream: &str, expected: &BT
     }
 }
 
-#[rstest]
-fn rows_are_whole_after_a_kill_at_any_window(#[values(0, 2, 5)] answered: usize) {
-    let sentry = spans();
-    let tap = extracting(&sentry, &slow())
-        .with("window_days", 1)
-        .with("concurrency", 1);
+/// What was written when the tap is killed behind so many answers, and if there are any, behind a message of that type.
+fn killed(sentry: &Sentry, tap: &Tap, answered: usize, kind: &str) -> Run {
     let list = Match::path_end("/events/");
     let silence = Fault {
         skip: answered,
@@ -375,11 +371,21 @@ fn rows_are_whole_after_a_kill_at_any_window(#[values(0, 2, 5)] answered: usize)
     let mut running = tap.clone().start();
     asked.recv().unwrap();
     if answered > 0 {
-        running.read_to("STATE");
+        running.read_to(kind);
     }
-    let first = running.kill();
-    reaches_its_bookmarks(&sentry, &first, "slow_spans", &ids(&first));
+    let run = running.kill();
     sentry.faults().clear();
+    run
+}
+
+#[rstest]
+fn rows_are_whole_after_a_kill_at_any_window(#[values(0, 2, 5)] answered: usize) {
+    let sentry = spans();
+    let tap = extracting(&sentry, &slow())
+        .with("window_days", 1)
+        .with("concurrency", 1);
+    let first = killed(&sentry, &tap, answered, "STATE");
+    reaches_its_bookmarks(&sentry, &first, "slow_spans", &ids(&first));
     let second = tap.state(&first.state()).run();
     second.is_complete();
     assert_eq!(ids(&first).union(&ids(&second)).count(), 250);
@@ -391,21 +397,8 @@ fn aggregates_are_whole_after_a_kill_at_any_interval(#[values(0, 60, 110)] answe
     let groups = |run: &Run| values(run, "ops", &["span.op", "interval_start", "count()"]);
     let tap = extracting(&sentry, &ops()).with("concurrency", 1);
     let whole = groups(tap.clone().run().is_complete());
-    let list = Match::path_end("/events/");
-    let silence = Fault {
-        skip: answered,
-        ..Fault::always(list.clone(), FaultKind::Silence)
-    };
-    sentry.faults().add(silence);
-    let asked = sentry.arrival(list, answered + 1);
-    let mut running = tap.clone().start();
-    asked.recv().unwrap();
-    if answered > 0 {
-        // The first 36 hours have none.
-        running.read_to("RECORD");
-    }
-    let first = running.kill();
-    sentry.faults().clear();
+    // The first 36 hours have no row.
+    let first = killed(&sentry, &tap, answered, "RECORD");
     let second = tap.state(&first.state()).run();
     second.is_complete();
     let both: BTreeSet<String> = groups(&first).union(&groups(&second)).cloned().collect();

@@ -58,6 +58,12 @@ fn run(path: &Path, format: Format, stream: Stream, records: &[Value]) {
     writer.finish().unwrap();
 }
 
+/// Begins a run of its own, in the format that the folder has.
+fn begin(path: &Path, stream: Stream, begin: Begin) -> Writer {
+    let folder = Folder::open(path, None).unwrap();
+    Writer::begin(folder, &[stream], Compression::None, begin).unwrap()
+}
+
 fn append(writer: &mut Writer, record: &Value, table_version: Option<i64>) {
     let text = record.to_string();
     let document = Document::parse(text.as_bytes(), 3).unwrap();
@@ -324,14 +330,7 @@ fn a_list_that_has_not_come_whole_makes_nothing_gone_and_is_not_taken_for_the_ne
         stream(schema(), Some(1)),
         &[json!({"id": "a"})],
     );
-    let opened = Folder::open(folder.path(), None).unwrap();
-    let mut writer = Writer::begin(
-        opened,
-        &[stream(schema(), Some(2))],
-        Compression::None,
-        Begin::GoOn,
-    )
-    .unwrap();
+    let mut writer = begin(folder.path(), stream(schema(), Some(2)), Begin::GoOn);
     append(&mut writer, &json!({"id": "b"}), Some(2));
     writer.commit(b"{}").unwrap();
     writer.finish().unwrap();
@@ -355,14 +354,7 @@ fn a_list_that_has_not_come_whole_makes_nothing_gone_and_is_not_taken_for_the_ne
 #[test]
 fn what_a_writer_has_not_committed_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let opened = Folder::open(folder.path(), None).unwrap();
-    let mut writer = Writer::begin(
-        opened,
-        &[stream(schema(), None)],
-        Compression::None,
-        Begin::GoOn,
-    )
-    .unwrap();
+    let mut writer = begin(folder.path(), stream(schema(), None), Begin::GoOn);
     append(&mut writer, &json!({"id": "a"}), None);
     drop(writer);
     assert_eq!(files(folder.path()), Vec::<PathBuf>::new());
@@ -372,14 +364,7 @@ fn what_a_writer_has_not_committed_leaves_nothing() {
 #[test]
 fn a_value_that_is_not_of_its_columns_type_is_told_and_not_lost() {
     let folder = tempfile::tempdir().unwrap();
-    let opened = Folder::open(folder.path(), None).unwrap();
-    let mut writer = Writer::begin(
-        opened,
-        &[stream(schema(), None)],
-        Compression::None,
-        Begin::GoOn,
-    )
-    .unwrap();
+    let mut writer = begin(folder.path(), stream(schema(), None), Begin::GoOn);
     let text = r#"{"id": "a", "count": "many"}"#;
     let document = Document::parse(text.as_bytes(), 3).unwrap();
     let row = Row {
@@ -420,9 +405,7 @@ fn rows_of_a_killed_run_do_not_come_back_with_a_list_that_is_as_before() {
         );
     };
     list(1, "a");
-    let opened = Folder::open(folder.path(), None).unwrap();
-    let streams = [stream(schema(), Some(2))];
-    let mut writer = Writer::begin(opened, &streams, Compression::None, Begin::GoOn).unwrap();
+    let mut writer = begin(folder.path(), stream(schema(), Some(2)), Begin::GoOn);
     append(&mut writer, &json!({"id": "b"}), Some(2));
     writer.whole(0).unwrap();
     drop(writer);
@@ -457,9 +440,7 @@ fn what_a_refresh_has_replaced_is_gone_though_it_is_killed_behind_its_state() {
         stream(schema(), None),
         &records,
     );
-    let opened = Folder::open(folder.path(), None).unwrap();
-    let streams = [stream(schema(), None)];
-    let mut writer = Writer::begin(opened, &streams, Compression::None, Begin::Refresh).unwrap();
+    let mut writer = begin(folder.path(), stream(schema(), None), Begin::Refresh);
     append(&mut writer, &json!({"id": "b"}), None);
     writer.whole(0).unwrap();
     writer.commit(b"{}").unwrap();
