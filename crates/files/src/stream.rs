@@ -153,3 +153,51 @@ impl StreamFiles {
 pub(crate) fn remove(path: &Path) -> Result<(), Error> {
     fs::remove_file(path).at(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::{Compression, Format};
+    use tap_sentry_json::Document;
+
+    fn files_after(rows: i64, most: u64, is_versioned: bool) -> Vec<String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let layout = Layout {
+            stream: "s".to_owned(),
+            keys: vec!["id".to_owned()],
+            columns: Vec::new(),
+            is_versioned,
+            format: Format::Jsonl,
+            compression: Compression::None,
+        };
+        let mut files = StreamFiles::new(folder.path().to_owned(), layout);
+        let document = Document::parse(br#"{"id":"1"}"#, 1).expect("JSON");
+        for sequence in 1..=rows {
+            let row = Row {
+                document: &document,
+                record: document.root(),
+                extracted_at: "2026-11-29T12:00:00Z",
+                table_version: is_versioned.then_some(1),
+            };
+            files.append(&row, sequence, most).expect("it is written");
+        }
+        let entries = fs::read_dir(folder.path()).expect("a folder");
+        let names = entries.map(|entry| entry.expect("a file").file_name());
+        let names = names.map(|name| name.into_string().expect("UTF-8"));
+        let mut names: Vec<_> = names.filter(|name| !name.starts_with('.')).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_ends_with_the_row_that_makes_it_large() {
+        let name = |first, last| RowFile::name(first, last, "jsonl");
+        assert_eq!(files_after(5, 20, false), [name(1, 2), name(3, 4)]);
+        assert_eq!(files_after(5, 51, false), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_list_that_is_read_whole_has_no_file_before_its_end() {
+        assert_eq!(files_after(5, 20, true), Vec::<String>::new());
+    }
+}
