@@ -226,7 +226,7 @@ impl Folder {
             let mut files = self.all_files(&stream)?;
             files.retain(|file| file.last < before);
             for RowFile { path, .. } in &files {
-                fs::remove_file(path).at(path)?;
+                atomic::remove(path)?;
             }
             if !files.is_empty() {
                 log::info!(target: "files", "{stream}: {} files of before the full refresh are removed", files.len());

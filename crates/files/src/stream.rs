@@ -7,7 +7,7 @@ use crate::folder::RowFile;
 use crate::row::{Layout, Row};
 use crate::rows::Rows;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// A stream that a run writes.
@@ -147,11 +147,6 @@ impl StreamFiles {
         self.open = None;
         self.unnamed.clear();
     }
-}
-
-/// Removes a file that nobody needs any more.
-pub(crate) fn remove(path: &Path) -> Result<(), Error> {
-    fs::remove_file(path).at(path)
 }
 
 #[cfg(test)]

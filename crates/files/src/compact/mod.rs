@@ -8,14 +8,13 @@ mod batches;
 mod chunk;
 mod lines;
 
-use crate::atomic::Temporary;
+use crate::atomic::{self, Temporary};
 use crate::error::{At, Error};
 use crate::folder::{Folder, RowFile};
 use crate::format::{Compression, Format};
 use crate::leaves::Leaves;
 use crate::row::Layout;
 use crate::schema::own_columns;
-use crate::stream::remove;
 use crate::views;
 use chunk::{Chunks, Copy};
 use rustc_hash::FxHashMap;
@@ -112,7 +111,7 @@ fn compact_stream(
     // What reads by the views must not miss a file that is gone.
     folder.write_views(&views::render(folder, &going)?)?;
     for path in &going {
-        remove(path)?;
+        atomic::remove(path)?;
     }
     folder.manifest.entry(stream).widened = false;
     folder.write_manifest()?;
