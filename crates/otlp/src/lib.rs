@@ -17,6 +17,7 @@ pub mod error;
 pub mod errors;
 pub mod figures;
 pub mod generate;
+pub mod json;
 pub mod logs;
 pub mod privacy;
 pub mod receive;

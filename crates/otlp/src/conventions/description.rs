@@ -29,7 +29,7 @@ pub fn description<'a>(seen: &Seen<'a>, op: &str) -> Cow<'a, str> {
 
 fn request<'a>(seen: &Seen<'a>, target: &str) -> Option<Cow<'a, str>> {
     let method = http::method(seen.attributes())?;
-    Some(Cow::Owned(format!("{method} {target}")))
+    Some(Cow::Owned([method, " ", target].concat()))
 }
 
 #[cfg(test)]

@@ -17,6 +17,12 @@ const LONGEST_KEY: usize = LONGEST - 12;
 /// All tags of an event together, in bytes; attributes beyond it are in its data alone.
 const MOST: usize = 32_000;
 
+/// Tags beside those of attributes.
+const FURTHER: usize = 4;
+
+/// Room is made for so many at once, as not all attributes become tags.
+const MOST_AT_ONCE: usize = 64;
+
 /// Tags of these names never arrive: sentry-relay 0.10.1 removes them, or makes fields of the event of them.
 const RESERVED: &[&str] = &[
     "dist",
@@ -51,6 +57,8 @@ impl Serialize for Tags<'_> {
 /// exporter that the collector had: `status_message`, `span_kind`, `library_name`, `library_version`.
 pub fn tags<'a>(seen: &Seen<'a>) -> Tags<'a> {
     let mut tags = Tagging::default();
+    let most = seen.attributes().0.len() + seen.resource.0.len() + FURTHER;
+    tags.tags.0.reserve(most.min(MOST_AT_ONCE));
     tags.attributes(seen.attributes(), "");
     tags.attributes(seen.resource, OF_RESOURCE);
     let status = seen.span.status.as_ref();
@@ -132,11 +140,12 @@ impl<'a> Tagging<'a> {
 /// A key of characters that Sentry allows; none where nothing is left.
 fn clean(key: Cow<'_, str>) -> Option<Cow<'_, str>> {
     let allowed =
-        |found: char| found.is_ascii_alphanumeric() || matches!(found, '_' | '.' | ':' | '-');
-    let key = if key.len() <= LONGEST_KEY && key.chars().all(allowed) {
+        |found: u8| found.is_ascii_alphanumeric() || matches!(found, b'_' | b'.' | b':' | b'-');
+    let key = if key.len() <= LONGEST_KEY && key.bytes().all(allowed) {
         key
     } else {
-        Cow::Owned(short(key.trim(), LONGEST_KEY).replace(|found| !allowed(found), "_"))
+        let other = |found: char| !u8::try_from(found).is_ok_and(allowed);
+        Cow::Owned(short(key.trim(), LONGEST_KEY).replace(other, "_"))
     };
     if key.is_empty() {
         None

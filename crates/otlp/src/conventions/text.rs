@@ -54,6 +54,24 @@ pub fn hex(bytes: &[u8]) -> String {
     String::from_utf8(digits).unwrap_or_default()
 }
 
+/// An id as so many hexadecimal digits, without memory of its own on the heap.
+#[derive(Debug, Clone, Copy)]
+pub struct Hex<const DIGITS: usize>([u8; DIGITS]);
+
+impl<const DIGITS: usize> Hex<DIGITS> {
+    /// An id of half as many bytes; zeros for one of another length.
+    pub fn of(id: &[u8]) -> Self {
+        let mut digits = [b'0'; DIGITS];
+        // It fails where there is another number of digits.
+        let _ = hex::encode_to_slice(id, &mut digits);
+        Self(digits)
+    }
+
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +96,8 @@ mod tests {
         let bytes: Vec<u8> = (0..=u8::MAX).collect();
         assert_eq!(hex(&bytes), hex::encode(&bytes));
         assert_eq!(hex(&[]), "");
+        assert_eq!(Hex::<16>::of(&bytes[8..16]).as_str(), "08090a0b0c0d0e0f");
+        assert_eq!(Hex::<4>::of(&bytes).as_str(), "0000");
     }
 
     #[rstest]

@@ -10,6 +10,8 @@ const FEW: usize = 24;
 #[derive(Debug, Default)]
 pub struct Unique<'a> {
     few: Vec<(Cow<'a, str>, usize)>,
+    /// Bits of all names, as [`bit`] has them.
+    bits: u64,
     many: HashMap<Cow<'a, str>, usize>,
 }
 
@@ -25,6 +27,11 @@ impl<'a> Unique<'a> {
             }
             self.set(&stem, last);
         }
+        self.bits |= bit(&free);
+        if self.few.is_empty() {
+            // In one go: most have about ten names.
+            self.few.reserve_exact(FEW);
+        }
         if self.few.len() < FEW {
             self.few.push((free.clone(), 1));
         } else {
@@ -39,6 +46,9 @@ impl<'a> Unique<'a> {
     }
 
     fn last(&self, name: &str) -> Option<usize> {
+        if self.bits & bit(name) == 0 {
+            return None;
+        }
         let few = self.few.iter().find(|(taken, _)| taken == name);
         few.map(|(_, last)| last)
             .or_else(|| self.many.get(name))
@@ -52,6 +62,14 @@ impl<'a> Unique<'a> {
             *count = last;
         }
     }
+}
+
+/// One of 64 bits for a name: where it is not set, nothing need be looked through.
+fn bit(name: &str) -> u64 {
+    let end = |byte: Option<&u8>| byte.copied().map_or(0, usize::from);
+    let bytes = name.as_bytes();
+    let sum = 7 * bytes.len() + 3 * end(bytes.first()) + 5 * end(bytes.last());
+    1 << (sum % 64)
 }
 
 #[cfg(test)]

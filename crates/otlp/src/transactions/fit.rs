@@ -1,6 +1,7 @@
 //! What is too large is written with its longest texts cut, as few as will do.
 
 use crate::conventions::data::Limits;
+use crate::json;
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -24,37 +25,42 @@ const NARROWEST: Limits = Limits {
     attributes: 0,
 };
 
-/// What is made is mostly as long, in bytes.
-const USUAL: usize = 2048;
-
 /// JSON of what is made with the widest limits that keep it within so many bytes, and those limits. With the
-/// narrowest it is taken as it is. What is too large is left as soon as that is seen.
+/// narrowest it is taken as it is. What is too large is left as soon as that is seen. It holds no more memory than it needs.
 pub fn fit<T: Serialize>(
     most: usize,
     make: impl Fn(Limits) -> T,
-) -> Result<(Vec<u8>, Limits), serde_json::Error> {
+) -> Result<(Box<[u8]>, Limits), serde_json::Error> {
+    json::scratch(|bytes| write(bytes, most, make))
+}
+
+fn write<T: Serialize>(
+    bytes: &mut Vec<u8>,
+    most: usize,
+    make: impl Fn(Limits) -> T,
+) -> Result<Limits, serde_json::Error> {
     for (text, attributes) in LIMITS.iter().copied() {
         let limits = Limits { text, attributes };
-        let mut json = Bounded {
-            bytes: Vec::with_capacity(USUAL.min(most)),
-            most,
-        };
+        bytes.clear();
+        let mut json = Bounded { bytes, most };
         match serde_json::to_writer(&mut json, &make(limits)) {
-            Ok(()) => return Ok((json.bytes, limits)),
+            Ok(()) => return Ok(limits),
             Err(error) if error.is_io() => {}
             Err(error) => return Err(error),
         }
     }
-    Ok((serde_json::to_vec(&make(NARROWEST))?, NARROWEST))
+    bytes.clear();
+    serde_json::to_writer(bytes, &make(NARROWEST))?;
+    Ok(NARROWEST)
 }
 
 /// Bytes that refuse to be too many.
-struct Bounded {
-    bytes: Vec<u8>,
+struct Bounded<'a> {
+    bytes: &'a mut Vec<u8>,
     most: usize,
 }
 
-impl Write for Bounded {
+impl Write for Bounded<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.write_all(bytes).map(|()| bytes.len())
     }

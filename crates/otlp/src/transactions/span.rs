@@ -5,13 +5,14 @@ use crate::conventions::description::description;
 use crate::conventions::op::op;
 use crate::conventions::status::status;
 use crate::conventions::tags::kind;
-use crate::conventions::text::{cost, hex, short};
+use crate::conventions::text::{Hex, cost, short};
 use crate::conventions::time::seconds;
 use crate::conventions::unique::Unique;
 use crate::seen::Seen;
 use crate::transactions::fit::fit;
 use crate::transactions::keys;
 use crate::transactions::links::Links;
+use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::Event;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use serde::ser::SerializeMap;
@@ -67,28 +68,48 @@ pub struct Written {
 pub fn write(seen: &Seen<'_>) -> Result<Written, serde_json::Error> {
     let op = op(seen);
     let description = description(seen, &op);
-    let (json, limits) = fit(LARGEST, |limits| item(seen, &op, &description, limits))?;
+    let ids = Ids::of(seen.span);
+    let (json, limits) = fit(LARGEST, |limits| {
+        item(seen, &ids, &op, &description, limits)
+    })?;
     Ok(Written {
-        // Copied, and not shrunk in its place: what waits holds no more memory than it needs.
-        json: Box::from(json.as_slice()),
+        json,
         described: cost(&short(&description, limits.text)),
         cut: limits != Limits::NONE,
     })
 }
 
+/// The ids of a span, of its trace and of its parent, if it has one, as hexadecimal digits.
+struct Ids {
+    trace: Hex<32>,
+    span: Hex<16>,
+    parent: Option<Hex<16>>,
+}
+
+impl Ids {
+    fn of(span: &Span) -> Self {
+        let has_parent = span.parent_span_id.iter().any(|byte| *byte != 0);
+        Self {
+            trace: Hex::of(&span.trace_id),
+            span: Hex::of(&span.span_id),
+            parent: has_parent.then(|| Hex::of(&span.parent_span_id)),
+        }
+    }
+}
+
 fn item<'a>(
     seen: &Seen<'a>,
+    ids: &'a Ids,
     op: &'a str,
     description: &'a str,
     limits: Limits,
 ) -> SpanItem<'a, Data<'a>, Links<'a>> {
     let span = seen.span;
     let description = short(description, limits.text);
-    let has_parent = span.parent_span_id.iter().any(|byte| *byte != 0);
     SpanItem {
-        trace_id: Cow::Owned(hex(&span.trace_id)),
-        span_id: Cow::Owned(hex(&span.span_id)),
-        parent_span_id: has_parent.then(|| Cow::Owned(hex(&span.parent_span_id))),
+        trace_id: Cow::Borrowed(ids.trace.as_str()),
+        span_id: Cow::Borrowed(ids.span.as_str()),
+        parent_span_id: ids.parent.as_ref().map(|id| Cow::Borrowed(id.as_str())),
         status: Cow::Borrowed(status(seen)),
         start_timestamp: seconds(span.start_time_unix_nano),
         timestamp: seconds(span.end_time_unix_nano),
