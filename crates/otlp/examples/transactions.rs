@@ -18,7 +18,7 @@ use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestRunner};
 use sentry_otlp::attributes::Attributes;
 use sentry_otlp::seen::Seen;
 use sentry_otlp::terms::Terms;
-use sentry_otlp::transactions::group::{Bounds, Grouper};
+use sentry_otlp::transactions::group::{Arrived, Bounds, Grouper};
 use std::io::Write;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -278,8 +278,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 scope: Some(&scope),
                 span,
             };
-            let arrived = grouper.arrived(&seen, &Terms::default());
-            grouper.add(arrived.expect("it can be written"), &[], Instant::now());
+            let origin = grouper.origin(seen.resource, &Terms::default());
+            let arrived = Arrived::of(&seen, origin).expect("it can be written");
+            grouper.add(arrived, &[], Instant::now());
         }
         loop {
             let ready = grouper.drain();

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sentry_otlp::seen::Seen;
 use sentry_otlp::terms::Terms;
-use sentry_otlp::transactions::group::{Bounds, Grouper};
+use sentry_otlp::transactions::group::{Arrived, Bounds, Grouper};
 use sentry_otlp::transactions::payload::Payload;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -33,6 +33,13 @@ fn span((trace, id, parent, flags): Made, number: u64) -> Span {
         end_time_unix_nano: start + 1_000_000_000,
         ..Span::default()
     }
+}
+
+/// A span of no resource, as it is to be added.
+fn arrived(grouper: &mut Grouper, span: &Span) -> Arrived {
+    let seen = Seen::alone(span);
+    let origin = grouper.origin(seen.resource, &Terms::default());
+    Arrived::of(&seen, origin).expect("it can be written")
 }
 
 /// Trace, id and start of each span of a transaction, the root first.
@@ -78,8 +85,8 @@ proptest! {
             let start = Value::from(1_795_911_870.0 + f64::from(u32::try_from(number)?) / 1e6);
             let ids = (hex::encode(&span.trace_id), hex::encode(&span.span_id));
             expected.push((ids.0, ids.1, start.to_string()));
-            let arrived = grouper.arrived(&Seen::alone(&span), &Terms::default());
-            ready.push(grouper.add(arrived.expect("it can be written"), &[], now));
+            let arrived = arrived(&mut grouper, &span);
+            ready.push(grouper.add(arrived, &[], now));
             prop_assert!(grouper.spans() <= most_spans && grouper.bytes() <= most_bytes);
         }
         // So little is one portion.
@@ -108,8 +115,7 @@ proptest! {
             let now = start + Duration::from_secs(second);
             ready.extend(grouper.due(now).payloads);
             let span = span((1, id, id / 2, 0x100), u64::from(id));
-            let arrived = grouper.arrived(&Seen::alone(&span), &Terms::default());
-            let arrived = arrived.expect("it can be written");
+            let arrived = arrived(&mut grouper, &span);
             ready.extend(grouper.add(arrived, &[], now).payloads);
         }
         prop_assert!(ready.is_empty());
@@ -147,8 +153,8 @@ proptest! {
             span.span_id = id(number);
             span.parent_span_id = if number == 0 { vec![] } else { id(parent.index(number)) };
             span.name = "x".repeat(bytes);
-            let arrived = grouper.arrived(&Seen::alone(&span), &Terms::default());
-            grouper.add(arrived.expect("it can be written"), &[], now);
+            let arrived = arrived(&mut grouper, &span);
+            grouper.add(arrived, &[], now);
         }
         let mut ids = Vec::new();
         let mut more = true;

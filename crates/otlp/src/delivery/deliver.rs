@@ -15,6 +15,7 @@ use crate::receive::request::Request;
 use crate::rejection::{Reason, What};
 use crate::seen::Seen;
 use crate::signal::Signal;
+use crate::transactions::group::Arrived;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::sync::Arc;
@@ -150,7 +151,7 @@ impl Project {
     /// Spans that were taken before it was known that the server wants transactions.
     fn regroup(&self, payload: Payload) {
         let mut all = Vec::new();
-        let group = |seen: &Seen<'_>| match self.arrived(seen) {
+        let group = |seen: &Seen<'_>| match Arrived::of(seen, self.origin(seen.resource)) {
             Ok(arrived) => all.push(arrived),
             Err(broken) => self.unwritten(&broken),
         };

@@ -1,11 +1,12 @@
 //! Traces of one project that wait until they are complete.
 
+use crate::attributes::Attributes;
 use crate::delivery::budget::{Budget, Slot, Used};
-use crate::seen::Seen;
 use crate::spool::receipt::Receipt;
 use crate::terms::Terms;
 use crate::transactions::group::{Arrived, Bounds, Grouper};
-use crate::transactions::payload::{Broken, Ready};
+use crate::transactions::origin::Origin;
+use crate::transactions::payload::Ready;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,12 +32,9 @@ impl Grouping {
         Self(Mutex::new((Grouper::new(bounds), slot)))
     }
 
-    /// A span as it is to be added.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn arrived(&self, seen: &Seen<'_>, terms: &Terms) -> Result<Arrived, Broken> {
-        self.0.lock().0.arrived(seen, terms)
+    /// What all spans of a resource have in common.
+    pub fn origin(&self, resource: Attributes<'_>, terms: &Terms) -> Arc<Origin> {
+        self.0.lock().0.origin(resource, terms)
     }
 
     /// Takes spans that came in those requests.

@@ -1,5 +1,6 @@
 //! One project of Sentry, and everything that is on its way to it.
 
+use crate::attributes::Attributes;
 use crate::delivery::absence::Absence;
 use crate::delivery::budget::Used;
 use crate::delivery::grouping::Grouping;
@@ -13,9 +14,9 @@ use crate::delivery::reporting::{Report, Reported, Reporting};
 use crate::delivery::shared::Shared;
 use crate::delivery::source::Source;
 use crate::rejection::{Reason, What};
-use crate::seen::Seen;
 use crate::spool::receipt::Receipt;
 use crate::transactions::group::Arrived;
+use crate::transactions::origin::Origin;
 use crate::transactions::payload::{Broken, Ready};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -109,12 +110,9 @@ impl Project {
         self.queue.push(payload);
     }
 
-    /// A span that goes out as part of a transaction, as it is to be kept.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn arrived(&self, seen: &Seen<'_>) -> Result<Arrived, Broken> {
-        self.grouping.arrived(seen, &self.shared.terms)
+    /// What all spans of a resource have in common that go out as parts of transactions.
+    pub fn origin(&self, resource: Attributes<'_>) -> Arc<Origin> {
+        self.grouping.origin(resource, &self.shared.terms)
     }
 
     /// Takes spans that came in those requests until their traces are complete.

@@ -23,6 +23,8 @@ use crate::rejection::{Reason, What};
 use crate::sample::is_kept;
 use crate::seen::Seen;
 use crate::signal::Signal;
+use crate::transactions::group::Arrived;
+use crate::transactions::origin::Origin;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
@@ -85,8 +87,10 @@ pub struct Taking<'a> {
     /// How that project takes spans, if it is known yet; of no matter for logs.
     mode: Option<Mode>,
     resource: Resource,
+    /// Of the resource, once a span of it goes out as part of a transaction.
+    origin: Option<Arc<Origin>>,
     scope: Option<InstrumentationScope>,
-    /// Bytes of both.
+    /// Bytes of resource and scope.
     around: usize,
     writer: Writer,
     /// What has to be on the disk; none: nothing has.
@@ -122,6 +126,7 @@ impl<'a> Taking<'a> {
             project: None,
             mode: None,
             resource: Resource::default(),
+            origin: None,
             scope: None,
             around: 0,
             writer: Writer::expecting(expected),
@@ -228,6 +233,7 @@ impl Take for Taking<'_> {
         }
         self.writer.resource(resource.clone(), schema_url);
         self.resource = resource;
+        self.origin = None;
     }
 
     fn scope(&mut self, mut scope: Option<InstrumentationScope>, schema_url: String) {
@@ -345,7 +351,10 @@ impl Taking<'_> {
             return;
         }
         if self.mode == Some(Mode::Transactions) {
-            return match project.arrived(&seen) {
+            let origin = self
+                .origin
+                .get_or_insert_with(|| project.origin(seen.resource));
+            return match Arrived::of(&seen, Arc::clone(origin)) {
                 Ok(arrived) => {
                     self.made += arrived.size() as u64;
                     self.parts.spans.push(arrived);

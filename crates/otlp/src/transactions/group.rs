@@ -1,5 +1,6 @@
 //! Spans that wait until their trace is complete, whoever they come from and in whatever order.
 
+use crate::attributes::Attributes;
 use crate::conventions::text::hex;
 use crate::seen::Seen;
 use crate::spool::receipt::{self, Receipt, Receipts};
@@ -41,6 +42,20 @@ pub struct Arrived {
 }
 
 impl Arrived {
+    /// A span as it is to be added, of a resource that [`Grouper::origin`] made.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn of(seen: &Seen<'_>, origin: Arc<Origin>) -> Result<Self, Broken> {
+        let trace = id(&seen.span.trace_id);
+        let record = Record::of(seen, origin).map_err(|source| Broken {
+            trace_id: hex(&trace),
+            spans: 1,
+            source,
+        })?;
+        Ok(Self { trace, record })
+    }
+
     /// What it takes in memory, in bytes.
     pub fn size(&self) -> usize {
         self.record.size()
@@ -116,19 +131,9 @@ impl Grouper {
         self.traces.len()
     }
 
-    /// A span as it is to be added.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn arrived(&mut self, seen: &Seen<'_>, terms: &Terms) -> Result<Arrived, Broken> {
-        let trace = id(&seen.span.trace_id);
-        let origin = self.origins.get(seen.resource, terms);
-        let record = Record::of(seen, origin).map_err(|source| Broken {
-            trace_id: hex(&trace),
-            spans: 1,
-            source,
-        })?;
-        Ok(Arrived { trace, record })
+    /// What all spans of a resource have in common.
+    pub fn origin(&mut self, resource: Attributes<'_>, terms: &Terms) -> Arc<Origin> {
+        self.origins.get(resource, terms)
     }
 
     /// Takes a span that came in those requests. While more waits than may, the trace that came first is ready before its time.
@@ -307,9 +312,9 @@ mod tests {
         fn add(&mut self, seconds: u64, span: &Span) -> Ready {
             let now = self.at(seconds);
             let seen = Seen::alone(span);
-            let arrived = self.grouper.arrived(&seen, &Terms::default());
-            self.grouper
-                .add(arrived.expect("it can be written"), &[], now)
+            let origin = self.grouper.origin(seen.resource, &Terms::default());
+            let arrived = Arrived::of(&seen, origin).expect("it can be written");
+            self.grouper.add(arrived, &[], now)
         }
 
         fn due(&mut self, seconds: u64) -> Vec<Payload> {
