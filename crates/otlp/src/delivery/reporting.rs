@@ -3,8 +3,8 @@
 use crate::delivery::budget::{Budget, Slot, Used};
 use crate::errors::event::Recorded;
 use crate::errors::same::{Bounds, Exception, Place, Same};
+use crate::json;
 use crate::spool::receipt::{Receipt, Receipts};
-use crate::transactions::record::id;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -53,22 +53,14 @@ impl Reported {
     }
 
     /// Of a span, and how many exceptions could not be written.
-    pub fn of(span: &Span, recorded: Vec<Recorded<'_>>) -> (Self, usize) {
-        let parent = id(&span.parent_span_id);
-        let place = Place {
-            trace: id(&span.trace_id),
-            span: id(&span.span_id),
-            parent: (parent != [0; 8]).then_some(parent),
-        };
+    pub fn of(place: Place, span: &Span, recorded: Vec<Recorded<'_>>) -> (Self, usize) {
         let mut broken = 0;
         let mut thrown = Vec::with_capacity(recorded.len());
         for one in recorded {
-            let Ok(json) = serde_json::to_vec(&one.event) else {
+            let Ok(json) = json::boxed(&one.event) else {
                 broken += 1;
                 continue;
             };
-            // Without the room to grow that it was written with.
-            let json = Box::from(json.as_slice());
             thrown.push(Thrown {
                 kind: one.kind.to_owned(),
                 message: one.message.to_owned(),

@@ -13,6 +13,8 @@ use crate::delivery::route::Route;
 use crate::delivery::shared::Shared;
 use crate::delivery::spans::Writer;
 use crate::errors::events_of;
+use crate::errors::outer::Outer;
+use crate::errors::same::Place;
 use crate::figures::Figures;
 use crate::logs::complete::complete;
 use crate::logs::sound;
@@ -80,6 +82,8 @@ pub struct Taking<'a> {
     made: u64,
     /// What has been made for the project so far.
     parts: Parts,
+    /// What spans of the project recorded.
+    outer: Outer,
     /// Spans that started before, and log records of before, are too old.
     oldest: u64,
     /// That of the resource; none: there is none for it.
@@ -122,6 +126,7 @@ impl<'a> Taking<'a> {
             room,
             made: 0,
             parts: Parts::default(),
+            outer: Outer::default(),
             oldest: 0,
             project: None,
             mode: None,
@@ -157,6 +162,7 @@ impl<'a> Taking<'a> {
             self.parts.records = Some((body, records));
         }
         let parts = std::mem::take(&mut self.parts);
+        self.outer.clear();
         if let Some(project) = self.project.take() {
             self.handed.add(project, parts);
         }
@@ -200,10 +206,12 @@ impl<'a> Taking<'a> {
 
     /// The exceptions of a span, which become errors; whether it has some.
     fn report(&mut self, seen: &Seen<'_>) -> bool {
-        let found = events_of(seen, &self.shared.terms);
+        let place = Place::of(seen.span);
+        let is_double = |kind: &str, message: &str| self.outer.is_one(place, kind, message);
+        let found = events_of(seen, &self.shared.terms, is_double);
         self.handed.left_out.extend(found.left_out);
-        let has_some = !found.recorded.is_empty();
-        let (reported, broken) = Reported::of(seen.span, found.recorded);
+        let has_some = !found.recorded.is_empty() || found.doubles > 0;
+        let (reported, broken) = Reported::of(place, seen.span, found.recorded);
         self.handed.broken += (broken + found.nameless) as u64;
         self.handed.too_many += found.too_many as u64;
         self.made += reported.size() as u64;

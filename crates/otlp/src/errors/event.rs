@@ -132,8 +132,8 @@ impl<'a> Recorded<'a> {
     ) -> Self {
         let attributes = Attributes(&recorded.attributes);
         let told = Told {
-            kind: attributes.text(&[KIND]).unwrap_or_default(),
-            message: attributes.text(&[MESSAGE]).unwrap_or_default(),
+            kind: kind(recorded),
+            message: message(recorded),
             escaped: attributes.get(ESCAPED).and_then(truth),
         };
         let text = attributes.text(&[STACK]);
@@ -169,6 +169,18 @@ impl<'a> Recorded<'a> {
             event,
         }
     }
+}
+
+/// The type of an exception; empty where it is not told.
+pub fn kind(recorded: &SpanEvent) -> &str {
+    let kind = Attributes(&recorded.attributes).text(&[KIND]);
+    kind.unwrap_or_default()
+}
+
+/// Its message; empty where it is not told.
+pub fn message(recorded: &SpanEvent) -> &str {
+    let message = Attributes(&recorded.attributes).text(&[MESSAGE]);
+    message.unwrap_or_default()
 }
 
 /// Whether a span is the root of its part of the trace, as far as it tells.

@@ -7,11 +7,12 @@
 pub mod event;
 pub mod exception;
 pub mod extra;
+pub mod outer;
 pub mod same;
 pub mod stack;
 
 use crate::conventions::left_out::LeftOut;
-use crate::errors::event::Recorded;
+use crate::errors::event::{Recorded, kind, message};
 use crate::seen::Seen;
 use crate::terms::Terms;
 use crate::transactions::span::is_exception;
@@ -29,14 +30,21 @@ pub struct Found<'a> {
     pub recorded: Vec<Recorded<'a>>,
     /// Exceptions that have neither a type nor a message: there is nothing that an error could be made of.
     pub nameless: usize,
+    /// Exceptions of which others know that they are doubles.
+    pub doubles: usize,
     /// Exceptions beyond those that become errors.
     pub too_many: usize,
     /// What of them Sentry would not keep.
     pub left_out: Vec<LeftOut>,
 }
 
-/// The exceptions of a span, in the order in which they were recorded.
-pub fn events_of<'a>(seen: &Seen<'a>, terms: &'a Terms) -> Found<'a> {
+/// The exceptions of a span, in the order in which they were recorded, without those of which `is_double` knows by type and
+/// message that they are.
+pub fn events_of<'a>(
+    seen: &Seen<'a>,
+    terms: &'a Terms,
+    mut is_double: impl FnMut(&str, &str) -> bool,
+) -> Found<'a> {
     let mut found = Found::default();
     for event in seen
         .span
@@ -48,6 +56,8 @@ pub fn events_of<'a>(seen: &Seen<'a>, terms: &'a Terms) -> Found<'a> {
             found.nameless += 1;
         } else if found.recorded.len() == MOST {
             found.too_many += 1;
+        } else if is_double(kind(event), message(event)) {
+            found.doubles += 1;
         } else {
             let tell = |left_out| found.left_out.push(left_out);
             found.recorded.push(Recorded::of(seen, event, terms, tell));

@@ -1,6 +1,8 @@
 //! The same exception, recorded by several spans of a trace: one of them goes out, that of the innermost span.
 
+use crate::transactions::record::id;
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use opentelemetry_proto::tonic::trace::v1::Span;
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::collections::hash_map::RandomState;
@@ -32,6 +34,18 @@ pub struct Place {
     pub parent: Option<SpanId>,
 }
 
+impl Place {
+    /// That of a span that has been checked.
+    pub fn of(span: &Span) -> Self {
+        let parent = id(&span.parent_span_id);
+        Self {
+            trace: id(&span.trace_id),
+            span: id(&span.span_id),
+            parent: (parent != [0; 8]).then_some(parent),
+        }
+    }
+}
+
 /// What tells exceptions of a trace apart, and which of the same is the innermost.
 #[derive(Debug, Clone, Copy)]
 pub struct Exception<'a> {
@@ -44,7 +58,18 @@ pub struct Exception<'a> {
 }
 
 /// Type and message of an exception as 128 bits, made with secrets: nobody finds two that are one.
-type What = (u64, u64);
+pub type What = (u64, u64);
+
+/// Those secrets.
+#[derive(Debug, Default)]
+pub struct Whats(RandomState, RandomState);
+
+impl Whats {
+    pub fn of(&self, kind: &str, message: &str) -> What {
+        let text = (kind, message);
+        (self.0.hash_one(text), self.1.hash_one(text))
+    }
+}
 
 #[derive(Debug)]
 struct Candidate<T> {
@@ -61,7 +86,8 @@ struct Trace<T> {
     /// Tells it from an earlier one with the same id.
     number: u64,
     has_root: bool,
-    parents: HashMap<SpanId, SpanId>,
+    /// Spans and their parents, as they came: few traces have doubles to choose from, for which they are looked up.
+    parents: Vec<(SpanId, SpanId)>,
     waiting: HashMap<What, Vec<Candidate<T>>>,
 }
 
@@ -69,7 +95,7 @@ struct Trace<T> {
 #[derive(Debug)]
 pub struct Same<T> {
     bounds: Bounds,
-    hashers: (RandomState, RandomState),
+    whats: Whats,
     traces: HashMap<TraceId, Trace<T>>,
     number: u64,
     /// In the order in which they came, and some that are gone.
@@ -93,7 +119,7 @@ impl<T> Same<T> {
     pub fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
-            hashers: (RandomState::new(), RandomState::new()),
+            whats: Whats::default(),
             traces: HashMap::new(),
             number: 0,
             arrived: VecDeque::new(),
@@ -136,7 +162,7 @@ impl<T> Same<T> {
         let trace = self.traces.entry(place.trace).or_insert_with(|| Trace {
             number,
             has_root: false,
-            parents: HashMap::new(),
+            parents: Vec::new(),
             waiting: HashMap::new(),
         });
         if trace.number == number {
@@ -145,7 +171,8 @@ impl<T> Same<T> {
         }
         match place.parent {
             Some(parent) => {
-                self.spans += usize::from(trace.parents.insert(place.span, parent).is_none());
+                trace.parents.push((place.span, parent));
+                self.spans += 1;
             }
             None => trace.has_root = true,
         }
@@ -170,8 +197,7 @@ impl<T> Same<T> {
         bytes: usize,
         now: Instant,
     ) -> bool {
-        let text = (exception.kind, exception.message);
-        let what = (self.hashers.0.hash_one(text), self.hashers.1.hash_one(text));
+        let what = self.whats.of(exception.kind, exception.message);
         if self.sent.contains(&(place.trace, what)) {
             self.span(place, now);
             self.repeated += 1;
@@ -313,7 +339,11 @@ impl<T> Same<T> {
 
 /// The one of a span that none of the others is known to be below. Of several the one that was recorded first: an
 /// exception passes the inner spans first. Clocks may be too coarse to tell; then the span that began last.
-fn innermost<T>(same: Vec<Candidate<T>>, parents: &HashMap<SpanId, SpanId>) -> Option<T> {
+fn innermost<T>(mut same: Vec<Candidate<T>>, parents: &[(SpanId, SpanId)]) -> Option<T> {
+    if same.len() < 2 {
+        return same.pop().map(|one| one.item);
+    }
+    let parents: HashMap<SpanId, SpanId> = parents.iter().copied().collect();
     let mut above = HashSet::new();
     for one in &same {
         let mut outer = one.parent;

@@ -29,7 +29,7 @@ fn json(span: &Span, resource: &[(&str, &str)], terms: &Terms) -> Json {
         resource: Attributes(&resource),
         ..Seen::alone(span)
     };
-    let found = events_of(&seen, terms);
+    let found = events_of(&seen, terms, |_, _| false);
     serde_json::to_value(&found.recorded[0].event).expect("JSON")
 }
 
@@ -167,7 +167,7 @@ fn an_exception_without_a_time_has_the_end_of_its_span() {
 }
 
 #[test]
-fn one_that_says_nothing_is_no_error() {
+fn what_says_nothing_and_what_is_a_double_is_no_error() {
     let mut span = span("job", SpanKind::Internal, &[]);
     let other = SpanEvent {
         name: "retry".to_owned(),
@@ -177,8 +177,10 @@ fn one_that_says_nothing_is_no_error() {
         recorded(&[(STACK, "at f (x.js:1:2)")]),
         other,
         recorded(&[(KIND, ""), (MESSAGE, "")]),
+        recorded(&[(KIND, "E"), (MESSAGE, "known")]),
         recorded(&[(MESSAGE, "only a message")]),
     ];
+    let is_double = |kind: &str, message: &str| (kind, message) == ("E", "known");
     let terms = Terms {
         environment: Some("a/b".to_owned()),
         ..Terms::default()
@@ -186,12 +188,13 @@ fn one_that_says_nothing_is_no_error() {
     let Found {
         recorded,
         nameless,
+        doubles,
         too_many,
         left_out,
-    } = events_of(&Seen::alone(&span), &terms);
+    } = events_of(&Seen::alone(&span), &terms, is_double);
     assert_eq!(
-        (recorded.len(), nameless, too_many, left_out.len()),
-        (1, 2, 0, 1)
+        (recorded.len(), nameless, doubles, too_many, left_out.len()),
+        (1, 2, 1, 0, 1)
     );
     let event = serde_json::to_value(&recorded[0].event).expect("JSON");
     let exception = json!({"value": "only a message", "mechanism": {"type": "otlp"}});
