@@ -4,11 +4,10 @@ use crate::record::lines::Batch;
 use crate::singer::message::StreamHeader;
 use crate::singer::output::Output;
 use serde_json::Value;
-use std::io::BufRead;
 use tap_sentry_files::{Error, Row, Writer};
 use tap_sentry_json::Document;
 
-/// How deep a line is looked into: the message, the record, its objects and theirs.
+/// How deep lines are looked into: the message, the record, its objects and theirs.
 const INDEXED_DEPTH: usize = 4;
 /// A buffer that has grown beyond that for one answer is not kept.
 const BUFFER: usize = 4 << 20;
@@ -49,16 +48,12 @@ impl Output for Files {
         batch
             .write(from, to, &mut self.lines)
             .expect("memory can be written to");
-        let mut rest = &self.lines[..];
-        while !rest.is_empty() {
-            let mut after = rest;
-            // The system's own search, which is several times as fast as looking at each byte.
-            let length = after.skip_until(b'\n').expect("memory can be read");
-            let line = rest[..length].trim_ascii_end();
-            rest = after;
-            let doc = Document::parse(line, INDEXED_DEPTH).expect("a line is JSON");
+        // What they are made of was checked when it came, or is ours.
+        let doc = Document::of_lines(&self.lines, INDEXED_DEPTH)
+            .expect("lines of one answer have less than 2 GiB");
+        for line in doc.lines() {
             let (mut record, mut extracted_at, mut table_version) = (None, "", None);
-            for (key, value) in doc.members(doc.root()) {
+            for (key, value) in doc.members(line) {
                 let text = doc.text(value);
                 match key {
                     b"stream" if self.last.0 != text => {

@@ -29,7 +29,7 @@ impl Value {
     }
 }
 
-/// A body that is JSON.
+/// A body that is JSON, or lines of it.
 #[derive(Debug)]
 pub struct Document<'a> {
     pub(crate) json: &'a [u8],
@@ -49,6 +49,16 @@ impl<'a> Document<'a> {
     pub fn parse(body: &'a [u8], indexed_depth: usize) -> Result<Self, Malformed> {
         let index = Scan::expecting(body.len(), indexed_depth).finish(body)?;
         Ok(Self::new(body, index))
+    }
+
+    /// Takes lines of JSON as they are, for [`Self::lines`]: each must be a value that was checked
+    /// before and needs no repair, such as what [`Self::copy`] has written. Other text is read as
+    /// something that it is not, or panics. `indexed_depth` is as for [`Self::parse`].
+    ///
+    /// # Errors
+    /// When the text has more than 2 GiB.
+    pub fn of_lines(text: &'a [u8], indexed_depth: usize) -> Result<Self, Malformed> {
+        Ok(Self::new(text, Scan::outline(text, indexed_depth)?))
     }
 
     pub(crate) fn new(json: &'a [u8], index: Index) -> Self {
@@ -96,6 +106,17 @@ impl<'a> Document<'a> {
         self.inside(value, b'[')
     }
 
+    /// The values of [`Self::of_lines`].
+    pub fn lines(&self) -> Elements<'_, 'a> {
+        Elements {
+            doc: self,
+            at: 0,
+            indexed_before: 0,
+            depth: 0,
+            end: self.json.len(),
+        }
+    }
+
     #[inline]
     fn inside(&self, value: Value, open: u8) -> Elements<'_, 'a> {
         let at = if self.byte(value) == open {
@@ -134,7 +155,8 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Iterates over the elements of an array; see [`Document::elements`].
+/// Iterates over the elements of an array, or over lines; see [`Document::elements`] and
+/// [`Document::lines`].
 pub struct Elements<'d, 'a> {
     doc: &'d Document<'a>,
     at: usize,

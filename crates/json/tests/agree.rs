@@ -58,6 +58,9 @@ fn agree(json: &[u8]) {
                 String::from_utf8_lossy(&out)
             );
             assert!(!out.iter().any(|b| matches!(b, b'\n' | b'\r' | b'\t')));
+            if let Ok(copy) = &copy {
+                lines_are_read_without_a_check(&out, copy);
+            }
             if let Ok(theirs) = theirs {
                 assert_eq!(tree(doc, doc.root()), theirs);
                 for depth in [0, 1, 2, usize::MAX] {
@@ -78,6 +81,16 @@ fn agree(json: &[u8]) {
             }
         }
         Err(e) => assert!(theirs.is_err(), "{e}: {}", String::from_utf8_lossy(json)),
+    }
+}
+
+fn lines_are_read_without_a_check(line: &[u8], expected: &serde_json::Value) {
+    let text = [line, b"\n"].concat().repeat(3);
+    for depth in [1, 2, 16] {
+        let doc = Document::of_lines(&text, depth).expect("a short text");
+        let lines: Vec<_> = doc.lines().map(|line| tree(&doc, line)).collect();
+        assert_eq!(lines.iter().collect::<Vec<_>>(), [expected; 3]);
+        assert!(doc.lines().all(|value| doc.text(value) == line));
     }
 }
 
