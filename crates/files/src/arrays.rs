@@ -2,11 +2,10 @@
 
 use crate::column::{Column, Kind};
 use arrow_array::builder::{
-    ArrayBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder,
-    TimestampMicrosecondBuilder,
+    ArrayBuilder, BooleanBuilder, Float64Builder, Int64Builder, TimestampMicrosecondBuilder,
 };
-use arrow_array::{ArrayRef, ListArray, StructArray};
-use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
+use arrow_array::{ArrayRef, ListArray, StringArray, StructArray, new_null_array};
+use arrow_buffer::{NullBuffer, NullBufferBuilder, OffsetBuffer};
 use arrow_schema::{Field, Fields};
 use chrono::DateTime;
 use rustc_hash::FxHashMap;
@@ -24,8 +23,8 @@ pub struct Misfit {
 /// An array under construction.
 #[derive(Debug)]
 enum Array {
-    Text(StringBuilder),
-    Json(StringBuilder),
+    Text(Texts),
+    Json(Texts),
     Instant(TimestampMicrosecondBuilder),
     Integer(Int64Builder),
     Number(Float64Builder),
@@ -40,31 +39,51 @@ enum Array {
 pub struct Structs {
     fields: Fields,
     members: Vec<Array>,
-    names: Vec<Box<[u8]>>,
+    /// Their keys as JSON writes them, with the colon.
+    labels: Vec<Box<[u8]>>,
     index: FxHashMap<Box<[u8]>, usize>,
+    /// The member that came first in the last object, and the one that came behind each.
+    next: Vec<usize>,
     nulls: NullBufferBuilder,
+}
+
+/// Texts under construction, one behind the other.
+#[derive(Debug, Default)]
+struct Texts {
+    bytes: Vec<u8>,
+    ends: Ends,
 }
 
 #[derive(Debug)]
 struct Lists {
     field: Arc<Field>,
     items: Array,
-    /// The end of each list.
-    ends: Vec<i32>,
+    ends: Ends,
+}
+
+/// Where each text or list ends, and which of them are null.
+#[derive(Debug)]
+struct Ends {
+    /// The first of them is where all begin.
+    offsets: Vec<i32>,
     nulls: NullBufferBuilder,
 }
 
 impl Structs {
     pub fn new(columns: &[Column]) -> Self {
-        let names = || columns.iter().map(|column| column.name.as_bytes().into());
+        let names = columns.iter().map(|column| column.name.as_bytes().into());
+        let labels = columns
+            .iter()
+            .map(|column| format!("\"{}\":", column.name).into_bytes().into());
         Self {
             fields: columns.iter().map(Column::field).collect(),
             members: columns
                 .iter()
                 .map(|column| Array::new(&column.kind))
                 .collect(),
-            names: names().collect(),
-            index: names().zip(0..).collect(),
+            labels: labels.collect(),
+            index: names.zip(0..).collect(),
+            next: (0..=columns.len()).collect(),
             nulls: NullBufferBuilder::new(0),
         }
     }
@@ -85,25 +104,34 @@ impl Structs {
     /// The first value that is not of its column's type. What was appended is of no use then.
     pub fn append(&mut self, doc: &Document<'_>, object: Value) -> Result<(), Misfit> {
         let rows = self.len();
-        let mut expected = 0;
-        for (key, value) in doc.members(object) {
-            // Members mostly come in the order of the columns.
-            let i = match self.names.get(expected) {
-                Some(name) if **name == *key => expected,
-                _ => match self.index.get(key) {
-                    Some(i) => *i,
-                    None => continue,
-                },
+        let mut members = doc.members(object);
+        let mut last = 0;
+        loop {
+            // Objects of one column mostly have the same keys in the same order.
+            let expected = self.next[last];
+            let label = self.labels.get(expected);
+            let labelled = label.and_then(|label| members.next_labelled(label));
+            let (i, value) = if let Some(value) = labelled {
+                (expected, value)
+            } else {
+                let Some((key, value)) = members.next() else {
+                    break;
+                };
+                let Some(i) = self.index.get(key) else {
+                    continue;
+                };
+                self.next[last] = *i;
+                (*i, value)
             };
-            expected = i + 1;
+            last = i + 1;
             let member = &mut self.members[i];
-            if doc.text(value)[0] == b'n' || member.len() > rows {
+            if doc.byte(value) == b'n' || member.len() > rows {
                 continue;
             }
             member.fill(rows);
             if member.append(doc, value).is_none() {
                 return Err(Misfit {
-                    column: String::from_utf8_lossy(key).into_owned(),
+                    column: self.fields[i].name().clone(),
                     value: String::from_utf8_lossy(doc.text(value)).into_owned(),
                 });
             }
@@ -121,19 +149,23 @@ impl Structs {
 
     fn take_members(&mut self) -> Vec<ArrayRef> {
         let rows = self.len();
-        let members = self.members.iter_mut().map(|member| {
+        let members = self.members.iter_mut().zip(&self.fields);
+        let arrays = members.map(|(member, field)| {
+            if member.len() == 0 {
+                return new_null_array(field.data_type(), rows);
+            }
             member.fill(rows);
             member.finish()
         });
-        members.collect()
+        arrays.collect()
     }
 }
 
 impl Array {
     fn new(kind: &Kind) -> Self {
         match kind {
-            Kind::Text => Self::Text(StringBuilder::new()),
-            Kind::Json => Self::Json(StringBuilder::new()),
+            Kind::Text => Self::Text(Texts::default()),
+            Kind::Json => Self::Json(Texts::default()),
             Kind::Instant => Self::Instant(TimestampMicrosecondBuilder::new().with_timezone("UTC")),
             Kind::Integer => Self::Integer(Int64Builder::new()),
             Kind::Number => Self::Number(Float64Builder::new()),
@@ -142,15 +174,14 @@ impl Array {
             Kind::List(items) => Self::List(Box::new(Lists {
                 field: Arc::new(items.field("element")),
                 items: Self::new(items),
-                ends: Vec::new(),
-                nulls: NullBufferBuilder::new(0),
+                ends: Ends::default(),
             })),
         }
     }
 
     fn len(&self) -> usize {
         match self {
-            Self::Text(array) | Self::Json(array) => array.len(),
+            Self::Text(array) | Self::Json(array) => array.ends.len(),
             Self::Instant(array) => array.len(),
             Self::Integer(array) => array.len(),
             Self::Number(array) => array.len(),
@@ -171,12 +202,12 @@ impl Array {
             Self::Text(array) if text[0] == b'"' => {
                 let inside = &text[1..text.len() - 1];
                 if inside.contains(&b'\\') {
-                    array.append_value(serde_json::from_slice::<String>(text).ok()?);
+                    array.append(serde_json::from_slice::<String>(text).ok()?.as_bytes())?;
                 } else {
-                    array.append_value(str::from_utf8(inside).ok()?);
+                    array.append(inside)?;
                 }
             }
-            Self::Json(array) => array.append_value(str::from_utf8(text).ok()?),
+            Self::Json(array) => array.append(text)?,
             Self::Instant(array) if text[0] == b'"' => {
                 let text = str::from_utf8(&text[1..text.len() - 1]).ok()?;
                 array.append_value(DateTime::parse_from_rfc3339(text).ok()?.timestamp_micros());
@@ -194,7 +225,7 @@ impl Array {
                 for item in doc.elements(value) {
                     list.items.append(doc, item)?;
                 }
-                list.close()?;
+                list.ends.push(list.items.len())?;
             }
             _ => return None,
         }
@@ -211,17 +242,13 @@ impl Array {
 
     fn append_nulls(&mut self, n: usize) {
         match self {
-            Self::Text(array) | Self::Json(array) => array.append_nulls(n),
+            Self::Text(array) | Self::Json(array) => array.ends.append_nulls(n),
             Self::Instant(array) => array.append_nulls(n),
             Self::Integer(array) => array.append_nulls(n),
             Self::Number(array) => array.append_nulls(n),
             Self::Boolean(array) => array.append_nulls(n),
             Self::Struct(array) => array.nulls.append_n_nulls(n),
-            Self::List(list) => {
-                let end = list.ends.last().copied().unwrap_or(0);
-                list.ends.resize(list.ends.len() + n, end);
-                list.nulls.append_n_nulls(n);
-            }
+            Self::List(list) => list.ends.append_nulls(n),
         }
     }
 
@@ -238,13 +265,12 @@ impl Array {
                 Arc::new(StructArray::new(array.fields.clone(), members, nulls))
             }
             Self::List(list) => {
-                let mut offsets = vec![0];
-                offsets.append(&mut list.ends);
-                let nulls = mem::replace(&mut list.nulls, NullBufferBuilder::new(0)).finish();
+                let (offsets, nulls) = list.ends.finish();
+                let items = list.items.finish();
                 Arc::new(ListArray::new(
                     Arc::clone(&list.field),
-                    OffsetBuffer::new(offsets.into()),
-                    list.items.finish(),
+                    offsets,
+                    items,
                     nulls,
                 ))
             }
@@ -252,12 +278,61 @@ impl Array {
     }
 }
 
-impl Lists {
-    /// Ends a list. `None`: there are more than 2^31 elements.
-    fn close(&mut self) -> Option<()> {
-        self.ends.push(i32::try_from(self.items.len()).ok()?);
+impl Texts {
+    /// `None`: all of them have more than 2^31 bytes.
+    fn append(&mut self, text: &[u8]) -> Option<()> {
+        self.bytes.extend_from_slice(text);
+        self.ends.push(self.bytes.len())
+    }
+
+    fn finish(&mut self) -> StringArray {
+        // The next will be about as long: what grows bit by bit is copied again and again.
+        let next = Vec::with_capacity(self.bytes.len() + self.bytes.len() / 16);
+        let bytes = mem::replace(&mut self.bytes, next);
+        let (offsets, nulls) = self.ends.finish();
+        // All are checked at once, as UTF-8.
+        StringArray::new(offsets, bytes.into(), nulls)
+    }
+}
+
+impl Ends {
+    fn expecting(len: usize) -> Self {
+        let mut offsets = Vec::with_capacity(1 + len + len / 16);
+        offsets.push(0);
+        Self {
+            offsets,
+            nulls: NullBufferBuilder::new(len),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// `None`: it is beyond 2^31.
+    #[inline]
+    fn push(&mut self, end: usize) -> Option<()> {
+        self.offsets.push(i32::try_from(end).ok()?);
         self.nulls.append_non_null();
         Some(())
+    }
+
+    fn append_nulls(&mut self, n: usize) {
+        let end = self.offsets[self.len()];
+        self.offsets.resize(self.offsets.len() + n, end);
+        self.nulls.append_n_nulls(n);
+    }
+
+    fn finish(&mut self) -> (OffsetBuffer<i32>, Option<NullBuffer>) {
+        let next = Self::expecting(self.len());
+        let Self { offsets, mut nulls } = mem::replace(self, next);
+        (OffsetBuffer::new(offsets.into()), nulls.finish())
+    }
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self::expecting(0)
     }
 }
 
