@@ -63,6 +63,10 @@ impl Recent {
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.clear();
         }
+        // All at once: a table that grows is copied again and again.
+        if self.young.capacity() == 0 {
+            self.young.reserve(Self::GENERATION);
+        }
         self.young.insert(key, content);
         is_new
     }

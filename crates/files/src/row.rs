@@ -3,7 +3,7 @@
 use crate::column::{Column, Kind};
 use crate::format::{Compression, Format};
 use tap_sentry_json::{Document, Value};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 
 /// When Sentry was asked for the row.
 pub const EXTRACTED_AT: &str = "_sdc_extracted_at";
@@ -29,16 +29,24 @@ impl Row<'_> {
         self.document.text(self.record)
     }
 
-    /// The identity of its stream and key.
+    /// The identity of its stream and key. A part that it lacks is as one that is null.
     pub(crate) fn key(&self, layout: &Layout) -> u128 {
-        let mut digest = Xxh3::new();
-        digest.update(layout.stream.as_bytes());
-        for key in &layout.keys {
-            digest.update(b",");
-            let value = self.document.lookup(self.record, &[key]);
-            digest.update(value.map_or(b"null", |value| self.document.text(value)));
+        let mut identity = xxh3_128(layout.stream.as_bytes());
+        let mut missing = layout.keys.len();
+        for (name, value) in self.document.members(self.record) {
+            let part = layout.keys.iter().position(|key| key.as_bytes() == name);
+            let Some(part) = part else { continue };
+            if self.document.byte(value) != b'n' {
+                let text = self.document.text(value);
+                // The sum does not depend on the order in which the parts come.
+                identity = identity.wrapping_add(xxh3_128_with_seed(text, part as u64));
+            }
+            missing -= 1;
+            if missing == 0 {
+                break;
+            }
         }
-        digest.digest128()
+        identity
     }
 }
 
@@ -67,4 +75,45 @@ pub(crate) struct Layout {
     pub is_versioned: bool,
     pub format: Format,
     pub compression: Compression,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(stream: &str, record: &str) -> u128 {
+        let document = Document::parse(record.as_bytes(), 1).expect("JSON");
+        let row = Row {
+            document: &document,
+            record: document.root(),
+            extracted_at: "",
+            table_version: None,
+        };
+        row.key(&Layout {
+            stream: stream.to_owned(),
+            keys: vec!["a".to_owned(), "b".to_owned()],
+            columns: Vec::new(),
+            is_versioned: false,
+            format: Format::Jsonl,
+            compression: Compression::None,
+        })
+    }
+
+    #[test]
+    fn a_key_is_of_its_stream_and_all_its_parts_and_of_nothing_else() {
+        let own = key("s", r#"{"x":0,"a":"1","b":"2"}"#);
+        assert_eq!(own, key("s", r#"{"b":"2","a":"1","x":1}"#));
+        for other in [
+            r#"{"a":"2","b":"1"}"#,
+            r#"{"a":"1","b":"3"}"#,
+            r#"{"a":"1","b":2}"#,
+            r#"{"a":"1"}"#,
+            "{}",
+        ] {
+            assert_ne!(own, key("s", other), "{other}");
+        }
+        assert_ne!(own, key("t", r#"{"a":"1","b":"2"}"#));
+        let null = r#"{"a":"1","b":null}"#;
+        assert_eq!(key("s", null), key("s", r#"{"a":"1"}"#));
+    }
 }
