@@ -41,8 +41,8 @@ impl Written {
     const GENERATION: usize = 50_000;
 
     /// Whether the record is new, or differs from the one written before and is no older: answers overtake one another.
-    fn admits(&mut self, key: u128, content: Content, sent: Instant) -> bool {
-        let sent = self.nanoseconds(sent);
+    /// `sent` is as [`Self::nanoseconds`] has it.
+    fn admits(&mut self, key: u128, content: Content, sent: i64) -> bool {
         let known = self.young.get(&key).or_else(|| self.old.get(&key));
         let content = match (content, known) {
             (Content::Digest(content), Some(known))
@@ -66,6 +66,7 @@ impl Written {
         true
     }
 
+    /// Nanoseconds since the first was asked for.
     fn nanoseconds(&mut self, sent: Instant) -> i64 {
         let first = *self.first.get_or_insert(sent);
         let since = |from: Instant, to: Instant| {
@@ -204,8 +205,9 @@ impl<O: Output> Writer<O> {
 
     fn records(&mut self, batch: &Batch) -> Result<(), O::Error> {
         let (mut records, mut counted, mut from, mut start) = (0, 0, 0, 0);
+        let sent = self.written.nanoseconds(batch.sent);
         for row in &batch.rows {
-            if self.written.admits(row.key, row.content, batch.sent) {
+            if self.written.admits(row.key, row.content, sent) {
                 records += u64::from(row.records);
                 counted += u64::from(row.counted);
             } else {
@@ -582,8 +584,7 @@ mod tests {
     #[test]
     fn what_is_written_once_shares_an_entry_with_what_is_cut_from_it() {
         let mut written = Written::default();
-        let now = Instant::now();
-        let mut admits = |key, bit| written.admits(key, Content::Once(bit), now);
+        let mut admits = |key, bit| written.admits(key, Content::Once(bit), 0);
         assert!(admits(7, 1) && admits(7, 2) && admits(7, 4) && admits(8, 2));
         assert!(!admits(7, 2) && !admits(7, 1) && admits(8, 1) && !admits(8, 2));
         // Others of the row are forgotten together with it, and not before.
