@@ -11,11 +11,8 @@
 //! | array with `items` | list | list |
 //! | anything else | UTF-8, JSON | JSON |
 
-use arrow_schema::extension::Json;
-use arrow_schema::{DataType, Field, TimeUnit};
 use serde_json::Value;
 use std::fmt;
-use std::sync::Arc;
 
 /// The type of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,10 +53,6 @@ impl Column {
             .map(|(name, schema)| Self::new(name, Kind::of(schema)))
             .collect()
     }
-
-    pub(crate) fn field(&self) -> Field {
-        self.kind.field(&self.name)
-    }
 }
 
 /// Whether it is an object of which no member is selected, or a list of those. That is no column: as JSON it would change its
@@ -98,26 +91,6 @@ impl Kind {
                 None => Self::Json,
             },
             _ => Self::Json,
-        }
-    }
-
-    pub(crate) fn field(&self, name: &str) -> Field {
-        let field = Field::new(name, self.data_type(), true);
-        match self {
-            Self::Json => field.with_extension_type(Json::default()),
-            _ => field,
-        }
-    }
-
-    fn data_type(&self) -> DataType {
-        match self {
-            Self::Text | Self::Json => DataType::Utf8,
-            Self::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-            Self::Integer => DataType::Int64,
-            Self::Number => DataType::Float64,
-            Self::Boolean => DataType::Boolean,
-            Self::Struct(members) => DataType::Struct(members.iter().map(Column::field).collect()),
-            Self::List(items) => DataType::List(Arc::new(items.field("element"))),
         }
     }
 }

@@ -23,11 +23,16 @@ pub enum Error {
         column: String,
         value: String,
     },
+    #[cfg(feature = "parquet")]
     #[error("{}: {source}", path.display())]
     Parquet {
         path: PathBuf,
         source: parquet::errors::ParquetError,
     },
+    #[error(
+        "{}: this program is built without Parquet (cargo's feature `parquet`); add `--output-format jsonl`, and choose another folder where there are files", .0.display()
+    )]
+    NotBuilt(PathBuf),
 }
 
 /// A column that cannot be read together with the files that there are.
@@ -48,7 +53,11 @@ impl Error {
     pub fn is_of_setup(&self) -> bool {
         matches!(
             self,
-            Self::InUse(_) | Self::Unusable { .. } | Self::OtherFormat { .. } | Self::OtherType(_)
+            Self::InUse(_)
+                | Self::Unusable { .. }
+                | Self::OtherFormat { .. }
+                | Self::OtherType(_)
+                | Self::NotBuilt(_)
         )
     }
 }
@@ -61,15 +70,6 @@ pub(crate) trait At<T> {
 impl<T> At<T> for io::Result<T> {
     fn at(self, path: &Path) -> Result<T, Error> {
         self.map_err(|source| Error::Io {
-            path: path.to_owned(),
-            source,
-        })
-    }
-}
-
-impl<T> At<T> for parquet::errors::Result<T> {
-    fn at(self, path: &Path) -> Result<T, Error> {
-        self.map_err(|source| Error::Parquet {
             path: path.to_owned(),
             source,
         })

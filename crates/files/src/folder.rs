@@ -117,6 +117,9 @@ impl Folder {
                 })?
             }
         };
+        if !manifest.format.is_built() {
+            return Err(Error::NotBuilt(path.to_owned()));
+        }
         let mut folder = Self {
             path: path.to_owned(),
             manifest,

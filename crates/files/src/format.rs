@@ -24,6 +24,11 @@ pub enum Compression {
 }
 
 impl Format {
+    /// Whether the program can write and read it: Parquet is a feature of the build.
+    pub fn is_built(self) -> bool {
+        self != Self::Parquet || cfg!(feature = "parquet")
+    }
+
     /// What the names of its files end in, whatever their compression.
     pub(crate) fn endings(self) -> &'static [&'static str] {
         match self {

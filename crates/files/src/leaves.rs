@@ -1,10 +1,9 @@
 //! Which columns each file of a stream has: files from before a column came lack it.
 
-use crate::error::{At, Error};
+use crate::error::Error;
 use crate::folder::RowFile;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use crate::parquet;
 use std::collections::BTreeSet;
-use std::fs::File;
 
 /// The columns of each file, members of structs among them.
 #[derive(Debug, Default)]
@@ -13,12 +12,7 @@ pub struct Leaves(Vec<BTreeSet<String>>);
 impl Leaves {
     /// Reads the columns of these files of Parquet.
     pub fn of(files: &[RowFile]) -> Result<Self, Error> {
-        let leaves = |RowFile { path, .. }: &RowFile| {
-            let file = File::open(path).at(path)?;
-            let reader = ParquetRecordBatchReaderBuilder::try_new(file).at(path)?;
-            let columns = reader.parquet_schema().columns().iter();
-            Ok(columns.map(|column| column.path().string()).collect())
-        };
+        let leaves = |file: &RowFile| parquet::leaves(&file.path);
         files.iter().map(leaves).collect::<Result<_, _>>().map(Self)
     }
 

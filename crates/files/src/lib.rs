@@ -18,8 +18,7 @@
 //! | `atomic` | files that are replaced whole |
 //! | `attachments` | [`Attachments`]: bodies that belong to rows |
 //! | `column` | [`Column`]: the type of a column, from the JSON Schema |
-//! | `arrays` | rows as Arrow's arrays |
-//! | `parquet`, `jsonl` | the two formats, written and read |
+//! | `parquet`, `jsonl` | the two formats, written and read; without the feature `parquet` the former is `without_parquet` |
 //! | `recent` | the last rows, which incremental streams read again |
 //! | `row` | [`Row`], and what is added to it |
 //! | `rows` | the file that rows are written to, whichever its format |
@@ -37,7 +36,6 @@
 //! - Every row has a `_sdc_sequence` that no other row of the folder has, and that is greater than those of all rows before.
 //! - One process writes at a time; a lock that a dead process held is free.
 
-mod arrays;
 mod atomic;
 mod attachments;
 mod column;
@@ -48,6 +46,10 @@ mod format;
 mod jsonl;
 mod leaves;
 mod manifest;
+#[cfg(feature = "parquet")]
+mod parquet;
+#[cfg(not(feature = "parquet"))]
+#[path = "without_parquet.rs"]
 mod parquet;
 mod recent;
 mod row;

@@ -71,6 +71,10 @@ pub(crate) struct Layout {
     pub stream: String,
     pub keys: Vec<String>,
     /// The record's own columns.
+    #[cfg_attr(
+        not(feature = "parquet"),
+        expect(dead_code, reason = "JSON has no columns")
+    )]
     pub columns: Vec<Column>,
     pub is_versioned: bool,
     pub format: Format,

@@ -1,11 +1,11 @@
 //! Some rows of a file that is read, whichever its format.
 
-use super::batches::{self, BatchCopy};
 use super::lines::{self, LineCopy};
 use crate::error::Error;
 use crate::format::Format;
+use crate::parquet::RecordBatch;
+use crate::parquet::batches::{self, BatchCopy};
 use crate::row::Layout;
-use arrow_array::RecordBatch;
 use std::path::Path;
 
 /// What compaction has to know of a row.
@@ -18,6 +18,7 @@ pub struct Mark {
 
 /// Some rows.
 pub enum Chunk {
+    #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "there is none"))]
     Batch(RecordBatch),
     Lines(Vec<Vec<u8>>),
 }

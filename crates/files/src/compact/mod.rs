@@ -4,8 +4,7 @@
 //! them; so are files that lack columns of later ones. New files have their names before old ones are removed: a reader between the two finds rows twice, of which the
 //! views show one, and so does what goes on after a kill.
 
-mod batches;
-mod chunk;
+pub(crate) mod chunk;
 mod lines;
 
 use crate::atomic::{self, Temporary};

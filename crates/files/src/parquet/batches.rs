@@ -1,9 +1,9 @@
 //! Parquet, as compaction reads and writes it.
 
-use super::chunk::{Chunk, Mark};
+use super::file::properties;
 use crate::column::Column;
+use crate::compact::chunk::{Chunk, Mark};
 use crate::error::{At, Error};
-use crate::parquet::properties;
 use crate::row::{Layout, SEQUENCE, TABLE_VERSION, added_columns};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};

@@ -1,6 +1,6 @@
-//! Files of Parquet.
+//! A file that a run writes.
 
-use crate::arrays::Structs;
+use super::arrays::Structs;
 use crate::column::{Column, Kind};
 use crate::error::{At, Error};
 use crate::row::{Layout, Row, SEQUENCE, added_columns};
