@@ -81,13 +81,34 @@ struct Candidate<T> {
     item: T,
 }
 
+/// Spans and their parents. Few traces have doubles to choose from, and only then they are looked up.
+#[derive(Debug, Default)]
+struct Parents {
+    /// As they came, since they were last looked up.
+    told: Vec<(SpanId, SpanId)>,
+    known: HashMap<SpanId, SpanId>,
+    /// How many were told, some of them twice.
+    count: usize,
+}
+
+impl Parents {
+    fn tell(&mut self, span: SpanId, parent: SpanId) {
+        self.told.push((span, parent));
+        self.count += 1;
+    }
+
+    fn known(&mut self) -> &HashMap<SpanId, SpanId> {
+        self.known.extend(self.told.drain(..));
+        &self.known
+    }
+}
+
 #[derive(Debug)]
 struct Trace<T> {
     /// Tells it from an earlier one with the same id.
     number: u64,
     has_root: bool,
-    /// Spans and their parents, as they came: few traces have doubles to choose from, for which they are looked up.
-    parents: Vec<(SpanId, SpanId)>,
+    parents: Parents,
     waiting: HashMap<What, Vec<Candidate<T>>>,
 }
 
@@ -162,7 +183,7 @@ impl<T> Same<T> {
         let trace = self.traces.entry(place.trace).or_insert_with(|| Trace {
             number,
             has_root: false,
-            parents: Vec::new(),
+            parents: Parents::default(),
             waiting: HashMap::new(),
         });
         if trace.number == number {
@@ -171,7 +192,7 @@ impl<T> Same<T> {
         }
         match place.parent {
             Some(parent) => {
-                trace.parents.push((place.span, parent));
+                trace.parents.tell(place.span, parent);
                 self.spans += 1;
             }
             None => trace.has_root = true,
@@ -292,7 +313,7 @@ impl<T> Same<T> {
         if found.is_some_and(|found| found.number == number) {
             self.settle_all(trace);
             if let Some(gone) = self.traces.remove(&trace) {
-                self.spans -= gone.parents.len();
+                self.spans -= gone.parents.count;
             }
         }
     }
@@ -318,7 +339,7 @@ impl<T> Same<T> {
         self.waiting -= same.len();
         self.bytes -= same.iter().map(|one| one.bytes).sum::<usize>();
         self.repeated += same.len() as u64 - 1;
-        if let Some(item) = innermost(same, &found.parents) {
+        if let Some(item) = innermost(same, &mut found.parents) {
             self.early.push(item);
         }
         self.sent((trace, what));
@@ -339,11 +360,11 @@ impl<T> Same<T> {
 
 /// The one of a span that none of the others is known to be below. Of several the one that was recorded first: an
 /// exception passes the inner spans first. Clocks may be too coarse to tell; then the span that began last.
-fn innermost<T>(mut same: Vec<Candidate<T>>, parents: &[(SpanId, SpanId)]) -> Option<T> {
+fn innermost<T>(mut same: Vec<Candidate<T>>, parents: &mut Parents) -> Option<T> {
     if same.len() < 2 {
         return same.pop().map(|one| one.item);
     }
-    let parents: HashMap<SpanId, SpanId> = parents.iter().copied().collect();
+    let parents = parents.known();
     let mut above = HashSet::new();
     for one in &same {
         let mut outer = one.parent;
