@@ -65,16 +65,16 @@ struct Config {
     /// Send ACTIVATE_VERSION for each full-table stream, so that targets which support it remove rows that no longer exist.
     #[schemars(title = "Activate versions")]
     emit_activate_version_messages: bool,
-    /// Fields to mask before anything is written: `stream.path.to.field`, `*` for any stream or key.
+    /// Fields to mask before anything is written: `stream.path.to.field`, `*` for any stream or key. Needs `mask_salt`, or `mask_mode` `null`.
     #[schemars(title = "Masked fields", with = "Option<Vec<String>>")]
     mask_fields: Option<Value>,
-    /// Mask personal data in all streams: e-mail and IP addresses, user names, avatars, request headers and cookies.
+    /// Mask personal data in all streams: e-mail and IP addresses, user names, avatars, request headers and cookies. Needs `mask_salt`, or `mask_mode` `null`.
     #[schemars(title = "Mask personal data")]
     mask_personal_data: bool,
     /// How masked values are written: `hash` (text as salted SHA-256, anything else as null) or `null`.
     #[schemars(title = "Mask mode")]
     mask_mode: String,
-    /// Salt of the hashes. If it changes, hashes no longer match those of earlier loads.
+    /// Salt of the hashes; required where something is masked, unless `mask_mode` is `null`. If it changes, hashes no longer match those of earlier loads.
     #[schemars(title = "Mask salt", extend("writeOnly" = true, "secret" = true))]
     mask_salt: Option<String>,
     /// Write secrets that Sentry sends, such as those of client keys and service hooks; otherwise they are null.
