@@ -49,7 +49,7 @@ pub struct OutputArgs {
     /// Format of the files; that of the folder, or parquet where it is new
     #[arg(long, value_name = "FORMAT", value_enum, requires = "output")]
     pub output_format: Option<OutputFormat>,
-    /// Compression of JSON lines, none by default
+    /// Compression of JSON lines; that of the folder, or none where it is new
     #[arg(long, value_name = "METHOD", value_enum, requires = "output")]
     pub output_compression: Option<OutputCompression>,
     /// Ignore the folder's state and read everything anew; what that replaces is removed when all of it has come
@@ -79,12 +79,13 @@ impl OutputArgs {
         })
     }
 
-    pub fn compression(&self) -> Compression {
-        match self.output_compression {
-            None | Some(OutputCompression::None) => Compression::None,
-            Some(OutputCompression::Zstd) => Compression::Zstd,
-            Some(OutputCompression::Gzip) => Compression::Gzip,
-        }
+    /// How they are to be compressed, where that is said.
+    pub fn compression(&self) -> Option<Compression> {
+        self.output_compression.map(|method| match method {
+            OutputCompression::None => Compression::None,
+            OutputCompression::Zstd => Compression::Zstd,
+            OutputCompression::Gzip => Compression::Gzip,
+        })
     }
 }
 

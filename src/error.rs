@@ -37,12 +37,14 @@ pub enum Error {
     Incomplete { gaps: usize, first: String },
     #[error("incomplete: {rows} {} skipped and cannot be read by a later run either: {first}", if *rows == 1 { "row was" } else { "rows were" })]
     Skipped { rows: usize, first: String },
-    #[error("stopped by {signal}; the state covers everything that was written")]
+    #[error(
+        "stopped by {signal}; what was written and is not covered by the state yet is read again by the next run"
+    )]
     Interrupted { signal: &'static str },
     #[error("cannot write to stdout: {0}")]
     Stdout(std::io::Error),
     #[error(
-        "cannot write to the folder of --output: {0}; rows and state from before are as they were"
+        "cannot write to the folder of --output, or read what is in it: {0}; rows and state from before are as they were"
     )]
     Output(tap_sentry_files::Error),
     #[error(transparent)]

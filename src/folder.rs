@@ -8,7 +8,10 @@ use crate::singer::catalog::Selection;
 use crate::singer::files::Files;
 use crate::singer::message::StreamHeader;
 use std::time::Duration;
-use tap_sentry_files::{self as files, Begin, Compression, Folder, Format, Stream, Writer};
+use tap_sentry_files::{self as files, Begin, Compression, Folder, Format, Source, Stream, Writer};
+
+/// The hosted service, and what the names of its regions end in.
+const HOSTED: &str = "sentry.io";
 
 /// Rows wait so long for their files' end, if there is progress to tell.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -21,20 +24,14 @@ pub fn open(args: &OutputArgs, settings: &mut Settings) -> Result<Option<Folder>
         }
         return Ok(None);
     };
-    let folder = Folder::open(path, args.format())?;
-    if folder.manifest.format == Format::Parquet {
-        if args.compression() != Compression::None {
-            return Err(Error::Setup(format!(
-                "--output-compression is for JSON lines, and {} holds Parquet, which compresses by itself",
-                path.display()
-            )));
-        }
-        if settings.style.keep_unknown_fields {
-            return Err(Error::Setup(
-                "keep_unknown_fields: files of Parquet have the columns of the schema only; turn it off, or write another folder with --output-format jsonl"
-                    .to_owned(),
-            ));
-        }
+    let mut folder = Folder::open(path, args.format())?;
+    folder.bind(source(settings))?;
+    compress(args, &mut folder)?;
+    if folder.manifest.format == Format::Parquet && settings.style.keep_unknown_fields {
+        return Err(Error::Setup(
+            "keep_unknown_fields: files of Parquet have the columns of the schema only; turn it off, or write another folder with --output-format jsonl"
+                .to_owned(),
+        ));
     }
     settings.attachments = settings.attachment_max_bytes.map(|_| folder.attachments());
     settings.style.version = Some(folder.next_table_version(settings.now));
@@ -44,6 +41,40 @@ pub fn open(args: &OutputArgs, settings: &mut Settings) -> Result<Option<Folder>
         path.display()
     );
     Ok(Some(folder))
+}
+
+/// Where the rows of a run come from. The regions of the hosted service have one space of slugs.
+fn source(settings: &Settings) -> Source {
+    let url = &settings.connection.base_url;
+    let host = url.host_str().unwrap_or_default();
+    let server = if host == HOSTED
+        || host
+            .strip_suffix(HOSTED)
+            .is_some_and(|region| region.ends_with('.'))
+    {
+        format!("https://{HOSTED}")
+    } else {
+        url.as_str().trim_end_matches('/').to_owned()
+    };
+    Source {
+        server,
+        organizations: settings.organizations.clone(),
+    }
+}
+
+/// New files are compressed as asked for, and later ones as these.
+fn compress(args: &OutputArgs, folder: &mut Folder) -> Result<(), Error> {
+    let Some(compression) = args.compression() else {
+        return Ok(());
+    };
+    if folder.manifest.format == Format::Parquet && compression != Compression::None {
+        return Err(Error::Setup(
+            "--output-compression is for JSON lines: Parquet compresses by itself; leave it out, or write another folder with --output-format jsonl"
+                .to_owned(),
+        ));
+    }
+    folder.manifest.compression = compression;
+    Ok(())
 }
 
 /// Files of the folder as the destination of a run of these streams.
@@ -73,7 +104,7 @@ pub fn destination(
     } else {
         Begin::GoOn
     };
-    let writer = Writer::begin(folder, &streams, cli.output.compression(), begin)?;
+    let writer = Writer::begin(folder, &streams, begin)?;
     Ok(Destination {
         output: Files::new(writer),
         // Whoever wants to see each step sees it in files too.
@@ -90,7 +121,8 @@ pub fn destination(
 pub fn compact(args: &OutputArgs) -> Result<(), Error> {
     let path = args.output.as_deref().expect("--compact requires --output");
     let mut folder = Folder::existing(path)?;
-    for stream in files::compact(&mut folder, args.compression())? {
+    compress(args, &mut folder)?;
+    for stream in files::compact(&mut folder)? {
         let (before, after, rows) = (stream.files_before, stream.files_after, stream.rows_removed);
         if (before, rows) == (after, 0) {
             log::debug!(target: "compact", "{}: nothing to do", stream.stream);

@@ -80,7 +80,7 @@ impl std::fmt::Display for Partition {
 
 /// A state file that cannot be believed is refused: starting over in silence would be worse.
 #[derive(Debug, thiserror::Error)]
-#[error("the state is not usable: {0}; fix it, or leave out --state to start at start_date")]
+#[error("the state is not usable: {0}")]
 pub struct StateError(String);
 
 /// Everything before `start` has been written for the partition.

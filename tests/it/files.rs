@@ -322,7 +322,9 @@ fn fewer_columns_and_then_all_again_are_read_together() {
         .retain(|name, _| ["id", "status", "organization_slug"].contains(&name.as_str()));
     let issue = sentry.issue("api issue 1");
     sentry.world().set_status(issue, Status::Resolved);
-    tap(&sentry, &folder).catalog(fewer).run().is_complete();
+    let run = tap(&sentry, &folder).catalog(fewer).run();
+    run.is_complete()
+        .tells("columns that the folder has are not selected");
     let row = &folder.last("issues")[&issue.to_string()];
     assert_eq!(row["status"], "resolved");
     assert_eq!(row["title"], Value::Null, "of all columns that a file has");
@@ -355,7 +357,7 @@ fn flattened_columns_are_columns_of_the_files() {
 
 #[rstest]
 #[case::of_another_format(&["--output-format", "jsonl"], 1, "holds parquet files; add `--output-format parquet`")]
-#[case::compression_of_parquet(&["--output-compression", "zstd"], 1, "holds Parquet")]
+#[case::compression_of_parquet(&["--output-compression", "zstd"], 1, "write another folder with --output-format jsonl")]
 fn a_folder_keeps_its_format(#[case] args: &[&str], #[case] code: i32, #[case] told: &str) {
     let sentry = Sentry::small();
     let folder = Folder::new();
@@ -371,31 +373,121 @@ fn a_folder_keeps_its_format(#[case] args: &[&str], #[case] code: i32, #[case] t
     assert_eq!(sentry.requests().len(), asked, "nothing was asked for");
 }
 
-#[test]
-fn the_format_of_a_folder_need_not_be_told_again() {
+#[rstest]
+#[case::plain(&[], "jsonl")]
+#[case::compressed(&["--output-compression", "zstd"], "jsonl.zst")]
+fn what_the_files_of_a_folder_are_need_not_be_told_again(
+    #[case] args: &[&str],
+    #[case] ending: &str,
+) {
     let sentry = Sentry::small();
     let folder = Folder::new();
-    tap(&sentry, &folder)
-        .arg("--output-format")
-        .arg("jsonl")
-        .run()
-        .is_complete();
+    let first = tap(&sentry, &folder).arg("--output-format").arg("jsonl");
+    let first = args.iter().fold(first, |tap, arg| tap.arg(arg)).run();
+    first.is_complete();
     let before = folder.files_of("issues");
     let issue = sentry.issue("api issue 1");
     sentry.world().set_status(issue, Status::Resolved);
     tap(&sentry, &folder).run().is_complete();
-    let files = folder.files_of("issues");
-    assert!(
-        files.len() > before.len()
-            && files
-                .iter()
-                .all(|file| file.split('.').next_back() == Some("jsonl")),
-        "{files:?}"
-    );
+    let of_that_ending = |files: &[String]| {
+        let ends = |file: &String| {
+            file.split_once('.')
+                .is_some_and(|(_, found)| found == ending)
+        };
+        assert!(files.iter().all(ends), "{files:?}");
+        files.len()
+    };
+    assert!(of_that_ending(&folder.files_of("issues")) > before.len());
     assert_eq!(
         folder.last("issues")[&issue.to_string()]["status"],
         "resolved"
     );
+    Tap::bare()
+        .output(&folder)
+        .arg("--compact")
+        .run()
+        .ends_with(0);
+    assert_eq!(of_that_ending(&folder.files_of("issues")), 1);
+}
+
+#[rstest]
+#[case::with_a_state("schema", "state.json")]
+#[case::with_schemas("state.json", "schema")]
+fn a_folder_without_its_manifest_is_left_alone(#[case] gone: &str, #[case] there: &str) {
+    let sentry = Sentry::small();
+    let folder = Folder::new();
+    tap(&sentry, &folder).run().is_complete();
+    fs::remove_file(folder.join("manifest.json")).unwrap();
+    fs::rename(folder.join(gone), folder.join("../gone")).unwrap();
+    let (before, asked) = (folder.files(), sentry.requests().len());
+    let told = format!("it has {there} and no manifest.json");
+    for format in ["parquet", "jsonl"] {
+        let run = tap(&sentry, &folder)
+            .arg("--output-format")
+            .arg(format)
+            .run();
+        run.ends_with(1).ends_telling(&told);
+    }
+    assert_eq!(folder.files(), before);
+    assert_eq!(sentry.requests().len(), asked, "nothing was asked for");
+}
+
+#[test]
+fn rows_of_a_folder_come_from_one_server_and_organization() {
+    let (sentry, other) = (Sentry::small(), Sentry::small());
+    let folder = Folder::new();
+    tap(&sentry, &folder).run().is_complete();
+    sentry.adds_an_organization("globex");
+    let (before, asked) = (folder.files(), sentry.requests().len());
+    for tap in [
+        tap(&other, &folder),
+        tap(&sentry, &folder).with("organization", "globex"),
+    ] {
+        tap.run()
+            .ends_with(1)
+            .ends_telling("holds rows of acme at http://127.0.0.1")
+            .ends_telling("choose another folder");
+    }
+    assert_eq!(folder.files(), before);
+    assert_eq!(
+        (sentry.requests().len(), other.requests().len()),
+        (asked, 0)
+    );
+    tap(&sentry, &folder)
+        .with("organization", json!(["globex", "acme"]))
+        .run()
+        .is_complete();
+    assert_eq!(
+        folder.json("manifest.json")["source"]["organizations"],
+        json!(["globex", "acme"])
+    );
+}
+
+#[test]
+fn a_state_that_is_not_there_does_not_begin_anew() {
+    let sentry = Sentry::small();
+    let folder = Folder::new();
+    tap(&sentry, &folder).run().is_complete();
+    let (state, asked) = (folder.text("state.json"), sentry.requests().len());
+    let run = tap(&sentry, &folder)
+        .arg("--state")
+        .arg("nowhere.json")
+        .run();
+    run.ends_with(1).ends_telling("there is no such state");
+    fs::write(folder.join("state.json"), "").unwrap();
+    tap(&sentry, &folder)
+        .run()
+        .ends_with(1)
+        .ends_telling("state.json is not valid JSON")
+        .ends_telling("the file is empty");
+    fs::write(folder.join("state.json"), "[1]").unwrap();
+    tap(&sentry, &folder)
+        .run()
+        .ends_with(1)
+        .ends_telling("restore it, or read everything anew with --full-refresh");
+    assert_eq!(sentry.requests().len(), asked, "nothing was asked for");
+    fs::write(folder.join("state.json"), state).unwrap();
+    tap(&sentry, &folder).run().is_complete();
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What can go wrong in a folder.
 
 use crate::format::Format;
+use crate::manifest::Source;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,8 @@ pub enum Error {
     Unusable { path: PathBuf, problem: String },
     #[error("{} holds {held} files; add `--output-format {held}`, or choose another folder", path.display())]
     OtherFormat { path: PathBuf, held: Format },
+    #[error(transparent)]
+    OtherSource(Box<OtherSource>),
     #[error(transparent)]
     OtherType(Box<OtherType>),
     #[error("{stream}: column `{column}` cannot hold {value}")]
@@ -33,6 +36,17 @@ pub enum Error {
         "{}: this program is built without Parquet (cargo's feature `parquet`); add `--output-format jsonl`, and choose another folder where there are files", .0.display()
     )]
     NotBuilt(PathBuf),
+}
+
+/// Rows that do not belong to those of the folder.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} holds rows of {held}, and this run reads {now}: choose another folder, or change `source` in its manifest.json if both are the same", path.display()
+)]
+pub struct OtherSource {
+    pub path: PathBuf,
+    pub held: Source,
+    pub now: Source,
 }
 
 /// A column that cannot be read together with the files that there are.
@@ -56,6 +70,7 @@ impl Error {
             Self::InUse(_)
                 | Self::Unusable { .. }
                 | Self::OtherFormat { .. }
+                | Self::OtherSource(_)
                 | Self::OtherType(_)
                 | Self::NotBuilt(_)
         )

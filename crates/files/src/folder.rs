@@ -2,9 +2,9 @@
 
 use crate::atomic::{self, UNDER_CONSTRUCTION};
 use crate::attachments::Attachments;
-use crate::error::{At, Error};
+use crate::error::{At, Error, OtherSource};
 use crate::format::Format;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Source};
 use chrono::{DateTime, Utc};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
@@ -108,6 +108,17 @@ impl Folder {
         }
         let manifest = match (fs::read(&manifest_path), format) {
             (Err(error), Some(format)) if error.kind() == ErrorKind::NotFound => {
+                // The manifest is written before all others: rows and a state without one would be taken for none.
+                for name in [STATE, SCHEMAS] {
+                    if path.join(name).exists() {
+                        return Err(Error::Unusable {
+                            path: path.to_owned(),
+                            problem: format!(
+                                "it has {name} and no {MANIFEST}; choose another folder, or restore that file"
+                            ),
+                        });
+                    }
+                }
                 Manifest::new(format)
             }
             (text, _) => {
@@ -128,6 +139,22 @@ impl Folder {
         folder.remove_unfinished()?;
         folder.remove_replaced()?;
         Ok(folder)
+    }
+
+    /// Says where the rows of a run come from.
+    ///
+    /// # Errors
+    /// When those that are there come from elsewhere.
+    pub fn bind(&mut self, source: Source) -> Result<(), Error> {
+        let held = self.manifest.source.replace(source.clone());
+        match held.filter(|held| !held.is_with(&source)) {
+            Some(held) => Err(Error::OtherSource(Box::new(OtherSource {
+                path: self.path.clone(),
+                held,
+                now: source,
+            }))),
+            None => Ok(()),
+        }
     }
 
     pub fn path(&self) -> &Path {

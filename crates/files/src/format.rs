@@ -15,12 +15,23 @@ pub enum Format {
 }
 
 /// How JSON lines are compressed. Parquet compresses its pages itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Compression {
     #[default]
     None,
     Zstd,
     Gzip,
+}
+
+impl Compression {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    pub(crate) fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 impl Format {

@@ -65,7 +65,7 @@ pub use compact::{Compacted, compact};
 pub use error::Error;
 pub use folder::Folder;
 pub use format::{Compression, Format};
-pub use manifest::Manifest;
+pub use manifest::{Manifest, Source};
 pub use row::Row;
 pub use stream::Stream;
 pub use writer::{Begin, Writer};

@@ -1,9 +1,10 @@
 //! What is known of a folder's streams: `manifest.json`. It has what the names of files do not tell, and what a run has to
 //! know of streams that it does not select.
 
-use crate::format::Format;
+use crate::format::{Compression, Format};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// What this program writes, and reads.
 const VERSION: u32 = 1;
@@ -16,11 +17,46 @@ pub struct Manifest {
     version: u32,
     /// All files of rows are of one format.
     pub format: Format,
+    /// Of new files of JSON lines, unless a run names another one.
+    #[serde(default, skip_serializing_if = "Compression::is_none")]
+    pub compression: Compression,
+    /// Where the rows come from; not known before the first run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
     /// The greatest `_sdc_sequence` ever given.
     #[serde(default)]
     pub sequence: i64,
     #[serde(default)]
     pub streams: BTreeMap<String, StreamEntry>,
+}
+
+/// Where rows come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The address of the server.
+    pub server: String,
+    /// Slugs; none where a run reads all organizations that its token sees.
+    pub organizations: Vec<String>,
+}
+
+impl Source {
+    /// Whether rows of both can be in one folder: those of another organization have keys of their own, but its lists would
+    /// be taken for news of the same.
+    pub(crate) fn is_with(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.organizations, &other.organizations);
+        let is_any = ours.is_empty() || theirs.is_empty();
+        self.server == other.server && (is_any || ours.iter().any(|slug| theirs.contains(slug)))
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.organizations.is_empty() {
+            write!(f, "{} at ", self.organizations.join(", "))?;
+        }
+        f.write_str(&self.server)
+    }
 }
 
 /// What is known of one stream.
@@ -50,6 +86,8 @@ impl Manifest {
         Self {
             version: VERSION,
             format,
+            compression: Compression::None,
+            source: None,
             sequence: 0,
             streams: BTreeMap::new(),
         }
@@ -63,7 +101,9 @@ impl Manifest {
     /// # Errors
     /// What is wrong with the text.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
-        let manifest: Self = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+        let manifest: Self = serde_json::from_slice(text).map_err(|problem| {
+            format!("it is no manifest of this program ({problem}): choose another folder, or restore it")
+        })?;
         if manifest.version == VERSION {
             Ok(manifest)
         } else {

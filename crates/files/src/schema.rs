@@ -49,6 +49,13 @@ pub fn keep_members(schema: &mut Value, before: &Value) {
     }
 }
 
+/// How many columns of before there are not in the schema.
+pub fn missing(schema: &Value, before: &Value) -> usize {
+    let (now, before) = (Column::all(schema), Column::all(before));
+    let is_there = |column: &&Column| now.iter().any(|other| other.name == column.name);
+    before.len() - before.iter().filter(is_there).count()
+}
+
 /// Whether there are new columns, at any depth.
 pub fn lacks_any(old: &[Column], new: &[Column]) -> bool {
     fn kind_lacks(old: &Kind, new: &Kind) -> bool {

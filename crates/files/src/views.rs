@@ -120,7 +120,7 @@ fn parquet(
 
 #[cfg(test)]
 mod tests {
-    use crate::{Begin, Compression, Folder, Format, Row, Stream, Writer, compact};
+    use crate::{Begin, Folder, Format, Row, Stream, Writer, compact};
     use serde_json::{Value, json};
     use std::fs;
     use std::path::Path;
@@ -134,8 +134,7 @@ mod tests {
             table_version: None,
         };
         let folder = Folder::open(path, Some(Format::Parquet)).expect("a folder");
-        let mut writer =
-            Writer::begin(folder, &[stream], Compression::None, Begin::GoOn).expect("a run begins");
+        let mut writer = Writer::begin(folder, &[stream], Begin::GoOn).expect("a run begins");
         let document = Document::parse(record.as_bytes(), 4).expect("JSON");
         let row = Row {
             document: &document,
@@ -167,7 +166,7 @@ mod tests {
             "it has the columns of all before"
         );
         let mut held = Folder::existing(path).expect("a folder");
-        compact(&mut held, Compression::None).expect("compaction");
+        compact(&mut held).expect("compaction");
         assert!(views().contains("read_parquet('s/*.parquet', union_by_name = true)\nQUALIFY"));
     }
 }

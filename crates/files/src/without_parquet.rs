@@ -36,7 +36,7 @@ fn not_built(path: &Path) -> Error {
 
 pub mod batches {
     use super::{RecordBatch, not_built};
-    use crate::compact::chunk::{Chunk, Mark};
+    use crate::compact::mark::Mark;
     use crate::error::Error;
     use crate::row::Layout;
     use std::path::Path;
@@ -44,7 +44,7 @@ pub mod batches {
     pub fn read(
         path: &Path,
         _: Option<&Layout>,
-    ) -> Result<std::iter::Empty<Result<Chunk, Error>>, Error> {
+    ) -> Result<std::iter::Empty<Result<RecordBatch, Error>>, Error> {
         Err(not_built(path))
     }
 

@@ -3,10 +3,9 @@
 use crate::column::Column;
 use crate::error::Error;
 use crate::folder::{ATTACHMENTS, Folder, SCHEMAS};
-use crate::format::Compression;
 use crate::recent::Recent;
 use crate::row::{Layout, Row};
-use crate::schema::{keep_members, keeps_types, lacks_any, own_columns, with_added};
+use crate::schema::{keep_members, keeps_types, lacks_any, missing, own_columns, with_added};
 use crate::stream::{Stream, StreamFiles};
 use crate::views;
 use rustc_hash::FxHashMap;
@@ -47,12 +46,7 @@ impl Writer {
     ///
     /// # Errors
     /// When a column has another type than in the files that there are, or the folder cannot be written to.
-    pub fn begin(
-        mut folder: Folder,
-        streams: &[Stream],
-        compression: Compression,
-        begin: Begin,
-    ) -> Result<Self, Error> {
+    pub fn begin(mut folder: Folder, streams: &[Stream], begin: Begin) -> Result<Self, Error> {
         for stream in streams {
             if TAKEN.contains(&stream.name.as_str()) {
                 return Err(Error::Unusable {
@@ -69,6 +63,10 @@ impl Writer {
             let mut schema = with_added(stream);
             let before = folder.schema(&stream.name)?;
             if let Some(before) = &before {
+                let unselected = missing(&schema, before);
+                if unselected > 0 {
+                    log::info!(target: "files", "{}: {unselected} columns that the folder has are not selected: they are null in rows that come now", stream.name);
+                }
                 keep_members(&mut schema, before);
             }
             let is_empty = folder.files(&stream.name)?.is_empty();
@@ -94,7 +92,7 @@ impl Writer {
                     columns: own_columns(&schema),
                     is_versioned,
                     format: folder.manifest.format,
-                    compression,
+                    compression: folder.manifest.compression,
                 },
             ));
             schemas.push(schema);

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use tap_sentry_files::{Begin, Compression, Folder, Format, Row, Stream, Writer, compact};
+use tap_sentry_files::{Begin, Folder, Format, Row, Stream, Writer, compact};
 use tap_sentry_json::Document;
 
 const AT: &str = "2026-11-29T12:00:00.000001Z";
@@ -47,7 +47,7 @@ fn stream(schema: Value, table_version: Option<i64>) -> Stream {
 fn run(path: &Path, format: Format, stream: Stream, records: &[Value]) {
     let folder = Folder::open(path, Some(format)).unwrap();
     let version = stream.table_version;
-    let mut writer = Writer::begin(folder, &[stream], Compression::None, Begin::GoOn).unwrap();
+    let mut writer = Writer::begin(folder, &[stream], Begin::GoOn).unwrap();
     for record in records {
         append(&mut writer, record, version);
     }
@@ -61,7 +61,7 @@ fn run(path: &Path, format: Format, stream: Stream, records: &[Value]) {
 /// Begins a run of its own, in the format that the folder has.
 fn begin(path: &Path, stream: Stream, begin: Begin) -> Writer {
     let folder = Folder::open(path, None).unwrap();
-    Writer::begin(folder, &[stream], Compression::None, begin).unwrap()
+    Writer::begin(folder, &[stream], begin).unwrap()
 }
 
 fn append(writer: &mut Writer, record: &Value, table_version: Option<i64>) {
@@ -270,7 +270,7 @@ proptest! {
             };
             check()?;
             let mut opened = Folder::existing(folder.path()).unwrap();
-            compact(&mut opened, Compression::None).unwrap();
+            compact(&mut opened).unwrap();
             drop(opened);
             check()?;
             prop_assert_eq!(rows(folder.path()).len(), expected.len());
@@ -313,7 +313,7 @@ fn a_list_that_is_the_same_is_not_written_again_and_one_that_is_not_replaces_it(
     assert_eq!(files(folder.path()).len(), 2);
     let mut opened = Folder::existing(folder.path()).unwrap();
     assert_eq!(opened.manifest.streams["things"].table_version, Some(3));
-    let compacted = compact(&mut opened, Compression::None).unwrap();
+    let compacted = compact(&mut opened).unwrap();
     assert_eq!(
         (compacted[0].files_after, compacted[0].rows_removed),
         (1, 2)
@@ -386,7 +386,7 @@ fn a_stream_cannot_be_called_as_the_folders_of_other_things() {
             name: name.to_owned(),
             ..stream(schema(), None)
         };
-        let begun = Writer::begin(opened, &[stream], Compression::None, Begin::GoOn);
+        let begun = Writer::begin(opened, &[stream], Begin::GoOn);
         assert!(begun.is_err_and(|error| error.is_of_setup()));
     }
 }

@@ -1,6 +1,7 @@
 //! Some rows of a file that is read, whichever its format.
 
 use super::lines::{self, LineCopy};
+use super::mark::Mark;
 use crate::error::Error;
 use crate::format::Format;
 use crate::parquet::RecordBatch;
@@ -8,17 +9,8 @@ use crate::parquet::batches::{self, BatchCopy};
 use crate::row::Layout;
 use std::path::Path;
 
-/// What compaction has to know of a row.
-#[derive(Debug, Clone, Copy)]
-pub struct Mark {
-    pub key: u128,
-    pub sequence: i64,
-    pub table_version: Option<i64>,
-}
-
 /// Some rows.
 pub enum Chunk {
-    #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "there is none"))]
     Batch(RecordBatch),
     Lines(Vec<Vec<u8>>),
 }
@@ -29,17 +21,20 @@ pub struct Chunks(Box<dyn Iterator<Item = Result<Chunk, Error>>>);
 impl Chunks {
     /// Whole rows.
     pub fn whole(path: &Path, layout: &Layout) -> Result<Self, Error> {
-        Ok(Self(match layout.format {
-            Format::Parquet => Box::new(batches::read(path, None)?),
-            Format::Jsonl => Box::new(lines::read(path)?),
-        }))
+        Self::read(path, layout, None)
     }
 
     /// At least what [`Chunk::marks`] needs.
     pub fn keys(path: &Path, layout: &Layout) -> Result<Self, Error> {
+        Self::read(path, layout, Some(layout))
+    }
+
+    fn read(path: &Path, layout: &Layout, keys: Option<&Layout>) -> Result<Self, Error> {
         Ok(Self(match layout.format {
-            Format::Parquet => Box::new(batches::read(path, Some(layout))?),
-            Format::Jsonl => Box::new(lines::read(path)?),
+            Format::Parquet => {
+                Box::new(batches::read(path, keys)?.map(|batch| batch.map(Chunk::Batch)))
+            }
+            Format::Jsonl => Box::new(lines::read(path)?.map(|lines| lines.map(Chunk::Lines))),
         }))
     }
 }

@@ -1,6 +1,6 @@
 //! JSON lines, as compaction reads and writes them.
 
-use super::chunk::{Chunk, Mark};
+use super::mark::Mark;
 use crate::error::{At, Error};
 use crate::format::Compression;
 use crate::jsonl::{self, JsonlFile};
@@ -13,8 +13,10 @@ use tap_sentry_json::Document;
 /// Bytes of lines that are read at once.
 const CHUNK: usize = 1 << 20;
 
-/// The lines of a file.
-pub fn read(path: &Path) -> Result<impl Iterator<Item = Result<Chunk, Error>> + use<>, Error> {
+/// The lines of a file, some at a time.
+pub fn read(
+    path: &Path,
+) -> Result<impl Iterator<Item = Result<Vec<Vec<u8>>, Error>> + use<>, Error> {
     let mut reader = jsonl::read(path).at(path)?;
     let path = path.to_owned();
     Ok(std::iter::from_fn(move || {
@@ -29,7 +31,7 @@ pub fn read(path: &Path) -> Result<impl Iterator<Item = Result<Chunk, Error>> + 
             line.pop_if(|last| *last == b'\n');
             lines.push(line);
         }
-        (!lines.is_empty()).then_some(Ok(Chunk::Lines(lines)))
+        (!lines.is_empty()).then_some(Ok(lines))
     }))
 }
 

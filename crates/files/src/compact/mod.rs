@@ -4,13 +4,14 @@
 //! them; so are files that lack columns of later ones. New files have their names before old ones are removed: a reader between the two finds rows twice, of which the
 //! views show one, and so does what goes on after a kill.
 
-pub(crate) mod chunk;
+mod chunk;
 mod lines;
+pub(crate) mod mark;
 
 use crate::atomic::{self, Temporary};
 use crate::error::{At, Error};
 use crate::folder::{Folder, RowFile};
-use crate::format::{Compression, Format};
+use crate::format::Format;
 use crate::leaves::Leaves;
 use crate::row::Layout;
 use crate::schema::own_columns;
@@ -36,25 +37,21 @@ pub struct Compacted {
     pub rows_removed: u64,
 }
 
-/// Compacts the files of each stream; `compression` is that of new files of JSON lines.
+/// Compacts the files of each stream.
 ///
 /// # Errors
 /// When a file cannot be read or written. All rows are still there then.
-pub fn compact(folder: &mut Folder, compression: Compression) -> Result<Vec<Compacted>, Error> {
+pub fn compact(folder: &mut Folder) -> Result<Vec<Compacted>, Error> {
     let streams: Vec<_> = folder.manifest.streams.keys().cloned().collect();
     let mut all = Vec::new();
     for stream in streams {
-        all.push(compact_stream(folder, &stream, compression)?);
+        all.push(compact_stream(folder, &stream)?);
     }
     folder.write_views(&views::render(folder, &[])?)?;
     Ok(all)
 }
 
-fn compact_stream(
-    folder: &mut Folder,
-    stream: &str,
-    compression: Compression,
-) -> Result<Compacted, Error> {
+fn compact_stream(folder: &mut Folder, stream: &str) -> Result<Compacted, Error> {
     let files = folder.files(stream)?;
     let unchanged = Compacted {
         stream: stream.to_owned(),
@@ -75,7 +72,7 @@ fn compact_stream(
         columns: own_columns(&schema),
         is_versioned: entry.full_table,
         format: folder.manifest.format,
-        compression,
+        compression: folder.manifest.compression,
     };
     let mut kept = Kept::of(&files, &layout, entry.table_version)?;
     let mut old = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::file::properties;
 use crate::column::Column;
-use crate::compact::chunk::{Chunk, Mark};
+use crate::compact::mark::Mark;
 use crate::error::{At, Error};
 use crate::row::{Layout, SEQUENCE, TABLE_VERSION, added_columns};
 use arrow_array::cast::AsArray;
@@ -28,7 +28,7 @@ const ROWS: usize = 1024;
 pub fn read(
     path: &Path,
     keys: Option<&Layout>,
-) -> Result<impl Iterator<Item = Result<Chunk, Error>> + use<>, Error> {
+) -> Result<impl Iterator<Item = Result<RecordBatch, Error>> + use<>, Error> {
     let mut reader =
         ParquetRecordBatchReaderBuilder::try_new(File::open(path).at(path)?).at(path)?;
     if let Some(layout) = keys {
@@ -39,12 +39,7 @@ pub fn read(
     }
     let batches = reader.with_batch_size(ROWS).build().at(path)?;
     let path = path.to_owned();
-    Ok(batches.map(move |batch| {
-        batch
-            .map(Chunk::Batch)
-            .map_err(ParquetError::from)
-            .at(&path)
-    }))
+    Ok(batches.map(move |batch| batch.map_err(ParquetError::from).at(&path)))
 }
 
 pub fn marks(batch: &RecordBatch, layout: &Layout, path: &Path) -> Result<Vec<Mark>, Error> {
