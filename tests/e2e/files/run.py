@@ -306,6 +306,20 @@ def page(lab):
             (folder / f"page_{name}.py").write_text(readers.block(name))
             says(bash(f"python page_{name}.py", name))
         check(f"docs/files.md: {name}", run)
+    def version():
+        (folder / "page_version.py").write_text(readers.block("version") + '''
+import polars as pl
+print(pl.scan_parquet("sentry/projects/*.parquet").filter(pl.col("_sdc_table_version") == version).collect().height)
+''')
+        by_view = bash("cd sentry && duckdb -init views.sql -noheader -list -c 'select count(*) from projects'", "duckdb")
+        rows = int(bash("python page_version.py", "version"))
+        assert rows == int(by_view) > 0, f"{rows}, not {by_view}"
+    check("docs/files.md: a whole list by its version", version)
+    def kept():
+        # It can be run again.
+        for _ in range(2):
+            says(bash(readers.block("duckdb-kept"), "duckdb-kept"))
+    check("docs/files.md: a table that is kept", kept)
     def clickhouse():
         (folder / "page_clickhouse.py").write_text(f"from chdb.session import Session\ns = Session()\nfor q in {readers.block('clickhouse').split(';')!r}:\n    if q.strip(): print(s.query(q, 'TSV'))\n")
         says(bash("python page_clickhouse.py", "clickhouse"))
