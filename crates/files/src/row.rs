@@ -2,6 +2,7 @@
 
 use crate::column::{Column, Kind};
 use crate::format::{Compression, Format};
+use std::borrow::Cow;
 use tap_sentry_json::{Document, Value};
 use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 
@@ -34,7 +35,8 @@ impl Row<'_> {
         let mut identity = xxh3_128(layout.stream.as_bytes());
         let mut missing = layout.keys.len();
         for (name, value) in self.document.members(self.record) {
-            let part = layout.keys.iter().position(|key| key.as_bytes() == name);
+            let name = plain(name);
+            let part = layout.keys.iter().position(|key| key.as_bytes() == &*name);
             let Some(part) = part else { continue };
             if self.document.byte(value) != b'n' {
                 let text = self.document.text(value);
@@ -48,6 +50,15 @@ impl Row<'_> {
         }
         identity
     }
+}
+
+/// The key of a member without escapes: a field of a user's own may have quotes in its name.
+pub(crate) fn plain(key: &[u8]) -> Cow<'_, [u8]> {
+    if !key.contains(&b'\\') {
+        return Cow::Borrowed(key);
+    }
+    let name: Result<String, _> = serde_json::from_slice(&[b"\"", key, b"\""].concat());
+    name.map_or(Cow::Borrowed(key), |name| Cow::Owned(name.into_bytes()))
 }
 
 /// What is written beside the record's own columns.
@@ -107,6 +118,7 @@ mod tests {
     fn a_key_is_of_its_stream_and_all_its_parts_and_of_nothing_else() {
         let own = key("s", r#"{"x":0,"a":"1","b":"2"}"#);
         assert_eq!(own, key("s", r#"{"b":"2","a":"1","x":1}"#));
+        assert_eq!(own, key("s", r#"{"\u0061":"1","b":"2"}"#));
         for other in [
             r#"{"a":"2","b":"1"}"#,
             r#"{"a":"1","b":"3"}"#,

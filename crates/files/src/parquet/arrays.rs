@@ -1,6 +1,7 @@
 //! Rows, which are JSON, as Arrow's arrays: one pass over each row, by the types of the columns.
 
 use crate::column::{Column, Kind};
+use crate::row::plain;
 use arrow_array::builder::{
     ArrayBuilder, BooleanBuilder, Float64Builder, Int64Builder, TimestampMicrosecondBuilder,
 };
@@ -117,7 +118,7 @@ impl Structs {
                 let Some((key, value)) = members.next() else {
                     break;
                 };
-                let Some(i) = self.index.get(key) else {
+                let Some(i) = self.index.get(&*plain(key)) else {
                     continue;
                 };
                 self.next[last] = *i;
@@ -343,6 +344,21 @@ mod tests {
     use arrow_array::cast::AsArray;
     use arrow_array::types::Int64Type;
     use serde_json::json;
+
+    #[test]
+    fn names_with_quotes_and_keys_with_escapes_are_found() {
+        let schema = json!({"properties": {"a\"b": {"type": "integer"}, "c": {"type": "integer"}}});
+        let mut rows = Structs::new(&Column::all(&schema));
+        for row in [r#"{"a\"b":1,"c":2}"#, r#"{"a\u0022b":3,"\u0063":4}"#] {
+            let doc = Document::parse(row.as_bytes(), 4).expect("JSON");
+            rows.append(&doc, doc.root()).expect("it fits");
+        }
+        let found = rows.finish();
+        let found = found
+            .iter()
+            .map(|array| array.as_primitive::<Int64Type>().values().to_vec());
+        assert_eq!(found.collect::<Vec<_>>(), [[1, 3], [2, 4]]);
+    }
 
     #[test]
     fn what_a_row_lacks_is_null_in_it_and_in_no_other() {
