@@ -128,7 +128,7 @@ impl ParquetFile {
     }
 }
 
-/// Statistics on what one looks for, keys and times; dictionaries where values come again, which JSON does not.
+/// Statistics on what one looks for, keys and times; dictionaries where values come again, which JSON and times do not.
 pub fn properties(layout: &Layout) -> WriterProperties {
     let added = added_columns(layout.is_versioned);
     let level = ZstdLevel::try_new(LEVEL).expect("zstd has that level");
@@ -150,18 +150,18 @@ pub fn properties(layout: &Layout) -> WriterProperties {
         if column.name == SEQUENCE || layout.keys.contains(&column.name) {
             properties = properties.set_column_dictionary_enabled(path(), false);
         }
-        for path in json_paths(column, &mut vec![column.name.clone()]) {
+        for path in unlike(column, &mut vec![column.name.clone()]) {
             properties = properties.set_column_dictionary_enabled(path, false);
         }
     }
     properties.build()
 }
 
-/// The leaves that are JSON.
-fn json_paths(column: &Column, path: &mut Vec<String>) -> Vec<ColumnPath> {
+/// The leaves whose values seldom come again.
+fn unlike(column: &Column, path: &mut Vec<String>) -> Vec<ColumnPath> {
     fn below(kind: &Kind, path: &mut Vec<String>, found: &mut Vec<ColumnPath>) {
         match kind {
-            Kind::Json => found.push(ColumnPath::new(path.clone())),
+            Kind::Json | Kind::Instant => found.push(ColumnPath::new(path.clone())),
             Kind::Struct(members) => {
                 for member in members {
                     path.push(member.name.clone());
