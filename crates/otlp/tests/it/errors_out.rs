@@ -2,29 +2,10 @@
 
 use crate::dsl::bridge::Bridge;
 use crate::dsl::sentry::{dsn, sentry_as};
-use crate::dsl::spans::{body, of_resource, span, text};
-use opentelemetry_proto::tonic::trace::v1::Span;
-use opentelemetry_proto::tonic::trace::v1::span::Event;
+use crate::dsl::spans::{body, failed, of_resource, span};
 use rstest::rstest;
 use sentry_sandbox::Relay;
 use serde_json::json;
-
-const STACK: &str = "Traceback (most recent call last):\n  File \"/srv/shop/orders.py\", line 3, in order\n    fail()\nValueError: no such order\n";
-
-/// The span, with an exception recorded half a second after its start.
-fn failed(mut span: Span, message: &str) -> Span {
-    span.events.push(Event {
-        time_unix_nano: span.start_time_unix_nano + 500_000_000,
-        name: "exception".to_owned(),
-        attributes: vec![
-            text("exception.type", "ValueError"),
-            text("exception.message", message),
-            text("exception.stacktrace", STACK),
-        ],
-        ..Event::default()
-    });
-    span
-}
 
 #[rstest]
 #[case::beside_otlp(Relay::V26_7)]

@@ -2,10 +2,10 @@
 
 use crate::dsl::bridge::Bridge;
 use crate::dsl::sentry::sentry;
-use crate::dsl::spans::{body, of_resource, span};
+use crate::dsl::spans::{body, failed, of_resource, span};
 use sentry_sandbox::{ORGANIZATION, Sandbox, TOKEN};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn settings(sandbox: &Sandbox, more: &Value) -> Value {
     let mut settings = json!({
@@ -58,6 +58,32 @@ fn each_resource_finds_its_project() {
     bridge.delivered();
     let expected = [(first.clone(), 4), (second.clone(), 1)];
     assert_eq!(by_project(&sentry), BTreeMap::from(expected));
+}
+
+#[test]
+fn an_exception_is_an_error_in_each_project_that_it_passed() {
+    let sentry = sentry();
+    let slugs: Vec<String> = sentry
+        .world()
+        .projects
+        .iter()
+        .map(|project| project.slug.clone())
+        .collect();
+    let routing = json!({"default_project": &slugs[0]});
+    let bridge = Bridge::start(&settings(&sentry, &json!({"routing": routing})));
+    let of = |service: &str, span| of_resource(&[("service.name", service)], vec![span]);
+    bridge.take(&body(vec![
+        of(&slugs[0], failed(span(1, 2, 1), "no such order")),
+        of(&slugs[1], failed(span(1, 1, 0), "no such order")),
+    ]));
+    bridge.delivered();
+    let outcomes = sentry.outcomes();
+    let spans: BTreeSet<String> = outcomes
+        .of("event")
+        .map(|error| error.payload["contexts"]["trace"]["span_id"].to_string())
+        .collect();
+    let expected = ["02", "01"].map(|id| format!("\"{}\"", id.repeat(8)));
+    assert_eq!(spans, BTreeSet::from(expected));
 }
 
 #[test]

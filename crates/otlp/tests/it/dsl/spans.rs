@@ -4,8 +4,26 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::span::Event;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
+
+const STACK: &str = "Traceback (most recent call last):\n  File \"/srv/shop/orders.py\", line 3, in order\n    fail()\nValueError: no such order\n";
+
+/// The span, with an exception recorded half a second after its start.
+pub fn failed(mut span: Span, message: &str) -> Span {
+    span.events.push(Event {
+        time_unix_nano: span.start_time_unix_nano + 500_000_000,
+        name: "exception".to_owned(),
+        attributes: vec![
+            text("exception.type", "ValueError"),
+            text("exception.message", message),
+            text("exception.stacktrace", STACK),
+        ],
+        ..Event::default()
+    });
+    span
+}
 
 /// An attribute that is a text.
 pub fn text(key: &str, value: &str) -> KeyValue {
