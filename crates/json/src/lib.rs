@@ -31,8 +31,9 @@
 //! # Guarantees
 //!
 //! - A [`Document`] is one JSON value in UTF-8 and nothing else, as `serde_json` understands it,
-//!   unless it was made of lines that the caller knows to be such ([`Document::of_lines`]). Lone surrogates and numbers beyond a double's range are accepted too, because servers send
-//!   them; copying repairs them.
+//!   unless it was made of lines that the caller knows to be such ([`Document::of_lines`]). Lone
+//!   surrogates and numbers beyond a double's range are accepted too, because servers send them;
+//!   copying repairs them.
 //! - What is copied is one line of JSON that `serde_json` reads, at most [`MAX_DEPTH`] deep.
 //! - Nothing recurses, so no input can exhaust the stack, however deeply it is nested.
 //! - How a body is cut into chunks makes no difference.
