@@ -7,8 +7,11 @@ use crate::settings::Settings;
 use crate::singer::catalog::Selection;
 use crate::singer::files::Files;
 use crate::singer::message::StreamHeader;
+use crate::singer::state::{self, Bookmarks};
+use std::path::Path;
 use std::time::Duration;
 use tap_sentry_files::{self as files, Begin, Compression, Folder, Format, Source, Stream, Writer};
+use tap_sentry_settings::file;
 
 /// The hosted service, and what the names of its regions end in.
 const HOSTED: &str = "sentry.io";
@@ -43,23 +46,40 @@ pub fn open(args: &OutputArgs, settings: &mut Settings) -> Result<Option<Folder>
     Ok(Some(folder))
 }
 
-/// Where the rows of a run come from. The regions of the hosted service have one space of slugs.
+/// The state that a run goes on from. One that is missing or empty does not begin anew, as rows are there.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn state(path: &Path) -> Result<Bookmarks, String> {
+    if !path.exists() {
+        return Err("there is no such state".to_owned());
+    }
+    let text = file::read(path).map_err(|e| e.to_string())?;
+    if text.trim().is_empty() {
+        return Err("the state is empty".to_owned());
+    }
+    let value = state::read(path).map_err(|e| e.to_string())?;
+    Bookmarks::parse(value).map_err(|e| e.to_string())
+}
+
+/// Where the rows of a run come from.
 fn source(settings: &Settings) -> Source {
     let url = &settings.connection.base_url;
-    let host = url.host_str().unwrap_or_default();
-    let server = if host == HOSTED
-        || host
-            .strip_suffix(HOSTED)
-            .is_some_and(|region| region.ends_with('.'))
-    {
-        format!("https://{HOSTED}")
-    } else {
-        url.as_str().trim_end_matches('/').to_owned()
-    };
     Source {
-        server,
+        server: server(url.host_str().unwrap_or_default(), url.as_str()),
         organizations: settings.organizations.clone(),
     }
+}
+
+/// A server by its address. The regions of the hosted service have one space of slugs.
+fn server(host: &str, url: &str) -> String {
+    let region = host.strip_suffix(HOSTED);
+    if region.is_some_and(|region| region.is_empty() || region.ends_with('.')) {
+        return format!("https://{HOSTED}");
+    }
+    url.trim_end_matches('/')
+        .trim_end_matches("/api/0")
+        .to_owned()
 }
 
 /// New files are compressed as asked for, and later ones as these.
@@ -131,4 +151,32 @@ pub fn compact(args: &OutputArgs) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("sentry.io", "https://sentry.io/api/0/", "https://sentry.io")]
+    #[case("de.sentry.io", "https://de.sentry.io/", "https://sentry.io")]
+    #[case("notsentry.io", "https://notsentry.io/", "https://notsentry.io")]
+    #[case(
+        "sentry.io.evil",
+        "https://sentry.io.evil/api/0",
+        "https://sentry.io.evil"
+    )]
+    #[case(
+        "localhost",
+        "http://localhost:9000/sentry/api/0/",
+        "http://localhost:9000/sentry"
+    )]
+    fn a_server_is_known_by_its_address(
+        #[case] host: &str,
+        #[case] url: &str,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(server(host, url), expected);
+    }
 }

@@ -24,7 +24,6 @@ use crate::sync::counts::ErrorCounts;
 use crate::sync::failure::Stop;
 use crate::sync::organization::Sync;
 use crate::sync::plan::{self, Node};
-use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -99,21 +98,18 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     let kept = folder.as_ref().filter(|_| !cli.output.full_refresh);
     let kept = kept.and_then(Folder::state);
     let bookmarks = match (&cli.state, kept) {
-        (Some(path), _) if folder.is_some() && !path.exists() => {
-            let text = "there is no such state; leave out --state to go on from where the folder is, or read everything anew with --full-refresh";
-            return Err(in_file(path, text.to_owned()));
-        }
+        (Some(path), _) if folder.is_some() => folder::state(path).map_err(|problem| {
+            let text = "leave out --state to go on from where the folder is, or read everything anew with --full-refresh";
+            in_file(path, format!("{problem}; {text}"))
+        })?,
         (Some(path), _) => Bookmarks::parse(state::read(path)?).map_err(|e| {
             let text = format!("{e}; fix it, or leave out --state to start at start_date");
             in_file(path, text)
         })?,
-        (None, Some(path)) => {
-            let value: Value = file::read_json(&path)?;
-            Bookmarks::parse(value).map_err(|e| {
-                let text = format!("{e}; restore it, or read everything anew with --full-refresh");
-                in_file(&path, text)
-            })?
-        }
+        (None, Some(path)) => folder::state(&path).map_err(|problem| {
+            let text = "restore it, or read everything anew with --full-refresh";
+            in_file(&path, format!("{problem}; {text}"))
+        })?,
         (None, None) => Bookmarks::default(),
     };
     if selection.0.is_empty() {

@@ -50,7 +50,7 @@ impl Output for Files {
             .expect("memory can be written to");
         // What they are made of was checked when it came, or is ours.
         let doc = Document::of_lines(&self.lines, INDEXED_DEPTH)
-            .expect("lines of one answer have less than 2 GiB");
+            .map_err(|_| Error::TooLong(self.lines.len()))?;
         for line in doc.lines() {
             let (mut record, mut extracted_at, mut table_version) = (None, "", None);
             for (key, value) in doc.members(line) {

@@ -127,9 +127,19 @@ fn a_later_run_goes_on_from_the_state_and_writes_only_news() {
     let sentry = Sentry::small();
     let folder = Folder::new();
     let first = tap(&sentry, &folder).run();
-    first.is_complete().tells("rows go to parquet files below");
+    let rows: usize = STREAMS.iter().map(|stream| folder.rows(stream).len()).sum();
+    let files = folder.files().len();
+    first
+        .is_complete()
+        .tells("rows go to parquet files below")
+        .tells(&format!(
+            "new: {rows} rows in {files} files; 0 rows were there already"
+        ));
     let before = folder.files();
-    tap(&sentry, &folder).run().is_complete();
+    tap(&sentry, &folder)
+        .run()
+        .is_complete()
+        .tells("new: 0 rows in 0 files;");
     assert_eq!(folder.files(), before, "nothing is new");
 
     let (issue, other) = (sentry.issue("api issue 1"), sentry.issue("web issue 2"));
@@ -137,7 +147,10 @@ fn a_later_run_goes_on_from_the_state_and_writes_only_news() {
     let event = sentry
         .world()
         .add_event(other, sentry.end - TimeDelta::minutes(5));
-    tap(&sentry, &folder).run().is_complete();
+    tap(&sentry, &folder)
+        .run()
+        .is_complete()
+        .tells("new: 3 rows in 2 files;");
     let new: Vec<String> = folder.files().difference(&before).cloned().collect();
     let streams: BTreeSet<&str> = new
         .iter()
@@ -459,8 +472,31 @@ fn rows_of_a_folder_come_from_one_server_and_organization() {
         .is_complete();
     assert_eq!(
         folder.json("manifest.json")["source"]["organizations"],
-        json!(["globex", "acme"])
+        json!(["acme", "globex"])
     );
+}
+
+#[test]
+fn a_folder_is_not_bound_before_something_is_in_it() {
+    let sentry = Sentry::small();
+    let folder = Folder::new();
+    // Nothing listens there.
+    let run = tap(&sentry, &folder)
+        .with("base_url", "http://127.0.0.1:9")
+        .run();
+    run.ends_with(4);
+    tap(&sentry, &folder)
+        .with("organization", "mistyped")
+        .run()
+        .ends_with(1);
+    tap(&sentry, &folder).run().is_complete();
+    sentry.adds_an_organization("globex");
+    for organization in [json!(["globex", "acme"]), json!("globex"), json!("acme")] {
+        tap(&sentry, &folder)
+            .with("organization", organization)
+            .run()
+            .is_complete();
+    }
 }
 
 #[test]
@@ -474,17 +510,25 @@ fn a_state_that_is_not_there_does_not_begin_anew() {
         .arg("nowhere.json")
         .run();
     run.ends_with(1).ends_telling("there is no such state");
-    fs::write(folder.join("state.json"), "").unwrap();
-    tap(&sentry, &folder)
-        .run()
-        .ends_with(1)
-        .ends_telling("state.json is not valid JSON")
-        .ends_telling("the file is empty");
-    fs::write(folder.join("state.json"), "[1]").unwrap();
-    tap(&sentry, &folder)
-        .run()
-        .ends_with(1)
-        .ends_telling("restore it, or read everything anew with --full-refresh");
+    for (text, told) in [
+        ("", "is empty"),
+        ("{\"bookm", "not valid JSON"),
+        ("[1]", "not usable"),
+    ] {
+        fs::write(folder.join("state.json"), text).unwrap();
+        tap(&sentry, &folder)
+            .run()
+            .ends_with(1)
+            .ends_telling(told)
+            .ends_telling("restore it, or read everything anew with --full-refresh");
+        let run = tap(&sentry, &folder)
+            .arg("--state")
+            .arg(folder.join("state.json").to_str().unwrap());
+        run.run()
+            .ends_with(1)
+            .ends_telling(told)
+            .ends_telling("leave out --state to go on");
+    }
     assert_eq!(sentry.requests().len(), asked, "nothing was asked for");
     fs::write(folder.join("state.json"), state).unwrap();
     tap(&sentry, &folder).run().is_complete();

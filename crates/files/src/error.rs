@@ -20,6 +20,8 @@ pub enum Error {
     OtherSource(Box<OtherSource>),
     #[error(transparent)]
     OtherType(Box<OtherType>),
+    #[error("an answer makes {0} bytes of rows; only 2 GiB can be written at once")]
+    TooLong(usize),
     #[error("{stream}: column `{column}` cannot hold {value}")]
     Value {
         stream: String,

@@ -91,6 +91,19 @@ impl Folder {
     /// `format` is that of a new folder.
     fn held(path: &Path, format: Option<Format>) -> Result<Self, Error> {
         let manifest_path = path.join(MANIFEST);
+        if !manifest_path.exists() {
+            // The manifest is written before all others: rows and a state without one would be taken for none.
+            for name in [STATE, SCHEMAS] {
+                if path.join(name).exists() {
+                    return Err(Error::Unusable {
+                        path: path.to_owned(),
+                        problem: format!(
+                            "it has {name} and no {MANIFEST}; choose another folder, or restore that file"
+                        ),
+                    });
+                }
+            }
+        }
         if format.is_none() && !manifest_path.exists() {
             return Err(Error::Unusable {
                 path: path.to_owned(),
@@ -108,17 +121,6 @@ impl Folder {
         }
         let manifest = match (fs::read(&manifest_path), format) {
             (Err(error), Some(format)) if error.kind() == ErrorKind::NotFound => {
-                // The manifest is written before all others: rows and a state without one would be taken for none.
-                for name in [STATE, SCHEMAS] {
-                    if path.join(name).exists() {
-                        return Err(Error::Unusable {
-                            path: path.to_owned(),
-                            problem: format!(
-                                "it has {name} and no {MANIFEST}; choose another folder, or restore that file"
-                            ),
-                        });
-                    }
-                }
                 Manifest::new(format)
             }
             (text, _) => {
@@ -146,15 +148,44 @@ impl Folder {
     /// # Errors
     /// When those that are there come from elsewhere.
     pub fn bind(&mut self, source: Source) -> Result<(), Error> {
-        let held = self.manifest.source.replace(source.clone());
-        match held.filter(|held| !held.is_with(&source)) {
-            Some(held) => Err(Error::OtherSource(Box::new(OtherSource {
+        // A first run that read nothing may have been of a mistyped address.
+        let held = match self.manifest.source.take() {
+            Some(held) if self.holds_something()? => held,
+            _ => {
+                self.manifest.source = Some(source);
+                return Ok(());
+            }
+        };
+        if !held.is_with(&source) {
+            return Err(Error::OtherSource(Box::new(OtherSource {
                 path: self.path.clone(),
                 held,
                 now: source,
-            }))),
-            None => Ok(()),
+            })));
         }
+        self.manifest.source = Some(held.with(source));
+        Ok(())
+    }
+
+    /// Whether there are rows, or a state that says that they need not be read.
+    fn holds_something(&self) -> Result<bool, Error> {
+        for stream in self.manifest.streams.keys() {
+            if !self.files(stream)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        let Some(path) = self.state() else {
+            return Ok(false);
+        };
+        let state: Option<serde_json::Value> =
+            serde_json::from_slice(&fs::read(&path).at(&path)?).ok();
+        let is_empty = |state: &serde_json::Value| {
+            let bookmarks = state
+                .get("bookmarks")
+                .and_then(serde_json::Value::as_object);
+            bookmarks.is_some_and(serde_json::Map::is_empty)
+        };
+        Ok(!state.is_some_and(|state| is_empty(&state)))
     }
 
     pub fn path(&self) -> &Path {

@@ -48,6 +48,18 @@ impl Source {
         let is_any = ours.is_empty() || theirs.is_empty();
         self.server == other.server && (is_any || ours.iter().any(|slug| theirs.contains(slug)))
     }
+
+    /// Where the rows of a folder come from once it has those of a run from there too. All that a token sees may have any name.
+    pub(crate) fn with(mut self, other: Self) -> Self {
+        if !self.organizations.is_empty() {
+            for slug in other.organizations {
+                if !self.organizations.contains(&slug) {
+                    self.organizations.push(slug);
+                }
+            }
+        }
+        self
+    }
 }
 
 impl fmt::Display for Source {
@@ -73,12 +85,23 @@ pub struct StreamEntry {
     /// A refresh has read it whole: files whose rows are all of before this `_sdc_sequence` are replaced, and are being removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced_before: Option<i64>,
+    /// How many columns of the files the last run did not select.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unselected: usize,
     /// Columns came when there were files already: these may lack some.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub widened: bool,
     /// What that version holds, where no rows of another came since: a list that is the same is not written again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Manifest {
@@ -118,5 +141,42 @@ impl Manifest {
         let mut text = serde_json::to_vec_pretty(self).expect("a manifest is JSON");
         text.push(b'\n');
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn source(server: &str, organizations: &[&str]) -> Source {
+        Source {
+            server: server.to_owned(),
+            organizations: organizations.iter().map(|&slug| slug.to_owned()).collect(),
+        }
+    }
+
+    #[rstest]
+    #[case::same(&["a"], &["a"], &["a"])]
+    #[case::more(&["a"], &["b", "a"], &["a", "b"])]
+    #[case::fewer(&["a", "b"], &["b"], &["a", "b"])]
+    #[case::all_that_is_seen(&["a"], &[], &["a"])]
+    #[case::one_of_all(&[], &["a"], &[])]
+    fn rows_of_one_organization_go_together(
+        #[case] held: &[&str],
+        #[case] now: &[&str],
+        #[case] both: &[&str],
+    ) {
+        let (held, now) = (source("s", held), source("s", now));
+        assert!(held.is_with(&now));
+        assert_eq!(held.with(now), source("s", both));
+    }
+
+    #[test]
+    fn rows_of_others_do_not() {
+        let held = source("s", &["a", "b"]);
+        assert!(!held.is_with(&source("s", &["c"])));
+        assert!(!held.is_with(&source("t", &["a"])));
+        assert!(!held.is_with(&source("t", &[])));
     }
 }

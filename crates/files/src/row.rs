@@ -34,10 +34,13 @@ impl Row<'_> {
     pub(crate) fn key(&self, layout: &Layout) -> u128 {
         let mut identity = xxh3_128(layout.stream.as_bytes());
         let mut missing = layout.keys.len();
+        let mut seen = vec![false; missing];
         for (name, value) in self.document.members(self.record) {
             let name = plain(name);
             let part = layout.keys.iter().position(|key| key.as_bytes() == &*name);
-            let Some(part) = part else { continue };
+            let Some(part) = part.filter(|part| !std::mem::replace(&mut seen[*part], true)) else {
+                continue;
+            };
             if self.document.byte(value) != b'n' {
                 let text = self.document.text(value);
                 // The sum does not depend on the order in which the parts come.
@@ -119,6 +122,7 @@ mod tests {
         let own = key("s", r#"{"x":0,"a":"1","b":"2"}"#);
         assert_eq!(own, key("s", r#"{"b":"2","a":"1","x":1}"#));
         assert_eq!(own, key("s", r#"{"\u0061":"1","b":"2"}"#));
+        assert_eq!(own, key("s", r#"{"a":"1","a":"3","b":"2"}"#));
         for other in [
             r#"{"a":"2","b":"1"}"#,
             r#"{"a":"1","b":"3"}"#,

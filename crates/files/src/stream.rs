@@ -32,10 +32,22 @@ pub(crate) struct StreamFiles {
     pub layout: Layout,
     folder: PathBuf,
     open: Option<Open>,
-    /// Whole files that do not have their names yet.
-    unnamed: Vec<(Temporary, PathBuf)>,
+    /// Whole files that do not have their names yet, and how many rows each has.
+    unnamed: Vec<(Temporary, PathBuf, u64)>,
     /// What this run has written of a full-table stream.
     pub content: Content,
+    pub told: Told,
+}
+
+/// What has become of rows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Told {
+    /// New files.
+    pub files: u64,
+    /// Rows in these.
+    pub rows: u64,
+    /// Rows that older files have already.
+    pub known: u64,
 }
 
 /// The file that rows go to.
@@ -44,6 +56,8 @@ struct Open {
     temporary: Temporary,
     first: i64,
     last: i64,
+    /// Rows.
+    count: u64,
     /// JSON of its rows.
     bytes: u64,
 }
@@ -76,6 +90,7 @@ impl StreamFiles {
             open: None,
             unnamed: Vec::new(),
             content: Content::default(),
+            told: Told::default(),
         }
     }
 
@@ -94,12 +109,14 @@ impl StreamFiles {
                     temporary,
                     first: sequence,
                     last: sequence,
+                    count: 0,
                     bytes: 0,
                 })
             }
         };
         open.rows.append(row, sequence)?;
         open.last = sequence;
+        open.count += 1;
         open.bytes += row.text().len() as u64;
         if open.bytes < most {
             return Ok(());
@@ -124,14 +141,17 @@ impl StreamFiles {
         open.rows.finish()?;
         let ending = self.layout.format.ending(self.layout.compression);
         let name = RowFile::name(open.first, open.last, ending);
-        self.unnamed.push((open.temporary, self.folder.join(name)));
+        self.unnamed
+            .push((open.temporary, self.folder.join(name), open.count));
         Ok(())
     }
 
     /// Gives whole files their names.
     fn name(&mut self) -> Result<(), Error> {
-        for (temporary, path) in self.unnamed.drain(..) {
+        for (temporary, path, count) in self.unnamed.drain(..) {
             temporary.rename(&path)?;
+            self.told.files += 1;
+            self.told.rows += count;
         }
         Ok(())
     }
@@ -144,8 +164,9 @@ impl StreamFiles {
 
     /// Removes what has no name yet: the folder has the same rows already.
     pub fn discard(&mut self) {
-        self.open = None;
-        self.unnamed.clear();
+        let open = self.open.take().map_or(0, |open| open.count);
+        let unnamed = self.unnamed.drain(..).map(|(_, _, count)| count);
+        self.told.known += open + unnamed.sum::<u64>();
     }
 }
 

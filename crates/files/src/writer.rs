@@ -6,7 +6,7 @@ use crate::folder::{ATTACHMENTS, Folder, SCHEMAS};
 use crate::recent::Recent;
 use crate::row::{Layout, Row};
 use crate::schema::{keep_members, keeps_types, lacks_any, missing, own_columns, with_added};
-use crate::stream::{Stream, StreamFiles};
+use crate::stream::{Stream, StreamFiles, Told};
 use crate::views;
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;
@@ -64,8 +64,10 @@ impl Writer {
             let before = folder.schema(&stream.name)?;
             if let Some(before) = &before {
                 let unselected = missing(&schema, before);
-                if unselected > 0 {
-                    log::info!(target: "files", "{}: {unselected} columns that the folder has are not selected: they are null in rows that come now", stream.name);
+                let entry = folder.manifest.entry(&stream.name);
+                // Once, in the run that drops them.
+                if unselected > std::mem::replace(&mut entry.unselected, unselected) {
+                    log::warn!(target: "files", "{}: {unselected} columns that the folder has are not selected any more: they are null in rows that come now", stream.name);
                 }
                 keep_members(&mut schema, before);
             }
@@ -140,6 +142,7 @@ impl Writer {
         if !files.layout.is_versioned {
             let key = row.key(&files.layout);
             if !self.recent.is_new(key, xxh3_64(row.text())) {
+                files.told.known += 1;
                 return Ok(());
             }
         }
@@ -202,6 +205,14 @@ impl Writer {
         self.settle()?;
         self.folder.remove_replaced()?;
         self.write_views()?;
+        let told = |count: fn(&Told) -> u64| {
+            self.streams
+                .iter()
+                .map(|files| count(&files.told))
+                .sum::<u64>()
+        };
+        let (rows, files, known) = (told(|t| t.rows), told(|t| t.files), told(|t| t.known));
+        log::info!(target: "files", "new: {rows} rows in {files} files; {known} rows were there already");
         self.recent.leave(&self.folder.recent_path())
     }
 

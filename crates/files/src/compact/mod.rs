@@ -47,6 +47,7 @@ pub fn compact(folder: &mut Folder) -> Result<Vec<Compacted>, Error> {
     for stream in streams {
         all.push(compact_stream(folder, &stream)?);
     }
+    folder.write_manifest()?;
     folder.write_views(&views::render(folder, &[])?)?;
     Ok(all)
 }

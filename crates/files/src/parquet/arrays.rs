@@ -73,9 +73,11 @@ struct Ends {
 impl Structs {
     pub fn new(columns: &[Column]) -> Self {
         let names = columns.iter().map(|column| column.name.as_bytes().into());
-        let labels = columns
-            .iter()
-            .map(|column| format!("\"{}\":", column.name).into_bytes().into());
+        let labels = columns.iter().map(|column| {
+            format!("{}:", serde_json::Value::from(&*column.name))
+                .into_bytes()
+                .into()
+        });
         Self {
             fields: columns.iter().map(Column::field).collect(),
             members: columns

@@ -3,7 +3,7 @@
 use super::arrays::Structs;
 use crate::column::{Column, Kind};
 use crate::error::{At, Error};
-use crate::row::{Layout, Row, SEQUENCE, added_columns};
+use crate::row::{EXTRACTED_AT, Layout, Row, SEQUENCE, added_columns};
 use arrow_array::builder::{Int64Builder, TimestampMicrosecondBuilder};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{Schema, SchemaRef};
@@ -76,12 +76,8 @@ impl ParquetFile {
             value,
         };
         if self.extracted.0 != row.extracted_at {
-            let instant = DateTime::parse_from_rfc3339(row.extracted_at).map_err(|_| {
-                misfit(
-                    crate::row::EXTRACTED_AT.to_owned(),
-                    row.extracted_at.to_owned(),
-                )
-            })?;
+            let instant = DateTime::parse_from_rfc3339(row.extracted_at)
+                .map_err(|_| misfit(EXTRACTED_AT.to_owned(), row.extracted_at.to_owned()))?;
             self.extracted = (row.extracted_at.to_owned(), instant.timestamp_micros());
         }
         self.rows
@@ -128,7 +124,7 @@ impl ParquetFile {
     }
 }
 
-/// Statistics on what one looks for, keys and times; dictionaries where values come again, which JSON and times do not.
+/// Statistics on what one looks for, keys and times; dictionaries where values come again, which JSON and times of rows do not.
 pub fn properties(layout: &Layout) -> WriterProperties {
     let added = added_columns(layout.is_versioned);
     let level = ZstdLevel::try_new(LEVEL).expect("zstd has that level");
@@ -149,6 +145,9 @@ pub fn properties(layout: &Layout) -> WriterProperties {
         }
         if column.name == SEQUENCE || layout.keys.contains(&column.name) {
             properties = properties.set_column_dictionary_enabled(path(), false);
+        }
+        if column.name == EXTRACTED_AT {
+            continue;
         }
         for path in unlike(column, &mut vec![column.name.clone()]) {
             properties = properties.set_column_dictionary_enabled(path, false);
