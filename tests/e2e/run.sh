@@ -81,7 +81,8 @@ copied() {
 check "copied: this checkout" copied
 check "made: a clean virtualenv" "$python" -m venv "$work/clean"
 export MATURIN_PEP517_ARGS="--profile ${E2E_PROFILE:-dev}"
-check "pip wheel ." "$work/clean/bin/pip" wheel --disable-pip-version-check --no-deps --wheel-dir "$work/dist" "$copy"
+# In a build folder of its own: the other stages run the programs of the one that is named.
+check "pip wheel ." env -u CARGO_TARGET_DIR "$work/clean/bin/pip" wheel --disable-pip-version-check --no-deps --wheel-dir "$work/dist" "$copy"
 wheel=$(echo "$work"/dist/*.whl) tap=$work/clean/bin/tap-sentry
 check "pip installs the wheel" "$work/clean/bin/pip" install --disable-pip-version-check -q "$wheel"
 check "tap-sentry --version" "$tap" --version
