@@ -16,6 +16,13 @@ fn settings(sandbox: &Sandbox, more: &Value) -> Value {
     settings
 }
 
+/// Of all projects.
+fn slugs(sandbox: &Sandbox) -> Vec<String> {
+    let world = sandbox.world();
+    let projects = world.projects.iter();
+    projects.map(|project| project.slug.clone()).collect()
+}
+
 /// Spans by the slug of the project that took them.
 fn by_project(sandbox: &Sandbox) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
@@ -34,12 +41,7 @@ fn by_project(sandbox: &Sandbox) -> BTreeMap<String, usize> {
 #[test]
 fn each_resource_finds_its_project() {
     let sentry = sentry();
-    let slugs: Vec<String> = sentry
-        .world()
-        .projects
-        .iter()
-        .map(|project| project.slug.clone())
-        .collect();
+    let slugs = slugs(&sentry);
     let (first, second) = (&slugs[0], &slugs[1]);
     let routing = json!({
         "attribute_to_project_mapping": {"Billing Service": second},
@@ -63,12 +65,7 @@ fn each_resource_finds_its_project() {
 #[test]
 fn an_exception_is_an_error_in_each_project_that_it_passed() {
     let sentry = sentry();
-    let slugs: Vec<String> = sentry
-        .world()
-        .projects
-        .iter()
-        .map(|project| project.slug.clone())
-        .collect();
+    let slugs = slugs(&sentry);
     let routing = json!({"default_project": &slugs[0]});
     let bridge = Bridge::start(&settings(&sentry, &json!({"routing": routing})));
     let of = |service: &str, span| of_resource(&[("service.name", service)], vec![span]);
