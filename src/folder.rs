@@ -8,10 +8,11 @@ use crate::singer::catalog::Selection;
 use crate::singer::files::Files;
 use crate::singer::message::StreamHeader;
 use crate::singer::state::{self, Bookmarks};
+use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
 use tap_sentry_files::{self as files, Begin, Compression, Folder, Format, Source, Stream, Writer};
-use tap_sentry_settings::file;
+use tap_sentry_settings::file::{self, FileError};
 
 /// The hosted service, and what the names of its regions end in.
 const HOSTED: &str = "sentry.io";
@@ -49,17 +50,19 @@ pub fn open(args: &OutputArgs, settings: &mut Settings) -> Result<Option<Folder>
 /// The state that a run goes on from. One that is missing or empty does not begin anew, as rows are there.
 ///
 /// # Errors
-/// What is wrong with it.
-pub fn state(path: &Path) -> Result<Bookmarks, String> {
-    if !path.exists() {
-        return Err("there is no such state".to_owned());
-    }
-    let text = file::read(path).map_err(|e| e.to_string())?;
+/// When it cannot be read, or is none, with what to do.
+pub fn state(path: &Path, remedy: &str) -> Result<Bookmarks, Error> {
+    let named = |error: FileError| Error::Setup(format!("{error}; {remedy}"));
+    let in_file = |problem: &dyn Display| Error::InFile {
+        path: path.to_owned(),
+        problem: format!("{problem}; {remedy}"),
+    };
+    let text = file::read(path).map_err(named)?;
     if text.trim().is_empty() {
-        return Err("the state is empty".to_owned());
+        return Err(in_file(&"the state is empty"));
     }
-    let value = state::read(path).map_err(|e| e.to_string())?;
-    Bookmarks::parse(value).map_err(|e| e.to_string())
+    let value = state::parse(path, &text).map_err(named)?;
+    Bookmarks::parse(value).map_err(|error| in_file(&error))
 }
 
 /// Where the rows of a run come from.

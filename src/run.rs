@@ -98,18 +98,18 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     let kept = folder.as_ref().filter(|_| !cli.output.full_refresh);
     let kept = kept.and_then(Folder::state);
     let bookmarks = match (&cli.state, kept) {
-        (Some(path), _) if folder.is_some() => folder::state(path).map_err(|problem| {
-            let text = "leave out --state to go on from where the folder is, or read everything anew with --full-refresh";
-            in_file(path, format!("{problem}; {text}"))
-        })?,
+        (Some(path), _) if folder.is_some() => {
+            let remedy = "leave out --state to go on from where the folder is, or read everything anew with --full-refresh";
+            folder::state(path, remedy)?
+        }
         (Some(path), _) => Bookmarks::parse(state::read(path)?).map_err(|e| {
             let text = format!("{e}; fix it, or leave out --state to start at start_date");
             in_file(path, text)
         })?,
-        (None, Some(path)) => folder::state(&path).map_err(|problem| {
-            let text = "restore it, or read everything anew with --full-refresh";
-            in_file(&path, format!("{problem}; {text}"))
-        })?,
+        (None, Some(path)) => folder::state(
+            &path,
+            "restore it, or read everything anew with --full-refresh",
+        )?,
         (None, None) => Bookmarks::default(),
     };
     if selection.0.is_empty() {

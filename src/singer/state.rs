@@ -516,7 +516,8 @@ fn check(def: &StreamDef, entry: &Value) -> Result<(), StateError> {
     }
 }
 
-/// Reads a state file: a state, or several lines of which the last is one, as `>>` makes them.
+/// Reads a state file: a state, or several lines of which the last is one, as `>>` makes them. One that is missing or empty is
+/// a first run.
 ///
 /// # Errors
 /// When it cannot be read, or holds no state.
@@ -537,7 +538,15 @@ pub fn read(path: &Path) -> Result<Value, FileError> {
         );
         return Ok(json!({}));
     }
-    let error = match file::parse_json(path, &text) {
+    parse(path, &text)
+}
+
+/// A state of the text of a file.
+///
+/// # Errors
+/// When it holds none.
+pub fn parse(path: &Path, text: &str) -> Result<Value, FileError> {
+    let error = match file::parse_json(path, text) {
         Ok(value) => return Ok(value),
         Err(error) => error,
     };

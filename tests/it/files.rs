@@ -509,7 +509,9 @@ fn a_state_that_is_not_there_does_not_begin_anew() {
         .arg("--state")
         .arg("nowhere.json")
         .run();
-    run.ends_with(1).ends_telling("there is no such state");
+    run.ends_with(1)
+        .ends_telling("cannot read nowhere.json")
+        .ends_telling("leave out --state to go on");
     for (text, told) in [
         ("", "is empty"),
         ("{\"bookm", "not valid JSON"),

@@ -91,20 +91,8 @@ impl Folder {
     /// `format` is that of a new folder.
     fn held(path: &Path, format: Option<Format>) -> Result<Self, Error> {
         let manifest_path = path.join(MANIFEST);
-        if !manifest_path.exists() {
-            // The manifest is written before all others: rows and a state without one would be taken for none.
-            for name in [STATE, SCHEMAS] {
-                if path.join(name).exists() {
-                    return Err(Error::Unusable {
-                        path: path.to_owned(),
-                        problem: format!(
-                            "it has {name} and no {MANIFEST}; choose another folder, or restore that file"
-                        ),
-                    });
-                }
-            }
-        }
         if format.is_none() && !manifest_path.exists() {
+            is_new(path)?;
             return Err(Error::Unusable {
                 path: path.to_owned(),
                 problem: format!("no run has written here: there is no {MANIFEST}"),
@@ -121,6 +109,7 @@ impl Folder {
         }
         let manifest = match (fs::read(&manifest_path), format) {
             (Err(error), Some(format)) if error.kind() == ErrorKind::NotFound => {
+                is_new(path)?;
                 Manifest::new(format)
             }
             (text, _) => {
@@ -370,4 +359,20 @@ impl RowFile {
     pub(crate) fn name(first: i64, last: i64, ending: &str) -> String {
         format!("{first:019}-{last:019}.{ending}")
     }
+}
+
+/// That a folder without a manifest has nothing else of a run: that is written first, and rows and a state without it would be
+/// taken for none.
+fn is_new(path: &Path) -> Result<(), Error> {
+    let left = [STATE, SCHEMAS]
+        .into_iter()
+        .find(|name| path.join(name).exists());
+    left.map_or(Ok(()), |left| {
+        Err(Error::Unusable {
+            path: path.to_owned(),
+            problem: format!(
+                "it has {left} and no {MANIFEST}; choose another folder, or restore that file"
+            ),
+        })
+    })
 }
