@@ -36,12 +36,12 @@ pub(crate) struct StreamFiles {
     unnamed: Vec<(Temporary, PathBuf, u64)>,
     /// What this run has written of a full-table stream.
     pub content: Content,
-    pub told: Told,
+    pub counts: Counts,
 }
 
 /// What has become of rows.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Told {
+pub(crate) struct Counts {
     /// New files.
     pub files: u64,
     /// Rows in these.
@@ -90,7 +90,7 @@ impl StreamFiles {
             open: None,
             unnamed: Vec::new(),
             content: Content::default(),
-            told: Told::default(),
+            counts: Counts::default(),
         }
     }
 
@@ -150,8 +150,8 @@ impl StreamFiles {
     fn name(&mut self) -> Result<(), Error> {
         for (temporary, path, count) in self.unnamed.drain(..) {
             temporary.rename(&path)?;
-            self.told.files += 1;
-            self.told.rows += count;
+            self.counts.files += 1;
+            self.counts.rows += count;
         }
         Ok(())
     }
@@ -166,7 +166,7 @@ impl StreamFiles {
     pub fn discard(&mut self) {
         let open = self.open.take().map_or(0, |open| open.count);
         let unnamed = self.unnamed.drain(..).map(|(_, _, count)| count);
-        self.told.known += open + unnamed.sum::<u64>();
+        self.counts.known += open + unnamed.sum::<u64>();
     }
 }
 

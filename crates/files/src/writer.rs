@@ -6,7 +6,7 @@ use crate::folder::{ATTACHMENTS, Folder, SCHEMAS};
 use crate::recent::Recent;
 use crate::row::{Layout, Row};
 use crate::schema::{keep_members, keeps_types, lacks_any, missing, own_columns, with_added};
-use crate::stream::{Stream, StreamFiles, Told};
+use crate::stream::{Counts, Stream, StreamFiles};
 use crate::views;
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;
@@ -142,7 +142,7 @@ impl Writer {
         if !files.layout.is_versioned {
             let key = row.key(&files.layout);
             if !self.recent.is_new(key, xxh3_64(row.text())) {
-                files.told.known += 1;
+                files.counts.known += 1;
                 return Ok(());
             }
         }
@@ -205,13 +205,10 @@ impl Writer {
         self.settle()?;
         self.folder.remove_replaced()?;
         self.write_views()?;
-        let told = |count: fn(&Told) -> u64| {
-            self.streams
-                .iter()
-                .map(|files| count(&files.told))
-                .sum::<u64>()
+        let sum = |count: fn(&Counts) -> u64| -> u64 {
+            self.streams.iter().map(|files| count(&files.counts)).sum()
         };
-        let (rows, files, known) = (told(|t| t.rows), told(|t| t.files), told(|t| t.known));
+        let (rows, files, known) = (sum(|c| c.rows), sum(|c| c.files), sum(|c| c.known));
         log::info!(target: "files", "new: {rows} rows in {files} files; {known} rows were there already");
         self.recent.leave(&self.folder.recent_path())
     }
