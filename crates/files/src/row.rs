@@ -34,10 +34,20 @@ impl Row<'_> {
     pub(crate) fn key(&self, layout: &Layout) -> u128 {
         let mut identity = xxh3_128(layout.stream.as_bytes());
         let mut missing = layout.keys.len();
-        let mut seen = vec![false; missing];
+        // On the stack where it fits: memory of its own for each row is felt.
+        let (mut few, mut many) = ([false; 8], Vec::new());
+        let seen = if let Some(few) = few.get_mut(..missing) {
+            few
+        } else {
+            many.resize(missing, false);
+            &mut many[..]
+        };
+        let part_of = |name: &[u8]| layout.keys.iter().position(|key| key.as_bytes() == name);
         for (name, value) in self.document.members(self.record) {
-            let name = plain(name);
-            let part = layout.keys.iter().position(|key| key.as_bytes() == &*name);
+            let part = part_of(name).or_else(|| match plain(name) {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(name) => part_of(&name),
+            });
             let Some(part) = part.filter(|part| !std::mem::replace(&mut seen[*part], true)) else {
                 continue;
             };

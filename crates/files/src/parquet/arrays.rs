@@ -14,6 +14,9 @@ use std::mem;
 use std::sync::Arc;
 use tap_sentry_json::{Document, Value};
 
+/// Bytes of texts that are copied without regard to their length: most have no more.
+const SHORT: usize = 32;
+
 /// The member that cannot hold its value, and the value.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Misfit {
@@ -127,12 +130,19 @@ impl Structs {
                 (*i, value)
             };
             last = i + 1;
-            let member = &mut self.members[i];
-            if doc.byte(value) == b'n' || member.len() > rows {
+            if doc.byte(value) == b'n' {
                 continue;
             }
-            member.fill(rows);
-            if member.append(doc, value).is_none() {
+            let appended = match &mut self.members[i] {
+                // Most are texts, which take one branch so and not three.
+                Array::Text(texts) => texts.append_behind(rows, doc, value),
+                member if member.len() > rows => continue,
+                member => {
+                    member.fill(rows);
+                    member.append(doc, value)
+                }
+            };
+            if appended.is_none() {
                 return Err(Misfit {
                     column: self.fields[i].name().clone(),
                     value: String::from_utf8_lossy(doc.text(value)).into_owned(),
@@ -202,14 +212,7 @@ impl Array {
             return Some(());
         }
         match self {
-            Self::Text(array) if text[0] == b'"' => {
-                let inside = &text[1..text.len() - 1];
-                if inside.contains(&b'\\') {
-                    array.append(serde_json::from_slice::<String>(text).ok()?.as_bytes())?;
-                } else {
-                    array.append(inside)?;
-                }
-            }
+            Self::Text(array) => array.append_string(doc, value)?,
             Self::Json(array) => array.append(text)?,
             Self::Instant(array) if text[0] == b'"' => {
                 let text = str::from_utf8(&text[1..text.len() - 1]).ok()?;
@@ -282,6 +285,63 @@ impl Array {
 }
 
 impl Texts {
+    /// Appends what a JSON string says as that of a row, unless the row has one.
+    #[inline]
+    fn append_behind(&mut self, rows: usize, doc: &Document<'_>, string: Value) -> Option<()> {
+        let len = self.ends.len();
+        if len > rows {
+            return Some(());
+        }
+        if len < rows {
+            self.ends.append_nulls(rows - len);
+        }
+        self.append_string(doc, string)
+    }
+
+    /// Appends what a JSON string says. `None`: it is none, has half of a surrogate pair, or as [`Self::append`].
+    #[inline]
+    fn append_string(&mut self, doc: &Document<'_>, string: Value) -> Option<()> {
+        let text = doc.text(string);
+        let [b'"', inside @ .., b'"'] = text else {
+            return None;
+        };
+        let start = self.bytes.len();
+        // As many bytes whatever the length, so that the processor need not guess it. What is of others is cut off again.
+        let ahead = doc.bytes()[string.start() + 1..].first_chunk::<SHORT>();
+        if let Some(chunk) = ahead
+            && inside.len() <= SHORT
+            && chunk
+                .iter()
+                .fold(0, |any, byte| any | u8::from(*byte == b'\\'))
+                == 0
+        {
+            self.bytes.extend_from_slice(chunk);
+            self.bytes.truncate(start + inside.len());
+            return self.ends.push(start + inside.len());
+        }
+        if !inside.contains(&b'\\') {
+            return self.append(inside);
+        }
+        let mut rest = inside;
+        while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+            self.bytes.extend_from_slice(&rest[..at]);
+            self.bytes.push(match rest[at + 1] {
+                b'n' => b'\n',
+                b't' => b'\t',
+                b'r' => b'\r',
+                b'b' => 8,
+                b'f' => 12,
+                b'u' => {
+                    self.bytes.truncate(start);
+                    return self.append(serde_json::from_slice::<String>(text).ok()?.as_bytes());
+                }
+                quoted => quoted,
+            });
+            rest = &rest[at + 2..];
+        }
+        self.append(rest)
+    }
+
     /// `None`: all of them have more than 2^31 bytes.
     fn append(&mut self, text: &[u8]) -> Option<()> {
         self.bytes.extend_from_slice(text);
@@ -360,6 +420,47 @@ mod tests {
             .iter()
             .map(|array| array.as_primitive::<Int64Type>().values().to_vec());
         assert_eq!(found.collect::<Vec<_>>(), [[1, 3], [2, 4]]);
+    }
+
+    #[test]
+    fn a_text_is_what_its_json_says() {
+        let plain = "x".repeat(2 * SHORT);
+        let exact = "y".repeat(SHORT);
+        let said = [
+            "",
+            "\"",
+            "C:\\new\\",
+            "a/b\u{8}\u{c}\n\r\t\u{1}",
+            "\u{1f600} and \"quotes\" behind what is short",
+            &plain,
+            &exact,
+        ];
+        let written = [
+            r#""""#,
+            r#""\"""#,
+            r#""C:\\new\\""#,
+            r#""a\/b\b\f\n\r\t\u0001""#,
+            r#""\ud83d\ude00 and \"quotes\" behind what is short""#,
+            &format!("\"{plain}\""),
+            &format!("\"{exact}\""),
+        ];
+        let schema = json!({"properties": {"t": {"type": "string"}}});
+        let mut rows = Structs::new(&Column::all(&schema));
+        for behind in ["", r#","o":"\n""#, &format!(r#","t":"{plain}""#)] {
+            for text in written {
+                let row = format!("{{\"t\":{text}{behind}}}");
+                let doc = Document::parse(row.as_bytes(), 4).expect("JSON");
+                rows.append(&doc, doc.root()).expect("it fits");
+            }
+            let columns = rows.finish();
+            assert!(columns[0].as_string::<i32>().iter().eq(said.map(Some)));
+        }
+        for misfit in [r#""\"\ud83d""#, "7"] {
+            let row = format!("{{\"t\":{misfit}}}");
+            let doc = Document::parse(row.as_bytes(), 4).expect("JSON");
+            let found = rows.append(&doc, doc.root()).expect_err("it is no text");
+            assert_eq!(found.value, misfit);
+        }
     }
 
     #[test]
