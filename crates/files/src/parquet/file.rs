@@ -1,6 +1,7 @@
 //! A file that a run writes.
 
 use super::arrays::Structs;
+use super::encoder::{Batch, Encoder};
 use crate::column::{Column, Kind};
 use crate::error::{At, Error};
 use crate::row::{EXTRACTED_AT, Layout, Row, SEQUENCE, added_columns};
@@ -18,9 +19,6 @@ use std::sync::Arc;
 
 /// JSON of rows that are made arrays at once, in bytes.
 const BATCH: usize = 1 << 20;
-/// JSON of rows in one row group, in bytes. A row group is in memory, compressed, until it is whole. Each begins with a new
-/// compressor for each column.
-const ROW_GROUP: usize = 64 << 20;
 /// Bytes of one page. They are copied several times on the way, for each column by itself, and should stay in a near cache.
 const PAGE: usize = 256 << 10;
 /// A dictionary beyond that is of values that hardly come again, in bytes.
@@ -32,7 +30,8 @@ const LEVEL: i32 = 1;
 pub struct ParquetFile {
     stream: String,
     path: PathBuf,
-    writer: ArrowWriter<File>,
+    /// `None`: it has failed.
+    encoder: Option<Encoder>,
     schema: SchemaRef,
     rows: Structs,
     extracted_at: TimestampMicrosecondBuilder,
@@ -40,8 +39,8 @@ pub struct ParquetFile {
     table_version: Option<Int64Builder>,
     /// The last of them, as text, and what it is: the rows of a page have the same.
     extracted: (String, i64),
-    batch: usize,
-    group: usize,
+    /// JSON of the rows that no batch has yet, in bytes.
+    json: usize,
 }
 
 impl ParquetFile {
@@ -57,15 +56,14 @@ impl ParquetFile {
         Ok(Self {
             stream: layout.stream.clone(),
             path: path.to_owned(),
-            writer,
+            encoder: Some(Encoder::new(path, writer)),
             schema,
             rows,
             extracted_at: TimestampMicrosecondBuilder::new().with_timezone("UTC"),
             sequence: Int64Builder::new(),
             table_version: layout.is_versioned.then(Int64Builder::new),
             extracted: (String::new(), 0),
-            batch: 0,
-            group: 0,
+            json: 0,
         })
     }
 
@@ -88,39 +86,34 @@ impl ParquetFile {
         if let Some(versions) = &mut self.table_version {
             versions.append_option(row.table_version);
         }
-        self.batch += row.text().len();
-        if self.batch >= BATCH {
-            self.write()?;
+        self.json += row.text().len();
+        if self.json >= BATCH {
+            let batch = self.batch()?;
+            let encoder = self.encoder.take().expect("nothing follows a failure");
+            self.encoder = Some(encoder.write(batch)?);
         }
         Ok(())
     }
 
-    /// Writes the rows that are arrays by now.
-    fn write(&mut self) -> Result<(), Error> {
+    /// Takes the rows that are arrays by now.
+    fn batch(&mut self) -> Result<Batch, Error> {
         let mut columns = self.rows.finish();
         columns.push(Arc::new(self.extracted_at.finish()) as ArrayRef);
         columns.push(Arc::new(self.sequence.finish()));
         if let Some(versions) = &mut self.table_version {
             columns.push(Arc::new(versions.finish()));
         }
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)
+        let rows = RecordBatch::try_new(Arc::clone(&self.schema), columns)
             .map_err(parquet::errors::ParquetError::from)
             .at(&self.path)?;
-        self.writer.write(&batch).at(&self.path)?;
-        self.group += std::mem::take(&mut self.batch);
-        if self.group >= ROW_GROUP {
-            self.writer.flush().at(&self.path)?;
-            self.group = 0;
-        }
-        Ok(())
+        let json = std::mem::take(&mut self.json);
+        Ok(Batch { rows, json })
     }
 
     pub fn finish(mut self) -> Result<(), Error> {
-        if self.rows.len() > 0 {
-            self.write()?;
-        }
-        self.writer.finish().at(&self.path)?;
-        self.writer.inner().sync_all().at(&self.path)
+        let last = (self.rows.len() > 0).then(|| self.batch()).transpose()?;
+        let encoder = self.encoder.take().expect("nothing follows a failure");
+        encoder.finish(last)
     }
 }
 

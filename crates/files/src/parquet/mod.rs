@@ -5,10 +5,12 @@
 //! | `fields` | columns as Arrow's fields |
 //! | `arrays` | rows as Arrow's arrays |
 //! | `file` | a file that a run writes |
+//! | `encoder` | arrays on their way to the disk |
 //! | `batches` | files as compaction reads and writes them |
 
 mod arrays;
 pub mod batches;
+mod encoder;
 mod fields;
 mod file;
 
