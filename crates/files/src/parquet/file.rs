@@ -14,6 +14,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -89,8 +90,7 @@ impl ParquetFile {
         self.json += row.text().len();
         if self.json >= BATCH {
             let batch = self.batch()?;
-            let encoder = self.encoder.take().expect("nothing follows a failure");
-            self.encoder = Some(encoder.write(batch)?);
+            self.encoder = Some(self.encoder()?.write(batch)?);
         }
         Ok(())
     }
@@ -112,8 +112,14 @@ impl ParquetFile {
 
     pub fn finish(mut self) -> Result<(), Error> {
         let last = (self.rows.len() > 0).then(|| self.batch()).transpose()?;
-        let encoder = self.encoder.take().expect("nothing follows a failure");
-        encoder.finish(last)
+        self.encoder()?.finish(last)
+    }
+
+    fn encoder(&mut self) -> Result<Encoder, Error> {
+        let encoder = self.encoder.take();
+        encoder
+            .ok_or_else(|| io::Error::other("it could not be written to before"))
+            .at(&self.path)
     }
 }
 
