@@ -14,7 +14,7 @@ use crate::request::Head;
 use crate::shared::Shared;
 use axum::body::Body;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::response::Response;
 
 /// Where the sandbox itself is asked what became of all that it was handed, and told what not to take.
@@ -99,6 +99,15 @@ struct Post<'a> {
 }
 
 impl Post<'_> {
+    /// Relay itself does not mind, but some of the servers that stand in front of it do: RFC 9110, section 8.6, wants a length of
+    /// every POST, an empty one, too. HTTP/2 has frames that tell it.
+    fn is_without_length(&self) -> bool {
+        let headers = &self.parts.headers;
+        self.parts.version <= Version::HTTP_11
+            && !headers.contains_key(header::CONTENT_LENGTH)
+            && !headers.contains_key(header::TRANSFER_ENCODING)
+    }
+
     /// `None`: nobody is there to hear it.
     async fn answer(
         &self,
@@ -114,6 +123,9 @@ impl Post<'_> {
             Method::POST => {}
             Method::OPTIONS => return Some(preflight()),
             _ => return Some(answer::bare(StatusCode::METHOD_NOT_ALLOWED)),
+        }
+        if self.is_without_length() {
+            return Some(answer::bare(StatusCode::LENGTH_REQUIRED));
         }
         let form = self.form();
         let spoken = form.filter(|_| relay.speaks_otlp()).unwrap_or(Form::Sentry);

@@ -288,23 +288,38 @@ fn twelve_mebibytes_pass_as_decoded_and_no_byte_more() {
     assert!(sandbox.outcomes().refused.is_empty());
 }
 
-#[test]
-fn a_body_that_is_too_large_is_answered_before_its_end() {
-    let sandbox = taking();
-    let (project, key) = key_of(&sandbox, SLUG);
+/// What is answered to a request of which nothing but the head comes, with these headers.
+fn answer_to_head(sandbox: &Sandbox, headers: &str) -> String {
+    let (project, key) = key_of(sandbox, SLUG);
     let host = sandbox.url().replace("http://", "");
     let mut socket = TcpStream::connect(&host).expect("a connection");
     let head = format!(
         "POST /api/{project}/{TRACES}?sentry_key={key} HTTP/1.1\r\nhost: {host}\r\n\
-         content-type: application/x-protobuf\r\ncontent-length: {}\r\n\r\n",
-        (12 << 20) + 1,
+         content-type: application/x-protobuf\r\n{headers}\r\n"
     );
     socket.write_all(head.as_bytes()).expect("sent");
     let mut answer = Vec::new();
-    // Nothing more is sent, and yet the server answers and ends the connection.
     socket.read_to_end(&mut answer).expect("an answer");
-    let answer = String::from_utf8_lossy(&answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn a_body_that_is_too_large_is_answered_before_its_end() {
+    // The server ends the connection, too.
+    let answer = answer_to_head(
+        &taking(),
+        &format!("content-length: {}\r\n", (12 << 20) + 1),
+    );
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+}
+
+#[test]
+fn a_request_tells_how_long_it_is() {
+    for (length, status) in [("", 411), ("content-length: 0\r\n", 200)] {
+        let answer = answer_to_head(&taking(), &format!("{length}connection: close\r\n"));
+        let expected = format!("HTTP/1.1 {status}");
+        assert!(answer.starts_with(&expected), "{length}: {answer}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::envelope::{Item, envelope, logs};
 use crate::signal::Signal;
 use chrono::Utc;
 use parking_lot::Mutex;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Body, Client, Response, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -144,10 +144,13 @@ pub async fn post(
     content_type: &'static str,
     body: Body,
 ) -> Result<Response, reqwest::Error> {
+    // Of an empty body hyper 1.12 tells no length, and some servers in front of Sentry's want one (411).
+    let length = body.as_bytes().map_or(0, <[u8]>::len);
     let request = client
         .post(url.clone())
         .header(AUTH, intake.auth.clone())
         .header(CONTENT_TYPE, content_type)
+        .header(CONTENT_LENGTH, length)
         .body(body);
     request.send().await
 }
