@@ -44,7 +44,7 @@ pub enum Error {
     #[error("cannot write to stdout: {0}")]
     Stdout(std::io::Error),
     #[error(
-        "cannot write to the folder of --output, or read what is in it: {0}; rows and state from before are as they were"
+        "cannot write to the folder of --output, or read what is in it: {0}; the state covers only rows that are whole, and the next run goes on from there"
     )]
     Output(tap_sentry_files::Error),
     #[error(transparent)]

@@ -6,13 +6,13 @@ use parquet::arrow::ArrowWriter;
 use std::fs::File;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SendError, SyncSender, sync_channel};
+use std::sync::mpsc::{SendError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
 /// JSON of rows in one row group, in bytes. A row group is in memory, compressed, until it is whole. Each begins with a new
 /// compressor for each column.
 const ROW_GROUP: usize = 64 << 20;
-/// Batches that wait for the thread at most.
+/// Batches that wait for the thread at most. One more is being encoded, and one is growing.
 const QUEUE: usize = 1;
 
 /// Arrays of rows.
@@ -22,10 +22,11 @@ pub struct Batch {
     pub json: usize,
 }
 
-/// Encodes batches: those that others may follow in a thread, so that the next rows become arrays meanwhile. Most files have one
-/// batch, and no thread.
+/// Encodes batches. The last one, which most files have alone, is encoded by whoever ends the file; those before it in a thread, so
+/// that the next rows become arrays meanwhile.
 pub enum Encoder {
     Here(Box<Groups>),
+    /// Where it is dropped, the thread ends by itself after the batches that it has; the file has no name by then.
     There(SyncSender<Batch>, Thread),
 }
 
@@ -54,20 +55,19 @@ impl Encoder {
     /// When this one or one before could not be written.
     pub fn write(self, batch: Batch) -> Result<Self, Error> {
         let (batches, thread) = match self {
-            Self::Here(groups) => {
-                let (sender, batches) = sync_channel(QUEUE);
-                (sender, groups.write_all(batches)?)
-            }
+            Self::Here(groups) => match groups.write_all() {
+                Ok(there) => there,
+                Err(mut groups) => {
+                    groups.write(&batch)?;
+                    return Ok(Self::Here(groups));
+                }
+            },
             Self::There(batches, thread) => (batches, thread),
         };
         match batches.send(batch) {
             Ok(()) => Ok(Self::There(batches, thread)),
-            // It has failed: otherwise it does not end before the sender is dropped.
-            Err(SendError(batch)) => {
-                let mut groups = joined(thread)?;
-                groups.write(&batch)?;
-                Ok(Self::Here(groups))
-            }
+            // It has failed, and tells why: otherwise it does not end before the sender is dropped.
+            Err(_) => joined(thread).map(Self::Here),
         }
     }
 
@@ -92,17 +92,25 @@ impl Encoder {
 }
 
 impl Groups {
-    /// Writes all that come, in a thread.
-    fn write_all(mut self: Box<Self>, batches: Receiver<Batch>) -> Result<Thread, Error> {
-        let path = self.path.clone();
+    /// A thread that writes all batches that are sent to it; the groups themselves where the system has no thread to give.
+    fn write_all(self: Box<Self>) -> Result<(SyncSender<Batch>, Thread), Box<Self>> {
+        let (sender, batches) = sync_channel::<Batch>(QUEUE);
+        // A thread that does not start takes with it what it was to have.
+        let (give, given) = sync_channel::<Box<Self>>(1);
         let encode = move || {
+            let mut groups = given.recv().expect("it is given at once");
             for batch in batches {
-                self.write(&batch)?;
+                groups.write(&batch)?;
             }
-            Ok(self)
+            Ok(groups)
         };
-        let thread = Builder::new().name("encoder".to_owned()).spawn(encode);
-        thread.at(&path)
+        match Builder::new().name("encoder".to_owned()).spawn(encode) {
+            Ok(thread) => match give.send(self) {
+                Ok(()) => Ok((sender, thread)),
+                Err(SendError(groups)) => Err(groups),
+            },
+            Err(_) => Err(self),
+        }
     }
 
     fn write(&mut self, batch: &Batch) -> Result<(), Error> {

@@ -69,6 +69,18 @@ impl ParquetFile {
     }
 
     pub fn append(&mut self, row: &Row<'_>, sequence: i64) -> Result<(), Error> {
+        // Of what fails no more is taken: some columns may be longer than others.
+        let encoder = self.encoder()?;
+        self.add(row, sequence)?;
+        self.encoder = Some(if self.json >= BATCH {
+            encoder.write(self.batch()?)?
+        } else {
+            encoder
+        });
+        Ok(())
+    }
+
+    fn add(&mut self, row: &Row<'_>, sequence: i64) -> Result<(), Error> {
         let misfit = |column: String, value: String| Error::Value {
             stream: self.stream.clone(),
             column,
@@ -88,10 +100,6 @@ impl ParquetFile {
             versions.append_option(row.table_version);
         }
         self.json += row.text().len();
-        if self.json >= BATCH {
-            let batch = self.batch()?;
-            self.encoder = Some(self.encoder()?.write(batch)?);
-        }
         Ok(())
     }
 
@@ -111,8 +119,9 @@ impl ParquetFile {
     }
 
     pub fn finish(mut self) -> Result<(), Error> {
+        let encoder = self.encoder()?;
         let last = (self.rows.len() > 0).then(|| self.batch()).transpose()?;
-        self.encoder()?.finish(last)
+        encoder.finish(last)
     }
 
     fn encoder(&mut self) -> Result<Encoder, Error> {
@@ -178,4 +187,45 @@ fn unlike(column: &Column, path: &mut Vec<String>) -> Vec<ColumnPath> {
     let mut found = Vec::new();
     below(&column.kind, path, &mut found);
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::{Compression, Format};
+    use serde_json::json;
+    use tap_sentry_json::Document;
+
+    #[test]
+    fn nothing_is_made_of_a_file_that_has_failed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("f.parquet");
+        let schema = json!({"properties": {"a": {"type": "string"}, "b": {"type": "string"}}});
+        let layout = Layout {
+            stream: "s".to_owned(),
+            columns: Column::all(&schema),
+            keys: Vec::new(),
+            format: Format::Parquet,
+            compression: Compression::None,
+            is_versioned: false,
+        };
+        let mut file = ParquetFile::create(&path, &layout).expect("a file");
+        let mut append = |record: &str| {
+            let document = Document::parse(record.as_bytes(), 4).expect("JSON");
+            let row = Row {
+                document: &document,
+                record: document.root(),
+                extracted_at: "2026-11-28T00:00:00Z",
+                table_version: None,
+            };
+            file.append(&row, 1).map_err(|error| error.to_string())
+        };
+        append(r#"{"a":"1","b":"2"}"#).expect("a row");
+        let misfit = append(r#"{"a":"1","b":[]}"#).expect_err("no text");
+        assert_eq!(misfit, "s: column `b` cannot hold []");
+        let further = append(r#"{"a":"1","b":"2"}"#).expect_err("it has failed");
+        assert!(further.contains("f.parquet"), "{further}");
+        let end = file.finish().expect_err("it has failed").to_string();
+        assert!(end.contains("f.parquet"), "{end}");
+    }
 }
