@@ -118,7 +118,7 @@ fn parquet(
     ))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "parquet"))]
 mod tests {
     use crate::{Begin, Folder, Format, Row, Stream, Writer, compact};
     use serde_json::{Value, json};
