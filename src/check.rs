@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::report::run::Report;
-use crate::runtime::runtime;
+use crate::runtime::{runtime, writer_thread};
 use crate::settings::Settings;
 use crate::singer::catalog::Selection;
 use crate::singer::message::{StreamHeader, line};
@@ -66,7 +66,7 @@ pub fn run(settings: &Settings, schema_only: bool) -> Result<(), Error> {
         Arc::clone(&report),
         settings.state_interval,
     );
-    let writing = std::thread::spawn(move || writer.run(&streams, events));
+    let writing = writer_thread(move || writer.run(&streams, events))?;
     let checked = {
         let client = Client::new(&settings.connection, report.traffic())?;
         let tree = plan::tree(selection);

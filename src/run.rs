@@ -11,7 +11,7 @@ use crate::generate;
 use crate::report::logging;
 use crate::report::progress::Progress;
 use crate::report::run::{Missing, Report};
-use crate::runtime::runtime;
+use crate::runtime::{runtime, writer_thread};
 use crate::settings;
 use crate::settings::Settings;
 use crate::singer::catalog::{self, Selection};
@@ -184,7 +184,7 @@ fn sync<O: Output + Send + 'static>(
     let headers = selection.0.iter().map(|selected| selected.header.clone());
     let headers: Vec<StreamHeader> = headers.collect();
     let tree: Vec<Node> = plan::tree(selection);
-    let written = start_writer(destination, bookmarks, &report, headers, events);
+    let written = start_writer(destination, bookmarks, &report, headers, events)?;
     let progress = Progress::start(&report);
     let counts = check_counts.then(ErrorCounts::default);
     let (ended, written) = runtime.block_on(async {
@@ -227,13 +227,16 @@ fn sync<O: Output + Send + 'static>(
 }
 
 /// Starts the writer's thread; what is returned gets its result.
+///
+/// # Errors
+/// When there is no thread for it.
 fn start_writer<O: Output + Send + 'static>(
     destination: Destination<O>,
     bookmarks: &Bookmarks,
     report: &Arc<Report>,
     headers: Vec<StreamHeader>,
     events: EventReceiver,
-) -> oneshot::Receiver<Result<(), Error>> {
+) -> Result<oneshot::Receiver<Result<(), Error>>, Error> {
     let (done, written) = oneshot::channel();
     let writer = Writer::new(
         destination.output,
@@ -241,11 +244,11 @@ fn start_writer<O: Output + Send + 'static>(
         Arc::clone(report),
         destination.state_interval,
     );
-    std::thread::spawn(move || {
+    writer_thread(move || {
         // After a signal nobody may wait for it any more.
         let _ = done.send(writer.run(&headers, events).map_err(destination.failed));
-    });
-    written
+    })?;
+    Ok(written)
 }
 
 /// Waits for the writer, which comes to its end unless nobody reads; after a signal only for [`DRAIN`].

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 const REDRAW: Duration = Duration::from_millis(250);
@@ -21,7 +21,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// `None` when stderr is no terminal or only errors are wanted.
+    /// `None` when stderr is no terminal, only errors are wanted, or the system gives no thread.
     pub fn start(report: &Arc<Report>) -> Option<Self> {
         if !std::io::stderr().is_terminal() || log::max_level() < log::LevelFilter::Info {
             return None;
@@ -29,7 +29,7 @@ impl Progress {
         BARS.set_draw_target(ProgressDrawTarget::stderr());
         let report = Arc::clone(report);
         let (stop, stopped) = channel();
-        let drawing = std::thread::spawn(move || {
+        let draw = move || {
             let started = Instant::now();
             let mut lines: BTreeMap<&'static str, ProgressBar> = BTreeMap::new();
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(REDRAW) {
@@ -48,10 +48,11 @@ impl Progress {
                 }
             }
             let _ = BARS.clear();
-        });
+        };
+        let drawing = Builder::new().name("progress".to_owned()).spawn(draw);
         Some(Self {
             stop: Some(stop),
-            drawing: Some(drawing),
+            drawing: Some(drawing.ok()?),
         })
     }
 }

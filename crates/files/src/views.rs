@@ -118,7 +118,8 @@ fn parquet(
     ))
 }
 
-#[cfg(all(test, feature = "parquet"))]
+#[cfg(feature = "parquet")]
+#[cfg(test)]
 mod tests {
     use crate::{Begin, Folder, Format, Row, Stream, Writer, compact};
     use serde_json::{Value, json};
