@@ -317,7 +317,7 @@ fn cpu() {
         }
     }
     head(&[
-        "CPU a span, the middle of nine",
+        "CPU a span, the one in the middle",
         "µs",
         "of the floor",
         "least",

@@ -26,7 +26,6 @@ impl Progress {
         if !std::io::stderr().is_terminal() || log::max_level() < log::LevelFilter::Info {
             return None;
         }
-        BARS.set_draw_target(ProgressDrawTarget::stderr());
         let report = Arc::clone(report);
         let (stop, stopped) = channel();
         let draw = move || {
@@ -50,9 +49,11 @@ impl Progress {
             let _ = BARS.clear();
         };
         let drawing = Builder::new().name("progress".to_owned()).spawn(draw);
+        let drawing = drawing.ok()?;
+        BARS.set_draw_target(ProgressDrawTarget::stderr());
         Some(Self {
             stop: Some(stop),
-            drawing: Some(drawing.ok()?),
+            drawing: Some(drawing),
         })
     }
 }

@@ -24,6 +24,19 @@ pub struct Row<'a> {
     pub table_version: Option<i64>,
 }
 
+#[cfg(test)]
+impl<'a> Row<'a> {
+    /// The document as a record, of no full-table stream.
+    pub(crate) fn of(document: &'a Document<'a>) -> Self {
+        Self {
+            document,
+            record: document.root(),
+            extracted_at: "2026-11-28T00:00:00Z",
+            table_version: None,
+        }
+    }
+}
+
 impl Row<'_> {
     /// The record as it is written.
     pub(crate) fn text(&self) -> &[u8] {
@@ -111,13 +124,7 @@ mod tests {
 
     fn key(stream: &str, record: &str) -> u128 {
         let document = Document::parse(record.as_bytes(), 1).expect("JSON");
-        let row = Row {
-            document: &document,
-            record: document.root(),
-            extracted_at: "",
-            table_version: None,
-        };
-        row.key(&Layout {
+        Row::of(&document).key(&Layout {
             stream: stream.to_owned(),
             keys: vec!["a".to_owned(), "b".to_owned()],
             columns: Vec::new(),

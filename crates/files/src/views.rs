@@ -137,13 +137,7 @@ mod tests {
         let folder = Folder::open(path, Some(Format::Parquet)).expect("a folder");
         let mut writer = Writer::begin(folder, &[stream], Begin::GoOn).expect("a run begins");
         let document = Document::parse(record.as_bytes(), 4).expect("JSON");
-        let row = Row {
-            document: &document,
-            record: document.root(),
-            extracted_at: "2026-11-28T00:00:00Z",
-            table_version: None,
-        };
-        writer.append(0, &row).expect("a row");
+        writer.append(0, &Row::of(&document)).expect("a row");
         writer.commit(b"{}").expect("a commit");
         writer.finish().expect("the end");
     }

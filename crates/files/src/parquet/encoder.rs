@@ -55,7 +55,7 @@ impl Encoder {
     /// When this one or one before could not be written.
     pub fn write(self, batch: Batch) -> Result<Self, Error> {
         let (batches, thread) = match self {
-            Self::Here(groups) => match groups.write_all() {
+            Self::Here(groups) => match groups.in_thread() {
                 Ok(there) => there,
                 Err(mut groups) => {
                     groups.write(&batch)?;
@@ -93,7 +93,7 @@ impl Encoder {
 
 impl Groups {
     /// A thread that writes all batches that are sent to it; the groups themselves where the system has no thread to give.
-    fn write_all(self: Box<Self>) -> Result<(SyncSender<Batch>, Thread), Box<Self>> {
+    fn in_thread(self: Box<Self>) -> Result<(SyncSender<Batch>, Thread), Box<Self>> {
         let (sender, batches) = sync_channel::<Batch>(QUEUE);
         // A thread that does not start takes with it what it was to have.
         let (give, given) = sync_channel::<Box<Self>>(1);

@@ -212,13 +212,8 @@ mod tests {
         let mut file = ParquetFile::create(&path, &layout).expect("a file");
         let mut append = |record: &str| {
             let document = Document::parse(record.as_bytes(), 4).expect("JSON");
-            let row = Row {
-                document: &document,
-                record: document.root(),
-                extracted_at: "2026-11-28T00:00:00Z",
-                table_version: None,
-            };
-            file.append(&row, 1).map_err(|error| error.to_string())
+            file.append(&Row::of(&document), 1)
+                .map_err(|error| error.to_string())
         };
         append(r#"{"a":"1","b":"2"}"#).expect("a row");
         let misfit = append(r#"{"a":"1","b":[]}"#).expect_err("no text");
