@@ -82,7 +82,10 @@ impl Client {
             })),
             dropped: AtomicUsize::new(0),
             base: connection.base_url.clone(),
-            route: Arc::new(Route::new(connection)),
+            route: Arc::new(Route::new(
+                &connection.base_url,
+                connection.proxy_url.as_ref(),
+            )),
             met: Arc::default(),
             throttle: Arc::new(Throttle::new(connection.concurrency, connection.rate_limit)),
             paced: Paced {

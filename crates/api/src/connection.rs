@@ -3,12 +3,14 @@
 pub use reqwest::header::HeaderMap;
 use reqwest::header::{AUTHORIZATION, HOST, HeaderValue};
 use reqwest::redirect::Policy;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
 
-/// A connection that takes longer does not come about. A request waits no more than half of its time for one.
+/// A connection that takes longer does not come about.
 const CONNECT: Duration = Duration::from_secs(20);
 
 /// A request is not redirected more often.
@@ -73,6 +75,11 @@ pub enum ConnectError {
     Setup(String),
 }
 
+/// How long a connection is waited for: no more than half of the time of a request.
+pub fn connect_timeout(request_timeout: Duration) -> Duration {
+    (request_timeout / 2).min(CONNECT)
+}
+
 /// An HTTP client that keeps at most so many connections.
 pub fn http(connection: &Connection, idle: usize) -> Result<reqwest::Client, ConnectError> {
     let setup = |what: &str, e: &dyn std::fmt::Display| ConnectError::Setup(format!("{what}: {e}"));
@@ -98,7 +105,7 @@ pub fn http(connection: &Connection, idle: usize) -> Result<reqwest::Client, Con
         .user_agent(&connection.user_agent)
         .default_headers(headers)
         .timeout(connection.request_timeout)
-        .connect_timeout((connection.request_timeout / 2).min(CONNECT))
+        .connect_timeout(connect_timeout(connection.request_timeout))
         .pool_max_idle_per_host(idle)
         .tcp_nodelay(true)
         // A renamed project redirects within the origin; the token goes nowhere else.
@@ -128,7 +135,12 @@ pub fn http(connection: &Connection, idle: usize) -> Result<reqwest::Client, Con
         builder = builder.tls_danger_accept_invalid_certs(true);
     }
     if let Some(path) = &connection.ca_certificate {
-        builder = builder.tls_certs_merge(authorities(path)?);
+        let authorities = authorities(path)?;
+        let authorities = authorities
+            .iter()
+            .map(|der| reqwest::Certificate::from_der(der));
+        let authorities: Result<Vec<_>, _> = authorities.collect();
+        builder = builder.tls_certs_merge(authorities.map_err(|e| setup("`ca_certificate`", &e))?);
     }
     if let Some(proxy) = &connection.proxy_url {
         builder = builder
@@ -151,13 +163,14 @@ pub fn http(connection: &Connection, idle: usize) -> Result<reqwest::Client, Con
 ///
 /// # Errors
 /// When it cannot be read, or holds none.
-pub fn authorities(path: &Path) -> Result<Vec<reqwest::Certificate>, ConnectError> {
+pub fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
     let pem = std::fs::read(path).map_err(|source| ConnectError::Read {
         path: path.to_owned(),
         source,
     })?;
-    let certificates = reqwest::Certificate::from_pem_bundle(&pem).ok();
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     certificates
+        .ok()
         .filter(|certificates| !certificates.is_empty())
         .ok_or_else(|| {
             let path = path.display();
@@ -178,4 +191,15 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// What an HTTP client's error is about: what lies below its own words, which say no more than that a request failed, and may
+/// repeat the URL.
+pub fn cause(error: &dyn std::error::Error) -> String {
+    let mut below = error.source();
+    while let Some(general) = below.filter(|below| below.to_string().starts_with("client error ("))
+    {
+        below = general.source();
+    }
+    below.map_or_else(|| error.to_string(), chain)
 }

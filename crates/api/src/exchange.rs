@@ -2,7 +2,7 @@
 
 use crate::answer::{self, Refusal};
 use crate::clock::{Reading, ServerClock};
-use crate::connection::{UNTRUSTED, chain};
+use crate::connection::{UNTRUSTED, cause};
 use crate::endpoint::Endpoint;
 use crate::error::{Kind, MAX_BODY};
 use crate::html;
@@ -378,16 +378,6 @@ fn rate_headers(headers: &HeaderMap) -> RateHeaders {
         }),
         concurrent_limit: number("x-sentry-rate-limit-concurrentlimit"),
     }
-}
-
-/// What lies below the HTTP client's own words, which say no more than that a request failed, and repeat its URL.
-fn cause(error: &reqwest::Error) -> String {
-    let mut below = std::error::Error::source(error);
-    while let Some(general) = below.filter(|below| below.to_string().starts_with("client error ("))
-    {
-        below = general.source();
-    }
-    below.map_or_else(|| error.to_string(), chain)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Where requests go, as messages name it: the server, and the proxy before it.
 
-use crate::connection::Connection;
 use hyper_util::client::proxy::matcher::Matcher;
+use url::Url;
 
 /// The way to the server.
 #[derive(Debug)]
@@ -27,11 +27,13 @@ impl std::fmt::Display for Proxy {
 }
 
 impl Route {
-    pub fn new(connection: &Connection) -> Self {
-        let base = connection.base_url.as_str();
+    /// To an address of the server, through the proxy of the setting, if one is set.
+    pub fn new(base_url: &Url, proxy_url: Option<&Url>) -> Self {
+        let base = base_url.as_str();
+        let base = base.strip_suffix("api/0/").unwrap_or(base);
         Self {
-            server: base.strip_suffix("/api/0/").unwrap_or(base).to_owned(),
-            proxy: Proxy::of(connection),
+            server: base.trim_end_matches('/').to_owned(),
+            proxy: Proxy::of(base_url, proxy_url),
         }
     }
 
@@ -64,15 +66,15 @@ impl Route {
 
 impl Proxy {
     /// The one that is configured, or that the HTTP client takes from the environment.
-    fn of(connection: &Connection) -> Option<Self> {
-        if let Some(url) = &connection.proxy_url {
+    fn of(base_url: &Url, proxy_url: Option<&Url>) -> Option<Self> {
+        if let Some(url) = proxy_url {
             let port = url.port_or_known_default().unwrap_or(1080);
             return Some(Self {
                 address: format!("{}:{port}", url.host_str().unwrap_or_default()),
                 setting: "proxy_url",
             });
         }
-        let taken = Matcher::from_env().intercept(&connection.base_url.as_str().parse().ok()?)?;
+        let taken = Matcher::from_env().intercept(&base_url.as_str().parse().ok()?)?;
         let uri = taken.uri();
         let address = uri.port_u16().map_or_else(
             || uri.host().unwrap_or_default().to_owned(),
@@ -80,9 +82,7 @@ impl Proxy {
         );
         Some(Self {
             address,
-            setting: variable(connection.base_url.scheme(), |name| {
-                std::env::var(name).ok()
-            }),
+            setting: variable(base_url.scheme(), |name| std::env::var(name).ok()),
         })
     }
 
