@@ -8,6 +8,7 @@ pub mod attributes;
 pub mod bridge;
 pub mod check;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod conventions;
 pub mod delivery;

@@ -1,8 +1,9 @@
 //! Where data goes: the project of a DSN, or projects of an organization.
 
+use crate::client::CLIENT;
 use crate::config::http::Http;
 use crate::config::section::Section;
-use crate::delivery::intake::{CLIENT, Intake};
+use crate::delivery::intake::Intake;
 use crate::delivery::route::is_slug;
 use secrecy::SecretString;
 use sentry_types::Dsn;

@@ -1,7 +1,7 @@
 //! How requests reach Sentry: the settings that the intake and the web API share.
 
 use crate::config::section::Section;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! Projects that are made because data comes for them.
 
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use parking_lot::Mutex;
-use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
@@ -132,7 +133,7 @@ impl Creator {
         let request = self
             .http
             .post(url)
-            .header(reqwest::header::CONTENT_TYPE, "application/json")
+            .header(CONTENT_TYPE, "application/json")
             .body(body);
         let response = request.send().await;
         let response = response.map_err(|error| chain(&error.without_url()))?;

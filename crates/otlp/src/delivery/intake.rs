@@ -1,25 +1,23 @@
 //! Where data of one project is handed in: the addresses and the key.
 
+use crate::client::CLIENT;
 use crate::signal::Signal;
-use reqwest::header::HeaderValue;
+use http::{HeaderName, HeaderValue, Uri};
 use secrecy::SecretString;
 use sentry_types::Dsn;
 use url::Url;
 
-/// How the program calls itself.
-pub const CLIENT: &str = concat!("sentry-otlp/", env!("CARGO_PKG_VERSION"));
-
 /// The header that carries the key. Relay refuses a request that has it twice or another one of its kind beside it.
-pub const AUTH: &str = "x-sentry-auth";
+pub const AUTH: HeaderName = HeaderName::from_static("x-sentry-auth");
 
 /// The intake of a project.
 #[derive(Debug, Clone)]
 pub struct Intake {
     /// OTLP; a trailing slash is taken by all versions.
-    traces: Url,
-    logs: Url,
+    traces: Uri,
+    logs: Uri,
     /// Its trailing slash is needed: without it Relay passes the request on to the web application.
-    pub envelope: Url,
+    pub envelope: Uri,
     /// Value of [`AUTH`].
     pub auth: HeaderValue,
     /// The key, for what hides it.
@@ -34,7 +32,7 @@ pub struct IntakeError(&'static str);
 
 impl Intake {
     /// Where a signal is handed in as OTLP.
-    pub fn otlp(&self, signal: Signal) -> &Url {
+    pub fn otlp(&self, signal: Signal) -> &Uri {
         match signal {
             Signal::Traces => &self.traces,
             Signal::Logs => &self.logs,
@@ -64,7 +62,8 @@ impl Intake {
                 path.extend(parts);
                 path.push("");
             }
-            url
+            let uri = url.as_str().parse::<Uri>();
+            uri.map_err(|_| IntakeError("its host or its path cannot stand in a request"))
         };
         let key = dsn.public_key();
         let mut auth = HeaderValue::from_str(&format!(
@@ -73,9 +72,9 @@ impl Intake {
         .map_err(|_| IntakeError("its key has characters that no header may have"))?;
         auth.set_sensitive(true);
         Ok(Self {
-            traces: at(&["integration", "otlp", "v1", "traces"]),
-            logs: at(&["integration", "otlp", "v1", "logs"]),
-            envelope: at(&["envelope"]),
+            traces: at(&["integration", "otlp", "v1", "traces"])?,
+            logs: at(&["integration", "otlp", "v1", "logs"])?,
+            envelope: at(&["envelope"])?,
             auth,
             key: SecretString::from(key.to_owned()),
             project_id,
@@ -101,9 +100,9 @@ mod tests {
     fn port_and_prefix_are_kept(#[case] dsn: &str, #[case] envelope: &str) {
         let dsn: Dsn = dsn.parse().expect("a DSN");
         let intake = Intake::new(&dsn).expect("an intake");
-        assert_eq!(intake.envelope.as_str(), envelope);
+        assert_eq!(intake.envelope, envelope);
         let traces = envelope.replace("envelope/", "integration/otlp/v1/traces/");
-        assert_eq!(intake.traces.as_str(), traces);
+        assert_eq!(intake.traces, traces.as_str());
         assert!(!format!("{intake:?}").contains("abc"));
     }
 }

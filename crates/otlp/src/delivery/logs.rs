@@ -1,11 +1,11 @@
 //! How a project takes logs: as OTLP, as log items in envelopes, or not at all.
 
+use crate::client::Client;
 use crate::delivery::intake::Intake;
 use crate::delivery::mode::{Heard, Wanted, hear};
 use crate::delivery::retry::Retry;
 use crate::signal::Signal;
 use parking_lot::Mutex;
-use reqwest::Client;
 use std::fmt;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};

@@ -1,14 +1,15 @@
 //! How a project takes spans: as OTLP, or as transactions.
 
+use crate::client::{Client, bare};
 use crate::delivery::intake::Intake;
 use crate::delivery::sender::{PROTOBUF, post};
 use crate::signal::Signal;
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::CONTENT_TYPE;
-use reqwest::{Body, Client, StatusCode};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use std::fmt;
 use std::time::Duration;
-use tap_sentry_api::connection::chain;
 
 /// What the user wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -120,23 +121,23 @@ pub async fn hear(client: &Client, intake: &Intake, signal: Signal) -> Heard {
 }
 
 async fn once(client: &Client, intake: &Intake, signal: Signal) -> Heard {
-    let url = intake.otlp(signal);
-    let sent = post(client, intake, url, PROTOBUF, Body::default());
-    let mut response = match sent.await {
-        Ok(response) => response,
-        Err(error) => return Heard::Nothing(chain(&error.without_url())),
+    let nothing = bare(Bytes::new());
+    let answer = post(client, intake, intake.otlp(signal), PROTOBUF, nothing).await;
+    let mut answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => return Heard::Nothing(error.to_string()),
     };
-    let status = response.status();
+    let status = answer.status();
     let told = format!("it answered {}", status.as_u16());
     if status.is_success() {
-        let content_type = response.headers().get(CONTENT_TYPE);
+        let content_type = answer.headers().get(CONTENT_TYPE);
         let protobuf =
             content_type.is_some_and(|value| value.as_bytes().starts_with(PROTOBUF.as_bytes()));
         // Whether there is anything is enough: what somebody else answers may have no end.
-        return match response.chunk().await {
+        return match answer.chunk().await {
             Ok(None) if status == StatusCode::OK && protobuf => Heard::Known,
             Ok(_) => Heard::Success,
-            Err(error) => Heard::Nothing(chain(&error.without_url())),
+            Err(error) => Heard::Nothing(error.to_string()),
         };
     }
     match status {

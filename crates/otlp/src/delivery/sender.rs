@@ -1,20 +1,19 @@
 //! One request to the intake, and what its answer means.
 
+use crate::client::{Answer, Body, Client, NoAnswer, bare};
 use crate::delivery::intake::{AUTH, Intake};
 use crate::delivery::limits::{DEFAULT_WAIT, Limits, seconds};
 use crate::delivery::payload::{Kind, Payload};
 use crate::envelope::{Item, envelope, logs};
 use crate::signal::Signal;
 use chrono::Utc;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use parking_lot::Mutex;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use reqwest::{Body, Client, Response, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use tap_sentry_api::connection::chain;
 use tap_sentry_api::text::brief;
 use tokio::time::Instant;
-use url::Url;
 
 /// The header that names limits; it may come with any answer.
 const RATE_LIMITS: &str = "x-sentry-rate-limits";
@@ -50,21 +49,19 @@ pub async fn hand_in(
     payload: &Payload,
     limits: &Mutex<Limits>,
 ) -> Outcome {
-    let (url, content_type, body) = request(intake, payload);
-    let answer = post(client, intake, url, content_type, body).await;
-    let response = match answer {
-        Ok(response) => response,
-        Err(error) => return Outcome::Passing(chain(&error.without_url())),
+    let (to, content_type, body) = request(intake, payload);
+    let answer = match post(client, intake, to, content_type, body).await {
+        Ok(answer) => answer,
+        Err(error) => return Outcome::Passing(error.to_string()),
     };
-    let status = response.status();
-    if response.url() != url || status.is_redirection() {
-        // A redirected POST becomes a GET, whose 200 says nothing.
+    let status = answer.status();
+    if status.is_redirection() {
         return Outcome::Passing(format!(
             "the server redirects to elsewhere ({}): check the DSN, and proxies in front of the server",
             status.as_u16()
         ));
     }
-    let limited = learn(response.headers(), status, payload, limits);
+    let limited = learn(answer.headers(), status, payload, limits);
     if status.is_success() {
         return if limited {
             Outcome::Limited
@@ -77,29 +74,30 @@ pub async fn hand_in(
         StatusCode::PAYLOAD_TOO_LARGE => Outcome::TooLarge,
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Outcome::NotThere,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            Outcome::Unauthorized(told(status, response).await)
+            Outcome::Unauthorized(told(status, answer).await)
         }
-        // 408 and all of the server's own failures may pass.
-        _ if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
-            Outcome::Passing(told(status, response).await)
+        // They speak of the connection or of the moment, and not of what is handed in.
+        StatusCode::REQUEST_TIMEOUT | StatusCode::MISDIRECTED_REQUEST | StatusCode::TOO_EARLY => {
+            Outcome::Passing(told(status, answer).await)
         }
-        _ => Outcome::Refused(told(status, response).await),
+        _ if status.is_server_error() => Outcome::Passing(told(status, answer).await),
+        _ => Outcome::Refused(told(status, answer).await),
     }
 }
 
 /// Where a payload is handed in, and the body.
-fn request<'a>(intake: &'a Intake, payload: &Payload) -> (&'a Url, &'static str, Body) {
+fn request<'a>(intake: &'a Intake, payload: &Payload) -> (&'a Uri, &'static str, Body) {
     let event = |item| {
         let trace = trace(intake, payload);
-        let (id, body) = (&payload.event_id, &payload.body);
+        let (id, body) = (&payload.event_id, payload.body.clone());
         (
             &intake.envelope,
             ENVELOPE,
             envelope(item, id, body, trace, Utc::now()),
         )
     };
-    let otlp = |signal| (intake.otlp(signal), PROTOBUF, payload.body.clone());
-    let (url, content_type, body) = match payload.kind {
+    let otlp = |signal| (intake.otlp(signal), PROTOBUF, bare(payload.body.clone()));
+    match payload.kind {
         Kind::Traces => otlp(Signal::Traces),
         Kind::Logs => otlp(Signal::Logs),
         Kind::Error => event(Item::Event),
@@ -108,8 +106,7 @@ fn request<'a>(intake: &'a Intake, payload: &Payload) -> (&'a Url, &'static str,
             let items = logs(&payload.body, payload.spans, Utc::now());
             (&intake.envelope, ENVELOPE, items)
         }
-    };
-    (url, content_type, body.into())
+    }
 }
 
 /// The sampling context. Relay 26.9 takes the share of traces that is kept from there alone.
@@ -136,23 +133,19 @@ fn trace(intake: &Intake, payload: &Payload) -> Option<Value> {
 /// Sends a body to an address of the intake.
 ///
 /// # Errors
-/// When there is no answer.
+/// When there is no answer of Sentry's.
 pub async fn post(
     client: &Client,
     intake: &Intake,
-    url: &Url,
+    to: &Uri,
     content_type: &'static str,
     body: Body,
-) -> Result<Response, reqwest::Error> {
-    // Of an empty body hyper 1.12 tells no length, and some servers in front of Sentry's want one (411).
-    let length = body.as_bytes().map_or(0, <[u8]>::len);
-    let request = client
-        .post(url.clone())
-        .header(AUTH, intake.auth.clone())
-        .header(CONTENT_TYPE, content_type)
-        .header(CONTENT_LENGTH, length)
-        .body(body);
-    request.send().await
+) -> Result<Answer, NoAnswer> {
+    let headers = [
+        (AUTH, intake.auth.clone()),
+        (CONTENT_TYPE, HeaderValue::from_static(content_type)),
+    ];
+    client.post(to, headers, body).await
 }
 
 /// Takes the limits out of an answer. Whether the payload is limited by them.
@@ -181,10 +174,10 @@ fn learn(
 }
 
 /// What an answer says, on one line.
-async fn told(status: StatusCode, mut response: Response) -> String {
+async fn told(status: StatusCode, mut answer: Answer) -> String {
     let mut text = Vec::new();
     while text.len() < TEXT {
-        match response.chunk().await {
+        match answer.chunk().await {
             Ok(Some(chunk)) => text.extend_from_slice(&chunk),
             _ => break,
         }
@@ -194,38 +187,4 @@ async fn told(status: StatusCode, mut response: Response) -> String {
     let text: String = text.chars().filter(|letter| !letter.is_control()).collect();
     let reason = status.canonical_reason().unwrap_or_default();
     brief(format!("{} {reason}: {text}", status.as_u16()).trim_end_matches([':', ' ']))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::delivery::payload::KINDS;
-    use bytes::Bytes;
-
-    /// What reqwest cannot copy it does not send again of itself: nginx ends a connection of HTTP/2 after 1000 requests, and
-    /// those that it has not read then are sent on the next one.
-    #[test]
-    fn every_body_can_be_sent_again() {
-        let dsn = "https://abc@o1.ingest.sentry.io/42".parse().expect("a DSN");
-        let intake = Intake::new(&dsn).expect("an intake");
-        for kind in KINDS {
-            let payload = Payload {
-                kind,
-                event_id: "0a".to_owned(),
-                body: Bytes::from_static(b"{}"),
-                spans: 1,
-                since: Instant::now(),
-                alone: false,
-                sampled: None,
-                slots: Vec::new(),
-                receipts: Vec::new(),
-            };
-            let (_, _, body) = request(&intake, &payload);
-            let bytes = body.as_bytes().map(<[u8]>::to_vec);
-            assert!(
-                bytes.is_some_and(|bytes| bytes.ends_with(b"}\n") || bytes == b"{}"),
-                "{kind:?}"
-            );
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! What all projects of an exporter have in common.
 
+use crate::client::Client;
 use crate::conventions::left_out::LeftOut;
 use crate::delivery::budget::Budget;
 use crate::delivery::mode::Wanted;
@@ -16,7 +17,7 @@ use tokio::sync::Semaphore;
 pub struct Shared {
     /// Of the exporter, for log lines.
     pub name: String,
-    pub client: reqwest::Client,
+    pub client: Client,
     pub wanted: Wanted,
     pub retry: Retry,
     /// Requests to Sentry at the same time.

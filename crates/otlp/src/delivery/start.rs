@@ -1,11 +1,12 @@
 //! Exporters as the configuration describes them, with their tasks.
 
+use crate::client;
 use crate::config::destination::Organization;
 use crate::config::exporter as config;
 use crate::delivery::budget::Budget;
 use crate::delivery::create::Creator;
 use crate::delivery::exporter::Exporter;
-use crate::delivery::intake::{CLIENT, Intake};
+use crate::delivery::intake::Intake;
 use crate::delivery::lookup::Lookup;
 use crate::delivery::project::Project;
 use crate::delivery::route::{ByAttribute, Route};
@@ -15,14 +16,12 @@ use crate::figures::Figures;
 use crate::spool::Spool;
 use crate::told::Told;
 use parking_lot::Mutex;
-use secrecy::SecretString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use tap_sentry_api::client::Client;
-use tap_sentry_api::connection::{ConnectError, Connection, http};
+use tap_sentry_api::connection::{ConnectError, http};
 use tap_sentry_api::traffic::Traffic;
 use tokio::sync::Semaphore;
-use url::Url;
 
 /// Starts an exporter, on the runtime that calls. With `spool`, what it acknowledges is there until Sentry has it.
 ///
@@ -37,12 +36,9 @@ pub fn start(
     let intake = destination.dsn.as_ref().map(Intake::new).transpose();
     let intake = intake.map_err(|error| ConnectError::Setup(format!("`dsn`: {error}")))?;
     let organization = destination.organization.as_ref();
-    // It is for redirects only, which are not followed.
-    let base = intake.as_ref().map(|intake| &intake.envelope);
-    let base = base.or(organization.map(|organization| &organization.connection.base_url));
     let shared = Arc::new(Shared {
         name: config.name.clone(),
-        client: client(config, base)?,
+        client: client::Client::new(&config.http, config.queue.consumers)?,
         wanted: config.mode,
         retry: config.retry,
         permits: Semaphore::new(config.queue.consumers),
@@ -81,28 +77,6 @@ pub fn start(
         spool,
         feeding: Mutex::default(),
     })
-}
-
-/// The client of the intake. What authenticates is a header of each request.
-fn client(config: &config::Exporter, base: Option<&Url>) -> Result<reqwest::Client, ConnectError> {
-    let base_url = base.cloned().ok_or_else(|| {
-        let text = format!("exporters.{}: neither `dsn` nor `org_slug`", config.name);
-        ConnectError::Setup(text)
-    })?;
-    let connection = Connection {
-        base_url,
-        token: SecretString::from(String::new()),
-        headers: config.http.headers.clone(),
-        user_agent: CLIENT.to_owned(),
-        ca_certificate: config.http.ca_certificate.clone(),
-        proxy_url: config.http.proxy_url.clone(),
-        insecure_skip_verify: config.http.insecure_skip_verify,
-        concurrency: config.queue.consumers,
-        rate_limit: None,
-        request_timeout: config.http.timeout,
-        max_retries: 0,
-    };
-    http(&connection, config.queue.consumers)
 }
 
 fn by_attribute(

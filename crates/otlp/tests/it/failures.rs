@@ -14,6 +14,9 @@ fn on_path(part: &'static str) -> Match {
 #[rstest]
 #[case::unavailable(FaultKind::Status(503))]
 #[case::gateway(FaultKind::Status(502))]
+#[case::slow(FaultKind::Status(408))]
+#[case::misdirected(FaultKind::Status(421))]
+#[case::early(FaultKind::Status(425))]
 #[case::reset(FaultKind::Reset)]
 fn a_failure_that_passes_costs_nothing(#[case] kind: FaultKind) {
     let sentry = sentry();

@@ -12,6 +12,7 @@ mod logs;
 mod logs_in;
 mod modes;
 mod otlp_out;
+mod outgoing;
 mod program;
 mod rate_limits;
 mod reloads;

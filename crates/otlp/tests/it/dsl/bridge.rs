@@ -65,7 +65,14 @@ impl Bridge {
         Self::run(config, command())
     }
 
-    /// The same, in a process that may have so many files open.
+    /// With one exporter, in an environment.
+    pub fn with_environment(more: &Value, environment: &[(&str, &str)]) -> Self {
+        let mut command = command();
+        command.envs(environment.iter().copied());
+        Self::run(&config(more), command)
+    }
+
+    /// With a whole configuration, in a process that may have so many files open.
     pub fn with_files(config: &Value, files: u32) -> Self {
         let mut shell = Command::new("/bin/sh");
         shell.env_clear().stdin(Stdio::null());
