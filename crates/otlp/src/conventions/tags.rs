@@ -53,14 +53,47 @@ impl Serialize for Tags<'_> {
     }
 }
 
+/// The attributes of a resource as tags, made once for all that have it.
+#[derive(Debug, Default)]
+pub struct ResourceTags(Vec<ResourceTag>);
+
+#[derive(Debug)]
+struct ResourceTag {
+    /// As the resource has it.
+    name: String,
+    key: String,
+    value: String,
+}
+
+impl ResourceTags {
+    /// Those of a resource.
+    pub fn of(resource: Attributes<'_>) -> Self {
+        let tags = searchable(resource).filter_map(|(name, value)| {
+            Some(ResourceTag {
+                name: name.to_owned(),
+                key: clean(Cow::Borrowed(name))?.into_owned(),
+                value: tag_value(value)?.into_owned(),
+            })
+        });
+        // More would not be used.
+        let mut bytes = 0;
+        let used = tags.take_while(|tag| {
+            let is_used = bytes <= MOST;
+            bytes += tag.key.len() + tag.value.len();
+            is_used
+        });
+        Self(used.collect())
+    }
+}
+
 /// The attributes of a span and of its resource that are no arrays, maps or bytes, and what was told of a span by the
 /// exporter that the collector had: `status_message`, `span_kind`, `library_name`, `library_version`.
-pub fn tags<'a>(seen: &Seen<'a>) -> Tags<'a> {
+pub fn tags<'a>(seen: &Seen<'a>, of_resource: &'a ResourceTags) -> Tags<'a> {
     let mut tags = Tagging::default();
-    let most = seen.attributes().0.len() + seen.resource.0.len() + FURTHER;
+    let most = seen.attributes().0.len() + of_resource.0.len() + FURTHER;
     tags.tags.0.reserve(most.min(MOST_AT_ONCE));
-    tags.attributes(seen.attributes(), "");
-    tags.attributes(seen.resource, OF_RESOURCE);
+    tags.attributes(seen.attributes());
+    tags.resource(of_resource);
     let status = seen.span.status.as_ref();
     tags.add(
         Cow::Borrowed("status_message"),
@@ -74,6 +107,14 @@ pub fn tags<'a>(seen: &Seen<'a>) -> Tags<'a> {
         tags.add(Cow::Borrowed("library_version"), Cow::Borrowed(version));
     }
     tags.tags
+}
+
+/// Attributes that may be tags, with their values as text.
+fn searchable(attributes: Attributes<'_>) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+    let own = attributes
+        .iter()
+        .filter(|(name, _)| !name.starts_with(INTERNAL));
+    own.filter_map(|(name, value)| Some((name, scalar(value)?)))
 }
 
 /// The kind of a span as a word; empty where it has none.
@@ -111,18 +152,25 @@ struct Tagging<'a> {
 }
 
 impl<'a> Tagging<'a> {
-    fn attributes(&mut self, attributes: Attributes<'a>, of_repeated: &str) {
-        for (key, value) in attributes.iter() {
-            let Some(value) = scalar(value).filter(|_| !key.starts_with(INTERNAL)) else {
-                continue;
-            };
+    fn attributes(&mut self, attributes: Attributes<'a>) {
+        for (name, value) in searchable(attributes) {
             if self.bytes > MOST {
                 return;
             }
-            if !of_repeated.is_empty() && self.unique.has(key) {
-                self.add(Cow::Owned(format!("{of_repeated}{key}")), value);
+            self.add(Cow::Borrowed(name), value);
+        }
+    }
+
+    fn resource(&mut self, tags: &'a ResourceTags) {
+        for ResourceTag { name, key, value } in &tags.0 {
+            if self.bytes > MOST {
+                return;
+            }
+            if self.unique.has(name) {
+                let name = format!("{OF_RESOURCE}{name}");
+                self.add(Cow::Owned(name), Cow::Borrowed(value));
             } else {
-                self.add(Cow::Borrowed(key), value);
+                self.push(Cow::Borrowed(key), Cow::Borrowed(value));
             }
         }
     }
@@ -131,6 +179,10 @@ impl<'a> Tagging<'a> {
         let (Some(key), Some(value)) = (clean(key), tag_value(value)) else {
             return;
         };
+        self.push(key, value);
+    }
+
+    fn push(&mut self, key: Cow<'a, str>, value: Cow<'a, str>) {
         let key = self.unique.take(key);
         self.bytes += key.len() + value.len();
         self.tags.0.push((key, value));
@@ -181,7 +233,9 @@ mod tests {
         };
         let owned =
             |(key, value): (Cow<'_, str>, Cow<'_, str>)| (key.into_owned(), value.into_owned());
-        tags(&seen).0.into_iter().map(owned).collect()
+        let of_resource = ResourceTags::of(seen.resource);
+        let made = tags(&seen, &of_resource).0;
+        made.into_iter().map(owned).collect()
     }
 
     fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -244,7 +298,8 @@ mod tests {
             pair("b", Value::BoolValue(true)),
             pair("c", Value::BytesValue(vec![1])),
         ];
-        let made = serde_json::to_value(tags(&Seen::alone(&span))).expect("JSON");
+        let none = ResourceTags::default();
+        let made = serde_json::to_value(tags(&Seen::alone(&span), &none)).expect("JSON");
         assert_eq!(
             made,
             serde_json::json!({"a": "1.5", "b": "true", "span_kind": "client"})
@@ -303,7 +358,8 @@ mod tests {
                 resource: Attributes(&resource),
                 ..Seen::alone(&span)
             };
-            let made = tags(&seen).0;
+            let of_resource = ResourceTags::of(seen.resource);
+            let made = tags(&seen, &of_resource).0;
             let names: HashSet<_> = made.iter().map(|(key, _)| key).collect();
             prop_assert_eq!(names.len(), made.len(), "a name stands once");
             let allowed = |found: char| found.is_ascii_alphanumeric() || "_.:-".contains(found);

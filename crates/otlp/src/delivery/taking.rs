@@ -12,6 +12,7 @@ use crate::delivery::reporting::Reported;
 use crate::delivery::route::Route;
 use crate::delivery::shared::Shared;
 use crate::delivery::spans::Writer;
+use crate::errors::event::OfResource;
 use crate::errors::events_of;
 use crate::errors::outer::Outer;
 use crate::errors::same::Place;
@@ -34,6 +35,7 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
+use std::cell::OnceCell;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -93,6 +95,8 @@ pub struct Taking<'a> {
     resource: Resource,
     /// Of the resource, once a span of it goes out as part of a transaction.
     origin: Option<Arc<Origin>>,
+    /// Of the resource, once an error comes of it.
+    of_resource: OnceCell<OfResource>,
     scope: Option<InstrumentationScope>,
     /// Bytes of resource and scope.
     around: usize,
@@ -132,6 +136,7 @@ impl<'a> Taking<'a> {
             mode: None,
             resource: Resource::default(),
             origin: None,
+            of_resource: OnceCell::new(),
             scope: None,
             around: 0,
             writer: Writer::expecting(expected),
@@ -208,7 +213,7 @@ impl<'a> Taking<'a> {
     fn report(&mut self, seen: &Seen<'_>) -> bool {
         let place = Place::of(seen.span);
         let is_double = |kind: &str, message: &str| self.outer.is_one(place, kind, message);
-        let found = events_of(seen, &self.shared.terms, is_double);
+        let found = events_of(seen, &self.of_resource, &self.shared.terms, is_double);
         self.handed.left_out.extend(found.left_out);
         let has_some = !found.recorded.is_empty() || found.doubles > 0;
         let (reported, broken) = Reported::of(place, seen.span, found.recorded);
@@ -242,6 +247,7 @@ impl Take for Taking<'_> {
         self.writer.resource(resource.clone(), schema_url);
         self.resource = resource;
         self.origin = None;
+        self.of_resource = OnceCell::new();
     }
 
     fn scope(&mut self, mut scope: Option<InstrumentationScope>, schema_url: String) {

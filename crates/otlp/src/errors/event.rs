@@ -11,7 +11,7 @@ use crate::conventions::platform::platform;
 use crate::conventions::release::release;
 use crate::conventions::request::{Request, request};
 use crate::conventions::status::status;
-use crate::conventions::tags::{Tags, server_name, tags};
+use crate::conventions::tags::{ResourceTags, Tags, server_name, tags};
 use crate::conventions::text::{cost, hex};
 use crate::conventions::time::seconds;
 use crate::conventions::user::{User, user};
@@ -28,6 +28,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::Event as SpanEvent;
 use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
 use uuid::Uuid;
 
@@ -93,7 +94,26 @@ struct Trace<'a> {
 #[derive(Debug, Serialize)]
 struct Otel<'a> {
     attributes: Part<'a>,
-    resource: Part<'a>,
+    resource: Option<&'a RawValue>,
+}
+
+/// What all errors have in common that come of a resource.
+#[derive(Debug)]
+pub struct OfResource {
+    /// Its attributes, as a context of Sentry's holds them.
+    context: Option<Box<RawValue>>,
+    tags: ResourceTags,
+}
+
+impl OfResource {
+    /// That of a resource.
+    pub fn of(resource: Attributes<'_>) -> Self {
+        Self {
+            // What has texts as keys can be written.
+            context: to_raw_value(&Part::of(Cow::Borrowed(resource.0))).ok(),
+            tags: ResourceTags::of(resource),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -126,6 +146,7 @@ impl<'a> Recorded<'a> {
     /// What a span recorded. What of it Sentry would not keep is handed to `tell`.
     pub fn of(
         seen: &Seen<'a>,
+        of_resource: &'a OfResource,
         recorded: &'a SpanEvent,
         terms: &'a Terms,
         mut tell: impl FnMut(LeftOut),
@@ -154,10 +175,10 @@ impl<'a> Recorded<'a> {
             release: kept(release(seen, terms)),
             environment: kept(environment(seen, terms)),
             server_name: server_name(seen.resource),
-            contexts: Contexts::of(seen, recorded, op),
+            contexts: Contexts::of(seen, of_resource, recorded, op),
             user: user(seen),
             request: request(seen),
-            tags: tags(seen),
+            tags: tags(seen, &of_resource.tags),
             extra: Extra::of(text, stack.as_ref()),
             exception: Exceptions::new(told, stack),
             sdk: SDK,
@@ -202,7 +223,12 @@ fn truth(value: &Value) -> Option<bool> {
 }
 
 impl<'a> Contexts<'a> {
-    fn of(seen: &Seen<'a>, recorded: &SpanEvent, op: Cow<'a, str>) -> Self {
+    fn of(
+        seen: &Seen<'a>,
+        of_resource: &'a OfResource,
+        recorded: &SpanEvent,
+        op: Cow<'a, str>,
+    ) -> Self {
         let span = seen.span;
         let has_parent = span.parent_span_id.iter().any(|byte| *byte != 0);
         Self {
@@ -215,7 +241,7 @@ impl<'a> Contexts<'a> {
             },
             otel: Otel {
                 attributes: Part::of(Cow::Borrowed(&span.attributes)),
-                resource: Part::of(Cow::Borrowed(seen.resource.0)),
+                resource: of_resource.context.as_deref(),
             },
             otel_event: further(recorded),
         }

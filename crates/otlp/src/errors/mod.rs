@@ -12,10 +12,11 @@ pub mod same;
 pub mod stack;
 
 use crate::conventions::left_out::LeftOut;
-use crate::errors::event::{Recorded, kind, message};
+use crate::errors::event::{OfResource, Recorded, kind, message};
 use crate::seen::Seen;
 use crate::terms::Terms;
 use crate::transactions::span::is_exception;
+use std::cell::OnceCell;
 
 /// What is called so is an exception.
 const EXCEPTION: &str = "exception";
@@ -39,9 +40,10 @@ pub struct Found<'a> {
 }
 
 /// The exceptions of a span, in the order in which they were recorded, without those of which `is_double` knows by type and
-/// message that they are.
+/// message that they are. `of_resource` is filled for further spans of the same resource.
 pub fn events_of<'a>(
     seen: &Seen<'a>,
+    of_resource: &'a OnceCell<OfResource>,
     terms: &'a Terms,
     mut is_double: impl FnMut(&str, &str) -> bool,
 ) -> Found<'a> {
@@ -59,8 +61,11 @@ pub fn events_of<'a>(
         } else if is_double(kind(event), message(event)) {
             found.doubles += 1;
         } else {
+            let of_resource = of_resource.get_or_init(|| OfResource::of(seen.resource));
             let tell = |left_out| found.left_out.push(left_out);
-            found.recorded.push(Recorded::of(seen, event, terms, tell));
+            found
+                .recorded
+                .push(Recorded::of(seen, of_resource, event, terms, tell));
         }
     }
     found

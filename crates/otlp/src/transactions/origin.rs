@@ -3,7 +3,7 @@
 use crate::attributes::{Attributes, scalar, value};
 use crate::conventions::data::{Limits, Map};
 use crate::conventions::platform::platform;
-use crate::conventions::tags::server_name;
+use crate::conventions::tags::{ResourceTags, server_name};
 use crate::terms::Terms;
 use crate::transactions::fit::fit;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
@@ -25,6 +25,7 @@ pub struct Origin {
     pub terms: Arc<Terms>,
     pub platform: &'static str,
     pub server_name: Option<String>,
+    pub tags: ResourceTags,
     /// Attributes that are small enough for a context of Sentry's.
     context: Vec<KeyValue>,
     /// The others.
@@ -49,6 +50,7 @@ impl Origin {
             terms,
             platform: platform(resource),
             server_name: server_name(resource),
+            tags: ResourceTags::of(resource),
             context,
             rest,
             limits: Limits::NONE,
@@ -87,9 +89,9 @@ impl Origin {
         std::ptr::eq(self, other) || self.resource == other.resource
     }
 
-    /// What it takes in memory, in bytes: its attributes are in it twice.
+    /// What it takes in memory, in bytes: its attributes are in it twice, and as tags.
     fn size(&self) -> usize {
-        size_of::<Self>() + 2 * size_of_val(&*self.resource) + 3 * self.key.len()
+        size_of::<Self>() + 3 * size_of_val(&*self.resource) + 5 * self.key.len()
     }
 
     fn has(&self, resource: Attributes<'_>) -> bool {

@@ -163,7 +163,7 @@ mod tests {
     use crate::conventions::name::name;
     use crate::conventions::op::op;
     use crate::conventions::status::status;
-    use crate::conventions::tags::tags;
+    use crate::conventions::tags::{ResourceTags, tags};
     use crate::conventions::user::user;
     use crate::testing::{pair, span};
     use crate::transactions::span::write;
@@ -200,7 +200,8 @@ mod tests {
         assert_eq!(op(&read), op(&seen));
         assert_eq!(name(&read, &op(&read)), name(&seen, &op(&seen)));
         assert_eq!(status(&read), status(&seen));
-        assert_eq!(tags(&read), tags(&seen));
+        let none = ResourceTags::default();
+        assert_eq!(tags(&read, &none), tags(&seen, &none));
         assert_eq!(user(&read), user(&seen));
         let again = serde_json::to_vec(&item).expect("JSON");
         assert_eq!(again, written.json.to_vec());

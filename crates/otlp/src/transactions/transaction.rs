@@ -217,7 +217,7 @@ pub fn head(
         },
         user: user.as_ref(),
         request: request(&seen),
-        tags: tags(&seen),
+        tags: tags(&seen, &origin.tags),
         sdk: SDK,
         spans: [],
     };

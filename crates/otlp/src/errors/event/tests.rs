@@ -6,6 +6,7 @@ use crate::testing::{attributes, pair, span};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use rstest::rstest;
 use serde_json::{Value as Json, json};
+use std::cell::OnceCell;
 
 const TIME: u64 = 1_795_911_870_123_456_789;
 
@@ -29,7 +30,8 @@ fn json(span: &Span, resource: &[(&str, &str)], terms: &Terms) -> Json {
         resource: Attributes(&resource),
         ..Seen::alone(span)
     };
-    let found = events_of(&seen, terms, |_, _| false);
+    let of_resource = OnceCell::new();
+    let found = events_of(&seen, &of_resource, terms, |_, _| false);
     serde_json::to_value(&found.recorded[0].event).expect("JSON")
 }
 
@@ -185,13 +187,14 @@ fn what_says_nothing_and_what_is_a_double_is_no_error() {
         environment: Some("a/b".to_owned()),
         ..Terms::default()
     };
+    let of_resource = OnceCell::new();
     let Found {
         recorded,
         nameless,
         doubles,
         too_many,
         left_out,
-    } = events_of(&Seen::alone(&span), &terms, is_double);
+    } = events_of(&Seen::alone(&span), &of_resource, &terms, is_double);
     assert_eq!(
         (recorded.len(), nameless, doubles, too_many, left_out.len()),
         (1, 2, 1, 0, 1)
