@@ -40,6 +40,26 @@ impl Privacy {
             Fate::Kept
         }
     }
+
+    /// For each byte, whether a name that ends with it may match a pattern. Other scripts have letters whose other case is
+    /// in ASCII, so that nothing is known of bytes beyond it.
+    fn ends(&self) -> [bool; 256] {
+        let mut ends = [false; 256];
+        ends[usize::from(u8::MAX / 2) + 1..].fill(true);
+        for pattern in self.drop.iter().chain(&self.mask) {
+            match pattern.pattern_chars().last() {
+                Some(last) if last.is_ascii() && !matches!(last, '*' | '?') => {
+                    for case in [last.to_ascii_lowercase(), last.to_ascii_uppercase()] {
+                        ends[case as usize] = true;
+                    }
+                }
+                // It matches the empty name alone.
+                None => {}
+                _ => ends.fill(true),
+            }
+        }
+        ends
+    }
 }
 
 /// So many names are remembered: a request has few, unless it is hostile.
@@ -49,6 +69,8 @@ const NAMES: usize = 1000;
 #[derive(Debug)]
 pub struct Cleaner<'a> {
     privacy: &'a Privacy,
+    /// Which bytes a name may end with if something becomes of it: most are seen by their last to be kept.
+    ends: [bool; 256],
     fates: HashMap<String, Fate>,
 }
 
@@ -56,6 +78,7 @@ impl<'a> Cleaner<'a> {
     pub fn new(privacy: &'a Privacy) -> Self {
         Self {
             privacy,
+            ends: privacy.ends(),
             fates: HashMap::new(),
         }
     }
@@ -99,6 +122,10 @@ impl<'a> Cleaner<'a> {
     }
 
     fn fate(&mut self, name: &str) -> Fate {
+        let last = name.as_bytes().last();
+        if last.is_some_and(|last| !self.ends[usize::from(*last)]) {
+            return Fate::Kept;
+        }
         if let Some(fate) = self.fates.get(name) {
             return *fate;
         }
@@ -172,6 +199,7 @@ mod tests {
     use crate::attributes::Attributes;
     use opentelemetry_proto::tonic::common::v1::ArrayValue;
     use opentelemetry_proto::tonic::trace::v1::span::Event;
+    use proptest::prelude::*;
     use rstest::rstest;
 
     fn pair(key: &str, value: &str) -> KeyValue {
@@ -181,6 +209,23 @@ mod tests {
                 value: Some(Value::StringValue(value.to_owned())),
             }),
             ..KeyValue::default()
+        }
+    }
+
+    proptest! {
+        /// Kelvin's sign is `k` in lower case, and `ſ` is `S` in upper case.
+        #[test]
+        fn what_is_seen_by_the_last_byte_is_so(
+            drop in "[aKk*?\u{212a}ſ]{0,3}",
+            mask in "[aKsS*?ä]{0,3}",
+            name in "[aAkKsSä\u{212a}ſ.]{0,4}",
+        ) {
+            let privacy = Privacy {
+                drop: vec![pattern(&drop)],
+                mask: vec![pattern(&mask)],
+            };
+            let fate = privacy.fate(&name);
+            prop_assert_eq!(Cleaner::new(&privacy).fate(&name), fate);
         }
     }
 

@@ -62,7 +62,8 @@ pub fn address(attributes: Attributes<'_>) -> Option<Cow<'_, str>> {
 
 /// What stands before the query and the fragment.
 pub fn without_query(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or_default()
+    let end = url.bytes().position(|byte| matches!(byte, b'?' | b'#'));
+    &url[..end.unwrap_or(url.len())]
 }
 
 fn query_of(url: &str) -> Option<&str> {

@@ -24,7 +24,7 @@ pub fn line(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim();
     if text.is_empty() {
         None
-    } else if text.contains(['\n', '\r']) {
+    } else if text.bytes().any(|byte| matches!(byte, b'\n' | b'\r')) {
         Some(Cow::Owned(text.replace(['\n', '\r'], " ")))
     } else {
         Some(Cow::Borrowed(text))

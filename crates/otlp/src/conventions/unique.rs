@@ -11,7 +11,7 @@ const FEW: usize = 24;
 pub struct Unique<'a> {
     few: Vec<(Cow<'a, str>, usize)>,
     /// Bits of all names, as [`bit`] has them.
-    bits: u64,
+    bits: u128,
     many: HashMap<Cow<'a, str>, usize>,
 }
 
@@ -19,15 +19,17 @@ impl<'a> Unique<'a> {
     /// The name itself, or with `_2`, `_3` and so on behind it if it is taken.
     pub fn take(&mut self, name: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
         let mut free = name.into();
-        if let Some(mut last) = self.last(&free) {
+        let mut of_free = bit(&free);
+        if let Some(mut last) = self.last(&free, of_free) {
             let stem = free.clone();
-            while self.last(&free).is_some() {
+            while self.last(&free, of_free).is_some() {
                 last += 1;
                 free = Cow::Owned(format!("{stem}_{last}"));
+                of_free = bit(&free);
             }
             self.set(&stem, last);
         }
-        self.bits |= bit(&free);
+        self.bits |= of_free;
         if self.few.is_empty() {
             // In one go: most have about ten names.
             self.few.reserve_exact(FEW);
@@ -42,11 +44,11 @@ impl<'a> Unique<'a> {
 
     /// Whether a name is taken.
     pub fn has(&self, name: &str) -> bool {
-        self.last(name).is_some()
+        self.last(name, bit(name)).is_some()
     }
 
-    fn last(&self, name: &str) -> Option<usize> {
-        if self.bits & bit(name) == 0 {
+    fn last(&self, name: &str, bit: u128) -> Option<usize> {
+        if self.bits & bit == 0 {
             return None;
         }
         let few = self.few.iter().find(|(taken, _)| taken == name);
@@ -64,12 +66,12 @@ impl<'a> Unique<'a> {
     }
 }
 
-/// One of 64 bits for a name: where it is not set, nothing need be looked through.
-fn bit(name: &str) -> u64 {
+/// One of 128 bits for a name: where it is not set, nothing need be looked through.
+fn bit(name: &str) -> u128 {
     let end = |byte: Option<&u8>| byte.copied().map_or(0, usize::from);
     let bytes = name.as_bytes();
     let sum = 7 * bytes.len() + 3 * end(bytes.first()) + 5 * end(bytes.last());
-    1 << (sum % 64)
+    1 << (sum % 128)
 }
 
 #[cfg(test)]

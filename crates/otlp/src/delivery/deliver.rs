@@ -16,8 +16,8 @@ use crate::rejection::{Reason, What};
 use crate::seen::Seen;
 use crate::signal::Signal;
 use crate::transactions::group::Arrived;
-use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -45,8 +45,11 @@ enum Place {
 impl Project {
     /// Sends what comes, until it is dropped.
     pub async fn run(self: Arc<Self>) {
-        let lines = KINDS.map(|kind| self.line(kind));
-        tokio::join!(self.keep(), self.tick(), futures::future::join_all(lines));
+        // Only what has something to do is looked at.
+        let lines = KINDS.map(|kind| self.line(kind).boxed());
+        let mut parts = FuturesUnordered::from_iter(lines);
+        parts.extend([self.keep().boxed(), self.tick().boxed()]);
+        while parts.next().await.is_some() {}
     }
 
     /// Sends traces when they are complete, and errors with them.
