@@ -3,6 +3,7 @@
 use crate::attributes::{Attributes, value};
 use crate::conventions::text::short;
 use crate::conventions::unique::Unique;
+use crate::json::{Object, Unwritten};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
@@ -109,13 +110,41 @@ impl<'a> Map<'a> {
         Self::new(attributes.0, Limits::NONE)
     }
 
-    /// Adds them to an object that is being written.
+    /// Adds them to an object of serde's that is being written.
     pub fn entries<M: SerializeMap>(
         &self,
         prefix: &str,
         unique: &mut Unique<'a>,
         map: &mut M,
     ) -> Result<(), M::Error> {
+        self.each(prefix, unique, |name, value| {
+            map.serialize_entry(name, &value)
+        })
+    }
+
+    /// Adds them to an object that is being written.
+    pub fn members(
+        &self,
+        prefix: &str,
+        unique: &mut Unique<'a>,
+        object: &mut Object<'_>,
+    ) -> Result<(), Unwritten> {
+        self.each(prefix, unique, |name, value| match value {
+            Some(Json {
+                value: Value::StringValue(text),
+                limits,
+            }) => object.text(name, &short(text, limits.text)),
+            other => object.value(name, &other),
+        })
+    }
+
+    /// Each name, which is told from those before it, and value.
+    fn each<E>(
+        &self,
+        prefix: &str,
+        unique: &mut Unique<'a>,
+        mut act: impl FnMut(&str, Option<Json<'a>>) -> Result<(), E>,
+    ) -> Result<(), E> {
         for pair in self.pairs.iter().take(self.limits.attributes) {
             let name = if prefix.is_empty() {
                 short(&pair.key, self.limits.text)
@@ -126,7 +155,7 @@ impl<'a> Map<'a> {
                 value,
                 limits: self.limits,
             });
-            map.serialize_entry(&unique.take(name), &value)?;
+            act(&unique.take(name), value)?;
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! What is too large is written with its longest texts cut, as few as will do.
 
 use crate::conventions::data::Limits;
-use crate::json;
+use crate::json::{self, Unwritten};
 use serde::Serialize;
+use serde::ser::Error;
 use std::io::{self, Write};
 
 /// Tried one after the other, until what is written is small enough. The last leaves nothing that could be large.
@@ -31,27 +32,41 @@ pub fn fit<T: Serialize>(
     most: usize,
     make: impl Fn(Limits) -> T,
 ) -> Result<(Box<[u8]>, Limits), serde_json::Error> {
-    json::scratch(|bytes| write(bytes, most, make))
+    fit_written(most, |limits, bytes, most| {
+        let mut json = Bounded { bytes, most };
+        let written = serde_json::to_writer(&mut json, &make(limits));
+        written.map_err(|error| {
+            if error.is_io() {
+                Unwritten::TooLong
+            } else {
+                Unwritten::Json(error)
+            }
+        })
+    })
 }
 
-fn write<T: Serialize>(
-    bytes: &mut Vec<u8>,
+/// The same of what `write` writes with given limits into an empty memory, of so many bytes at most.
+pub fn fit_written(
     most: usize,
-    make: impl Fn(Limits) -> T,
-) -> Result<Limits, serde_json::Error> {
-    for (text, attributes) in LIMITS.iter().copied() {
-        let limits = Limits { text, attributes };
-        bytes.clear();
-        let mut json = Bounded { bytes, most };
-        match serde_json::to_writer(&mut json, &make(limits)) {
-            Ok(()) => return Ok(limits),
-            Err(error) if error.is_io() => {}
-            Err(error) => return Err(error),
+    write: impl Fn(Limits, &mut Vec<u8>, usize) -> Result<(), Unwritten>,
+) -> Result<(Box<[u8]>, Limits), serde_json::Error> {
+    json::scratch(|bytes| {
+        for (text, attributes) in LIMITS.iter().copied() {
+            let limits = Limits { text, attributes };
+            bytes.clear();
+            match write(limits, bytes, most) {
+                Ok(()) => return Ok(limits),
+                Err(Unwritten::TooLong) => {}
+                Err(Unwritten::Json(error)) => return Err(error),
+            }
         }
-    }
-    bytes.clear();
-    serde_json::to_writer(bytes, &make(NARROWEST))?;
-    Ok(NARROWEST)
+        bytes.clear();
+        match write(NARROWEST, bytes, usize::MAX) {
+            Ok(()) => Ok(NARROWEST),
+            Err(Unwritten::Json(error)) => Err(error),
+            Err(error @ Unwritten::TooLong) => Err(serde_json::Error::custom(error)),
+        }
+    })
 }
 
 /// Bytes that refuse to be too many.

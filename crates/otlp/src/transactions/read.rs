@@ -4,7 +4,6 @@ use crate::attributes::Attributes;
 use crate::conventions::tags::kind;
 use crate::seen::Seen;
 use crate::transactions::keys;
-use crate::transactions::span::SpanItem;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{
     AnyValue, ArrayValue, InstrumentationScope, KeyValue,
@@ -13,8 +12,7 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use serde::de::{MapAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
@@ -28,7 +26,30 @@ const KINDS: [SpanKind; 5] = [
 ];
 
 /// A span of Sentry's as it was read: its data entry by entry, each as it was written.
-pub type Item<'a> = SpanItem<'a, Pairs<'a>, &'a RawValue>;
+#[derive(Debug, Deserialize)]
+pub struct Item<'a> {
+    #[serde(borrow)]
+    pub trace_id: Cow<'a, str>,
+    #[serde(borrow)]
+    pub span_id: Cow<'a, str>,
+    #[serde(borrow)]
+    pub parent_span_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub op: Cow<'a, str>,
+    #[serde(borrow)]
+    pub description: Cow<'a, str>,
+    #[serde(borrow)]
+    pub status: Cow<'a, str>,
+    /// Seconds since 1970.
+    pub start_timestamp: f64,
+    pub timestamp: f64,
+    #[serde(borrow)]
+    pub origin: Cow<'a, str>,
+    #[serde(borrow)]
+    pub data: Pairs<'a>,
+    #[serde(borrow)]
+    pub links: Option<&'a RawValue>,
+}
 
 /// The entries of an object, values as they are written.
 #[derive(Debug, Default)]
@@ -57,16 +78,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
             }
         }
         deserializer.deserialize_map(Entries)
-    }
-}
-
-impl Serialize for Pairs<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (key, value) in &self.0 {
-            map.serialize_entry(key, value)?;
-        }
-        map.end()
     }
 }
 
@@ -203,7 +214,27 @@ mod tests {
         let none = ResourceTags::default();
         assert_eq!(tags(&read, &none), tags(&seen, &none));
         assert_eq!(user(&read), user(&seen));
-        let again = serde_json::to_vec(&item).expect("JSON");
-        assert_eq!(again, written.json.to_vec());
+        let json: serde_json::Value = serde_json::from_slice(&written.json).expect("JSON");
+        let texts = [
+            ("trace_id", &item.trace_id),
+            ("span_id", &item.span_id),
+            ("op", &item.op),
+            ("description", &item.description),
+            ("status", &item.status),
+            ("origin", &item.origin),
+        ];
+        for (name, text) in texts {
+            assert_eq!(json[name], **text);
+        }
+        assert_eq!(json["start_timestamp"], item.start_timestamp);
+        assert_eq!(json["timestamp"], item.timestamp);
+        assert_eq!(json.get("parent_span_id"), None);
+        assert_eq!(item.parent_span_id, None);
+        for (name, raw) in &item.data.0 {
+            let value: serde_json::Value = serde_json::from_str(raw.get()).expect("JSON");
+            assert_eq!(json["data"][&**name], value);
+        }
+        let data = json["data"].as_object().expect("an object");
+        assert_eq!(item.data.0.len(), data.len());
     }
 }

@@ -8,15 +8,16 @@ use crate::conventions::tags::kind;
 use crate::conventions::text::{Hex, cost, short};
 use crate::conventions::time::seconds;
 use crate::conventions::unique::Unique;
+use crate::json::{Object, Unwritten};
 use crate::seen::Seen;
-use crate::transactions::fit::fit;
+use crate::transactions::fit::fit_written;
 use crate::transactions::keys;
 use crate::transactions::links::Links;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::Event;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 
 /// Sentry's own word for spans that came by OTLP.
@@ -24,36 +25,6 @@ pub const ORIGIN: &str = "auto.otlp.spans";
 
 /// The largest span, in bytes: as the root of a transaction it has to leave room for what else is in it.
 const LARGEST: usize = 600_000;
-
-/// A span of Sentry's, with its data and links either as they are made or as they were read.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct SpanItem<'a, D, L> {
-    #[serde(borrow)]
-    pub trace_id: Cow<'a, str>,
-    #[serde(borrow)]
-    pub span_id: Cow<'a, str>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub parent_span_id: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub op: Cow<'a, str>,
-    #[serde(borrow)]
-    pub description: Cow<'a, str>,
-    #[serde(borrow)]
-    pub status: Cow<'a, str>,
-    /// Seconds since 1970.
-    pub start_timestamp: f64,
-    pub timestamp: f64,
-    #[serde(borrow)]
-    pub origin: Cow<'a, str>,
-    pub data: D,
-    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
-    pub links: Option<L>,
-}
-
-/// A default that asks nothing of the type.
-const fn none<T>() -> Option<T> {
-    None
-}
 
 /// The JSON of a span, and whether something of it had to be cut.
 #[derive(Debug)]
@@ -69,8 +40,9 @@ pub fn write(seen: &Seen<'_>) -> Result<Written, serde_json::Error> {
     let op = op(seen);
     let description = description(seen, &op);
     let ids = Ids::of(seen.span);
-    let (json, limits) = fit(LARGEST, |limits| {
-        item(seen, &ids, &op, &description, limits)
+    let (json, limits) = fit_written(LARGEST, |limits, bytes, most| {
+        let object = Object::begin(bytes, most);
+        write_in(object, seen, &ids, &op, &description, limits)
     })?;
     Ok(Written {
         json,
@@ -97,82 +69,75 @@ impl Ids {
     }
 }
 
-fn item<'a>(
-    seen: &Seen<'a>,
-    ids: &'a Ids,
-    op: &'a str,
-    description: &'a str,
+/// Fields are those of [`Item`](crate::transactions::read::Item).
+fn write_in(
+    mut object: Object<'_>,
+    seen: &Seen<'_>,
+    ids: &Ids,
+    op: &str,
+    description: &str,
     limits: Limits,
-) -> SpanItem<'a, Data<'a>, Links<'a>> {
+) -> Result<(), Unwritten> {
     let span = seen.span;
     let description = short(description, limits.text);
-    SpanItem {
-        trace_id: Cow::Borrowed(ids.trace.as_str()),
-        span_id: Cow::Borrowed(ids.span.as_str()),
-        parent_span_id: ids.parent.as_ref().map(|id| Cow::Borrowed(id.as_str())),
-        status: Cow::Borrowed(status(seen)),
-        start_timestamp: seconds(span.start_time_unix_nano),
-        timestamp: seconds(span.end_time_unix_nano),
-        origin: Cow::Borrowed(ORIGIN),
-        data: Data {
-            seen: *seen,
-            has_name: description == span.name.trim(),
-            limits,
-        },
-        links: Links::of(&span.links, true, limits),
-        op: Cow::Borrowed(op),
-        description,
+    object.text("trace_id", ids.trace.as_str())?;
+    object.text("span_id", ids.span.as_str())?;
+    if let Some(parent) = &ids.parent {
+        object.text("parent_span_id", parent.as_str())?;
     }
+    object.text("op", op)?;
+    object.text("description", &description)?;
+    object.text("status", status(seen))?;
+    object.value("start_timestamp", &seconds(span.start_time_unix_nano))?;
+    object.value("timestamp", &seconds(span.end_time_unix_nano))?;
+    object.text("origin", ORIGIN)?;
+    let has_name = description == span.name.trim();
+    write_data(object.object("data")?, seen, has_name, limits)?;
+    if let Some(links) = Links::of(&span.links, true, limits) {
+        object.value("links", &links)?;
+    }
+    object.end()
 }
 
-/// All that a span says beside the fields that Sentry has: its attributes and what [`keys`] name.
-#[derive(Debug)]
-struct Data<'a> {
-    seen: Seen<'a>,
-    /// The description is the span's name.
+/// All that a span says beside the fields that Sentry has: its attributes and what [`keys`] name. `has_name`: the description
+/// is the span's name.
+fn write_data(
+    object: Object<'_>,
+    seen: &Seen<'_>,
     has_name: bool,
     limits: Limits,
-}
-
-impl Serialize for Data<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { seen, limits, .. } = self;
-        let span = seen.span;
-        let mut entries = Entries {
-            map: serializer.serialize_map(None)?,
-            unique: Unique::default(),
-            limits: *limits,
-        };
-        entries.text(keys::KIND, kind(span.kind()))?;
-        if !self.has_name {
-            entries.text(keys::NAME, &span.name)?;
-        }
-        if let Some(status) = &span.status {
-            entries.text(keys::STATUS_CODE, code(status.code()))?;
-            entries.text(keys::STATUS_MESSAGE, &status.message)?;
-        }
-        entries.text(keys::TRACE_STATE, &span.trace_state)?;
-        entries.count(keys::DROPPED_ATTRIBUTES, span.dropped_attributes_count)?;
-        entries.count(keys::DROPPED_EVENTS, span.dropped_events_count)?;
-        entries.count(keys::DROPPED_LINKS, span.dropped_links_count)?;
-        if let Some(scope) = seen.scope {
-            entries.text(keys::SCOPE_NAME, &scope.name)?;
-            entries.text(keys::SCOPE_VERSION, &scope.version)?;
-            entries.count(
-                keys::DROPPED_SCOPE_ATTRIBUTES,
-                scope.dropped_attributes_count,
-            )?;
-            let attributes = Map::new(&scope.attributes, *limits);
-            attributes.entries(keys::SCOPE, &mut entries.unique, &mut entries.map)?;
-        }
-        entries.json(keys::EVENTS, Events::of(&span.events, *limits))?;
-        entries.json(keys::INVALID_LINKS, Links::of(&span.links, false, *limits))?;
-        entries.json(keys::TEXT_LIMIT, limited(limits.text))?;
-        entries.json(keys::COUNT_LIMIT, limited(limits.attributes))?;
-        let attributes = Map::new(&span.attributes, *limits);
-        attributes.entries("", &mut entries.unique, &mut entries.map)?;
-        entries.map.end()
+) -> Result<(), Unwritten> {
+    let span = seen.span;
+    let mut data = Data {
+        object,
+        unique: Unique::default(),
+        limits,
+    };
+    data.text(keys::KIND, kind(span.kind()))?;
+    if !has_name {
+        data.text(keys::NAME, &span.name)?;
     }
+    if let Some(status) = &span.status {
+        data.text(keys::STATUS_CODE, code(status.code()))?;
+        data.text(keys::STATUS_MESSAGE, &status.message)?;
+    }
+    data.text(keys::TRACE_STATE, &span.trace_state)?;
+    data.count(keys::DROPPED_ATTRIBUTES, span.dropped_attributes_count)?;
+    data.count(keys::DROPPED_EVENTS, span.dropped_events_count)?;
+    data.count(keys::DROPPED_LINKS, span.dropped_links_count)?;
+    if let Some(scope) = seen.scope {
+        data.text(keys::SCOPE_NAME, &scope.name)?;
+        data.text(keys::SCOPE_VERSION, &scope.version)?;
+        let dropped = scope.dropped_attributes_count;
+        data.count(keys::DROPPED_SCOPE_ATTRIBUTES, dropped)?;
+        data.attributes(keys::SCOPE, &scope.attributes)?;
+    }
+    data.value(keys::EVENTS, Events::of(&span.events, limits))?;
+    data.value(keys::INVALID_LINKS, Links::of(&span.links, false, limits))?;
+    data.value(keys::TEXT_LIMIT, limited(limits.text))?;
+    data.value(keys::COUNT_LIMIT, limited(limits.attributes))?;
+    data.attributes("", &span.attributes)?;
+    data.object.end()
 }
 
 fn limited(limit: usize) -> Option<usize> {
@@ -188,27 +153,34 @@ const fn code(code: StatusCode) -> &'static str {
     }
 }
 
-/// An object that is being written; what is empty is left out.
-struct Entries<'a, M> {
-    map: M,
+/// Data that is being written, with each name once; what is empty is left out.
+struct Data<'a, 'o> {
+    object: Object<'o>,
     unique: Unique<'a>,
     limits: Limits,
 }
 
-impl<M: SerializeMap> Entries<'_, M> {
-    fn text(&mut self, key: &'static str, text: &str) -> Result<(), M::Error> {
+impl<'a> Data<'a, '_> {
+    fn text(&mut self, key: &'static str, text: &str) -> Result<(), Unwritten> {
         let text = short(text, self.limits.text);
-        self.json(key, (!text.is_empty()).then_some(text))
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.object.text(&self.unique.take(key), &text)
     }
 
-    fn count(&mut self, key: &'static str, count: u32) -> Result<(), M::Error> {
-        self.json(key, (count > 0).then_some(count))
+    fn count(&mut self, key: &'static str, count: u32) -> Result<(), Unwritten> {
+        self.value(key, (count > 0).then_some(count))
     }
 
-    fn json(&mut self, key: &'static str, value: Option<impl Serialize>) -> Result<(), M::Error> {
+    fn value(&mut self, key: &'static str, value: Option<impl Serialize>) -> Result<(), Unwritten> {
         value.map_or(Ok(()), |value| {
-            self.map.serialize_entry(&self.unique.take(key), &value)
+            self.object.value(&self.unique.take(key), &value)
         })
+    }
+
+    fn attributes(&mut self, prefix: &str, pairs: &'a [KeyValue]) -> Result<(), Unwritten> {
+        Map::new(pairs, self.limits).members(prefix, &mut self.unique, &mut self.object)
     }
 }
 
