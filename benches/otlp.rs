@@ -32,6 +32,8 @@ const ROUNDS: u64 = 400;
 const CPU_ROUNDS: u64 = 300;
 /// So often: most of it comes after memory has been taken for the first time.
 const CPU_TIMES: u64 = 9;
+/// Where CPU counts, spans wait so long for the rest of their trace.
+const TRACE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often the bridge is asked whether something waits, which costs it CPU time as well.
 const LOOK: Duration = Duration::from_millis(50);
 /// Spans in flight where memory counts.
@@ -282,7 +284,7 @@ fn middle(mut values: Vec<f64>) -> (f64, f64, f64) {
     (values[last / 2], values[0], values[last])
 }
 
-/// CPU a span, from the request to Sentry's answer, each time beside the floor: what else a machine does comes and goes.
+/// CPU a span, from the request to Sentry's answer, each time between two floors: what else a machine does comes and goes.
 fn cpu() {
     let modes = [("OTLP out", true, "2.5"), ("transactions out", false, "4")];
     let bridges = modes.map(|(_, otlp, _)| {
@@ -290,19 +292,19 @@ fn cpu() {
             otlp,
             ..Intake::default()
         });
-        let more =
-            "    trace_timeout: 1s\n    sending_queue: {queue_size: 100000000, sizer: bytes}\n";
-        let bridge = Bridge::start(port, more);
+        let seconds = TRACE_TIMEOUT.as_secs();
+        let more = format!(
+            "    trace_timeout: {seconds}s\n    sending_queue: {{queue_size: 100000000, sizer: bytes}}\n"
+        );
+        let bridge = Bridge::start(port, &more);
         // The mode is known, and all code has run once.
         bridge.send(&batch(0));
         bridge.wait_until_empty();
         bridge
     });
-    let mut floors = Vec::new();
+    let mut floors = vec![floor()];
     let mut found = modes.map(|_| (Vec::new(), Vec::new()));
     for time in 0..CPU_TIMES {
-        let floor = floor();
-        floors.push(floor);
         let first = 1 + time * CPU_ROUNDS;
         let bodies: Vec<Bytes> = (first..first + CPU_ROUNDS).map(batch).collect();
         for (bridge, (spent, ratios)) in bridges.iter().zip(&mut found) {
@@ -310,10 +312,14 @@ fn cpu() {
             for body in &bodies {
                 bridge.send(body);
             }
+            // Spans wait so long for the rest of their trace: before that there is nothing to ask for.
+            sleep(TRACE_TIMEOUT);
             bridge.wait_until_empty();
             let of_each = (bridge.cpu() - began) * 1e6 / spans(CPU_ROUNDS);
+            let (before, after) = (floors[floors.len() - 1], floor());
+            floors.push(after);
             spent.push(of_each);
-            ratios.push(of_each / floor);
+            ratios.push(of_each / f64::midpoint(before, after));
         }
     }
     head(&[
