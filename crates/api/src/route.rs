@@ -46,7 +46,7 @@ impl Route {
             return proxy.wants_login();
         }
         let setting = proxy.setting;
-        // Names of servers are left to the proxy to look up.
+        // Names of servers are left to the proxy to look up, but by `socks4` and `socks5`.
         if [
             "tcp connect error",
             "dns error",

@@ -1,12 +1,14 @@
 //! How a connection to a server comes about: at once, or through a proxy.
 
+use crate::client::CLIENT;
 use crate::client::socks::Socks;
 use crate::client::stream::Stream;
 use crate::client::tls;
 use crate::config::http::Http;
 use futures::future::BoxFuture;
-use http::Uri;
+use http::header::USER_AGENT;
 use http::uri::Scheme;
+use http::{HeaderMap, HeaderValue, Uri};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
@@ -30,6 +32,9 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 const KEEPALIVE: Duration = Duration::from_secs(15);
 /// So often, before it counts as gone.
 const PROBES: u32 = 3;
+/// What was sent and is not acknowledged by then ends the connection.
+#[cfg(target_os = "linux")]
+const UNANSWERED: Duration = Duration::from_secs(30);
 
 /// Makes connections.
 #[derive(Debug, Clone)]
@@ -69,6 +74,8 @@ impl Connector {
         tcp.set_keepalive(Some(KEEPALIVE));
         tcp.set_keepalive_interval(Some(KEEPALIVE));
         tcp.set_keepalive_retries(Some(PROBES));
+        #[cfg(target_os = "linux")]
+        tcp.set_tcp_user_timeout(Some(UNANSWERED));
         Ok(Self {
             tcp,
             tls: Arc::new(tls::config(settings)?),
@@ -128,7 +135,9 @@ impl Service<Uri> for Connector {
 
 /// Asks a proxy for a connection that it does not look into.
 fn tunnel<T>(proxied: T, proxy: &Intercept) -> Tunnel<T> {
-    let tunnel = Tunnel::new(proxy.uri().clone(), proxied);
+    let own = (USER_AGENT, HeaderValue::from_static(CLIENT));
+    let tunnel =
+        Tunnel::new(proxy.uri().clone(), proxied).with_headers(HeaderMap::from_iter([own]));
     match proxy.basic_auth() {
         Some(login) => tunnel.with_auth(login.clone()),
         None => tunnel,

@@ -13,7 +13,7 @@ use crate::client::connector::Connector;
 use crate::config::http::Http;
 use bytes::Bytes;
 use bytes::buf::{Buf, Chain};
-use http::header::{CONTENT_LENGTH, PROXY_AUTHORIZATION, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_LENGTH, PROXY_AUTHORIZATION, USER_AGENT};
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
@@ -34,6 +34,10 @@ pub const CLIENT: &str = concat!("sentry-otlp/", env!("CARGO_PKG_VERSION"));
 /// A longer time-out means no more, and could not be added to the time of day.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// So much of an answer that says nothing is read to its end, in bytes, and for so long.
+const REST: usize = 16 << 10;
+const REST_TIME: Duration = Duration::from_secs(1);
+
 /// What is sent: a payload, with what stands before and behind it. None of it is copied.
 pub type Body = Chain<Chain<Bytes, Bytes>, Bytes>;
 
@@ -49,7 +53,7 @@ pub struct Client {
     /// Sent with each request.
     headers: HeaderMap,
     proxies: Arc<Matcher>,
-    /// The proxy that is set.
+    /// The proxy that is set, for messages.
     proxy_url: Option<Url>,
     /// Until all of an answer is there.
     timeout: Duration,
@@ -77,6 +81,10 @@ impl Client {
         let connector = Connector::new(settings, Arc::clone(&proxies))?;
         let mut headers = settings.headers.clone();
         headers.insert(USER_AGENT, HeaderValue::from_static(CLIENT));
+        // Firewalls of applications look at requests without it with distrust.
+        if !headers.contains_key(ACCEPT) {
+            headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        }
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(idle)
@@ -85,7 +93,7 @@ impl Client {
             http,
             headers,
             proxies,
-            proxy_url: settings.proxy_url.clone(),
+            proxy_url: settings.proxy_url.clone().map(without_login),
             timeout: settings.timeout.min(LONGEST),
         })
     }
@@ -161,6 +169,13 @@ impl Client {
     }
 }
 
+fn without_login(mut url: Url) -> Url {
+    // They fail where there can be no login.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url
+}
+
 impl Answer {
     pub fn status(&self) -> StatusCode {
         self.response.status()
@@ -168,6 +183,19 @@ impl Answer {
 
     pub fn headers(&self) -> &HeaderMap {
         self.response.headers()
+    }
+
+    /// Reads a short rest of the body, so that the connection can be used again: hyper 1.12 ends one of HTTP/1.1 on which an answer
+    /// is left that is not there whole.
+    pub async fn finish(mut self) {
+        self.until = self.until.min(Instant::now() + REST_TIME);
+        let mut rest = REST;
+        while let Ok(Some(part)) = self.chunk().await {
+            match rest.checked_sub(part.len()) {
+                Some(left) => rest = left,
+                None => return,
+            }
+        }
     }
 
     /// Of its body the next part, while there is one in time.

@@ -88,7 +88,7 @@ async fn looked_up(uri: &Uri, is_four: bool) -> Result<Uri, BoxError> {
     let found = found.find(|found| found.is_ipv4() || !is_four);
     let none = || {
         io::Error::other(format!(
-            "dns error: no address of {host} that the proxy could take"
+            "no address of {host} is one that the proxy could take"
         ))
     };
     at(uri, &found.ok_or_else(none)?.to_string())

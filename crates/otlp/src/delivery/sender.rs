@@ -62,17 +62,19 @@ pub async fn hand_in(
         ));
     }
     let limited = learn(answer.headers(), status, payload, limits);
-    if status.is_success() {
-        return if limited {
-            Outcome::Limited
-        } else {
-            Outcome::Delivered
-        };
+    let known = match status {
+        _ if status.is_success() && !limited => Some(Outcome::Delivered),
+        _ if status.is_success() => Some(Outcome::Limited),
+        StatusCode::TOO_MANY_REQUESTS => Some(Outcome::Limited),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(Outcome::TooLarge),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Some(Outcome::NotThere),
+        _ => None,
+    };
+    if let Some(outcome) = known {
+        answer.finish().await;
+        return outcome;
     }
     match status {
-        StatusCode::TOO_MANY_REQUESTS => Outcome::Limited,
-        StatusCode::PAYLOAD_TOO_LARGE => Outcome::TooLarge,
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Outcome::NotThere,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             Outcome::Unauthorized(told(status, answer).await)
         }

@@ -1,10 +1,9 @@
 //! What is too large is written with its longest texts cut, as few as will do.
 
 use crate::conventions::data::Limits;
-use crate::json::{self, Unwritten};
+use crate::json::{self, Bounded, Unwritten};
 use serde::Serialize;
 use serde::ser::Error;
-use std::io::{self, Write};
 
 /// Tried one after the other, until what is written is small enough. The last leaves nothing that could be large.
 const LIMITS: &[(usize, usize)] = &[
@@ -32,65 +31,33 @@ pub fn fit<T: Serialize>(
     most: usize,
     make: impl Fn(Limits) -> T,
 ) -> Result<(Box<[u8]>, Limits), serde_json::Error> {
-    fit_written(most, |limits, bytes, most| {
-        let mut json = Bounded { bytes, most };
-        let written = serde_json::to_writer(&mut json, &make(limits));
-        written.map_err(|error| {
-            if error.is_io() {
-                Unwritten::TooLong
-            } else {
-                Unwritten::Json(error)
-            }
-        })
+    fit_written(most, |limits, json| {
+        Ok(serde_json::to_writer(json, &make(limits))?)
     })
 }
 
-/// The same of what `write` writes with given limits into an empty memory, of so many bytes at most.
+/// The same of what `write` writes with given limits into an empty memory.
 pub fn fit_written(
     most: usize,
-    write: impl Fn(Limits, &mut Vec<u8>, usize) -> Result<(), Unwritten>,
+    write: impl Fn(Limits, Bounded<'_>) -> Result<(), Unwritten>,
 ) -> Result<(Box<[u8]>, Limits), serde_json::Error> {
     json::scratch(|bytes| {
         for (text, attributes) in LIMITS.iter().copied() {
             let limits = Limits { text, attributes };
             bytes.clear();
-            match write(limits, bytes, most) {
+            match write(limits, Bounded::new(bytes, most)) {
                 Ok(()) => return Ok(limits),
                 Err(Unwritten::TooLong) => {}
                 Err(Unwritten::Json(error)) => return Err(error),
             }
         }
         bytes.clear();
-        match write(NARROWEST, bytes, usize::MAX) {
+        match write(NARROWEST, Bounded::new(bytes, usize::MAX)) {
             Ok(()) => Ok(NARROWEST),
             Err(Unwritten::Json(error)) => Err(error),
             Err(error @ Unwritten::TooLong) => Err(serde_json::Error::custom(error)),
         }
     })
-}
-
-/// Bytes that refuse to be too many.
-struct Bounded<'a> {
-    bytes: &'a mut Vec<u8>,
-    most: usize,
-}
-
-impl Write for Bounded<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_all(bytes).map(|()| bytes.len())
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if bytes.len() > self.most - self.bytes.len() {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -40,9 +40,8 @@ pub fn write(seen: &Seen<'_>) -> Result<Written, serde_json::Error> {
     let op = op(seen);
     let description = description(seen, &op);
     let ids = Ids::of(seen.span);
-    let (json, limits) = fit_written(LARGEST, |limits, bytes, most| {
-        let object = Object::begin(bytes, most);
-        write_in(object, seen, &ids, &op, &description, limits)
+    let (json, limits) = fit_written(LARGEST, |limits, json| {
+        write_in(Object::begin(json), seen, &ids, &op, &description, limits)
     })?;
     Ok(Written {
         json,

@@ -6,7 +6,10 @@ use crate::dsl::spans::{span, spans};
 use rstest::rstest;
 use sentry_sandbox::{Authority, Fault, FaultKind, Match, Proxy, Relay, Sandbox};
 use serde_json::{Value, json};
-use std::io::Write;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::NamedTempFile;
 
 /// Sends a span, and it arrives.
@@ -90,14 +93,11 @@ fn any_certificate_is_taken_where_the_settings_say_so() {
 
 #[test]
 fn a_server_that_is_not_there_is_named() {
-    let sentry = sentry();
+    let (sentry, other) = (sentry(), sentry());
     let settings = json!({"dsn": dsn(&sentry)});
     let why = format!("cannot connect to {}: ", sentry.url());
-    let bridge = {
-        drop(sentry);
-        Bridge::start(&settings)
-    };
-    waits(bridge, &self::sentry(), &why);
+    drop(sentry);
+    waits(Bridge::start(&settings), &other, &why);
 }
 
 #[rstest]
@@ -143,6 +143,7 @@ fn through_a_proxy_only_the_server_sees_what_is_sent(#[case] scheme: &str) {
     let settings = with(trusting(&sentry, &pem), "proxy_url", &address);
     let log = goes_through(Bridge::start(&settings), &sentry);
     assert!(!log.contains("pass-word"), "{log}");
+    let agent = concat!("sentry-otlp/", env!("CARGO_PKG_VERSION"));
     let server = &sentry.url()["https://".len()..];
     let heads = proxy.heads();
     assert!(!heads.is_empty());
@@ -150,7 +151,7 @@ fn through_a_proxy_only_the_server_sees_what_is_sent(#[case] scheme: &str) {
         let head = head.to_lowercase();
         let expected = match scheme {
             "http" => format!(
-                "connect {server} http/1.1\r\nhost: {server}\r\nproxy-authorization: basic bwu6cgfzcy13b3jk\r\n\r\n"
+                "connect {server} http/1.1\r\nhost: {server}\r\nuser-agent: {agent}\r\nproxy-authorization: basic bwu6cgfzcy13b3jk\r\n\r\n"
             ),
             _ => format!("5 me:pass-word {server}"),
         };
@@ -161,13 +162,11 @@ fn through_a_proxy_only_the_server_sees_what_is_sent(#[case] scheme: &str) {
 #[rstest]
 #[case("socks4", "4 127.0.0.1")]
 #[case("socks4a", "4 localhost")]
-#[case("socks5", "5 127.0.0.1")]
 #[case("socks5h", "5 localhost")]
 fn names_are_looked_up_by_the_side_that_the_scheme_says(#[case] scheme: &str, #[case] told: &str) {
     let sentry = sentry();
     let proxy = Proxy::socks().expect("a port");
-    let host = told.split_once(' ').expect("a host").1;
-    let settings = json!({"dsn": dsn(&sentry).replace("127.0.0.1", host)});
+    let settings = json!({"dsn": dsn(&sentry).replace("127.0.0.1", "localhost")});
     let address = format!("{scheme}://{}", proxy.address());
     goes_through(
         Bridge::with_environment(&settings, &[("ALL_PROXY", &address)]),
@@ -231,7 +230,7 @@ fn what_a_proxy_does_not_let_through_waits(#[values(true, false)] encrypted: boo
 #[test]
 fn a_proxy_that_is_not_there_is_named_and_nothing_goes_around_it() {
     let sentry = sentry();
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr());
+    let nobody = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr());
     let nobody = nobody.expect("a port");
     for scheme in ["http", "https", "socks5", "socks5h"] {
         let address = format!("{scheme}://me:pass-word@{nobody}");
@@ -256,4 +255,66 @@ fn a_redirect_is_not_followed() {
     assert!(log.contains("redirects to elsewhere"), "{log}");
     assert!(other.requests().is_empty());
     assert_eq!(sentry.outcomes().of("transaction").count(), 1);
+}
+
+/// A server that takes everything, and whose answers come bit by bit; how many connections it has had.
+fn answering_slowly() -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let connections = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&connections);
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            count.fetch_add(1, Ordering::SeqCst);
+            // Whoever is there leaves when it likes.
+            std::thread::spawn(move || drop(answer_bit_by_bit(&client)));
+        }
+    });
+    (address, connections)
+}
+
+fn answer_bit_by_bit(mut client: &TcpStream) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    let mut reader = BufReader::new(client);
+    loop {
+        let (mut length, mut line) = (0, String::new());
+        while reader.read_line(&mut line)? > 2 {
+            let value = line.to_lowercase();
+            if let Some(value) = value.strip_prefix("content-length:") {
+                length = value.trim().parse().map_err(io::Error::other)?;
+            }
+            line.clear();
+        }
+        if line.is_empty() {
+            return Ok(());
+        }
+        io::copy(&mut reader.by_ref().take(length), &mut io::sink())?;
+        client.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+        for _ in 0..200 {
+            client.write_all(b"2\r\n{}\r\n")?;
+        }
+        client.write_all(b"0\r\n\r\n")?;
+    }
+}
+
+#[test]
+fn a_connection_whose_answers_come_bit_by_bit_is_used_again() {
+    const REQUESTS: u8 = 40;
+    let (address, connections) = answering_slowly();
+    let settings = json!({
+        "dsn": format!("http://0a@{address}/42"),
+        "mode": "transactions",
+        "sending_queue": {"num_consumers": 1},
+    });
+    let bridge = Bridge::start(&settings);
+    let roots = (1..=REQUESTS).map(|trace| span(trace, 1, 0));
+    bridge.take(&spans(roots.collect()));
+    bridge.until(
+        "sentry_otlp_sent_total{kind=\"transaction\"}",
+        REQUESTS.into(),
+    );
+    bridge.delivered();
+    // The next request may come before a connection is free again.
+    let connections = connections.load(Ordering::SeqCst);
+    assert!(connections <= usize::from(REQUESTS) / 2, "{connections}");
 }
