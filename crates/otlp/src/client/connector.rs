@@ -1,6 +1,7 @@
 //! How a connection to a server comes about: at once, or through a proxy.
 
-use crate::client::CLIENT;
+use crate::client::agent::CLIENT;
+use crate::client::call::{BoxError, called};
 use crate::client::socks::Socks;
 use crate::client::stream::Stream;
 use crate::client::tls;
@@ -14,8 +15,6 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use rustls::ClientConfig;
-use std::error::Error;
-use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -24,8 +23,6 @@ use tap_sentry_api::connection::{ConnectError, connect_timeout};
 use tokio::time::timeout;
 use tower_service::Service;
 use url::Url;
-
-pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A connection on which nothing comes is asked after so long, and as often, whether it is still there: firewalls forget it
 /// without a word.
@@ -142,10 +139,4 @@ fn tunnel<T>(proxied: T, proxy: &Intercept) -> Tunnel<T> {
         Some(login) => tunnel.with_auth(login.clone()),
         None => tunnel,
     }
-}
-
-/// What a connector makes, when it is ready.
-pub async fn called<S: Service<Uri>>(mut connector: S, to: Uri) -> Result<S::Response, S::Error> {
-    poll_fn(|context| connector.poll_ready(context)).await?;
-    connector.call(to).await
 }

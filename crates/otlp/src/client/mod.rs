@@ -4,11 +4,14 @@
 //! HTTP/1.1 is spoken, as by most of Sentry's SDKs: requests at the same time are few, and a connection that ends takes no more
 //! than one of them with it.
 
+pub mod agent;
+mod call;
 mod connector;
 mod socks;
 mod stream;
 mod tls;
 
+use crate::client::agent::CLIENT;
 use crate::client::connector::Connector;
 use crate::config::http::Http;
 use bytes::Bytes;
@@ -27,9 +30,6 @@ use tap_sentry_api::connection::{ConnectError, cause};
 use tap_sentry_api::route::Route;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
-
-/// How the program calls itself.
-pub const CLIENT: &str = concat!("sentry-otlp/", env!("CARGO_PKG_VERSION"));
 
 /// A longer time-out means no more, and could not be added to the time of day.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);

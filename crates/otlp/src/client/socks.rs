@@ -1,6 +1,6 @@
 //! Connections through a proxy that speaks SOCKS.
 
-use crate::client::connector::{BoxError, called};
+use crate::client::call::{BoxError, called};
 use futures::future::BoxFuture;
 use http::Uri;
 use http::uri::Scheme;

@@ -1,6 +1,6 @@
 //! Where data goes: the project of a DSN, or projects of an organization.
 
-use crate::client::CLIENT;
+use crate::client::agent::CLIENT;
 use crate::config::http::Http;
 use crate::config::section::Section;
 use crate::delivery::intake::Intake;

@@ -1,6 +1,6 @@
 //! Where data of one project is handed in: the addresses and the key.
 
-use crate::client::CLIENT;
+use crate::client::agent::CLIENT;
 use crate::signal::Signal;
 use http::{HeaderName, HeaderValue, Uri};
 use secrecy::SecretString;
