@@ -208,7 +208,9 @@ impl World {
                 to: (day + 1) * DAY,
             };
             let at = window::second_text(whole.from);
-            for one in self.outcomes_in(whole, &projects) {
+            let outcomes = self.outcomes_in(whole, &projects);
+            // What is zero is absent.
+            for one in outcomes.filter(|one| one.quantity > 0 || one.times_seen > 0) {
                 let (project, category, outcome) = (one.project, one.category(), &one.outcome);
                 // As what has none is called.
                 let reason = one.reason.as_deref().unwrap_or("none");
@@ -240,5 +242,25 @@ impl World {
         let window = self.retained(Seconds::new(start, end));
         self.expected_issues(project)
             .flat_map(move |issue| issue.events_in(window).map(move |event| (issue, event)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_of_nothing_are_not_expected() {
+        let start = window::at(20_000 * DAY);
+        let mut world = World::seeded(start);
+        world.outcomes.clear();
+        world.issues.clear();
+        let project = world.projects[0].id;
+        let end = start + chrono::TimeDelta::days(1);
+        world.add_outcomes(project, start, "filtered", "none-of-it", 0);
+        assert_eq!(world.expected_stats(None, start, end), BTreeSet::new());
+        world.add_outcomes(project, start, "filtered", "some-of-it", 1);
+        let expected = world.expected_stats(None, start, end);
+        assert_eq!(expected.len(), 1, "{expected:?}");
     }
 }
