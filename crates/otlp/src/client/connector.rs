@@ -140,3 +140,19 @@ fn tunnel<T>(proxied: T, proxy: &Intercept) -> Tunnel<T> {
         None => tunnel,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_not_gone_around() {
+        let server = Uri::from_static("https://o1.ingest.sentry.io");
+        let setting = |text: &str| proxies(Some(&text.parse().expect("a URL")));
+        let usable = setting("https://me:pass-word@proxy.example").expect("a proxy");
+        let proxy = usable.intercept(&server).expect("it is used");
+        assert_eq!(*proxy.uri(), "https://proxy.example/");
+        let error = setting("ftp://proxy.example").expect_err("no proxy");
+        assert!(error.to_string().starts_with("`proxy_url`"), "{error}");
+    }
+}

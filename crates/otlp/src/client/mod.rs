@@ -31,7 +31,7 @@ use tap_sentry_api::route::Route;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-/// A longer time-out means no more, and could not be added to the time of day.
+/// A longer time-out means no more, and what is added to the present must not be too long.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// So much of an answer that says nothing is read to its end, in bytes, and for so long.
