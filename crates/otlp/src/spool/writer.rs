@@ -5,6 +5,7 @@ use crate::spool::ledger::Ledger;
 use crate::spool::message::{Append, Message};
 use crate::spool::store::{Put, Removal, Store};
 use parking_lot::RwLock;
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -15,6 +16,16 @@ const TOGETHER: usize = 16 << 20;
 
 /// What has come to an end waits so long for something that is written anyway.
 const REMOVED_AFTER: Duration = Duration::from_millis(200);
+
+/// While nobody waits so many bytes are removed in one commit: to remove a body the store reads the whole of it, and whoever
+/// comes meanwhile waits for all of them.
+const REMOVED_ALONE: usize = 4 << 20;
+
+/// With what is written so many times its bytes are removed: more than come in the long run, and little to wait for.
+const REMOVED_WITH: usize = 2;
+
+/// What removing takes beside the bytes of a body.
+const PAGE: usize = 4 << 10;
 
 /// After a failure the file is opened again so often.
 const OPENED_AGAIN: Duration = Duration::from_millis(500);
@@ -37,7 +48,11 @@ struct Batch {
     appends: Vec<Append>,
     bytes: usize,
     /// To be removed, with their bytes.
-    ended: Vec<(u64, u64)>,
+    ended: VecDeque<(u64, u64)>,
+    /// There was more to be removed than was to be at a time.
+    is_behind: bool,
+    /// The disk failed. On a full one redb 4.6 could never remove some of many, and could remove all (tried on one of 8 MiB).
+    has_failed: bool,
     is_last: bool,
 }
 
@@ -48,13 +63,33 @@ impl Batch {
                 self.bytes += append.body.len();
                 self.appends.push(append);
             }
-            Message::Ended { id, bytes } => self.ended.push((id, bytes)),
+            Message::Ended { id, bytes } => self.ended.push_back((id, bytes)),
             Message::End => self.is_last = true,
         }
     }
 
     fn is_full(&self) -> bool {
         self.is_last || self.bytes >= TOGETHER
+    }
+
+    /// How many of the first to be removed are so with what is written.
+    fn removed(&self) -> usize {
+        let most = if self.is_last || self.has_failed {
+            usize::MAX
+        } else if self.appends.is_empty() {
+            REMOVED_ALONE
+        } else {
+            let pages = PAGE * self.appends.len();
+            REMOVED_WITH.saturating_mul(self.bytes + pages)
+        };
+        let bytes = self.ended.iter().scan(0_usize, |sum, (_, bytes)| {
+            let bytes = usize::try_from(*bytes).unwrap_or(usize::MAX);
+            *sum = sum.saturating_add(bytes).saturating_add(PAGE);
+            Some(*sum)
+        });
+        let fit = bytes.take_while(|sum| *sum <= most).count();
+        // One that is larger is removed all the same.
+        fit.max(1).min(self.ended.len())
     }
 }
 
@@ -72,7 +107,12 @@ impl Writer {
     /// Waits for something to do, and takes all that is there.
     fn gather(&self, batch: &mut Batch) {
         // What could not be removed before is tried again.
-        let mut until = (!batch.ended.is_empty()).then(|| Instant::now() + REMOVED_AFTER);
+        let wait = if batch.is_behind {
+            Duration::ZERO
+        } else {
+            REMOVED_AFTER
+        };
+        let mut until = (!batch.ended.is_empty()).then(|| Instant::now() + wait);
         while batch.appends.is_empty() && !batch.is_full() {
             let received = match until {
                 None => self
@@ -99,12 +139,15 @@ impl Writer {
     }
 
     fn write(&self, batch: &mut Batch, trouble: &mut Trouble) {
+        let count = batch.removed();
         let appends = std::mem::take(&mut batch.appends);
         batch.bytes = 0;
+        batch.is_behind = false;
         if appends.is_empty() && batch.ended.is_empty() {
             return;
         }
-        let removed: Vec<u64> = batch.ended.iter().map(|(id, _)| *id).collect();
+        let removed = batch.ended.iter().take(count);
+        let removed: Vec<u64> = removed.map(|(id, _)| *id).collect();
         let (puts, replies): (Vec<Put>, Vec<_>) = appends
             .into_iter()
             .map(
@@ -125,9 +168,11 @@ impl Writer {
             .unzip();
         match self.commit(&puts, &removed, trouble) {
             Ok(()) => {
-                for (id, bytes) in batch.ended.drain(..) {
+                for (id, bytes) in batch.ended.drain(..count) {
                     self.ledger.left(id, bytes);
                 }
+                batch.is_behind = !batch.ended.is_empty();
+                batch.has_failed = false;
                 for (entry, _, reply) in replies {
                     if !entry.now {
                         self.ledger.tell();
@@ -137,11 +182,12 @@ impl Writer {
                 }
             }
             Err(why) => {
+                batch.has_failed = true;
                 for (entry, bytes, reply) in replies {
                     // It may be there all the same, and is removed as soon as that can be done.
                     if !entry.now {
                         self.ledger.fail(entry.id);
-                        batch.ended.push((entry.id, bytes));
+                        batch.ended.push_back((entry.id, bytes));
                     }
                     let _ = reply.send(Err(Unkept::Failed(why.clone())));
                 }
@@ -229,5 +275,62 @@ impl Trouble {
         if std::mem::take(&mut self.is_on) {
             log::info!("the spool {} can be written again", writer.file.display());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::Signal;
+    use crate::spool::ledger::Entry;
+    use crate::spool::store::Kept;
+    use bytes::Bytes;
+    use rstest::rstest;
+
+    const BODY: usize = 1 << 20;
+
+    fn append() -> Message {
+        let entry = Entry { id: 100, now: true };
+        let kept = Kept {
+            signal: Signal::Traces,
+            at: 0,
+            records: 1,
+            bytes: BODY as u64,
+        };
+        let (reply, _) = tokio::sync::oneshot::channel();
+        Message::Append(Append {
+            entry,
+            kept,
+            body: Bytes::from(vec![0; BODY]),
+            reply,
+        })
+    }
+
+    /// Ten requests have ended.
+    #[rstest]
+    #[case::alone(BODY, 0, 3)]
+    #[case::with_one(BODY, 1, 2)]
+    #[case::with_two(BODY, 2, 4)]
+    #[case::small(100, 1, 10)]
+    #[case::larger_than_what_is_written(5 * BODY, 1, 1)]
+    fn what_ended_leaves_in_portions(
+        #[case] bytes: usize,
+        #[case] written: usize,
+        #[case] expected: usize,
+    ) {
+        let mut batch = Batch::default();
+        for id in 0..10 {
+            let bytes = bytes as u64;
+            batch.add(Message::Ended { id, bytes });
+        }
+        (0..written).for_each(|_| batch.add(append()));
+        assert_eq!(batch.removed(), expected);
+        batch.has_failed = true;
+        assert_eq!(batch.removed(), 10);
+        batch.has_failed = false;
+        batch.add(Message::End);
+        assert_eq!(batch.removed(), 10);
+        batch.ended.clear();
+        assert_eq!(batch.removed(), 0);
     }
 }
