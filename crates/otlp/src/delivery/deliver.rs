@@ -22,10 +22,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::task::yield_now;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
-/// How often it is looked whether traces are complete.
-const TICK: Duration = Duration::from_millis(200);
+/// How often it is looked whether traces are complete while some wait. What was due in between leaves at once, and what is
+/// received meanwhile would wait behind it.
+const TICK: Duration = Duration::from_millis(20);
+
+/// And while none waits.
+const IDLE_TICK: Duration = Duration::from_millis(200);
 
 /// What waits for a key that is refused, or for a project that is not there, is given up after so long.
 const GIVEN_UP: Duration = Duration::from_secs(60 * 60);
@@ -54,10 +58,9 @@ impl Project {
 
     /// Sends traces when they are complete, and errors with them.
     async fn tick(&self) {
-        let mut ticks = interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
+            let waits = self.grouping.spans() + self.reporting.waiting() > 0;
+            sleep(if waits { TICK } else { IDLE_TICK }).await;
             while self.send_from(Grouping::due) {
                 // Others have their turn.
                 yield_now().await;
