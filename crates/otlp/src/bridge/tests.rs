@@ -36,13 +36,13 @@ fn request() -> Vec<u8> {
 }
 
 /// A request of one span, taken.
-async fn take(exporter: &Exporter) {
+async fn take(exporter: &Arc<Exporter>) {
     let read = Request::protobuf(Signal::Traces, request().into());
     let (request, outline) = read.expect("a request");
     let admitted = exporter.admit(outline).expect("room");
-    let taken = exporter.take(&request, &admitted);
-    assert_eq!(taken.rejected.spans(), 0);
-    exporter.go_on(exporter.keep(admitted, taken).await.expect("it is kept"));
+    let made = exporter.take(&request, outline, &admitted);
+    assert_eq!(made.checked().rejected.spans(), 0);
+    exporter.go_on(exporter.keep(admitted, made).await.expect("it is kept"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,15 @@
 //! One exporter of the configuration: what it takes of a request, and what becomes of it.
 
 use crate::delivery::budget::Slot;
+use crate::delivery::checking::Checked;
+use crate::delivery::handed::Handed;
+use crate::delivery::keeping::{Keeping, ToKeep};
+use crate::delivery::reading::{Reading, Readings};
 use crate::delivery::route::Route;
 use crate::delivery::shared::Shared;
 use crate::delivery::taking::{Taken, Taking};
 use crate::privacy::Privacy;
+use crate::receive::apart::apart;
 use crate::receive::request::{Outline, Request};
 use crate::rejection::{Reason, What};
 use crate::spool::receipt::Receipt;
@@ -28,18 +33,50 @@ pub struct Exporter {
     pub spool: Option<Arc<Spool>>,
     /// The task that takes what waits in the spool.
     pub feeding: Mutex<Option<AbortHandle>>,
+    /// What has been acknowledged and is read again.
+    pub readings: Readings,
 }
 
 /// Leave to take a request; with a spool there may be no place in memory, and it waits on the disk.
 pub struct Admitted(Option<Arc<Slot>>);
 
+/// What has been made of a request. Nothing of it goes on yet, or is counted.
+pub enum Made {
+    /// It goes out as it is.
+    Taken(Taken),
+    /// It has to be on the disk, and is read again from there.
+    ToKeep(ToKeep),
+}
+
+impl Made {
+    pub const fn checked(&self) -> &Checked {
+        match self {
+            Self::Taken(taken) => &taken.checked,
+            Self::ToKeep(to_keep) => &to_keep.checked,
+        }
+    }
+}
+
 /// A request that is safe.
 pub struct Safe {
-    taken: Taken,
-    slot: Option<Arc<Slot>>,
-    receipt: Option<Arc<Receipt>>,
-    /// It waits on the disk for its turn.
-    waits: bool,
+    checked: Checked,
+    goes: Goes,
+}
+
+/// How it goes on.
+enum Goes {
+    /// It is in memory alone.
+    Over(Handed, Option<Arc<Slot>>),
+    /// It is read again from what is on the disk.
+    Again {
+        next: Next,
+        body: Bytes,
+        slot: Option<Arc<Slot>>,
+        receipt: Arc<Receipt>,
+        reading: Option<Reading>,
+    },
+    /// It waits on the disk for its turn; or there is nothing of it.
+    Later,
 }
 
 impl Exporter {
@@ -53,15 +90,22 @@ impl Exporter {
     }
 
     /// Reads what is in a request, and tells what is not taken. Nothing goes on yet, or is counted.
-    pub fn take(&self, request: &Request, admitted: &Admitted) -> Taken {
+    pub fn take(&self, request: &Request, outline: Outline, admitted: &Admitted) -> Made {
+        if self.spool.is_some() {
+            let (route, shared) = (&self.route, &self.shared);
+            let bytes = outline.bytes;
+            let mut keeping = Keeping::new(route, shared, &self.privacy, request.signal, bytes);
+            request.visit(&mut keeping);
+            return Made::ToKeep(keeping.to_keep());
+        }
         let Admitted(slot) = admitted;
-        self.taken(request, slot.as_deref(), self.spool.is_some())
+        Made::Taken(self.taken(request, slot.as_deref()))
     }
 
-    fn taken(&self, request: &Request, slot: Option<&Slot>, keeps: bool) -> Taken {
+    fn taken(&self, request: &Request, slot: Option<&Slot>) -> Taken {
         let (route, shared) = (&self.route, &self.shared);
         let room = slot.map_or(0, Slot::bytes);
-        let mut taking = Taking::new(route, shared, &self.privacy, request.signal, room, keeps);
+        let mut taking = Taking::new(route, shared, &self.privacy, request.signal, room);
         request.visit(&mut taking);
         taking.taken()
     }
@@ -70,65 +114,95 @@ impl Exporter {
     ///
     /// # Errors
     /// When it cannot be: nothing of it goes on.
-    pub async fn keep(&self, admitted: Admitted, mut taken: Taken) -> Result<Safe, Unkept> {
+    pub async fn keep(&self, admitted: Admitted, made: Made) -> Result<Safe, Unkept> {
         let Admitted(slot) = admitted;
-        let (body, records) = std::mem::take(&mut taken.kept);
-        let mut waits = false;
-        let receipt = match &self.spool {
+        let ToKeep {
+            checked,
+            body,
+            records,
+        } = match made {
+            Made::ToKeep(to_keep) => to_keep,
+            Made::Taken(Taken { checked, handed }) => {
+                let goes = Goes::Over(handed, slot);
+                return Ok(Safe { checked, goes });
+            }
+        };
+        let goes = match &self.spool {
             Some(spool) if records > 0 => {
-                let outline = Kept {
-                    signal: taken.signal,
+                let kept = Kept {
+                    signal: checked.signal,
                     at: nanoseconds(Utc::now()),
                     records,
                     bytes: body.len() as u64,
                 };
-                match spool.append(outline, body, slot.is_some()).await? {
-                    Appended::Now(receipt) => Some(receipt),
-                    Appended::Later => {
-                        waits = true;
-                        None
-                    }
+                let reading = self.readings.reserve(body.len()).filter(|_| slot.is_some());
+                let appended = spool.append(kept, body.clone(), reading.is_some());
+                match appended.await? {
+                    Appended::Now(receipt) => Goes::Again {
+                        next: Next {
+                            id: receipt.id(),
+                            kept,
+                        },
+                        body,
+                        slot,
+                        receipt,
+                        reading,
+                    },
+                    Appended::Later => Goes::Later,
                 }
             }
-            _ => None,
+            _ => Goes::Later,
         };
-        Ok(Safe {
-            taken,
-            slot,
-            receipt,
-            waits,
-        })
+        Ok(Safe { checked, goes })
     }
 
-    /// Lets a request go on, unless it waits for its turn.
-    pub fn go_on(&self, safe: Safe) {
-        safe.taken.count(&self.shared.figures);
-        if !safe.waits {
-            let handed = safe.taken.handed;
-            handed.over(&self.shared, safe.slot, safe.receipt);
+    /// Lets a request go on, unless it waits for its turn. What is on the disk does so on the runtime that calls, behind the
+    /// answer to the client.
+    pub fn go_on(self: &Arc<Self>, safe: Safe) {
+        safe.checked.count(&self.shared.figures);
+        match safe.goes {
+            Goes::Over(handed, slot) => handed.over(&self.shared, slot, None),
+            Goes::Again {
+                next,
+                body,
+                slot,
+                receipt,
+                mut reading,
+            } => {
+                if let Some(reading) = &mut reading {
+                    reading.acknowledged(next.kept.records);
+                }
+                let exporter = Arc::clone(self);
+                tokio::spawn(async move {
+                    let act = || exporter.resume(&next, body.clone(), slot, receipt);
+                    apart(body.len(), act).await;
+                    drop(reading);
+                });
+            }
+            Goes::Later => {}
         }
     }
 
     /// Takes a request that was acknowledged before and waited on the disk.
-    pub fn resume(&self, next: &Next, body: Bytes, slot: Arc<Slot>, receipt: Arc<Receipt>) {
-        let mut taken = self.taken(
-            &Request::written(next.kept.signal, body),
-            Some(&slot),
-            false,
-        );
-        taken.count(&self.shared.figures);
-        let unread = next.kept.records.saturating_sub(taken.seen);
+    pub fn resume(&self, next: &Next, body: Bytes, slot: Option<Arc<Slot>>, receipt: Arc<Receipt>) {
+        let request = Request::written(next.kept.signal, body);
+        let Taken {
+            checked,
+            mut handed,
+        } = self.taken(&request, slot.as_deref());
+        checked.count_rejected(&self.shared.figures);
+        let unread = next.kept.records.saturating_sub(checked.seen);
         if unread > 0 {
             self.lost(next, unread, &"what the spool has of it is damaged");
         }
         let age = nanoseconds(Utc::now()).saturating_sub(next.kept.at);
         let since = Instant::now().checked_sub(Duration::from_nanos(age));
-        taken.handed.since = since.unwrap_or(taken.handed.since);
-        if taken.rejected.spans() > 0 {
-            let (exporter, rejected) = (&self.shared.name, &taken.rejected);
+        handed.since = since.unwrap_or(handed.since);
+        if checked.rejected.spans() > 0 {
+            let (exporter, rejected) = (&self.shared.name, &checked.rejected);
             log::error!(exporter; "lost, though they had been acknowledged: {rejected}");
         }
-        taken.handed.over(&self.shared, Some(slot), Some(receipt));
+        handed.over(&self.shared, slot, Some(receipt));
     }
 
     /// Counts records of a request that was acknowledged and cannot be read again.
@@ -163,6 +237,8 @@ impl Exporter {
 
     /// Spans, log records and events that have not come to an end; of what waits on the disk alone, requests.
     pub fn pending(&self) -> u64 {
+        // Before the projects: what is handed over meanwhile is with them.
+        let reading = self.readings.records();
         // Nothing is between two places meanwhile.
         let moving = self.shared.moving.lock();
         let projects = self.route.projects();
@@ -170,7 +246,7 @@ impl Exporter {
         drop(moving);
         let feeds = self.feeding.lock().is_some();
         let spool = self.spool.as_ref().filter(|_| feeds);
-        pending + spool.map_or(0, |spool| spool.requests().1)
+        reading + pending + spool.map_or(0, |spool| spool.requests().1)
     }
 }
 

@@ -84,7 +84,7 @@ async fn one(exporter: &Weak<Exporter>, spool: &Spool, next: &Next) -> Result<bo
     };
     // Nothing is awaited between these, so that it goes on once and is the next no more.
     match body {
-        Ok(Some(body)) => exporter.resume(next, body, slot, spool.passed(next)),
+        Ok(Some(body)) => exporter.resume(next, body, Some(slot), spool.passed(next)),
         // It is the next no more.
         Ok(None) => {}
         Err(passing @ Failure::Passing(_)) => return Err(passing),

@@ -9,6 +9,7 @@ use crate::delivery::exporter::Exporter;
 use crate::delivery::intake::Intake;
 use crate::delivery::lookup::Lookup;
 use crate::delivery::project::Project;
+use crate::delivery::reading::Readings;
 use crate::delivery::route::{ByAttribute, Route};
 use crate::delivery::shared::Shared;
 use crate::delivery::source::Source;
@@ -76,6 +77,7 @@ pub fn start(
         shared,
         spool,
         feeding: Mutex::default(),
+        readings: Readings::default(),
     })
 }
 

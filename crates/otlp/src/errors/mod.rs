@@ -16,6 +16,7 @@ use crate::errors::event::{OfResource, Recorded, kind, message};
 use crate::seen::Seen;
 use crate::terms::Terms;
 use crate::transactions::span::is_exception;
+use opentelemetry_proto::tonic::trace::v1::Span;
 use std::cell::OnceCell;
 
 /// What is called so is an exception.
@@ -37,6 +38,11 @@ pub struct Found<'a> {
     pub too_many: usize,
     /// What of them Sentry would not keep.
     pub left_out: Vec<LeftOut>,
+}
+
+/// Whether a span recorded something that is called an exception.
+pub fn has_exceptions(span: &Span) -> bool {
+    span.events.iter().any(|event| event.name == EXCEPTION)
 }
 
 /// The exceptions of a span, in the order in which they were recorded, without those of which `is_double` knows by type and

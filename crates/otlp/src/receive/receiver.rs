@@ -1,7 +1,6 @@
 //! What both protocols do with a body, once they have it.
 
-use crate::delivery::exporter::{Admitted, Exporter};
-use crate::delivery::taking::Taken;
+use crate::delivery::exporter::{Admitted, Exporter, Made};
 use crate::figures::Figures;
 use crate::receive::answer::Rejected;
 use crate::receive::apart::apart;
@@ -87,7 +86,7 @@ struct Begun {
     spans: u64,
     exporters: Vec<Arc<Exporter>>,
     admitted: Vec<Admitted>,
-    taken: Vec<Taken>,
+    made: Vec<Made>,
 }
 
 /// Where requests go. Clones share it.
@@ -158,15 +157,15 @@ impl Receiver {
         let admitted = exporters.iter().map(|to| to.admit(outline));
         let admitted: Option<Vec<_>> = admitted.collect();
         let admitted = admitted.ok_or(Declined::Full)?;
-        let taken = exporters.iter().zip(&admitted);
-        let taken = taken.map(|(to, admitted)| to.take(&request, admitted));
-        let taken: Vec<_> = taken.collect();
+        let made = exporters.iter().zip(&admitted);
+        let made = made.map(|(to, admitted)| to.take(&request, outline, admitted));
+        let made: Vec<_> = made.collect();
         let spans = outline.spans as u64;
-        let not_taken = |taken: &Taken| taken.rejected.for_reason(Reason::NotTaken) == spans;
-        if spans > 0 && taken.iter().all(not_taken) {
+        let mut checked = made.iter().map(Made::checked);
+        if spans > 0 && checked.all(|found| found.rejected.for_reason(Reason::NotTaken) == spans) {
             self.figures.received(signal, spans);
-            for taken in &taken {
-                taken.count(&self.figures);
+            for made in &made {
+                made.checked().count(&self.figures);
             }
             self.tell_not_taken(signal);
             return Err(Declined::NotTaken(signal));
@@ -176,7 +175,7 @@ impl Receiver {
             spans,
             exporters,
             admitted,
-            taken,
+            made,
         })
     }
 
@@ -187,11 +186,12 @@ impl Receiver {
             spans,
             exporters,
             admitted,
-            taken,
+            made,
         } = begun;
-        let rejected: Vec<_> = taken.iter().map(|taken| taken.rejected.clone()).collect();
-        let kept = exporters.iter().zip(admitted.into_iter().zip(taken));
-        let kept = kept.map(|(to, (admitted, taken))| to.keep(admitted, taken));
+        let rejected = made.iter().map(|made| made.checked().rejected.clone());
+        let rejected: Vec<_> = rejected.collect();
+        let kept = exporters.iter().zip(admitted.into_iter().zip(made));
+        let kept = kept.map(|(to, (admitted, made))| to.keep(admitted, made));
         // Nothing goes on before all of it is safe.
         let kept = futures::future::try_join_all(kept).await?;
         for (to, safe) in exporters.iter().zip(kept) {

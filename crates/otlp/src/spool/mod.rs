@@ -1,9 +1,9 @@
 //! What was acknowledged and has not come to an end, on the disk: it survives a crash.
 //!
 //! ```text
-//! request -> Spool::append -> writer thread: one commit for all that came meanwhile -> answer to the client
-//!                                  ^ Receipt dropped: it has come to an end, and is removed with the next commit
-//! start, or room in memory again -> Spool::next -> as if it had just come
+//! request -> Spool::append -> writer thread: one commit for all that came meanwhile -> answer to the client -> read again
+//!                                  ^ Receipt dropped: it has come to an end, and is removed with one of the next commits
+//! start, or room in memory again -> Spool::next -> read again
 //! ```
 
 pub mod error;

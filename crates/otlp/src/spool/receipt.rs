@@ -37,6 +37,11 @@ impl Receipt {
             sender: sender.clone(),
         }
     }
+
+    /// The number of the request.
+    pub const fn id(&self) -> u64 {
+        self.id
+    }
 }
 
 impl Drop for Receipt {

@@ -18,6 +18,7 @@ mod rate_limits;
 mod reloads;
 mod routes;
 mod spool;
+mod spool_again;
 mod spool_disk;
 mod spool_property;
 mod transactions_out;
