@@ -24,12 +24,12 @@ use std::time::Duration;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// How often it is looked whether traces are complete while some wait. What was due in between leaves at once, and what is
-/// received meanwhile would wait behind it.
-const TICK: Duration = Duration::from_millis(20);
+/// It is looked no more often whether traces are complete. What was due in between leaves at once, and what is received
+/// meanwhile waits behind it.
+const SHORTEST: Duration = Duration::from_millis(20);
 
-/// And while none waits.
-const IDLE_TICK: Duration = Duration::from_millis(200);
+/// And no less often: what comes may be due before what was there.
+const LONGEST: Duration = Duration::from_millis(200);
 
 /// What waits for a key that is refused, or for a project that is not there, is given up after so long.
 const GIVEN_UP: Duration = Duration::from_secs(60 * 60);
@@ -59,8 +59,10 @@ impl Project {
     /// Sends traces when they are complete, and errors with them.
     async fn tick(&self) {
         loop {
-            let waits = self.grouping.spans() + self.reporting.waiting() > 0;
-            sleep(if waits { TICK } else { IDLE_TICK }).await;
+            let first = [self.grouping.first_due(), self.reporting.first_due()];
+            let first = first.into_iter().flatten().min();
+            let wait = first.map_or(LONGEST, |first| first - Instant::now());
+            sleep(wait.clamp(SHORTEST, LONGEST)).await;
             while self.send_from(Grouping::due) {
                 // Others have their turn.
                 yield_now().await;

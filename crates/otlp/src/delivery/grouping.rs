@@ -54,6 +54,12 @@ impl Grouping {
         self.with(|grouper| grouper.due(Instant::now().into_std()))
     }
 
+    /// When it is worth to look what is complete.
+    pub fn first_due(&self) -> Option<Instant> {
+        let first = self.0.lock().0.first_due();
+        first.map(Instant::from_std)
+    }
+
     /// All that waits, complete or not.
     pub fn drain(&self) -> Ready {
         self.with(Grouper::drain)

@@ -128,6 +128,12 @@ impl Reporting {
         self.with(|same| same.due(Instant::now().into_std()))
     }
 
+    /// When it is worth to look what has waited long enough.
+    pub fn first_due(&self) -> Option<Instant> {
+        let first = self.0.lock().0.first_due();
+        first.map(Instant::from_std)
+    }
+
     /// All that waits.
     pub fn drain(&self) -> Vec<Report> {
         self.with(Same::drain)

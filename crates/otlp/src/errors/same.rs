@@ -258,6 +258,16 @@ impl<T> Same<T> {
         true
     }
 
+    /// When it is worth to look what has waited long enough.
+    pub fn first_due(&self) -> Option<Instant> {
+        let recorded = self.recorded.front().map(|(since, ..)| *since);
+        if self.complete.is_empty() {
+            recorded?.checked_add(self.bounds.hold)
+        } else {
+            recorded
+        }
+    }
+
     /// What has waited long enough, or whose trace has its root.
     pub fn due(&mut self, now: Instant) -> Vec<T> {
         for trace in std::mem::take(&mut self.complete) {

@@ -149,6 +149,12 @@ impl Grouper {
         ready
     }
 
+    /// When it is worth to look what is complete.
+    pub fn first_due(&self) -> Option<Instant> {
+        let Reverse((deadline, ..)) = self.deadlines.peek()?;
+        Some(*deadline)
+    }
+
     /// What is complete, or some of it: as long as [`Ready::more`] is set, there is more.
     pub fn due(&mut self, now: Instant) -> Ready {
         let mut ready = Ready::default();
@@ -259,7 +265,9 @@ impl Grouper {
         {
             self.arrived.pop_front();
         }
-        self.origins.prune();
+        if self.traces.is_empty() || self.origins.has_grown() {
+            self.origins.prune();
+        }
     }
 }
 
@@ -328,7 +336,10 @@ mod tests {
         let mut test = Test::new(BOUNDS);
         test.add(0, &made(1, 2, 1, 0x100));
         test.add(9, &made(1, 1, 0, 0x100));
+        // The first span's: that another one came is seen then.
+        assert_eq!(test.grouper.first_due(), Some(test.at(10)));
         assert!(test.due(18).is_empty());
+        assert_eq!(test.grouper.first_due(), Some(test.at(19)));
         let payloads = test.due(19);
         assert_eq!(payloads.len(), 1);
         assert_eq!(payloads[0].spans, 2);

@@ -109,6 +109,8 @@ pub struct Origins {
     known: HashMap<Arc<[u8]>, Arc<Origin>>,
     /// What these take in memory.
     bytes: usize,
+    /// How many were made since it was last looked which of them no span waits for.
+    made: usize,
 }
 
 impl Origins {
@@ -131,6 +133,7 @@ impl Origins {
         let found = self.known.entry(key).or_insert_with_key(|key| {
             let origin = Origin::of(resource, Arc::clone(&self.terms), Arc::clone(key));
             self.bytes += origin.size();
+            self.made += 1;
             Arc::new(origin)
         });
         self.last = Some(Arc::clone(found));
@@ -160,8 +163,14 @@ impl Origins {
         }
     }
 
+    /// Whether so many are new that it is worth to look at all.
+    pub fn has_grown(&self) -> bool {
+        self.made > self.known.len() / 2
+    }
+
     /// Forgets those of which no span waits.
     pub fn prune(&mut self) {
+        self.made = 0;
         self.last = None;
         let mut gone = 0;
         self.known.retain(|_, origin| {
@@ -201,7 +210,9 @@ mod tests {
         let kept = attributes(&[("a", "1")]);
         let kept = origins.get(Attributes(&kept), &Terms::default());
         origins.get(Attributes(&[]), &Terms::default());
+        assert!(origins.has_grown());
         origins.prune();
+        assert!(!origins.has_grown());
         assert_eq!((origins.known.len(), origins.bytes()), (1, kept.size()));
         assert_eq!(Arc::strong_count(&kept), 2);
         let other = Arc::clone(&kept);

@@ -40,8 +40,11 @@ fn an_exception_waits_for_the_root_of_its_trace() {
     assert!(same.add(place(2, 1), thrown(6), "outer", 10, now));
     assert!(same.due(now).is_empty());
     assert_eq!(same.waiting(), 2);
+    assert_eq!(same.first_due(), Some(now + BOUNDS.hold));
     same.span(place(1, 0), now);
+    assert_eq!(same.first_due(), Some(now));
     assert_eq!(same.due(now), ["inner"]);
+    assert_eq!(same.first_due(), None);
     assert_eq!((same.waiting(), same.bytes(), same.repeated()), (0, 0, 1));
     assert!(!same.add(place(1, 0), thrown(7), "late", 10, now));
     assert!(same.due(now + BOUNDS.hold).is_empty());
