@@ -82,6 +82,20 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
         let (cli, bridge) = renewed.clone();
         async move { bridge.renew(&read(&cli)?) }
     });
+    let served = listen(cli, &config, figures, &bridge, reload).await;
+    // Whatever ended it: what has not come to its end stays in the spools.
+    bridge.close();
+    served
+}
+
+/// Receives and sends, until a signal.
+async fn listen(
+    cli: &Cli,
+    config: &Config,
+    figures: Figures,
+    bridge: &Arc<Bridge>,
+    reload: Reload,
+) -> Result<(), Error> {
     // Half of the descriptors are left for what is sent, and for the own port.
     let connections = Connections::share(2);
     let mut bound = Vec::new();
@@ -103,14 +117,14 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
     }
     let metrics = Metrics {
         figures: figures.clone(),
-        bridge: Arc::clone(&bridge),
+        bridge: Arc::clone(bridge),
         reload: reload.clone(),
         connections: connections.clone(),
     };
     let mut server = Server::new(cli.listen_addresses());
     server.web_config = cli.web.config_file.clone().map(WebSource::File);
     server.reload = Some(reload);
-    let asked = Arc::clone(&bridge);
+    let asked = Arc::clone(bridge);
     server.health = Health::new().only_while(move || asked.is_sound());
     server.connections = Some(Connections::share(8));
     let own = server
@@ -141,7 +155,6 @@ async fn serve(cli: &Cli, config: Config) -> Result<(), Error> {
         }
     };
     own.abort();
-    bridge.close();
     if left > 0 {
         let text = format!(
             "{left} spans, log records and events had been acknowledged and could not be delivered in {} s; they are lost",
