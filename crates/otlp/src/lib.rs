@@ -1,7 +1,7 @@
 //! OpenTelemetry into Sentry.
 //!
 //! ```text
-//! receive -> route, check, privacy -> [spool] -> sample -> otlp | (conventions -> errors, transactions) -> queue -> send
+//! receive -> route, check, privacy, sample -> [spool] -> otlp | (conventions -> errors, transactions) -> queue -> send
 //! ```
 
 pub mod attributes;

@@ -103,6 +103,8 @@ impl Now {
                 let age = at.map(|at| since_1970.saturating_sub(at));
                 oldest = oldest.max(age.unwrap_or_default().as_secs_f64());
             }
+            // Before the projects: what is handed over meanwhile is with them.
+            pending += exporter.readings.records();
             for project in exporter.route.projects() {
                 pending += project.pending();
                 let age = project.oldest().map(|since| now.duration_since(since));

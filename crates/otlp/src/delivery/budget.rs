@@ -3,7 +3,9 @@
 use crate::receive::request::Outline;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 /// What the size of a queue is counted in, as the collector's `sizer` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,6 +25,9 @@ pub const MOST_BYTES: u64 = 256 << 20;
 /// What comes of requests can be larger than they are. It is kept even so, but when it is more than so many bytes, what is still
 /// to come of a request is rejected.
 const MOST_GROWN: u64 = 2 * MOST_BYTES;
+
+/// Who waits until less waits looks so often.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Bounds what waits. Clones share it.
 #[derive(Debug, Clone)]
@@ -112,6 +117,16 @@ impl Budget {
         beside + made > MOST_GROWN
     }
 
+    /// Until no more waits than may when a request comes, but for the request that has this slot: what comes of others may have
+    /// grown since it was let in.
+    pub async fn settled(&self, own: Option<&Slot>) {
+        let own = own.map_or(0, Slot::bytes);
+        // Only one is told when something is given back, and that is who waits for a place.
+        while self.used().bytes.saturating_sub(own) > MOST_BYTES {
+            sleep(LOOK).await;
+        }
+    }
+
     pub fn used(&self) -> Used {
         *self.used.lock()
     }
@@ -178,6 +193,31 @@ mod tests {
         assert_eq!(budget.used(), taken);
         drop(held);
         assert_eq!(budget.used(), Used::default());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_grown_is_waited_for() {
+        let budget = Budget::new(Sizer::Requests, 10);
+        let outline = |bytes| Outline {
+            bytes,
+            ..Outline::default()
+        };
+        let own = budget.reserve(outline(100)).expect("a place");
+        let mut grown = budget.hold(Used {
+            bytes: MOST_BYTES,
+            ..Used::default()
+        });
+        budget.settled(Some(&own)).await;
+        grown.set(Used {
+            bytes: MOST_BYTES + 1,
+            ..Used::default()
+        });
+        let waiting = budget.clone();
+        let waiting = tokio::spawn(async move { waiting.settled(Some(&own)).await });
+        tokio::time::sleep(10 * LOOK).await;
+        assert!(!waiting.is_finished());
+        drop(grown);
+        waiting.await.expect("it is settled");
     }
 
     #[test]

@@ -4,7 +4,9 @@ use crate::delivery::budget::Slot;
 use crate::delivery::checking::Checked;
 use crate::delivery::handed::Handed;
 use crate::delivery::keeping::{Keeping, ToKeep};
+use crate::delivery::project::Project;
 use crate::delivery::reading::{Reading, Readings};
+use crate::delivery::reporting::Reported;
 use crate::delivery::route::Route;
 use crate::delivery::shared::Shared;
 use crate::delivery::taking::{Taken, Taking};
@@ -21,8 +23,12 @@ use parking_lot::Mutex;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
+use tap_sentry_serve::caught::caught;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+
+/// Of what is rejected behind its acknowledgement there is a line in the log so often.
+const TOLD: Duration = Duration::from_secs(60);
 
 /// An exporter, shared by all receivers that feed it.
 pub struct Exporter {
@@ -35,6 +41,8 @@ pub struct Exporter {
     pub feeding: Mutex<Option<AbortHandle>>,
     /// What has been acknowledged and is read again.
     pub readings: Readings,
+    /// When it was said last that something was lost.
+    pub told: Mutex<Option<Instant>>,
 }
 
 /// Leave to take a request; with a spool there may be no place in memory, and it waits on the disk.
@@ -60,6 +68,7 @@ impl Made {
 /// A request that is safe.
 pub struct Safe {
     checked: Checked,
+    told: Vec<(Arc<Project>, Vec<Reported>)>,
     goes: Goes,
 }
 
@@ -67,13 +76,12 @@ pub struct Safe {
 enum Goes {
     /// It is in memory alone.
     Over(Handed, Option<Arc<Slot>>),
-    /// It is read again from what is on the disk.
+    /// It is on the disk, and is read again at once.
     Again {
         next: Next,
         body: Bytes,
-        slot: Option<Arc<Slot>>,
         receipt: Arc<Receipt>,
-        reading: Option<Reading>,
+        place: Option<(Arc<Slot>, Reading)>,
     },
     /// It waits on the disk for its turn; or there is nothing of it.
     Later,
@@ -118,13 +126,17 @@ impl Exporter {
         let Admitted(slot) = admitted;
         let ToKeep {
             checked,
+            told,
             body,
             records,
         } = match made {
             Made::ToKeep(to_keep) => to_keep,
             Made::Taken(Taken { checked, handed }) => {
-                let goes = Goes::Over(handed, slot);
-                return Ok(Safe { checked, goes });
+                return Ok(Safe {
+                    checked,
+                    told: Vec::new(),
+                    goes: Goes::Over(handed, slot),
+                });
             }
         };
         let goes = match &self.spool {
@@ -135,8 +147,8 @@ impl Exporter {
                     records,
                     bytes: body.len() as u64,
                 };
-                let reading = self.readings.reserve(body.len()).filter(|_| slot.is_some());
-                let appended = spool.append(kept, body.clone(), reading.is_some());
+                let place = slot.and_then(|slot| Some((slot, self.readings.reserve(body.len())?)));
+                let appended = spool.append(kept, body.clone(), place.is_some());
                 match appended.await? {
                     Appended::Now(receipt) => Goes::Again {
                         next: Next {
@@ -144,38 +156,46 @@ impl Exporter {
                             kept,
                         },
                         body,
-                        slot,
                         receipt,
-                        reading,
+                        place,
                     },
                     Appended::Later => Goes::Later,
                 }
             }
             _ => Goes::Later,
         };
-        Ok(Safe { checked, goes })
+        Ok(Safe {
+            checked,
+            told,
+            goes,
+        })
     }
 
     /// Lets a request go on, unless it waits for its turn. What is on the disk does so on the runtime that calls, behind the
     /// answer to the client.
     pub fn go_on(self: &Arc<Self>, safe: Safe) {
         safe.checked.count(&self.shared.figures);
+        for (project, told) in safe.told {
+            project.report(told, &[]);
+        }
         match safe.goes {
             Goes::Over(handed, slot) => handed.over(&self.shared, slot, None),
             Goes::Again {
                 next,
                 body,
-                slot,
                 receipt,
-                mut reading,
+                place,
             } => {
+                let (slot, mut reading) = place.unzip();
                 if let Some(reading) = &mut reading {
                     reading.acknowledged(next.kept.records);
                 }
                 let exporter = Arc::clone(self);
                 tokio::spawn(async move {
-                    let act = || exporter.resume(&next, body.clone(), slot, receipt);
-                    apart(body.len(), act).await;
+                    // Never closed.
+                    let _turn = exporter.readings.turn.acquire().await;
+                    exporter.shared.budget.settled(slot.as_deref()).await;
+                    exporter.resume(&next, body, slot, || Some(receipt)).await;
                     drop(reading);
                 });
             }
@@ -183,8 +203,34 @@ impl Exporter {
         }
     }
 
-    /// Takes a request that was acknowledged before and waited on the disk.
-    pub fn resume(&self, next: &Next, body: Bytes, slot: Option<Arc<Slot>>, receipt: Arc<Receipt>) {
+    /// Makes what goes out of a request that is on the disk, and was acknowledged. `receipt` is asked for it when that begins, and
+    /// nothing is awaited any more; without one nothing is made.
+    pub async fn resume(
+        &self,
+        next: &Next,
+        body: Bytes,
+        slot: Option<Arc<Slot>>,
+        receipt: impl FnOnce() -> Option<Arc<Receipt>>,
+    ) {
+        apart(body.len(), || {
+            let Some(receipt) = receipt() else {
+                return;
+            };
+            let made = Arc::clone(&receipt);
+            self.survive(next, || self.make(next, body, slot, made));
+        })
+        .await;
+    }
+
+    /// Counts a request as lost that ends in a panic: it would do so after each start, and nothing would come of what is
+    /// behind it.
+    fn survive(&self, next: &Next, make: impl FnOnce()) {
+        if let Err(why) = caught(make) {
+            self.lost(next, next.kept.records, &why);
+        }
+    }
+
+    fn make(&self, next: &Next, body: Bytes, slot: Option<Arc<Slot>>, receipt: Arc<Receipt>) {
         let request = Request::written(next.kept.signal, body);
         let Taken {
             checked,
@@ -198,11 +244,23 @@ impl Exporter {
         let age = nanoseconds(Utc::now()).saturating_sub(next.kept.at);
         let since = Instant::now().checked_sub(Duration::from_nanos(age));
         handed.since = since.unwrap_or(handed.since);
-        if checked.rejected.spans() > 0 {
-            let (exporter, rejected) = (&self.shared.name, &checked.rejected);
-            log::error!(exporter; "lost, though they had been acknowledged: {rejected}");
+        let rejected = &checked.rejected;
+        if rejected.spans() > 0 && self.is_to_tell() {
+            let exporter = &self.shared.name;
+            log::error!(exporter; "lost, though they had been acknowledged: {rejected}; this is said once a minute at most, and counted in sentry_otlp_rejected_total");
         }
         handed.over(&self.shared, slot, Some(receipt));
+    }
+
+    /// Whether a minute has passed since something was said to be lost.
+    fn is_to_tell(&self) -> bool {
+        let mut told = self.told.lock();
+        let now = Instant::now();
+        let due = told.is_none_or(|at| now.duration_since(at) >= TOLD);
+        if due {
+            *told = Some(now);
+        }
+        due
     }
 
     /// Counts records of a request that was acknowledged and cannot be read again.
@@ -260,4 +318,57 @@ impl Drop for Exporter {
 fn nanoseconds(time: DateTime<Utc>) -> u64 {
     let nanoseconds = time.timestamp_nanos_opt().unwrap_or_default();
     u64::try_from(nanoseconds).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bridge::Bridge;
+    use crate::config::Config;
+    use crate::config::exporter::Spool as SpoolConfig;
+    use crate::figures::Figures;
+    use crate::signal::Signal;
+    use prometheus_client::encoding::text::encode;
+    use prometheus_client::registry::Registry;
+    use std::path::Path;
+
+    #[tokio::test]
+    async fn what_ends_in_a_panic_is_lost_with_a_word_and_leaves_the_disk() {
+        let file = "exporters: {sentry: {dsn: 'http://key@127.0.0.1:9/42', mode: otlp}}";
+        let config = Config::parse(file, Path::new("otlp.yml"), &|_| None);
+        let figures = Figures::default();
+        let bridge = Bridge::new(&config.expect("a configuration"), &figures).expect("a bridge");
+        let exporter = Arc::clone(&bridge.all()[0]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let spool = Spool::open(&SpoolConfig {
+            folder: folder.path().to_owned(),
+            size: 1 << 20,
+        });
+        let spool = spool.expect("a spool");
+        let body = Bytes::from_static(b"a");
+        let kept = Kept {
+            signal: Signal::Traces,
+            at: 0,
+            records: 2,
+            bytes: 1,
+        };
+        let appended = spool.append(kept, body, true).await;
+        let Ok(Appended::Now(receipt)) = appended else {
+            panic!("{appended:?}");
+        };
+        let id = receipt.id();
+        let made = Arc::clone(&receipt);
+        exporter.survive(&Next { id, kept }, || {
+            let _made = made;
+            panic!("a mistake");
+        });
+        assert_eq!(spool.requests().0, 1);
+        drop(receipt);
+        assert_eq!(spool.close(), 0);
+        let (mut registry, mut text) = (Registry::default(), String::new());
+        figures.register(&mut registry);
+        encode(&mut text, &registry).expect("metrics");
+        let series = "rejected_total{kind=\"span\",reason=\"malformed\"} 2\n";
+        assert!(text.contains(series), "{text}");
+    }
 }

@@ -82,15 +82,20 @@ async fn one(exporter: &Weak<Exporter>, spool: &Spool, next: &Next) -> Result<bo
     let Some(exporter) = exporter.upgrade() else {
         return Ok(false);
     };
-    // Nothing is awaited between these, so that it goes on once and is the next no more.
     match body {
-        Ok(Some(body)) => exporter.resume(next, body, Some(slot), spool.passed(next)),
+        // Until it begins it stays the next, also where this task is ended.
+        Ok(Some(body)) => {
+            let passed = || spool.passed(next);
+            exporter.resume(next, body, Some(slot), passed).await;
+        }
         // It is the next no more.
         Ok(None) => {}
         Err(passing @ Failure::Passing(_)) => return Err(passing),
         Err(damaged @ Failure::Damaged(_)) => {
-            exporter.lost(next, next.kept.records, &damaged);
-            drop(spool.passed(next));
+            if let Some(receipt) = spool.passed(next) {
+                exporter.lost(next, next.kept.records, &damaged);
+                drop(receipt);
+            }
         }
     }
     Ok(true)

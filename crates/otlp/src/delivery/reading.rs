@@ -2,14 +2,19 @@
 
 use parking_lot::Mutex;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
-/// Of so many bytes in all this is still to be done. What comes of a request can be several times as large as it is, and was
-/// acknowledged already: further ones wait on the disk for their turn, which comes when memory has room for what came before.
+/// So many bytes in all wait for that. They were acknowledged, and what comes of a request can be several times as large as
+/// it is: further ones wait on the disk for their turn.
 const MOST: usize = 32 << 20;
 
 /// What is being read again by one exporter. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Readings(Arc<Mutex<Sum>>);
+#[derive(Debug, Clone)]
+pub struct Readings {
+    sum: Arc<Mutex<Sum>>,
+    /// One at a time, so that who receives has threads too, and the next is not begun before it is known what came of this.
+    pub turn: Arc<Semaphore>,
+}
 
 #[derive(Debug, Default)]
 struct Sum {
@@ -17,24 +22,33 @@ struct Sum {
     records: u64,
 }
 
-/// One of them, until what came of it has been handed over.
+/// One of them, from before it is on the disk until what came of it has been handed over.
 #[derive(Debug)]
 pub struct Reading {
-    all: Readings,
+    sum: Arc<Mutex<Sum>>,
     bytes: usize,
     records: u64,
+}
+
+impl Default for Readings {
+    fn default() -> Self {
+        Self {
+            sum: Arc::default(),
+            turn: Arc::new(Semaphore::new(1)),
+        }
+    }
 }
 
 impl Readings {
     /// A place for a request of so many bytes; none: it has to wait. What is larger than all may be is read alone.
     pub fn reserve(&self, bytes: usize) -> Option<Reading> {
-        let mut sum = self.0.lock();
+        let mut sum = self.sum.lock();
         if sum.bytes > 0 && sum.bytes.saturating_add(bytes) > MOST {
             return None;
         }
         sum.bytes += bytes;
         Some(Reading {
-            all: self.clone(),
+            sum: Arc::clone(&self.sum),
             bytes,
             records: 0,
         })
@@ -42,7 +56,7 @@ impl Readings {
 
     /// How many spans and log records are acknowledged and still to be read.
     pub fn records(&self) -> u64 {
-        self.0.lock().records
+        self.sum.lock().records
     }
 }
 
@@ -50,13 +64,13 @@ impl Reading {
     /// So many spans or log records are acknowledged.
     pub fn acknowledged(&mut self, records: u64) {
         self.records += records;
-        self.all.0.lock().records += records;
+        self.sum.lock().records += records;
     }
 }
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        let mut sum = self.all.0.lock();
+        let mut sum = self.sum.lock();
         sum.bytes -= self.bytes;
         sum.records -= self.records;
     }
@@ -67,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn little_is_read_at_a_time() {
+    fn little_waits_to_be_read() {
         let all = Readings::default();
         let mut first = all.reserve(MOST - 1).expect("the first");
         let second = all.reserve(1).expect("it fits");

@@ -78,6 +78,7 @@ pub fn start(
         spool,
         feeding: Mutex::default(),
         readings: Readings::default(),
+        told: Mutex::default(),
     })
 }
 

@@ -183,11 +183,15 @@ impl Ledger {
         state.stuck.is_none() && !state.is_unwritable
     }
 
-    /// It has had its turn.
-    pub fn pass(&self, id: u64) {
+    /// It has its turn. False: it has had it, as where two readers saw it as the next in a reload.
+    pub fn pass(&self, id: u64) -> bool {
         let mut state = self.state.lock();
+        if id < state.cursor {
+            return false;
+        }
         state.cursor = id + 1;
         state.waiting = state.waiting.saturating_sub(1);
+        true
     }
 
     pub fn bytes(&self) -> u64 {

@@ -40,6 +40,8 @@ pub struct Spool {
     ledger: Arc<Ledger>,
     store: Shared,
     sender: Sender<Message>,
+    /// Held while a request gets its number and is sent to the writer.
+    order: Mutex<()>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -88,6 +90,7 @@ impl Spool {
             ledger,
             store,
             sender,
+            order: Mutex::default(),
             writer: Mutex::new(Some(thread)),
         }))
     }
@@ -107,6 +110,8 @@ impl Spool {
     /// # Errors
     /// When there is no room, or the disk fails or is damaged: it is not there then.
     pub async fn append(&self, kept: Kept, body: Bytes, now: bool) -> Result<Appended, Unkept> {
+        // In the order of their numbers they reach the disk, too: what waits is looked for from one number on.
+        let order = self.order.lock();
         let entry = self.ledger.enter(kept.bytes, now)?;
         // Dropped before the end of this, as when the client goes, it removes the request again.
         let receipt = entry.now.then(|| self.receipt(entry.id, kept.bytes));
@@ -119,6 +124,7 @@ impl Spool {
         };
         // The thread ends with the spool.
         let sent = self.sender.send(Message::Append(append));
+        drop(order);
         sent.map_err(|_| Unkept::Closed)?;
         answer.await.unwrap_or(Err(Unkept::Closed))?;
         Ok(receipt.map_or(Appended::Later, Appended::Now))
@@ -186,10 +192,10 @@ impl Spool {
         self.ledger.is_sound()
     }
 
-    /// What was the next goes on: what follows it is the next.
-    pub fn passed(&self, next: &Next) -> Arc<Receipt> {
-        self.ledger.pass(next.id);
-        self.receipt(next.id, next.kept.bytes)
+    /// What was the next goes on: what follows it is the next. None: another reader has it.
+    pub fn passed(&self, next: &Next) -> Option<Arc<Receipt>> {
+        let is_first = self.ledger.pass(next.id);
+        is_first.then(|| self.receipt(next.id, next.kept.bytes))
     }
 
     /// What is in it, in bytes as they count for its size.

@@ -301,3 +301,22 @@ fn what_could_not_be_written_is_passed_over_and_counted_once() {
     ledger.pass(second);
     assert_eq!(ledger.cursor(), None);
 }
+
+#[tokio::test]
+async fn what_two_readers_see_as_the_next_is_of_one_of_them() {
+    let folder = folder();
+    let spool = open(&folder, SIZE);
+    for name in ["a", "b"] {
+        let later = append(&spool, name, false).await;
+        assert!(matches!(later, Ok(Appended::Later)));
+    }
+    let (first, _) = next(&spool).await;
+    let receipt = spool.passed(&first).expect("it is the first reader");
+    assert!(spool.passed(&first).is_none());
+    assert_eq!(spool.requests(), (2, 1));
+    drop(receipt);
+    let (second, text) = next(&spool).await;
+    assert_eq!(text, "b");
+    drop(spool.passed(&second));
+    assert_eq!(spool.close(), 0);
+}

@@ -87,6 +87,20 @@ fn what_is_sampled_is_counted_once_and_its_errors_go_out(#[values(false, true)] 
     assert_eq!(ids(&sentry).1, 0);
 }
 
+/// Otherwise it waits for an hour.
+#[rstest]
+fn the_root_of_a_trace_makes_its_errors_due_though_it_is_not_kept(
+    #[values(false, true)] has_spool: bool,
+) {
+    let (sentry, folder) = (sentry(), folder());
+    let more = json!({"sample_rate": 0, "trace_timeout": "1h"});
+    let bridge = bridge(has_spool, &settings(&sentry, &folder, &more));
+    let thrown = failed(span(2, 2, 1), "broken");
+    bridge.take(&spans(vec![thrown, span(2, 1, 0)]));
+    bridge.until("sentry_otlp_sent_total{kind=\"error\"}", 1);
+    delivered(bridge);
+}
+
 #[rstest]
 fn a_log_record_that_grows_too_large_is_told(#[values(false, true)] has_spool: bool) {
     let (sentry, folder) = (sentry(), folder());
