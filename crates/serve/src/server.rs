@@ -384,7 +384,8 @@ impl Bound {
                         // What comes of it is logged.
                         tokio::spawn(async move { reload.run().await.is_ok() });
                     }
-                    (Ask::Reload, None) => log::info!("SIGHUP: there is nothing to reload"),
+                    // Another server of the program does.
+                    (Ask::Reload, None) => {}
                 },
             }
         }

@@ -99,7 +99,8 @@ fn a_reload_takes_the_new_file_and_leaves_the_old_one_where_it_is_bad() {
     let write = |text: &str| std::fs::write(bridge.file(), text).expect("a file");
     write("exporters: {sentry: {}}");
     bridge.signal(Signal::HUP);
-    bridge.line_with("reload");
+    let line = bridge.line_with("reload");
+    assert!(line.contains("not reloaded"), "{line}");
     assert_eq!(
         bridge.metric("sentry_otlp_config_last_reload_successful"),
         0
