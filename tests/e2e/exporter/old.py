@@ -165,7 +165,8 @@ with check("probe: the count is that of the hour under way"):
         return True
     until(of_the_hour, 10)
 with check("probe: a project that is not there is no success, and its status is told"):
-    assert prometheus.query('probe_success{job="probe"} == 0') and prometheus.value('probe_sentry_status_code{job="probe"} == 404') == 404
+    until(lambda: len(prometheus.query('probe_success{job="probe"} == 0')) > 0)
+    until(lambda: prometheus.value('probe_sentry_status_code{job="probe"} == 404') == 404)
 with check("probe: an organization"):
     until(lambda: prometheus.value('probe_success{job="probe-organizations"}') == 1)
 with check("probe: refused before anything is asked"):
