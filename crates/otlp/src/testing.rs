@@ -1,9 +1,20 @@
-//! Spans and attributes that unit tests are written with.
+//! What unit tests are written with: spans, attributes, and figures as a text.
 
+use crate::figures::Figures;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+
+/// Figures as Prometheus reads them.
+pub fn metrics(figures: &Figures) -> String {
+    let (mut registry, mut text) = (Registry::default(), String::new());
+    figures.register(&mut registry);
+    encode(&mut text, &registry).expect("metrics");
+    text
+}
 
 /// An attribute.
 pub fn pair(key: &str, value: Value) -> KeyValue {

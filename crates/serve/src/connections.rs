@@ -1,28 +1,23 @@
 //! How many connections may be open, so that descriptors are left for what the program itself opens.
 
 use crate::own::Process;
+use crate::seldom::Seldom;
 use axum_server::accept::Accept;
 use futures::future::BoxFuture;
-use parking_lot::Mutex;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
 
 /// Whatever the limit of descriptors, no more are open: each takes memory.
 const MOST: u64 = 8192;
 
 /// What is taken for the limit where the system tells none.
 const USUAL: u64 = 1024;
-
-/// That the bound is met is said so often.
-const TOLD: Duration = Duration::from_secs(60);
 
 /// A bound on open connections. Clones share it, so that it may hold for several servers together.
 #[derive(Debug, Clone)]
@@ -33,7 +28,7 @@ struct Inner {
     most: usize,
     free: Arc<Semaphore>,
     refused: AtomicU64,
-    told: Mutex<Option<Instant>>,
+    told: Seldom,
 }
 
 impl Connections {
@@ -43,7 +38,7 @@ impl Connections {
             most,
             free: Arc::new(Semaphore::new(most)),
             refused: AtomicU64::new(0),
-            told: Mutex::default(),
+            told: Seldom::default(),
         }))
     }
 
@@ -71,10 +66,7 @@ impl Connections {
     }
 
     fn tell(&self) {
-        let mut told = self.0.told.lock();
-        let now = Instant::now();
-        if told.is_none_or(|at| now.duration_since(at) >= TOLD) {
-            *told = Some(now);
+        if self.0.told.is_due() {
             let most = self.0.most;
             log::warn!(most; "as many connections are open as may be, and further ones are closed at once; this is said once a minute at most: raise the limit of open files if so many clients are meant");
         }

@@ -23,6 +23,7 @@ pub mod own;
 pub mod problem;
 mod rate_limit;
 pub mod reload;
+pub mod seldom;
 pub mod server;
 mod signals;
 mod tls;

@@ -4,12 +4,10 @@ use super::*;
 use crate::delivery::absence::Absence;
 use crate::delivery::project::State;
 use crate::receive::request::Request;
-use crate::testing::span;
+use crate::testing::{metrics, span};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
-use prometheus_client::encoding::text::encode;
-use prometheus_client::registry::Registry;
 use prost::Message;
 use std::path::Path;
 
@@ -71,9 +69,7 @@ async fn what_is_for_a_project_that_is_not_there_is_given_up_after_an_hour() {
     project.state.send_replace(State::NotThere(absence.again()));
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(bridge.pending(), 0);
-    let (mut registry, mut text) = (Registry::default(), String::new());
-    figures.register(&mut registry);
-    encode(&mut text, &registry).expect("metrics");
+    let text = metrics(&figures);
     let series = "rejected_total{kind=\"span\",reason=\"no_project\"} 1\n";
     assert!(text.contains(series), "{text}");
 }

@@ -24,11 +24,9 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 use tap_sentry_serve::caught::caught;
+use tap_sentry_serve::seldom::Seldom;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
-
-/// Of what is rejected behind its acknowledgement there is a line in the log so often.
-const TOLD: Duration = Duration::from_secs(60);
 
 /// An exporter, shared by all receivers that feed it.
 pub struct Exporter {
@@ -41,8 +39,8 @@ pub struct Exporter {
     pub feeding: Mutex<Option<AbortHandle>>,
     /// What has been acknowledged and is read again.
     pub readings: Readings,
-    /// When it was said last that something was lost.
-    pub told: Mutex<Option<Instant>>,
+    /// Says that something is rejected that was acknowledged.
+    pub said: Seldom,
 }
 
 /// Leave to take a request; with a spool there may be no place in memory, and it waits on the disk.
@@ -68,6 +66,7 @@ impl Made {
 /// A request that is safe.
 pub struct Safe {
     checked: Checked,
+    /// Spans that are not kept.
     told: Vec<(Arc<Project>, Vec<Reported>)>,
     goes: Goes,
 }
@@ -245,22 +244,11 @@ impl Exporter {
         let since = Instant::now().checked_sub(Duration::from_nanos(age));
         handed.since = since.unwrap_or(handed.since);
         let rejected = &checked.rejected;
-        if rejected.spans() > 0 && self.is_to_tell() {
+        if rejected.spans() > 0 && self.said.is_due() {
             let exporter = &self.shared.name;
             log::error!(exporter; "lost, though they had been acknowledged: {rejected}; this is said once a minute at most, and counted in sentry_otlp_rejected_total");
         }
         handed.over(&self.shared, slot, Some(receipt));
-    }
-
-    /// Whether a minute has passed since something was said to be lost.
-    fn is_to_tell(&self) -> bool {
-        let mut told = self.told.lock();
-        let now = Instant::now();
-        let due = told.is_none_or(|at| now.duration_since(at) >= TOLD);
-        if due {
-            *told = Some(now);
-        }
-        due
     }
 
     /// Counts records of a request that was acknowledged and cannot be read again.
@@ -328,8 +316,7 @@ mod tests {
     use crate::config::exporter::Spool as SpoolConfig;
     use crate::figures::Figures;
     use crate::signal::Signal;
-    use prometheus_client::encoding::text::encode;
-    use prometheus_client::registry::Registry;
+    use crate::testing::metrics;
     use std::path::Path;
 
     #[tokio::test]
@@ -365,9 +352,7 @@ mod tests {
         assert_eq!(spool.requests().0, 1);
         drop(receipt);
         assert_eq!(spool.close(), 0);
-        let (mut registry, mut text) = (Registry::default(), String::new());
-        figures.register(&mut registry);
-        encode(&mut text, &registry).expect("metrics");
+        let text = metrics(&figures);
         let series = "rejected_total{kind=\"span\",reason=\"malformed\"} 2\n";
         assert!(text.contains(series), "{text}");
     }

@@ -104,7 +104,17 @@ async fn one(exporter: &Weak<Exporter>, spool: &Spool, next: &Next) -> Result<bo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bridge::Bridge;
+    use crate::config::Config as Settings;
     use crate::config::exporter::Spool as Config;
+    use crate::figures::Figures;
+    use crate::receive::apart::{LARGE, apart};
+    use crate::signal::Signal;
+    use crate::spool::Appended;
+    use crate::spool::store::Kept;
+    use bytes::Bytes;
+    use std::path::Path;
+    use std::sync::mpsc::{Sender, channel};
 
     #[tokio::test]
     async fn the_death_of_the_reader_is_told() {
@@ -118,5 +128,52 @@ mod tests {
         assert!(spool.is_sound());
         watched(&spool, async { panic!("a mistake") }).await;
         assert!(!spool.is_sound());
+    }
+    /// Both turns of large bodies are taken until what is returned is dropped.
+    fn no_turn_is_free() -> Vec<Sender<()>> {
+        let taken = (0..2).map(|_| {
+            let (release, wait) = channel::<()>();
+            let (tell, begun) = channel();
+            tokio::spawn(apart(LARGE, move || {
+                tell.send(()).expect("somebody waits");
+                // Dropped, it ends.
+                let _ = wait.recv();
+            }));
+            begun.recv().expect("it begins");
+            release
+        });
+        taken.collect()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_reader_that_is_ended_before_it_begins_leaves_the_request_where_it_was() {
+        let file = "exporters: {sentry: {dsn: 'http://key@127.0.0.1:9/42', mode: otlp}}";
+        let config = Settings::parse(file, Path::new("otlp.yml"), &|_| None);
+        let config = config.expect("a configuration");
+        let bridge = Bridge::new(&config, &Figures::default()).expect("a bridge");
+        let exporter = Arc::downgrade(&bridge.all()[0]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let spool = Spool::open(&Config {
+            folder: folder.path().to_owned(),
+            size: 8 << 20,
+        });
+        let spool = spool.expect("a spool");
+        let body = Bytes::from(vec![0; LARGE]);
+        let kept = Kept {
+            signal: Signal::Traces,
+            at: 0,
+            records: 1,
+            bytes: body.len() as u64,
+        };
+        let appended = spool.append(kept, body, false).await;
+        assert!(matches!(appended, Ok(Appended::Later)), "{appended:?}");
+        let next = spool.next().await.expect("the disk works");
+        let taken = no_turn_is_free();
+        assert!(one(&exporter, &spool, &next).now_or_never().is_none());
+        assert_eq!(spool.requests(), (1, 1));
+        drop(taken);
+        let done = one(&exporter, &spool, &next).await;
+        assert!(matches!(done, Ok(true)), "{done:?}");
+        assert_eq!(spool.requests().1, 0);
     }
 }

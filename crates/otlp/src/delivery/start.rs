@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use tap_sentry_api::client::Client;
 use tap_sentry_api::connection::{ConnectError, http};
 use tap_sentry_api::traffic::Traffic;
+use tap_sentry_serve::seldom::Seldom;
 use tokio::sync::Semaphore;
 
 /// Starts an exporter, on the runtime that calls. With `spool`, what it acknowledges is there until Sentry has it.
@@ -78,7 +79,7 @@ pub fn start(
         spool,
         feeding: Mutex::default(),
         readings: Readings::default(),
-        told: Mutex::default(),
+        said: Seldom::default(),
     })
 }
 

@@ -3,7 +3,7 @@
 use tokio::sync::Semaphore;
 
 /// What is done with fewer bytes is done before others miss the thread.
-const LARGE: usize = 1 << 20;
+pub const LARGE: usize = 1 << 20;
 
 /// So many large bodies are worked on at a time: a record of one may take a hundred MiB meanwhile.
 static TURNS: Semaphore = Semaphore::const_new(2);

@@ -14,14 +14,10 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::Instant;
+use tap_sentry_serve::seldom::Seldom;
 
 /// Clients are asked to come back after so many seconds. Most give up after ten in all.
 pub const RETRY_AFTER: u32 = 2;
-
-/// Of what is not taken there is a line in the log so often.
-const TOLD: Duration = Duration::from_secs(60);
 
 /// A body of 32 MiB could make terabytes of transactions, of which each has the attributes of its resource.
 const MOST_AROUND: u64 = 256 << 20;
@@ -97,7 +93,7 @@ pub struct Receiver {
     pub room: Room,
     pub figures: Figures,
     /// When each matter was said last.
-    told: Arc<Mutex<HashMap<&'static str, Instant>>>,
+    told: Arc<Mutex<HashMap<&'static str, Seldom>>>,
 }
 
 impl Receiver {
@@ -243,15 +239,8 @@ impl Receiver {
         "metrics are not taken here"
     }
 
-    /// Whether a minute has passed since a matter was said.
+    /// Whether a matter is to be said.
     fn is_to_tell(&self, matter: &'static str) -> bool {
-        let mut told = self.told.lock();
-        let now = Instant::now();
-        let at = told.get(matter);
-        let due = at.is_none_or(|at| now.duration_since(*at) >= TOLD);
-        if due {
-            told.insert(matter, now);
-        }
-        due
+        self.told.lock().entry(matter).or_default().is_due()
     }
 }

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
+use tap_sentry_serve::seldom::Seldom;
 
 /// In one commit there are so many bytes, unless one request has more.
 const TOGETHER: usize = 16 << 20;
@@ -29,9 +30,6 @@ const PAGE: usize = 4 << 10;
 
 /// After a failure the file is opened again so often.
 const OPENED_AGAIN: Duration = Duration::from_millis(500);
-
-/// A disk that fails is told of so often.
-const TOLD: Duration = Duration::from_secs(60);
 
 /// The thread's own.
 #[derive(Debug)]
@@ -252,7 +250,7 @@ impl Writer {
 /// A disk that fails.
 #[derive(Debug, Default)]
 struct Trouble {
-    told: Option<Instant>,
+    told: Seldom,
     /// When opening the file failed last, and why.
     opened: Option<(Instant, String)>,
     is_on: bool,
@@ -261,9 +259,7 @@ struct Trouble {
 impl Trouble {
     fn tell(&mut self, writer: &Writer, why: &str) {
         self.is_on = true;
-        let now = Instant::now();
-        if self.told.is_none_or(|at| now.duration_since(at) >= TOLD) {
-            self.told = Some(now);
+        if self.told.is_due() {
             let file = writer.file.display();
             log::error!(
                 "the spool {file} cannot be written, and nothing is taken that would have to be: {why}; this is said once a minute at most"
