@@ -6,6 +6,7 @@
 //! start, or room in memory again -> Spool::next -> read again
 //! ```
 
+pub mod disk;
 pub mod error;
 pub mod ledger;
 pub mod message;
@@ -22,6 +23,7 @@ use crate::spool::store::{Kept, Store};
 use crate::spool::writer::Writer;
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -81,6 +83,7 @@ impl Spool {
             ledger: Arc::clone(&ledger),
             store: Arc::clone(&store),
             messages,
+            unwritten: HashSet::new(),
         };
         let thread = std::thread::Builder::new().name("spool".to_owned());
         let thread = thread.spawn(move || writer.run());

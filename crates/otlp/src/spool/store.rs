@@ -1,7 +1,7 @@
 //! The file of a spool: requests by number.
 //!
-//! redb 4.6 does not go on after the disk has failed it, even to remove something: it has to be opened again, and then can,
-//! on a full disk too (tried on one of 8 MiB). Who drops it opens it again.
+//! redb 4.6 does not go on after the disk has failed it, even to remove something: it has to be opened again. Who drops it
+//! opens it again.
 //!
 //! It panics where a page is not what was written, unless the whole file is checked first, which takes long: such panics are
 //! caught here. One in the middle of a change is caught before the change is undone: otherwise redb would want the whole file
@@ -192,6 +192,16 @@ impl Store {
             }
         });
         done.map_err(Failure::Damaged).and_then(|done| done)
+    }
+
+    /// Moves what is in the file together, and gives the rest back to the disk.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn compact(&mut self) -> Result<(), Failure> {
+        let done = caught(|| self.database.compact());
+        let done = done.map_err(Failure::Damaged)?;
+        done.map(|_| ()).map_err(Failure::of)
     }
 
     /// Closes it, as well as that can be done.

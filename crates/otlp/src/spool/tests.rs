@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::signal::Signal;
+use futures::FutureExt;
 use tempfile::TempDir;
 
 const SIZE: u64 = 1 << 20;
@@ -87,6 +88,24 @@ async fn what_is_dropped_without_a_close_is_a_crash() {
     std::mem::forget(kept);
     drop(spool);
     assert_eq!(open(&folder, SIZE).requests(), (1, 1));
+}
+
+#[tokio::test]
+async fn what_its_client_left_before_it_was_written_is_not_kept() {
+    let folder = folder();
+    let spool = open(&folder, SIZE);
+    // The disk is busy meanwhile.
+    let busy = spool.store.write();
+    for text in ["a", "b", "c"] {
+        let went = append(&spool, text, true).now_or_never();
+        assert!(went.is_none(), "it is not written");
+    }
+    drop(busy);
+    while spool.requests() != (0, 0) {
+        tokio::task::yield_now().await;
+    }
+    spool.close();
+    assert_eq!(open(&folder, SIZE).requests(), (0, 0));
 }
 
 #[tokio::test]

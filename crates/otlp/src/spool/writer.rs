@@ -1,11 +1,12 @@
 //! The thread that writes: what came while the disk was busy goes in one commit.
 
+use crate::spool::disk;
 use crate::spool::error::{Failure, Unkept};
-use crate::spool::ledger::Ledger;
+use crate::spool::ledger::{Ledger, room};
 use crate::spool::message::{Append, Message};
 use crate::spool::store::{Put, Removal, Store};
 use parking_lot::RwLock;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -28,6 +29,16 @@ const REMOVED_WITH: usize = 2;
 /// What removing takes beside the bytes of a body.
 const PAGE: usize = 4 << 10;
 
+/// So much of the disk stays free: to remove something the store writes pages anew, and those that are free in its file may
+/// never have had room on the disk (redb 4.6.0).
+const FREE: u64 = 1 << 20;
+
+/// So much may be moved to make the file smaller: whoever reads waits meanwhile.
+const MOVED: u64 = 64 << 20;
+
+/// At the end so many failures are waited for.
+const LAST_FAILURES: usize = 8;
+
 /// After a failure the file is opened again so often.
 const OPENED_AGAIN: Duration = Duration::from_millis(500);
 
@@ -38,6 +49,8 @@ pub struct Writer {
     pub ledger: Arc<Ledger>,
     pub store: Arc<RwLock<Option<Store>>>,
     pub messages: Receiver<Message>,
+    /// Requests that were never written and whose end has not been told yet.
+    pub unwritten: HashSet<u64>,
 }
 
 /// What is done together.
@@ -49,22 +62,33 @@ struct Batch {
     ended: VecDeque<(u64, u64)>,
     /// There was more to be removed than was to be at a time.
     is_behind: bool,
-    /// The disk failed. On a tmpfs of 8 MiB that was full when the program was killed, removing 41 of 63 requests failed each time
-    /// for want of room, and removing all 63 did not (redb 4.6.0).
-    has_failed: bool,
+    /// Removing failed. It goes alone now, so many at a time at most: all, which may need less than some, or fewer and fewer.
+    at_most: Option<usize>,
     is_last: bool,
 }
 
 impl Batch {
-    fn add(&mut self, message: Message) {
-        match message {
-            Message::Append(append) => {
-                self.bytes += append.body.len();
-                self.appends.push(append);
-            }
-            Message::Ended { id, bytes } => self.ended.push_back((id, bytes)),
-            Message::End => self.is_last = true,
-        }
+    /// Whether it was to be written, which is not done then.
+    fn takes_back(&mut self, id: u64) -> bool {
+        // They come in the order of their numbers.
+        let found = self
+            .appends
+            .binary_search_by_key(&id, |append| append.entry.id);
+        let append = found.ok().map(|at| self.appends.remove(at));
+        self.bytes -= append.as_ref().map_or(0, |append| append.body.len());
+        append.is_some()
+    }
+
+    /// So many could not be removed.
+    fn fewer(&mut self, count: usize) {
+        let fewer = self.at_most.and((count > 1).then_some(count / 2));
+        self.at_most = Some(fewer.unwrap_or(usize::MAX));
+    }
+
+    /// What was to be removed could be.
+    fn more(&mut self) {
+        let most = self.at_most.map(|most| most.saturating_mul(2));
+        self.at_most = most.filter(|most| *most < self.ended.len());
     }
 
     fn is_full(&self) -> bool {
@@ -73,7 +97,7 @@ impl Batch {
 
     /// How many of the first to be removed are so with what is written.
     fn removed(&self) -> usize {
-        let most = if self.is_last || self.has_failed {
+        let most = if self.is_last || self.at_most.is_some() {
             usize::MAX
         } else if self.appends.is_empty() {
             REMOVED_ALONE
@@ -88,23 +112,45 @@ impl Batch {
         });
         let fit = bytes.take_while(|sum| *sum <= most).count();
         // One that is larger is removed all the same.
-        fit.max(1).min(self.ended.len())
+        let fit = fit.max(1).min(self.ended.len());
+        self.at_most.map_or(fit, |most| most.min(fit))
     }
 }
 
 impl Writer {
     /// Writes what comes, until the end.
-    pub fn run(self) {
+    pub fn run(mut self) {
         let mut batch = Batch::default();
         let mut trouble = Trouble::default();
         while !batch.is_last {
             self.gather(&mut batch);
             self.write(&mut batch, &mut trouble);
         }
+        let mut failures = 0;
+        while !batch.ended.is_empty() && failures < LAST_FAILURES {
+            let count = batch.removed();
+            let removed = self.change(&mut batch, count, Vec::new(), &mut trouble);
+            failures += usize::from(removed.is_err());
+        }
+    }
+
+    fn add(&mut self, batch: &mut Batch, message: Message) {
+        match message {
+            Message::Append(append) => {
+                batch.bytes += append.body.len();
+                batch.appends.push(append);
+            }
+            // The client has gone, or has been told.
+            Message::Ended { id, bytes } if self.unwritten.remove(&id) || batch.takes_back(id) => {
+                self.ledger.left(id, bytes);
+            }
+            Message::Ended { id, bytes } => batch.ended.push_back((id, bytes)),
+            Message::End => batch.is_last = true,
+        }
     }
 
     /// Waits for something to do, and takes all that is there.
-    fn gather(&self, batch: &mut Batch) {
+    fn gather(&mut self, batch: &mut Batch) {
         // What could not be removed before is tried again.
         let wait = if batch.is_behind {
             Duration::ZERO
@@ -124,7 +170,7 @@ impl Writer {
                 }
             };
             match received {
-                Ok(message) => batch.add(message),
+                Ok(message) => self.add(batch, message),
                 Err(RecvTimeoutError::Timeout) => return,
                 Err(RecvTimeoutError::Disconnected) => batch.is_last = true,
             }
@@ -133,64 +179,145 @@ impl Writer {
         while !batch.is_full()
             && let Ok(message) = self.messages.try_recv()
         {
-            batch.add(message);
+            self.add(batch, message);
         }
     }
 
-    fn write(&self, batch: &mut Batch, trouble: &mut Trouble) {
-        let count = batch.removed();
+    fn write(&mut self, batch: &mut Batch, trouble: &mut Trouble) {
+        batch.is_behind = false;
+        let together = batch.removed();
         let appends = std::mem::take(&mut batch.appends);
         batch.bytes = 0;
-        batch.is_behind = false;
-        if appends.is_empty() && batch.ended.is_empty() {
+        if appends.is_empty() || batch.at_most.is_none() && self.shortage(&appends).is_none() {
+            // Whoever waits has been told.
+            let _ = self.change(batch, together, appends, trouble);
             return;
+        }
+        // What is removed first may make room for what comes.
+        let alone = batch.removed();
+        let removed = self.change(batch, alone, Vec::new(), trouble);
+        let room = removed.and_then(|()| self.make_room(&appends, trouble));
+        match room {
+            Ok(()) => {
+                let _ = self.change(batch, 0, appends, trouble);
+            }
+            Err(why) => self.decline(appends, &why),
+        }
+    }
+
+    /// What the disk lacks for what came, in words.
+    fn shortage(&self, appends: &[Append]) -> Option<String> {
+        let needed = needed(appends);
+        let free = disk::free(&self.file)?;
+        (free < needed).then(|| {
+            format!("the disk has {free} bytes left, and {needed} are wanted for what comes and for removing what has ended")
+        })
+    }
+
+    /// Gives room that the file does not need back to the disk, where what came lacks it.
+    fn make_room(&self, appends: &[Append], trouble: &mut Trouble) -> Result<(), String> {
+        if self.shortage(appends).is_some() {
+            // What comes is in it already.
+            let used = self.ledger.bytes();
+            let spare = disk::taken(&self.file).saturating_sub(used.saturating_mul(2));
+            if used <= MOVED && spare >= needed(appends) {
+                self.compact(trouble)?;
+            }
+        }
+        match self.shortage(appends) {
+            None => Ok(()),
+            Some(why) => {
+                trouble.tell(self, &why);
+                Err(why)
+            }
+        }
+    }
+
+    fn compact(&self, trouble: &mut Trouble) -> Result<(), String> {
+        let mut store = self.store.write();
+        let Some(open) = store.as_mut() else {
+            return Ok(());
+        };
+        open.compact().map_err(|failure| {
+            store.take().into_iter().for_each(Store::close);
+            let why = failure.to_string();
+            trouble.tell(self, &why);
+            why
+        })
+    }
+
+    /// Removes so many that have ended and writes what came, in one commit.
+    fn change(
+        &self,
+        batch: &mut Batch,
+        count: usize,
+        appends: Vec<Append>,
+        trouble: &mut Trouble,
+    ) -> Result<(), String> {
+        if appends.is_empty() && count == 0 {
+            return Ok(());
         }
         let removed = batch.ended.iter().take(count);
         let removed: Vec<u64> = removed.map(|(id, _)| *id).collect();
-        let (puts, replies): (Vec<Put>, Vec<_>) = appends
-            .into_iter()
-            .map(
-                |Append {
-                     entry,
-                     kept,
-                     body,
-                     reply,
-                 }| {
-                    let put = Put {
-                        id: entry.id,
-                        kept,
-                        body,
-                    };
-                    (put, (entry, kept.bytes, reply))
-                },
-            )
-            .unzip();
-        match self.commit(&puts, &removed, trouble) {
-            Ok(()) => {
-                for (id, bytes) in batch.ended.drain(..count) {
-                    self.ledger.left(id, bytes);
-                }
-                batch.is_behind = !batch.ended.is_empty();
-                batch.has_failed = false;
-                for (entry, _, reply) in replies {
-                    if !entry.now {
-                        self.ledger.tell();
-                    }
-                    // Whoever has gone has left a receipt that was dropped.
-                    let _ = reply.send(Ok(()));
-                }
+        let puts: Vec<Put> = appends
+            .iter()
+            .map(|append| Put {
+                id: append.entry.id,
+                kept: append.kept,
+                body: append.body.clone(),
+            })
+            .collect();
+        if let Err(why) = self.commit(&puts, &removed, trouble) {
+            if count > 0 {
+                batch.fewer(count);
             }
-            Err(why) => {
-                batch.has_failed = true;
-                for (entry, bytes, reply) in replies {
-                    // It may be there all the same, and is removed as soon as that can be done.
-                    if !entry.now {
-                        self.ledger.fail(entry.id);
-                        batch.ended.push_back((entry.id, bytes));
-                    }
-                    let _ = reply.send(Err(Unkept::Failed(why.clone())));
+            for Append {
+                entry, kept, reply, ..
+            } in appends
+            {
+                // It may be there all the same, and is removed as soon as that can be done.
+                if !entry.now {
+                    self.ledger.fail(entry.id);
+                    batch.ended.push_back((entry.id, kept.bytes));
                 }
+                let _ = reply.send(Err(Unkept::Failed(why.clone())));
             }
+            return Err(why);
+        }
+        for (id, bytes) in batch.ended.drain(..count) {
+            self.ledger.left(id, bytes);
+        }
+        if count > 0 {
+            batch.more();
+        }
+        batch.is_behind = !batch.ended.is_empty();
+        if !appends.is_empty() {
+            trouble.over(self);
+        }
+        for Append { entry, reply, .. } in appends {
+            if !entry.now {
+                self.ledger.tell();
+            }
+            // Whoever has gone has left a receipt that was dropped.
+            let _ = reply.send(Ok(()));
+        }
+        Ok(())
+    }
+
+    /// Tells that requests are not kept, none of which the disk has seen.
+    fn decline(&mut self, appends: Vec<Append>, why: &str) {
+        for Append {
+            entry, kept, reply, ..
+        } in appends
+        {
+            if entry.now {
+                // Its receipt is dropped, or was before.
+                self.unwritten.insert(entry.id);
+            } else {
+                self.ledger.fail(entry.id);
+                self.ledger.left(entry.id, kept.bytes);
+            }
+            let _ = reply.send(Err(Unkept::Failed(why.to_owned())));
         }
     }
 
@@ -207,7 +334,7 @@ impl Writer {
         };
         let is_damaged = matches!(done, Err(Failure::Damaged(_)));
         self.ledger.unwritable(is_damaged);
-        done.map(|()| trouble.over(self)).map_err(|failure| {
+        done.map_err(|failure| {
             let store = self.store.write().take();
             store.into_iter().for_each(Store::close);
             let why = failure.to_string();
@@ -248,6 +375,12 @@ impl Writer {
     }
 }
 
+/// The room that the disk must have for what came, in bytes.
+fn needed(appends: &[Append]) -> u64 {
+    let bytes = appends.iter().map(|append| room(append.kept.bytes));
+    bytes.sum::<u64>().saturating_add(FREE)
+}
+
 /// A disk that fails.
 #[derive(Debug, Default)]
 struct Trouble {
@@ -286,8 +419,7 @@ mod tests {
 
     const BODY: usize = 1 << 20;
 
-    fn append() -> Message {
-        let entry = Entry { id: 100, now: true };
+    fn append(id: u64) -> Append {
         let kept = Kept {
             signal: Signal::Traces,
             at: 0,
@@ -295,15 +427,24 @@ mod tests {
             bytes: BODY as u64,
         };
         let (reply, _) = tokio::sync::oneshot::channel();
-        Message::Append(Append {
-            entry,
+        Append {
+            entry: Entry { id, now: true },
             kept,
             body: Bytes::from(vec![0; BODY]),
             reply,
-        })
+        }
     }
 
-    /// Ten requests have ended.
+    /// Ten requests of so many bytes have ended, and so many are to be written.
+    fn batch(bytes: usize, written: u64) -> Batch {
+        Batch {
+            appends: (100..100 + written).map(append).collect(),
+            bytes: BODY * usize::try_from(written).expect("a few"),
+            ended: (0..10).map(|id| (id, bytes as u64)).collect(),
+            ..Batch::default()
+        }
+    }
+
     #[rstest]
     #[case::alone(BODY, 0, 3)]
     #[case::with_one(BODY, 1, 2)]
@@ -312,22 +453,51 @@ mod tests {
     #[case::larger_than_what_is_written(5 * BODY, 1, 1)]
     fn what_ended_leaves_in_portions(
         #[case] bytes: usize,
-        #[case] written: usize,
+        #[case] written: u64,
         #[case] expected: usize,
     ) {
-        let mut batch = Batch::default();
-        for id in 0..10 {
-            let bytes = bytes as u64;
-            batch.add(Message::Ended { id, bytes });
-        }
-        (0..written).for_each(|_| batch.add(append()));
+        let mut batch = batch(bytes, written);
         assert_eq!(batch.removed(), expected);
-        batch.has_failed = true;
-        assert_eq!(batch.removed(), 10);
-        batch.has_failed = false;
-        batch.add(Message::End);
+        batch.is_last = true;
         assert_eq!(batch.removed(), 10);
         batch.ended.clear();
         assert_eq!(batch.removed(), 0);
+    }
+
+    #[test]
+    fn after_a_failure_all_is_removed_or_less_and_less() {
+        let mut batch = batch(BODY, 0);
+        let mut tried = Vec::new();
+        for _ in 0..7 {
+            tried.push(batch.removed());
+            batch.fewer(batch.removed());
+        }
+        assert_eq!(tried, [3, 10, 5, 2, 1, 10, 5]);
+        let mut done = Vec::new();
+        while !batch.ended.is_empty() {
+            done.push(batch.removed());
+            batch.ended.drain(..batch.removed());
+            batch.more();
+        }
+        assert_eq!(done, [2, 4, 3, 1]);
+        assert_eq!(batch.at_most, None);
+    }
+
+    #[test]
+    fn what_is_taken_back_is_not_written() {
+        let mut batch = batch(BODY, 3);
+        assert!(batch.takes_back(101));
+        assert!(!batch.takes_back(101));
+        assert!(!batch.takes_back(5));
+        let ids = batch.appends.iter().map(|append| append.entry.id);
+        assert_eq!(ids.collect::<Vec<_>>(), [100, 102]);
+        assert_eq!(batch.bytes, 2 * BODY);
+    }
+
+    #[test]
+    fn what_comes_leaves_the_last_of_the_disk_free() {
+        // A body that has a byte beside it has twice its pages.
+        assert_eq!(needed(&[append(1), append(2)]), 2 * (2 << 20) + FREE);
+        assert_eq!(needed(&[]), FREE);
     }
 }
