@@ -4,7 +4,7 @@ use std::fs::metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// What this user may still write to the disk of a file, in bytes; none: that is not known.
+/// What is free on the disk of a file without what only root may use, in bytes; none: that is not known.
 pub fn free(file: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(file).ok()?;
     // Some that are not of this machine tell nothing.
@@ -28,9 +28,13 @@ mod tests {
         std::fs::write(&file, "").expect("written");
         assert_eq!(taken(&file), 0);
         assert!(free(&file).is_some());
-        std::fs::write(&file, vec![7; 100_000]).expect("written");
+        let words = (0..25_000_u32).map(|word| word.wrapping_mul(0x9E37_79B9));
+        let bytes: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
+        std::fs::write(&file, bytes).expect("written");
         let sparse = std::fs::File::options().write(true).open(&file);
-        sparse.expect("a file").set_len(1 << 30).expect("longer");
+        let sparse = sparse.expect("a file");
+        sparse.set_len(1 << 30).expect("longer");
+        sparse.sync_all().expect("on the disk");
         assert!((100_000..1 << 20).contains(&taken(&file)));
     }
 }

@@ -24,7 +24,7 @@ use crate::spool::writer::Writer;
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
@@ -69,6 +69,11 @@ impl Spool {
     /// # Errors
     /// When another process has it, it is none of this program's or of another version, or the disk fails.
     pub fn open(config: &Config) -> Result<Arc<Self>, OpenError> {
+        Self::open_on(config, disk::free)
+    }
+
+    /// The same on a disk with so much room.
+    fn open_on(config: &Config, free: fn(&Path) -> Option<u64>) -> Result<Arc<Self>, OpenError> {
         let store = Store::create(&config.folder)?;
         let held = store.held().map_err(|why| OpenError::Unreadable {
             file: store.file().to_owned(),
@@ -83,6 +88,7 @@ impl Spool {
             ledger: Arc::clone(&ledger),
             store: Arc::clone(&store),
             messages,
+            free,
             unwritten: HashSet::new(),
         };
         let thread = std::thread::Builder::new().name("spool".to_owned());

@@ -194,14 +194,29 @@ impl Store {
         done.map_err(Failure::Damaged).and_then(|done| done)
     }
 
-    /// Moves what is in the file together, and gives the rest back to the disk.
+    /// Moves what is in the file together, and gives the rest back to the disk; not where something is damaged, since redb 4.6
+    /// panics there in the middle of moving.
     ///
     /// # Errors
     /// As [`Store::commit`].
     pub fn compact(&mut self) -> Result<(), Failure> {
+        caught(|| self.read_all()).map_err(Failure::Damaged)??;
         let done = caught(|| self.database.compact());
         let done = done.map_err(Failure::Damaged)?;
         done.map(|_| ()).map_err(Failure::of)
+    }
+
+    fn read_all(&self) -> Result<(), Failure> {
+        let read = self.database.begin_read().map_err(Failure::of)?;
+        let outlines = read.open_table(OUTLINES).map_err(Failure::of)?;
+        for entry in outlines.iter().map_err(Failure::of)? {
+            entry.map_err(Failure::of)?.1.value();
+        }
+        let bodies = read.open_table(BODIES).map_err(Failure::of)?;
+        for entry in bodies.iter().map_err(Failure::of)? {
+            entry.map_err(Failure::of)?.1.value();
+        }
+        Ok(())
     }
 
     /// Closes it, as well as that can be done.

@@ -109,6 +109,50 @@ async fn what_its_client_left_before_it_was_written_is_not_kept() {
 }
 
 #[tokio::test]
+async fn what_the_disk_has_no_room_for_is_not_taken() {
+    let folder = folder();
+    let config = Config {
+        folder: folder.path().join("spool"),
+        size: SIZE,
+    };
+    let spool = Spool::open_on(&config, |_| Some(1000)).expect("a spool");
+    for now in [true, false] {
+        match append(&spool, "a", now).await {
+            Err(Unkept::Failed(why)) => assert!(why.contains("1000 bytes left"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((spool.requests(), spool.bytes()), ((0, 0), 0));
+    assert_eq!(spool.close(), 0);
+    let spool = open(&folder, SIZE);
+    assert_eq!(spool.requests(), (0, 0));
+    receipt(append(&spool, "b", true).await);
+}
+
+#[tokio::test]
+async fn what_its_file_does_not_need_goes_back_to_the_disk() {
+    let folder = folder();
+    let spool = open(&folder, 100 * SIZE);
+    let large = "x".repeat(100_000);
+    let mut receipts = Vec::new();
+    for _ in 0..100 {
+        receipts.push(receipt(append(&spool, &large, true).await));
+    }
+    let last = receipts.pop();
+    drop(receipts);
+    while spool.requests().0 > 1 {
+        tokio::task::yield_now().await;
+    }
+    let before = disk::taken(&folder.path().join("spool/spool.redb"));
+    let compacted = spool.store.write().as_mut().expect("a store").compact();
+    assert_eq!(compacted, Ok(()));
+    let after = disk::taken(&folder.path().join("spool/spool.redb"));
+    assert!(10 * after < before, "{after} of {before}");
+    let body = spool.body(last.as_ref().expect("a receipt").id());
+    assert_eq!(body, Ok(Some(large.into())));
+}
+
+#[tokio::test]
 async fn a_full_one_takes_again_what_is_freed() {
     let folder = folder();
     let spool = open(&folder, 3 * 8192);
@@ -241,6 +285,42 @@ async fn a_damaged_page_costs_what_is_on_it_alone() {
     assert_eq!(spool.close(), 1);
     let spool = open(&folder, SIZE);
     assert_eq!(next(&spool).await.1, "fourth");
+}
+
+#[tokio::test]
+async fn what_is_damaged_is_not_made_smaller() {
+    let folder = folder();
+    let spool = open(&folder, 100 * SIZE);
+    let mut receipts = Vec::new();
+    for number in 10..60 {
+        let large = format!("number {number}") + &"x".repeat(3 * PAGE);
+        receipts.push(receipt(append(&spool, &large, true).await));
+    }
+    receipts
+        .split_off(47)
+        .into_iter()
+        .for_each(std::mem::forget);
+    drop(receipts);
+    while spool.requests().0 > 3 {
+        tokio::task::yield_now().await;
+    }
+    spool.close();
+    damage_page_of(&folder, "number 58");
+    let spool = open(&folder, SIZE);
+    // Pages of what was removed are still to be freed.
+    let sound = spool.next().await.expect("the outlines are sound");
+    drop(spool.passed(&sound));
+    while spool.requests().0 > 2 {
+        tokio::task::yield_now().await;
+    }
+    let compacted = spool.store.write().as_mut().expect("a store").compact();
+    assert!(matches!(compacted, Err(Failure::Damaged(_))));
+    spool.close();
+    let spool = open(&folder, SIZE);
+    assert_eq!(spool.requests(), (2, 2));
+    let damaged = spool.next().await.expect("the outlines are sound");
+    drop(spool.passed(&damaged));
+    assert!(next(&spool).await.1.starts_with("number 59"));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use crate::spool::message::{Append, Message};
 use crate::spool::store::{Put, Removal, Store};
 use parking_lot::RwLock;
 use std::collections::{HashSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -33,11 +33,14 @@ const PAGE: usize = 4 << 10;
 /// never have had room on the disk (redb 4.6.0).
 const FREE: u64 = 1 << 20;
 
-/// So much may be moved to make the file smaller: whoever reads waits meanwhile.
-const MOVED: u64 = 64 << 20;
+/// So much may be moved to make the file smaller: whoever reads waits meanwhile, for some seconds at most.
+const MOVED: u64 = 256 << 20;
 
-/// At the end so many failures are waited for.
-const LAST_FAILURES: usize = 8;
+/// And so often.
+const MOVED_AGAIN: Duration = Duration::from_secs(10);
+
+/// At the end it is tried so long to remove what has ended.
+const AT_THE_END: Duration = Duration::from_secs(2);
 
 /// After a failure the file is opened again so often.
 const OPENED_AGAIN: Duration = Duration::from_millis(500);
@@ -49,6 +52,8 @@ pub struct Writer {
     pub ledger: Arc<Ledger>,
     pub store: Arc<RwLock<Option<Store>>>,
     pub messages: Receiver<Message>,
+    /// What is free on the disk of a file, as [`disk::free`] tells.
+    pub free: fn(&Path) -> Option<u64>,
     /// Requests that were never written and whose end has not been told yet.
     pub unwritten: HashSet<u64>,
 }
@@ -126,11 +131,11 @@ impl Writer {
             self.gather(&mut batch);
             self.write(&mut batch, &mut trouble);
         }
-        let mut failures = 0;
-        while !batch.ended.is_empty() && failures < LAST_FAILURES {
+        let until = Instant::now() + AT_THE_END;
+        while !batch.ended.is_empty() && Instant::now() < until && self.reopen(&mut trouble).is_ok()
+        {
             let count = batch.removed();
-            let removed = self.change(&mut batch, count, Vec::new(), &mut trouble);
-            failures += usize::from(removed.is_err());
+            let _ = self.change(&mut batch, count, Vec::new(), &mut trouble);
         }
     }
 
@@ -140,10 +145,10 @@ impl Writer {
                 batch.bytes += append.body.len();
                 batch.appends.push(append);
             }
-            // The client has gone, or has been told.
-            Message::Ended { id, bytes } if self.unwritten.remove(&id) || batch.takes_back(id) => {
-                self.ledger.left(id, bytes);
-            }
+            // It has been told.
+            Message::Ended { id, .. } if self.unwritten.remove(&id) => {}
+            // The client has gone.
+            Message::Ended { id, bytes } if batch.takes_back(id) => self.ledger.left(id, bytes),
             Message::Ended { id, bytes } => batch.ended.push_back((id, bytes)),
             Message::End => batch.is_last = true,
         }
@@ -157,7 +162,8 @@ impl Writer {
         } else {
             REMOVED_AFTER
         };
-        let mut until = (!batch.ended.is_empty()).then(|| Instant::now() + wait);
+        let has_to_do = !batch.ended.is_empty() || self.store.read().is_none();
+        let mut until = has_to_do.then(|| Instant::now() + wait);
         while batch.appends.is_empty() && !batch.is_full() {
             let received = match until {
                 None => self
@@ -188,6 +194,10 @@ impl Writer {
         let together = batch.removed();
         let appends = std::mem::take(&mut batch.appends);
         batch.bytes = 0;
+        if let Err(why) = self.reopen(trouble) {
+            self.decline(appends, &why);
+            return;
+        }
         if appends.is_empty() || batch.at_most.is_none() && self.shortage(&appends).is_none() {
             // Whoever waits has been told.
             let _ = self.change(batch, together, appends, trouble);
@@ -208,7 +218,7 @@ impl Writer {
     /// What the disk lacks for what came, in words.
     fn shortage(&self, appends: &[Append]) -> Option<String> {
         let needed = needed(appends);
-        let free = disk::free(&self.file)?;
+        let free = (self.free)(&self.file)?;
         (free < needed).then(|| {
             format!("the disk has {free} bytes left, and {needed} are wanted for what comes and for removing what has ended")
         })
@@ -220,7 +230,9 @@ impl Writer {
             // What comes is in it already.
             let used = self.ledger.bytes();
             let spare = disk::taken(&self.file).saturating_sub(used.saturating_mul(2));
-            if used <= MOVED && spare >= needed(appends) {
+            let moved = trouble.moved.map(|at| at.elapsed());
+            let may_move = used <= MOVED && moved.is_none_or(|since| since >= MOVED_AGAIN);
+            if may_move && spare >= needed(appends) {
                 self.compact(trouble)?;
             }
         }
@@ -234,16 +246,21 @@ impl Writer {
     }
 
     fn compact(&self, trouble: &mut Trouble) -> Result<(), String> {
-        let mut store = self.store.write();
-        let Some(open) = store.as_mut() else {
-            return Ok(());
+        trouble.moved = Some(Instant::now());
+        let compacted = match self.store.write().as_mut() {
+            Some(store) => store.compact(),
+            None => return Ok(()),
         };
-        open.compact().map_err(|failure| {
-            store.take().into_iter().for_each(Store::close);
-            let why = failure.to_string();
-            trouble.tell(self, &why);
-            why
-        })
+        compacted.map_err(|failure| self.fail(&failure, trouble))
+    }
+
+    /// Closes it, to be opened again. What went wrong, in words.
+    fn fail(&self, failure: &Failure, trouble: &mut Trouble) -> String {
+        let store = self.store.write().take();
+        store.into_iter().for_each(Store::close);
+        let why = failure.to_string();
+        trouble.tell(self, &why);
+        why
     }
 
     /// Removes so many that have ended and writes what came, in one commit.
@@ -311,20 +328,17 @@ impl Writer {
         } in appends
         {
             if entry.now {
-                // Its receipt is dropped, or was before.
+                // The end of its receipt is still to be told.
                 self.unwritten.insert(entry.id);
             } else {
                 self.ledger.fail(entry.id);
-                self.ledger.left(entry.id, kept.bytes);
             }
+            self.ledger.left(entry.id, kept.bytes);
             let _ = reply.send(Err(Unkept::Failed(why.to_owned())));
         }
     }
 
     fn commit(&self, puts: &[Put], removed: &[u64], trouble: &mut Trouble) -> Result<(), String> {
-        if self.store.read().is_none() {
-            self.open(trouble)?;
-        }
         // A body on a damaged page cannot be removed, and holds nothing up where it is.
         let done = match self.attempt(puts, removed, Removal::Whole) {
             Err(Failure::Damaged(_)) if !removed.is_empty() => {
@@ -334,13 +348,7 @@ impl Writer {
         };
         let is_damaged = matches!(done, Err(Failure::Damaged(_)));
         self.ledger.unwritable(is_damaged);
-        done.map_err(|failure| {
-            let store = self.store.write().take();
-            store.into_iter().for_each(Store::close);
-            let why = failure.to_string();
-            trouble.tell(self, &why);
-            why
-        })
+        done.map_err(|failure| self.fail(&failure, trouble))
     }
 
     fn attempt(&self, puts: &[Put], removed: &[u64], removal: Removal) -> Result<(), Failure> {
@@ -351,7 +359,11 @@ impl Writer {
         }
     }
 
-    fn open(&self, trouble: &mut Trouble) -> Result<(), String> {
+    /// Opens it after a failure.
+    fn reopen(&self, trouble: &mut Trouble) -> Result<(), String> {
+        if self.store.read().is_some() {
+            return Ok(());
+        }
         let now = Instant::now();
         if let Some((at, why)) = &trouble.opened
             && now.duration_since(*at) < OPENED_AGAIN
@@ -387,6 +399,8 @@ struct Trouble {
     told: Seldom,
     /// When opening the file failed last, and why.
     opened: Option<(Instant, String)>,
+    /// When the file was made smaller last.
+    moved: Option<Instant>,
     is_on: bool,
 }
 
