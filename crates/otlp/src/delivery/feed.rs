@@ -129,6 +129,7 @@ mod tests {
         watched(&spool, async { panic!("a mistake") }).await;
         assert!(!spool.is_sound());
     }
+
     /// Both turns of large bodies are taken until what is returned is dropped.
     fn no_turn_is_free() -> Vec<Sender<()>> {
         let taken = (0..2).map(|_| {
